@@ -1,0 +1,181 @@
+"""A model file: an ONNX network together with everything needed to use it rightly.
+
+The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file without it, or with a
+malformed one, is refused: a network without its class order and preprocessing gives wrong answers that look right.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mien.errors import ConfigError, ModelFileError
+from mien.labels import EMOTIONS
+from mien.preprocess import PreprocessSpec
+
+METADATA_KEY: Final = "mien"
+FORMAT_VERSION: Final = 1
+DEFAULT_MODEL: Final = "mien_s"
+
+_BATCH: Final = 64
+"""Faces per call of the network: more gained nothing on a CPU and took memory in proportion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What travels inside a model file.
+
+    Args:
+        name: what users call the model.
+        network: name of the architecture in the registry.
+        parameters: learnable numbers.
+        macs: multiply-adds for one face.
+        labels: class names in the order of the outputs.
+        preprocess: how a face becomes the network's input.
+        temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on PublicTest.
+        training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
+        public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and ``n``;
+            empty when the model has not been evaluated.
+        licence: terms of the weights.
+    """
+
+    name: str
+    network: str
+    parameters: int
+    macs: int
+    preprocess: PreprocessSpec
+    labels: tuple[str, ...] = EMOTIONS
+    temperature: float = 1.0
+    training: dict[str, Any] = field(default_factory=dict)
+    public_test: dict[str, Any] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
+
+    def __post_init__(self) -> None:
+        if self.labels != EMOTIONS:
+            raise ConfigError(f"labels are {list(self.labels)}: expected {list(EMOTIONS)}")
+        if not self.temperature > 0:
+            raise ConfigError(f"temperature is {self.temperature}: expected more than 0")
+
+    def to_json(self) -> str:
+        """The card as JSON, with the format's version."""
+        return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """The card in JSON that `to_json` wrote.
+
+        Raises:
+            ConfigError: not JSON, another format version, or a field is missing, unknown or malformed.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"its metadata is not JSON ({error})") from None
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT_VERSION:
+            raise ConfigError(f"its metadata is not of format {FORMAT_VERSION}")
+        try:
+            values["labels"] = tuple(values["labels"])
+            values["preprocess"] = PreprocessSpec.from_dict(values["preprocess"])
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"its metadata is incomplete or malformed ({error})") from None
+
+
+class Bundle:
+    """A loaded model file: faces in, logits or calibrated probabilities out.
+
+    Args:
+        onnx: the content of the file.
+        source: what to call it in errors.
+        providers: onnxruntime execution providers, best first.
+        threads: threads of one forward pass; 0 lets onnxruntime choose.
+
+    Raises:
+        ModelFileError: not an ONNX file, or its metadata is missing or malformed.
+    """
+
+    def __init__(
+        self, onnx: bytes, source: str, *, providers: Sequence[str] = ("CPUExecutionProvider",), threads: int = 0
+    ) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(onnx, options, providers=list(providers))
+        except Exception as error:  # onnxruntime raises a dozen private types for a bad file
+            reason = str(error).splitlines()[0]
+            raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise ModelFileError(
+                f"{source}: an ONNX file without mien's metadata (labels, preprocessing, temperature); export it with `mien export`"
+            )
+        try:
+            self.card = ModelCard.from_json(metadata[METADATA_KEY])
+        except ConfigError as error:
+            raise ModelFileError(f"{source}: {error}; export it again with `mien export`") from None
+        self.source = source
+        self._onnx = onnx
+        self._input = self._session.get_inputs()[0].name
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file's content, lower-case hexadecimal."""
+        return hashlib.sha256(self._onnx).hexdigest()
+
+    @classmethod
+    def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
+        """An embedded model by its name, or a model file by its path.
+
+        Raises:
+            ModelFileError: no such name or file, or the file is unusable.
+        """
+        if str(model) in embedded_models():
+            return cls((_weights() / f"{model}.onnx").read_bytes(), str(model), **options)
+        path = Path(model)
+        try:
+            return cls(path.read_bytes(), str(path), **options)
+        except OSError:
+            known = ", ".join(embedded_models()) or "none"
+            raise ModelFileError(f"{model}: no such model file, nor the name of an embedded model ({known})") from None
+
+    def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S)."""
+        if not len(inputs):
+            return np.empty((0, len(EMOTIONS)), np.float32)
+        chunks = [
+            self._session.run(None, {self._input: inputs[start : start + _BATCH]})[0]
+            for start in range(0, len(inputs), _BATCH)
+        ]
+        return np.concatenate(chunks)
+
+    def logits(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, 7) of face crops, grayscale uint8 (N, H, W)."""
+        return self.logits_of_input(self.card.preprocess.apply(faces))
+
+    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, H, W)."""
+        return softmax(self.logits(faces) / self.card.temperature)
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Softmax over the last axis, in float64."""
+    shifted = np.exp(np.asarray(logits, np.float64) - np.max(logits, axis=-1, keepdims=True, initial=-np.inf))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def embedded_models() -> tuple[str, ...]:
+    """Names of the models inside the package."""
+    return tuple(sorted(Path(entry.name).stem for entry in _weights().iterdir() if entry.name.endswith(".onnx")))
+
+
+def _weights() -> Any:
+    return resources.files("mien") / "weights"

@@ -1,0 +1,167 @@
+"""A data set on disk: one memory-mapped uint8 array of faces, with labels and usage beside it.
+
+A store is a folder::
+
+    faces.npy    uint8 (N, 48, 48), grayscale, memory-mapped when opened
+    labels.npy   uint8 (N,), index into `mien.labels.EMOTIONS`
+    usages.npy   uint8 (N,), index into `USAGES`
+    store.json   format version, number of rows, name and SHA-256 of the source
+
+Row numbers are those of the source file, from 0. A store is written aside and renamed, so a half-written one is never opened.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import DataError
+from mien.labels import EMOTIONS
+from mien.preprocess import FACE_SIZE
+
+USAGES: Final = ("Training", "PublicTest", "PrivateTest")
+"""FER2013's three parts. PublicTest is for choosing, PrivateTest for the one final figure."""
+
+TEST_USAGES: Final = USAGES[1:]
+
+_FORMAT: Final = 1
+_META: Final = "store.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMeta:
+    """What is known of a store as a whole: rows, and the name and SHA-256 (lower-case hexadecimal) of its source."""
+
+    rows: int
+    source: str
+    source_sha256: str
+    format: int = _FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class FaceStore:
+    """An opened data set.
+
+    Args:
+        faces: grayscale uint8 (N, 48, 48).
+        labels: uint8 (N,), class numbers 0..6.
+        usages: uint8 (N,), indices into `USAGES`.
+        meta: where the rows come from.
+
+    Raises:
+        DataError: the arrays do not belong together or hold values out of range.
+    """
+
+    faces: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    usages: NDArray[np.uint8]
+    meta: StoreMeta
+
+    def __post_init__(self) -> None:
+        rows = self.meta.rows
+        expected = {"faces": (rows, FACE_SIZE, FACE_SIZE), "labels": (rows,), "usages": (rows,)}
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.uint8:
+                raise DataError(f"{name} are {array.dtype} {array.shape}: expected uint8 {shape}")
+        if rows and (self.labels.max() >= len(EMOTIONS) or self.usages.max() >= len(USAGES)):
+            raise DataError(f"labels or usages out of range: expected 0..{len(EMOTIONS) - 1} and 0..{len(USAGES) - 1}")
+
+    def __len__(self) -> int:
+        return self.meta.rows
+
+    @classmethod
+    def open(cls, path: str | Path) -> "FaceStore":
+        """Open a store; the faces are memory-mapped, not read.
+
+        Raises:
+            DataError: no store at this path, or a damaged one.
+        """
+        folder = Path(path)
+        try:
+            meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+            if meta.get("format") != _FORMAT:
+                raise DataError(f"{folder}: a store of format {meta.get('format')}: expected {_FORMAT}; import the data again")
+            return cls(
+                np.load(folder / "faces.npy", mmap_mode="r", allow_pickle=False),
+                np.load(folder / "labels.npy", allow_pickle=False),
+                np.load(folder / "usages.npy", allow_pickle=False),
+                StoreMeta(**meta),
+            )
+        except FileNotFoundError:
+            raise DataError(f"{folder}: no data set there (store.json, faces.npy, labels.npy, usages.npy); make one with `mien data import`") from None
+        except (ValueError, TypeError, AttributeError, OSError) as error:
+            raise DataError(f"{folder}: damaged data set ({error}); import it again") from None
+        except DataError as error:
+            raise DataError(f"{folder}: {error}") from None
+
+    def rows_of(self, usage: str) -> NDArray[np.intp]:
+        """Row numbers of one usage, ascending.
+
+        Raises:
+            DataError: an unknown usage.
+        """
+        if usage not in USAGES:
+            raise DataError(f"unknown usage {usage!r}: expected one of {', '.join(USAGES)}")
+        return np.flatnonzero(self.usages == USAGES.index(usage))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Rows by usage and emotion: ``{"Training": {"angry": 3995, ...}, ...}``, only usages that occur."""
+        table = np.zeros((len(USAGES), len(EMOTIONS)), np.int64)
+        np.add.at(table, (self.usages, self.labels), 1)
+        return {
+            usage: dict(zip(EMOTIONS, map(int, row), strict=True))
+            for usage, row in zip(USAGES, table, strict=True)
+            if row.any()
+        }
+
+
+def write_store(
+    path: str | Path,
+    faces: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    usages: NDArray[np.uint8],
+    *,
+    source: str,
+    source_sha256: str,
+) -> None:
+    """Write a data set to a folder that does not exist yet (arrays as in `FaceStore`).
+
+    Raises:
+        DataError: the folder exists, or the arrays do not belong together.
+    """
+    meta = StoreMeta(len(faces), source, source_sha256)
+    FaceStore(faces, labels, usages, meta)
+    with folder_aside(Path(path)) as folder:
+        np.save(folder / "faces.npy", faces)
+        np.save(folder / "labels.npy", labels)
+        np.save(folder / "usages.npy", usages)
+        (folder / _META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def folder_aside(target: Path) -> Iterator[Path]:
+    """A new folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
+
+    Raises:
+        DataError: ``target`` exists already, or cannot be written.
+    """
+    if target.exists():
+        raise DataError(f"{target}: exists already; name a new folder or remove it first")
+    aside = target.parent / f".{target.name}.{uuid4().hex[:8]}.partial"
+    try:
+        aside.mkdir(parents=True)
+        yield aside
+        os.replace(aside, target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,53 @@
+"""Everything mien raises on purpose.
+
+MienError
+├── UsageError       the call or the command line contradicts itself
+├── InputError       a picture, folder or stream cannot be read
+├── DataError        a data set is malformed
+├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
+├── ConfigError      a recipe has an unknown key, a wrong type or a contradiction
+├── TrainingError    a training cannot start or go on
+├── ExportError      an exported model disagrees with its source
+└── MissingExtraError  an optional part of the package is not installed
+
+Every message is one line: what is wrong, where, what was expected, how to mend it.
+"""
+
+
+class MienError(Exception):
+    """Base of all errors that mien raises on purpose."""
+
+
+class UsageError(MienError):
+    """The call or the command line contradicts itself."""
+
+
+class InputError(MienError):
+    """A picture, folder or stream cannot be read."""
+
+
+class DataError(MienError):
+    """A data set is malformed; the message names file and row."""
+
+
+class ModelFileError(MienError):
+    """A model file or checkpoint is missing, damaged or without its metadata."""
+
+
+class ConfigError(MienError):
+    """A recipe has an unknown key, a wrong type or a contradiction; the message names the key."""
+
+
+class TrainingError(MienError):
+    """A training cannot start or go on."""
+
+
+class ExportError(MienError):
+    """An exported model disagrees with its source."""
+
+
+class MissingExtraError(MienError):
+    """An optional part of the package is needed and not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs packages that are not installed: pip install 'mien[{extra}]'")

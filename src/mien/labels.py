@@ -1,0 +1,43 @@
+"""The seven expressions, and the names other data sets give them.
+
+This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow et al., "Challenges in Representation Learning", 2013).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mien.errors import DataError
+
+EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+_ALIASES: Final = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "afraid": "fear",
+    "fearful": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+
+
+def emotion_index(name: str) -> int:
+    """Class number of an emotion, given by its name, a known alias of it, or its number as text.
+
+    Case and surrounding blanks do not matter: ``"Happiness"``, ``"happy"`` and ``"3"`` are all 3.
+
+    Raises:
+        DataError: the name belongs to no class.
+    """
+    key = name.strip().lower()
+    if key in map(str, range(len(EMOTIONS))):
+        return int(key)
+    key = _ALIASES.get(key, key)
+    if key not in EMOTIONS:
+        raise DataError(f"unknown emotion {name!r}: expected one of {', '.join(EMOTIONS)}, or 0..{len(EMOTIONS) - 1}")
+    return EMOTIONS.index(key)
+
+
+def by_emotion(values: Iterable[float]) -> dict[str, float]:
+    """Seven values in class order as ``{"angry": ..., ..., "neutral": ...}``, plain floats."""
+    return {name: float(value) for name, value in zip(EMOTIONS, values, strict=True)}
