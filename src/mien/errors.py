@@ -14,12 +14,20 @@ Every message is one line: what is wrong, where, what was expected, how to mend 
 """
 
 
+from typing import ClassVar
+
+
 class MienError(Exception):
     """Base of all errors that mien raises on purpose."""
+
+    exit_status: ClassVar[int] = 1
+    """What the command line exits with: 1 an input failed, 2 wrong use."""
 
 
 class UsageError(MienError):
     """The call or the command line contradicts itself."""
+
+    exit_status = 2
 
 
 class InputError(MienError):
@@ -37,6 +45,8 @@ class ModelFileError(MienError):
 class ConfigError(MienError):
     """A recipe has an unknown key, a wrong type or a contradiction; the message names the key."""
 
+    exit_status = 2
+
 
 class TrainingError(MienError):
     """A training cannot start or go on."""
@@ -48,6 +58,8 @@ class ExportError(MienError):
 
 class MissingExtraError(MienError):
     """An optional part of the package is needed and not installed."""
+
+    exit_status = 2
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs packages that are not installed: pip install 'mien[{extra}]'")

@@ -1,0 +1,46 @@
+"""The command `mien`: its verbs, and how their errors reach the user.
+
+Every verb lies in a file of its own and imports what it needs when it runs, so that `mien --help` stays fast.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mien import __version__
+from mien.errors import MienError
+
+app = typer.Typer(
+    help="Facial expression recognition, the whole way: data, training, honest evaluation, export, pictures.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mien {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; an error made on purpose becomes one line on standard error and the exit status."""
+    try:
+        app()
+    except MienError as error:
+        typer.secho(f"mien: {error}", fg="red", err=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        typer.secho("mien: interrupted", fg="red", err=True)
+        sys.exit(130)
