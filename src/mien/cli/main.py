@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from mien import __version__
+from mien.cli.evaluate import evaluate
+from mien.cli.train import train
 from mien.errors import MienError
 
 app = typer.Typer(
@@ -32,6 +34,10 @@ def _main(
     ] = False,
 ) -> None:
     pass
+
+
+app.command("train")(train)
+app.command("evaluate")(evaluate)
 
 
 def run() -> None:

@@ -1,0 +1,110 @@
+"""`mien train`: one training, with progress on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from mien.training.config import TrainConfig
+
+
+def train(  # noqa: PLR0913 - one parameter per option
+    recipe: Annotated[str, typer.Option(help="Name of a recipe inside the package, or a TOML file.")],
+    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
+    run: Annotated[Path, typer.Option(help="Folder for the run: log, checkpoints, the chosen network.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be repeated.")
+    ] = None,
+    drop_rows: Annotated[
+        Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where this run stopped.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device.")] = 1,
+) -> None:
+    """Train a network on the Training rows and keep the epoch that is best on PublicTest.
+
+    Rows of Training that are identical to a row of a test usage are left out, and counted.
+    """
+    try:
+        from mien.training.config import load_config
+        from mien.training.engine import TrainingData
+        from mien.training.engine import train as run_training
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+    from mien.data.splits import training_rows
+    from mien.data.store import FaceStore
+
+    config = load_config(recipe, settings or ())
+    store = FaceStore.open(data)
+    chosen = training_rows(store, drop_rows)
+    for reason, count in chosen.dropped.items():
+        typer.echo(f"left out of training: {count} rows {reason}", err=True)
+    typer.echo(f"training {config.network} on {len(chosen.rows)} faces", err=True)
+    training_data = TrainingData(store, chosen.rows, chosen.dropped)
+    with _progress() as progress:
+        card = run_training(
+            config, training_data, run, resume=resume, device=device, devices=devices, reporter=_ProgressReporter(progress)
+        )
+    _print_result(card.public_test, card.training["epoch"], run)
+
+
+def _print_result(figures: Mapping[str, Any], epoch: int, run: Path) -> None:
+    typer.echo(f"run: {run}, epoch {epoch} kept")
+    if figures:
+        typer.echo(
+            f"PublicTest ({figures['n']} faces, no augmentation): accuracy {figures['accuracy']:.4f}, "
+            f"macro F1 {figures['macro_f1']:.4f}, ECE {figures['ece']:.4f} after temperature"
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=600) as progress:
+        yield progress
+
+
+class _ProgressReporter:
+    """A bar over all faces of the training, and a line per epoch."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
+        self._task = self._progress.add_task(
+            "training", total=config.epochs * faces_per_epoch, completed=epochs_done * faces_per_epoch, rate=""
+        )
+
+    def advance(self, epoch: int, faces: int) -> None:
+        task = self._progress.tasks[0]
+        rate = f"{task.speed:.0f} faces/s" if task.speed else ""
+        self._progress.update(self._task, advance=faces, description=f"epoch {epoch}", rate=rate)
+
+    def epoch_done(self, entry: Mapping[str, Any]) -> None:
+        accuracy = f", PublicTest {entry['accuracy']:.4f}{' best' if entry['best'] else ''}" if "accuracy" in entry else ""
+        self._progress.console.print(
+            f"epoch {entry['epoch']}: loss {entry['loss']:.4f}{accuracy}, {entry['faces_per_second']:.0f} faces/s, "
+            f"learning rate {entry['learning_rate']:.4g}",
+            highlight=False,
+        )

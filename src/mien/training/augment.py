@@ -1,0 +1,88 @@
+"""Training-time variation of faces, for a whole batch at once on whatever device it lies.
+
+Rotation, scale, shift, mirroring, the crop and the resolution are one affine map, sampled once; a batch costs one pass over its pixels.
+All draws come from torch's default generator of the device, so seeding it repeats them.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.preprocess import PreprocessSpec
+from mien.training.config import AugmentConfig
+
+
+def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_size: int) -> Tensor:
+    """Varied network input of a batch of faces.
+
+    With every strength at 0 and ``input_size`` the specification's own, the result is that of `PreprocessSpec.apply`.
+
+    Args:
+        faces: grayscale uint8 (N, H, W).
+        config: what varies, and how much.
+        spec: the preprocessing whose centre crop is varied, and whose scale of grey levels is used.
+        input_size: side in pixels of the result; the crop is resized to it.
+
+    Returns:
+        float32 (N, 1, input_size, input_size).
+    """
+    grey = faces[:, None].float()
+    if faces.shape[1:] != (spec.frame_size, spec.frame_size):
+        grey = F.interpolate(grey, (spec.frame_size, spec.frame_size), mode="bilinear", antialias=True)
+    grid = F.affine_grid(affine_maps(len(faces), config, spec, faces.device), [len(faces), 1, input_size, input_size], align_corners=False)
+    grey = F.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return erase(spec.scale(vary_tone(grey, config)), config)
+
+
+def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device: torch.device) -> Tensor:
+    """Maps (count, 2, 3) from the result's coordinates to the frame's, both in -1..1, that `torch.nn.functional.affine_grid` takes."""
+    angle = _uniform(count, math.radians(config.rotate), device)
+    zoom = spec.input_size / spec.frame_size / (1 + _uniform(count, config.scale, device))
+    mirror = torch.where(torch.rand(count, device=device) < config.flip, -1.0, 1.0)
+    reach = 2 * config.shift * spec.input_size / spec.frame_size
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    # An odd margin leaves one pixel more below and to the right of the centre crop than above and to the left.
+    centre = (spec.margin // 2 * 2 - spec.margin) / spec.frame_size
+    rows = [
+        torch.stack((cos * mirror, -sin, _uniform(count, reach, device) + centre), -1),
+        torch.stack((sin * mirror, cos, _uniform(count, reach, device) + centre), -1),
+    ]
+    return torch.stack(rows, 1)
+
+
+def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
+    """Grey levels (N, 1, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled, kept in 0..255."""
+    if not (config.contrast or config.brightness):
+        return grey
+    contrast = 1 + _uniform(len(grey), config.contrast, grey.device).view(-1, 1, 1, 1)
+    brightness = 1 + _uniform(len(grey), config.brightness, grey.device).view(-1, 1, 1, 1)
+    mean = grey.mean((1, 2, 3), keepdim=True)
+    return ((grey - mean) * contrast + mean).mul(brightness).clamp(0, 255)
+
+
+def erase(inputs: Tensor, config: AugmentConfig) -> Tensor:
+    """Network input (N, 1, S, S) with a rectangle of some faces set to 0, the mean grey (arXiv 1708.04896)."""
+    if not (config.erase and config.erase_area):
+        return inputs
+    count, side, device = len(inputs), inputs.shape[-1], inputs.device
+    chosen = torch.rand(count, device=device) < config.erase
+    area = torch.rand(count, device=device) * config.erase_area
+    stretch = torch.exp(_uniform(count, math.log(3), device)).sqrt()
+    horizontal = _covered(side, area.sqrt() * stretch, device)
+    vertical = _covered(side, area.sqrt() / stretch, device)
+    hidden = vertical[:, :, None] & horizontal[:, None, :] & chosen[:, None, None]
+    return inputs.masked_fill(hidden[:, None], 0.0)
+
+
+def _covered(side: int, share: Tensor, device: torch.device) -> Tensor:
+    """Which of ``side`` pixels (N, side) a randomly placed interval of ``share`` of the side (N,) covers."""
+    length = share.clamp(max=1.0)
+    start = torch.rand(len(share), device=device) * (1 - length)
+    position = (torch.arange(side, device=device) + 0.5) / side
+    return (position >= start[:, None]) & (position < (start + length)[:, None])
+
+
+def _uniform(count: int, reach: float, device: torch.device) -> Tensor:
+    return (torch.rand(count, device=device) * 2 - 1) * reach

@@ -1,0 +1,99 @@
+"""The state of a training in one file: safetensors for tensors, JSON in its header for the rest. Nothing is pickled.
+
+The file is written aside and renamed after every epoch, so a training killed at any moment finds a whole one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mien.errors import ModelFileError
+from mien.models.saved import load_tensors, save_tensors
+
+CHECKPOINT_FILE: Final = "last.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a checkpoint knows besides tensors.
+
+    Args:
+        epochs_done: whole epochs behind it.
+        history: one entry per epoch, as in log.jsonl.
+        config: the configuration, as TOML text.
+        data: what identifies the training data: source hash, rows, dropped rows.
+    """
+
+    epochs_done: int
+    history: tuple[dict[str, Any], ...]
+    config: str
+    data: dict[str, Any]
+
+
+def save_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+    """Write the state of a training; ``path`` is never half written."""
+    tensors = {
+        **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
+        **{f"average.{name}": tensor for name, tensor in average.state_dict().items()},
+        **_optimizer_tensors(optimizer),
+    }
+    save_tensors(path, tensors, json.dumps(asdict(progress), allow_nan=False))
+
+
+def read_progress(path: Path) -> Progress:
+    """What a checkpoint knows besides tensors.
+
+    Raises:
+        ModelFileError: missing or damaged.
+    """
+    return _progress(path, load_tensors(path)[1])
+
+
+def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> Progress:
+    """Put a checkpoint's tensors into a network, its average and its optimizer, in place.
+
+    Raises:
+        ModelFileError: missing, damaged, or of another network.
+    """
+    tensors, text = load_tensors(path)
+    try:
+        network.load_state_dict(_under("network.", tensors))
+        average.load_state_dict(_under("average.", tensors))
+        _restore_optimizer(optimizer, _under("optimizer.", tensors))
+    except (RuntimeError, ValueError) as error:
+        raise ModelFileError(f"{path}: {str(error).splitlines()[0]}") from None
+    return _progress(path, text)
+
+
+def _progress(path: Path, text: str) -> Progress:
+    try:
+        values = json.loads(text)
+        return Progress(**{**values, "history": tuple(values["history"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{path}: not a checkpoint of `mien train` ({error})") from None
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    return {
+        f"optimizer.{index}.{name}": tensor
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, tensor in state.items()
+        if tensor is not None
+    }
+
+
+def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

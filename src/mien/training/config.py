@@ -1,0 +1,308 @@
+"""What a training does, as frozen dataclasses that are read from and written to TOML.
+
+A recipe file holds the fields of `TrainConfig`; its sections are the nested dataclasses::
+
+    network = "mien_s"
+    epochs = 60
+    [optimizer]
+    learning_rate = 0.1
+
+Fields left out keep their defaults; unknown keys, wrong types and contradictions are errors that name the key.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import reduce
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from mien.errors import ConfigError
+from mien.preprocess import PreprocessSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerConfig:
+    """How weights move.
+
+    Args:
+        name: "sgd" (with Nesterov momentum) or "adamw".
+        learning_rate: at its peak.
+        momentum: of SGD; AdamW's first beta.
+        weight_decay: applied to convolution and linear weights, never to biases and normalisation.
+    """
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+
+    def __post_init__(self) -> None:
+        _require("optimizer.learning_rate", self.learning_rate, above=0)
+        _require("optimizer.momentum", self.momentum, low=0, below=1)
+        _require("optimizer.weight_decay", self.weight_decay, low=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleConfig:
+    """How the learning rate changes, step by step.
+
+    Args:
+        name: "cosine" (from the peak to ``final`` times the peak) or "constant".
+        warmup_epochs: epochs of linear growth from 0 to the peak.
+        final: share of the peak at the end of "cosine".
+    """
+
+    name: Literal["cosine", "constant"] = "cosine"
+    warmup_epochs: float = 2.0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require("schedule.warmup_epochs", self.warmup_epochs, low=0)
+        _require("schedule.final", self.final, low=0, high=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """How a training face is varied; each face draws its own values, uniformly.
+
+    Args:
+        flip: probability of mirroring left and right.
+        rotate: degrees either way.
+        scale: share by which the face grows or shrinks, either way.
+        shift: share of the input side by which the face moves, either way, horizontally and vertically.
+        brightness, contrast: share either way.
+        erase: probability that a rectangle is replaced by the mean grey (Zhong et al., arXiv 1708.04896).
+        erase_area: largest share of the face that is erased.
+    """
+
+    flip: float = 0.5
+    rotate: float = 15.0
+    scale: float = 0.15
+    shift: float = 0.15
+    brightness: float = 0.3
+    contrast: float = 0.3
+    erase: float = 0.5
+    erase_area: float = 0.2
+
+    def __post_init__(self) -> None:
+        _require("augment.rotate", self.rotate, low=0, high=180)
+        for name in ("flip", "erase", "erase_area"):
+            _require(f"augment.{name}", getattr(self, name), low=0, high=1)
+        for name in ("scale", "shift", "brightness", "contrast"):
+            _require(f"augment.{name}", getattr(self, name), low=0, below=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """What is minimised: cross-entropy on softened targets.
+
+    Args:
+        label_smoothing: share of the target spread evenly over the classes.
+        mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
+        mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
+    """
+
+    label_smoothing: float = 0.1
+    mixup: float = 0.2
+    mixup_last_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        _require("loss.label_smoothing", self.label_smoothing, low=0, below=1)
+        _require("loss.mixup", self.mixup, low=0)
+        _require("loss.mixup_last_epochs", self.mixup_last_epochs, low=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One training, whole.
+
+    Args:
+        network: a registered name.
+        epochs: passes over the training rows.
+        batch_size: faces per step, over all devices together.
+        seed: of weights, order and augmentation.
+        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in float32.
+        ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
+        select_on: usage whose accuracy chooses the epoch ("PublicTest"), or "last" to keep the last epoch unseen.
+        resolutions: (first epoch, input side in pixels) in ascending order: faces are trained at that side from that epoch on, which makes
+            early epochs cheaper; empty trains at the preprocessing's input size throughout. Only for networks that take any side.
+        preprocess: how a face becomes the network's input.
+    """
+
+    network: str
+    epochs: int = 60
+    batch_size: int = 128
+    seed: int = 0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    ema_decay: float = 0.999
+    select_on: Literal["PublicTest", "last"] = "PublicTest"
+    resolutions: tuple[tuple[int, int], ...] = ()
+    preprocess: PreprocessSpec = field(default_factory=PreprocessSpec)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        _require("epochs", self.epochs, low=1)
+        _require("batch_size", self.batch_size, low=2)
+        _require("seed", self.seed, low=0)
+        _require("ema_decay", self.ema_decay, low=0, below=1)
+        if self.schedule.warmup_epochs > self.epochs:
+            raise ConfigError(f"schedule.warmup_epochs is {self.schedule.warmup_epochs}: expected at most epochs, {self.epochs}")
+        starts = [epoch for epoch, _ in self.resolutions]
+        if starts != sorted(set(starts)) or starts[:1] not in ([], [0]):
+            raise ConfigError(f"resolutions start at epochs {starts}: expected ascending numbers from 0")
+        for _, side in self.resolutions:
+            _require("resolutions", side, low=8)
+
+    def input_size_at(self, epoch: int) -> int:
+        """Side in pixels of the faces that an epoch trains on."""
+        started = [side for start, side in self.resolutions if start <= epoch]
+        return started[-1] if started else self.preprocess.input_size
+
+
+def _require(
+    key: str, value: float, *, low: float | None = None, high: float | None = None, above: float | None = None, below: float | None = None
+) -> None:
+    bounds: tuple[tuple[float | None, bool, str], ...] = (
+        (low, low is not None and value >= low, "at least"),
+        (high, high is not None and value <= high, "at most"),
+        (above, above is not None and value > above, "more than"),
+        (below, below is not None and value < below, "less than"),
+    )
+    wanted = " and ".join(f"{word} {bound:g}" for bound, _, word in bounds if bound is not None)
+    if not all(holds for bound, holds, _ in bounds if bound is not None):
+        raise ConfigError(f"{key} is {value}: expected {wanted}")
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes inside the package."""
+    return tuple(sorted(Path(entry.name).stem for entry in _recipes().iterdir() if entry.name.endswith(".toml")))
+
+
+def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The configuration in a recipe of the package (by name) or in a TOML file (by path), with ``key=value`` overrides.
+
+    Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are taken as text.
+
+    Raises:
+        ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.
+    """
+    values = _read_toml(recipe)
+    for override in overrides:
+        _merge(values, _parse_override(override))
+    return config_from_dict(values)
+
+
+def _read_toml(recipe: str) -> dict[str, Any]:
+    try:
+        if recipe in recipe_names():
+            return tomllib.loads((_recipes() / f"{recipe}.toml").read_text(encoding="utf-8"))
+        return tomllib.loads(Path(recipe).read_text(encoding="utf-8"))
+    except OSError:
+        raise ConfigError(f"{recipe}: no such recipe file, nor one of {', '.join(recipe_names())}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{recipe}: not a TOML file ({error})") from None
+
+
+def _recipes() -> Any:
+    return resources.files("mien.training") / "recipes"
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"override {text!r}: expected key=value, for example epochs=10")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    return reduce(lambda inner, name: {name: inner}, reversed(key.strip().split(".")), parsed)
+
+
+def _merge(target: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value
+
+
+def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
+    """The configuration in plain values, as TOML or JSON give them.
+
+    Raises:
+        ConfigError: an unknown or missing key, a wrong type or a contradiction.
+    """
+    config: TrainConfig = _build(TrainConfig, values, "")
+    return config
+
+
+def _build(kind: Any, values: Any, prefix: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{prefix.rstrip('.')} is {values!r}: expected a section of keys")
+    hints = get_type_hints(kind)
+    known = {item.name for item in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"unknown key {prefix}{unknown[0]}: expected one of {', '.join(sorted(known))}")
+    if kind is TrainConfig and "network" not in values:
+        raise ConfigError('key network is missing: expected a registered name, for example network = "mien_s"')
+    return kind(**{key: _convert(hints[key], value, prefix + key) for key, value in values.items()})
+
+
+_SCALARS: Final[dict[Any, tuple[tuple[type, ...], str]]] = {
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "text"),
+}
+
+
+def _convert(hint: Any, value: Any, key: str) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, f"{key}.")
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise ConfigError(f"{key} is {value!r}: expected one of {', '.join(map(str, get_args(hint)))}")
+        return value
+    if get_origin(hint) is tuple:
+        return _convert_pairs(value, key)
+    allowed, wanted = _SCALARS[hint]
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        raise ConfigError(f"{key} is {value!r}: expected {wanted}")
+    return hint(value)
+
+
+def _convert_pairs(value: Any, key: str) -> tuple[tuple[int, int], ...]:
+    try:
+        pairs = tuple((start, side) for start, side in value)
+    except (TypeError, ValueError):
+        pairs = ((None, None),)
+    if not all(type(number) is int for pair in pairs for number in pair):
+        raise ConfigError(f"{key} is {value!r}: expected pairs of whole numbers, for example [[0, 32], [20, 44]]")
+    return pairs
+
+
+def config_to_toml(config: TrainConfig) -> str:
+    """The configuration as a recipe file that `load_config` reads back to an equal one."""
+    values = asdict(config)
+    flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    sections = {key: value for key, value in values.items() if isinstance(value, dict)}
+    lines = list(_toml_lines(flat))
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *_toml_lines(section)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_lines(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{key} = {_toml_value(value)}"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
