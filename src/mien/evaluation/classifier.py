@@ -1,0 +1,96 @@
+"""What can be evaluated: anything that turns preprocessed faces into logits and carries a model card."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.bundle import Bundle, ModelCard
+from mien.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH: Final = 256
+
+
+class Classifier(Protocol):
+    """A network with its card. `mien.bundle.Bundle` is one, `TorchClassifier` another."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Labels, preprocessing, temperature and provenance."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the file with the weights, lower-case hexadecimal; None for a network that lies in no file."""
+
+    def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S)."""
+
+
+class TorchClassifier:
+    """A torch network as a `Classifier`; it is moved to the device and put into evaluation mode.
+
+    Args:
+        network: maps float32 (N, 1, S, S) to logits (N, 7).
+        card: its card.
+        device: where it runs, as torch names it.
+        weights: the file its weights come from, if any.
+    """
+
+    def __init__(
+        self, network: "torch.nn.Module", card: ModelCard, *, device: str = "cpu", weights: Path | None = None
+    ) -> None:
+        self.card = card
+        self._network = network.to(device).eval()
+        self._device = device
+        self._weights = weights
+
+    @cached_property
+    def sha256(self) -> str | None:
+        """Hash of the file with the weights, lower-case hexadecimal; None for a network that lies in no file."""
+        return hashlib.sha256(self._weights.read_bytes()).hexdigest() if self._weights else None
+
+    def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S)."""
+        import torch
+
+        self._network.eval()
+        with torch.inference_mode():
+            batches = torch.split(torch.from_numpy(inputs), _BATCH)
+            logits = torch.cat([self._network(batch.to(self._device)).float().cpu() for batch in batches])
+        return np.asarray(logits.numpy(), np.float32)
+
+
+def open_classifier(model: str | Path, device: str = "cpu") -> Classifier:
+    """The model that a user names.
+
+    Args:
+        model: an ONNX file, the name of an embedded model, the folder of a run, which stands for its best epoch, or one
+            safetensors file of a run.
+        device: where a network from safetensors runs, as torch names it; ONNX files run on the CPU.
+
+    Raises:
+        ModelFileError: there is no such model, the run has no best epoch yet, or the model is damaged.
+        MissingExtraError: a run or a safetensors file, and torch is not installed.
+        UsageError: an ONNX file, and another device than the CPU.
+    """
+    path = Path(model)
+    if path.is_dir() or path.suffix == ".safetensors":
+        return _open_saved(path, device)
+    if device != "cpu":
+        raise UsageError(f"{model}: an ONNX file is evaluated on the CPU, not on {device}")
+    return Bundle.load(model)
+
+
+def _open_saved(path: Path, device: str) -> TorchClassifier:
+    try:
+        from mien.models.saved import BEST_FILE, load_network
+    except ModuleNotFoundError:
+        raise MissingExtraError("opening the network of a run", "train") from None
+    network, card = load_network(path, device)
+    return TorchClassifier(network, card, device=device, weights=path / BEST_FILE if path.is_dir() else path)

@@ -1,0 +1,130 @@
+"""The pictures of an evaluation, drawn with matplotlib off screen."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mien.evaluation import metrics
+from mien.evaluation.report import Evaluation
+from mien.labels import EMOTIONS
+
+_DPI: Final = 200
+_BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"
+_DARK: Final = 0.55
+"""Share from which the colour of a cell asks for white text."""
+_MARK_AREA: Final = 900
+"""Area in square points of a mark that stands for all faces."""
+_POSITIONS: Final = np.arange(len(EMOTIONS))
+
+
+def draw_all(evaluation: Evaluation, folder: Path) -> list[Path]:
+    """Write confusion.png, reliability.png and per_class.png into a folder; returns their paths."""
+    return [_save(draw(evaluation), folder / f"{name}.png") for name, draw in _PICTURES.items()]
+
+
+def draw_confusion(evaluation: Evaluation) -> Figure:
+    """Confusion matrix: what became of the faces of each emotion, in per cent (and colour) by row and in faces."""
+    counts = evaluation.confusion
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = _figure(evaluation, f"accuracy {evaluation.accuracy:.1%}; per cent of each row", 6.2, 6.4)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > _DARK else _INK
+        axes.text(column, row - 0.1, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=11)
+        axes.text(column, row + 0.23, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=7.5)
+    axes.set_xticks(_POSITIONS, EMOTIONS, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(_POSITIONS, _emotions_and_faces(evaluation))
+    axes.set_xticks(_POSITIONS[1:] - 0.5, minor=True)
+    axes.set_yticks(_POSITIONS[1:] - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="predicted", ylabel="true")
+    return figure
+
+
+def draw_reliability(evaluation: Evaluation) -> Figure:
+    """Reliability diagram with and without temperature, above the histogram of confidence."""
+    curve, raw = evaluation.reliability, evaluation.reliability_uncalibrated
+    figure = _figure(evaluation, "reliability; a mark's area is its share of the faces", 5.6, 7.6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
+    above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
+    _draw_curve(above, raw, _ORANGE, "without temperature")
+    _draw_curve(above, curve, _BLUE, f"temperature {evaluation.temperature:.3g}")
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy of the faces in a bin")
+    shares, width = curve.count / curve.count.sum(), np.diff(curve.edges)
+    below.bar(curve.edges[:-1], shares, width, align="edge", color=_BLUE, edgecolor="white")
+    below.set(xlabel="confidence (highest probability)", ylabel="faces")
+    below.yaxis.set_major_formatter("{x:.0%}")
+    _open_frame(above)
+    _open_frame(below)
+    figure.legend(loc="outside lower center", frameon=False)
+    return figure
+
+
+def draw_per_class(evaluation: Evaluation) -> Figure:
+    """Precision and recall of every emotion as bars, F1 as a mark."""
+    scores = metrics.class_scores(evaluation.confusion)
+    figure = _figure(evaluation, f"macro F1 {metrics.macro_f1(evaluation.confusion):.3f}", 7.6, 4.6)
+    axes = figure.subplots()
+    for offset, values, colour, name in [
+        (-0.2, scores.precision, _ORANGE, "precision"),
+        (0.2, scores.recall, _BLUE, "recall"),
+    ]:
+        bars = axes.bar(_POSITIONS + offset, values, width=0.38, color=colour, label=name)
+        axes.bar_label(bars, [f"{100 * value:.0f}" for value in values], padding=2, fontsize=8, color=_INK)
+    axes.plot(_POSITIONS, scores.f1, "D", color="black", markersize=5, markeredgecolor="white", label="F1")
+    axes.set_xticks(_POSITIONS, _emotions_and_faces(evaluation))
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    _open_frame(axes)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+_PICTURES: Final[dict[str, Callable[[Evaluation], Figure]]] = {
+    "confusion": draw_confusion,
+    "reliability": draw_reliability,
+    "per_class": draw_per_class,
+}
+
+
+def _figure(evaluation: Evaluation, subtitle: str, width: float, height: float) -> Figure:
+    """An empty figure of so many inches that says what was evaluated."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    views = "" if evaluation.tta == "none" else f", {evaluation.tta}"
+    title = f"{evaluation.model} on {evaluation.usage}{views}, {len(evaluation):,} faces\n{subtitle}"
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
+    return figure
+
+
+def _emotions_and_faces(evaluation: Evaluation) -> list[str]:
+    support = evaluation.confusion.sum(axis=1)
+    return [f"{emotion}\n{faces:,}" for emotion, faces in zip(EMOTIONS, support, strict=True)]
+
+
+def _draw_curve(axes: Axes, curve: metrics.ReliabilityCurve, colour: str, name: str) -> None:
+    filled = curve.count > 0
+    confidence, accuracy, count = curve.confidence[filled], curve.accuracy[filled], curve.count[filled]
+    label = f"{name}: ECE {curve.expected_calibration_error:.3f}"
+    axes.plot(confidence, accuracy, color=colour, linewidth=1, label=label)
+    axes.scatter(confidence, accuracy, s=_MARK_AREA * count / count.sum(), color=colour, clip_on=False, zorder=3)
+
+
+def _open_frame(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    figure.savefig(path, dpi=_DPI)
+    return path

@@ -1,0 +1,203 @@
+"""One model on one part of a data set: every figure, the predictions behind them, and their way to disk."""
+
+import csv
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.bundle import softmax
+from mien.data.store import FaceStore
+from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
+from mien.evaluation import metrics
+from mien.evaluation.classifier import Classifier
+from mien.evaluation.tta import Track, predict_logits
+from mien.labels import EMOTIONS
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation:
+    """A model's answers to one usage of a data set, and what follows from them.
+
+    Args:
+        model: what the model is called.
+        model_sha256: hash of the file with its weights, None when there is none.
+        source: name of the file the data set was imported from.
+        source_sha256: its hash.
+        usage: the part of the data set.
+        tta: test-time augmentation, one of `mien.evaluation.tta.MODES`.
+        rows: row numbers in the data set, (N,), N at least 1.
+        labels: true class numbers, (N,).
+        logits: finite, float32 (N, 7), before temperature.
+        temperature: from the model's card.
+    """
+
+    model: str
+    model_sha256: str | None
+    source: str
+    source_sha256: str
+    usage: str
+    tta: str
+    rows: NDArray[np.intp]
+    labels: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+    temperature: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Calibrated probabilities, (N, 7)."""
+        return softmax(self.logits / self.temperature)
+
+    @cached_property
+    def predictions(self) -> NDArray[np.intp]:
+        """Predicted class numbers, (N,)."""
+        predictions: NDArray[np.intp] = self.logits.argmax(axis=1)
+        return predictions
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Share of right predictions, 0..1."""
+        return metrics.accuracy(self.predictions, self.labels)
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Faces by true emotion (rows) and predicted emotion (columns), (7, 7)."""
+        return metrics.confusion_matrix(self.predictions, self.labels)
+
+    @cached_property
+    def reliability(self) -> metrics.ReliabilityCurve:
+        """Confidence against accuracy with the temperature."""
+        return metrics.reliability_curve(self.probabilities, self.labels)
+
+    @cached_property
+    def reliability_uncalibrated(self) -> metrics.ReliabilityCurve:
+        """Confidence against accuracy without the temperature."""
+        return metrics.reliability_curve(softmax(self.logits), self.labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; the keys are those of `mien evaluate --json`. Shares are 0..1, `nll` is in nats."""
+        return {
+            "model": {"name": self.model, "sha256": self.model_sha256},
+            "data": {"source": self.source, "sha256": self.source_sha256},
+            "usage": self.usage,
+            "tta": self.tta,
+            "n": len(self),
+            "accuracy": self.accuracy,
+            "standard_error": metrics.standard_error(self.accuracy, len(self)),
+            "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self))),
+            "top2_accuracy": metrics.top_k_accuracy(self.logits, self.labels),
+            "macro_f1": metrics.macro_f1(self.confusion),
+            "nll": metrics.negative_log_likelihood(self.logits / self.temperature, self.labels),
+            "ece": self.reliability.expected_calibration_error,
+            "ece_uncalibrated": self.reliability_uncalibrated.expected_calibration_error,
+            "temperature": float(self.temperature),
+            "per_class": self._per_class(),
+            "labels": list(EMOTIONS),
+            "confusion": self.confusion.tolist(),
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def _per_class(self) -> dict[str, dict[str, float | int]]:
+        scores = metrics.class_scores(self.confusion)
+        return {
+            emotion: {
+                "precision": float(scores.precision[index]),
+                "recall": float(scores.recall[index]),
+                "f1": float(scores.f1[index]),
+                "support": int(scores.support[index]),
+            }
+            for index, emotion in enumerate(EMOTIONS)
+        }
+
+
+def evaluate(
+    classifier: Classifier, store: FaceStore, usage: str, tta: str = "none", *, track: Track = iter
+) -> Evaluation:
+    """Ask a model about every face of one usage.
+
+    Args:
+        classifier: the model; its card gives preprocessing and temperature.
+        store: the data set.
+        usage: one of `mien.data.store.USAGES`.
+        tta: one of `mien.evaluation.tta.MODES`.
+        track: wraps the loop over chunks of faces, for a progress bar.
+
+    Raises:
+        DataError: an unknown usage, or one without rows.
+        UsageError: an unknown test-time augmentation.
+        ModelFileError: the model's answers are not finite.
+    """
+    rows = store.rows_of(usage)
+    if not len(rows):
+        present = ", ".join(store.counts()) or "no rows at all"
+        raise DataError(f"data set of {store.meta.source}: no {usage} rows (it has {present}); choose another usage")
+    logits = predict_logits(classifier, store.faces[rows], tta, track=track)
+    if not np.isfinite(logits).all():
+        raise ModelFileError(f"model {classifier.card.name}: its outputs are not finite; train or export it again")
+    return Evaluation(
+        model=classifier.card.name,
+        model_sha256=classifier.sha256,
+        source=store.meta.source,
+        source_sha256=store.meta.source_sha256,
+        usage=usage,
+        tta=tta,
+        rows=rows,
+        labels=store.labels[rows],
+        logits=logits,
+        temperature=classifier.card.temperature,
+    )
+
+
+class ReportFolder:
+    """A folder for reports. Made before a model is asked anything, so that no result is lost for want of a place.
+
+    Raises:
+        UsageError: the folder cannot be made.
+        MissingExtraError: matplotlib, which draws the pictures, is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from mien.evaluation import pictures
+        except ModuleNotFoundError:
+            raise MissingExtraError("drawing the pictures of a report", "train") from None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot be made ({error.strerror}); name another folder") from None
+        self._folder, self._pictures = folder, pictures
+
+    def write(self, evaluation: Evaluation) -> list[Path]:
+        """Write report.json, predictions.csv and the pictures, over those of an earlier report; returns their paths.
+
+        Raises:
+            UsageError: the folder is not writable.
+        """
+        report, table = self._folder / "report.json", self._folder / "predictions.csv"
+        try:
+            report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
+            _write_predictions(evaluation, table)
+            return [report, table, *self._pictures.draw_all(evaluation, self._folder)]
+        except OSError as error:
+            raise UsageError(f"{self._folder}: cannot be written ({error.strerror}); name another folder") from None
+
+
+def _write_predictions(evaluation: Evaluation, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "label", "predicted", *EMOTIONS])
+        for row, label, predicted, probabilities in zip(
+            evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True
+        ):
+            values = (f"{value:.6f}" for value in probabilities)
+            writer.writerow([row, EMOTIONS[label], EMOTIONS[predicted], *values])
