@@ -1,0 +1,1 @@
+"""Data sets: reading them, keeping them, choosing rows of them."""

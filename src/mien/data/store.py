@@ -7,17 +7,17 @@ A store is a folder::
     usages.npy   uint8 (N,), index into `USAGES`
     store.json   format version, number of rows, name and SHA-256 of the source
 
-Row numbers are those of the source file, from 0. A store is written aside and renamed, so a half-written one is never opened.
+Row numbers are those of the source file, from 0. A store is written aside and renamed, so a half-written one is never
+opened.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from uuid import uuid4
 
 import numpy as np
@@ -86,22 +86,15 @@ class FaceStore:
             DataError: no store at this path, or a damaged one.
         """
         folder = Path(path)
+        if not (folder / _META).is_file():
+            raise DataError(f"{folder}: no data set there (a folder with {_META}); make one with `mien data import`")
+        meta = _read_meta(folder / _META)
+        faces = _read_array(folder / "faces.npy", mmap_mode="r")
+        labels, usages = (_read_array(folder / f"{name}.npy") for name in ("labels", "usages"))
         try:
-            meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-            if meta.get("format") != _FORMAT:
-                raise DataError(f"{folder}: a store of format {meta.get('format')}: expected {_FORMAT}; import the data again")
-            return cls(
-                np.load(folder / "faces.npy", mmap_mode="r", allow_pickle=False),
-                np.load(folder / "labels.npy", allow_pickle=False),
-                np.load(folder / "usages.npy", allow_pickle=False),
-                StoreMeta(**meta),
-            )
-        except FileNotFoundError:
-            raise DataError(f"{folder}: no data set there (store.json, faces.npy, labels.npy, usages.npy); make one with `mien data import`") from None
-        except (ValueError, TypeError, AttributeError, OSError) as error:
-            raise DataError(f"{folder}: damaged data set ({error}); import it again") from None
+            return cls(faces, labels, usages, meta)
         except DataError as error:
-            raise DataError(f"{folder}: {error}") from None
+            raise DataError(f"{folder}: damaged data set ({error}); import it again") from None
 
     def rows_of(self, usage: str) -> NDArray[np.intp]:
         """Row numbers of one usage, ascending.
@@ -122,6 +115,30 @@ class FaceStore:
             for usage, row in zip(USAGES, table, strict=True)
             if row.any()
         }
+
+
+def _read_meta(path: Path) -> StoreMeta:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        version = values.get("format")
+        meta = StoreMeta(**values)
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise DataError(f"{path}: damaged ({error}); import the data again") from None
+    if version != _FORMAT:
+        raise DataError(f"{path}: a data set of format {version}: expected {_FORMAT}; import the data again")
+    return meta
+
+
+def _read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[np.uint8]:
+    try:
+        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing; import the data again") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path}: damaged ({error}); import the data again") from None
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path}: damaged (an archive of arrays); import the data again")
+    return array
 
 
 def write_store(
@@ -147,6 +164,16 @@ def write_store(
         (folder / _META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
 
 
+def refuse_existing(target: Path) -> None:
+    """Say that a new folder cannot be made where something is already.
+
+    Raises:
+        DataError: ``target`` exists.
+    """
+    if target.exists():
+        raise DataError(f"{target}: exists already; name a new folder or remove it first")
+
+
 @contextmanager
 def folder_aside(target: Path) -> Iterator[Path]:
     """A new folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
@@ -154,13 +181,12 @@ def folder_aside(target: Path) -> Iterator[Path]:
     Raises:
         DataError: ``target`` exists already, or cannot be written.
     """
-    if target.exists():
-        raise DataError(f"{target}: exists already; name a new folder or remove it first")
+    refuse_existing(target)
     aside = target.parent / f".{target.name}.{uuid4().hex[:8]}.partial"
     try:
         aside.mkdir(parents=True)
         yield aside
-        os.replace(aside, target)
+        aside.replace(target)
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error})") from None
     finally:

@@ -1,0 +1,80 @@
+"""`mien data`: import a data set, and say what is in it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mien.data.store import FaceStore
+
+app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SRC",
+            help="fer2013.csv, icml_face_data.csv or train.csv, also inside .zip, .tar.gz or .gz; or a folder "
+            "train|validation|test/<emotion>/*.jpg|png (Training, PublicTest, PrivateTest).",
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make; it must not exist yet.")],
+) -> None:
+    """Make a memory-mapped data set of a FER2013 csv or a folder of pictures."""
+    import time
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress
+
+    from mien.data.sources import import_data
+
+    start, console = time.perf_counter(), Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(escape(f"Reading {source.name}"), total=1.0)
+        store = import_data(source, out, lambda done: bar.update(task, completed=done))
+    seconds = time.perf_counter() - start
+    typer.echo(f"{out}: {len(store)} rows of {store.meta.source} in {seconds:.1f} s", err=True)
+
+
+@app.command()
+def info(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
+) -> None:
+    """Count the rows per usage and emotion."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from mien.data.store import FaceStore
+
+    store = FaceStore.open(data)
+    if as_json:
+        typer.echo(json.dumps(asdict(store.meta) | {"counts": store.counts()}))
+        return
+    typer.echo(f"{len(store)} rows of {store.meta.source}, SHA-256 {store.meta.source_sha256}")
+    Console().print(_table_of_counts(store))
+
+
+def _table_of_counts(store: "FaceStore") -> "Table":
+    from rich.table import Table
+
+    from mien.labels import EMOTIONS
+
+    counts = store.counts()
+    table = Table("emotion")
+    for name in (*counts, "total"):
+        table.add_column(name, justify="right")
+    for emotion in EMOTIONS:
+        row = [by_name[emotion] for by_name in counts.values()]
+        table.add_row(emotion, *map(str, (*row, sum(row))))
+    table.add_section()
+    table.add_row("total", *(str(sum(by_name.values())) for by_name in counts.values()), str(len(store)))
+    return table

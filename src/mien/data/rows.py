@@ -1,0 +1,39 @@
+"""Rows of a data set while a reader collects them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.preprocess import FACE_SIZE
+
+Progress = Callable[[float], None]
+"""Told which part of the work is done, 0..1."""
+
+
+def no_progress(_done: float) -> None:
+    """A `Progress` that nobody watches."""
+
+
+@dataclass(slots=True)
+class FaceRows:
+    """Rows collected so far, in byte strings that grow in place: no second copy at the end."""
+
+    pixels: bytearray = field(default_factory=bytearray)
+    labels: bytearray = field(default_factory=bytearray)
+    usages: bytearray = field(default_factory=bytearray)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def append(self, face: NDArray[np.uint8], label: int, usage: int) -> None:
+        """Add a face of 48x48 grey levels (any shape, row by row), its class number and its index into `USAGES`."""
+        self.pixels += face.tobytes()
+        self.labels.append(label)
+        self.usages.append(usage)
+
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Faces (N, 48, 48), labels (N,) and usages (N,), uint8, sharing the memory of the rows."""
+        faces = np.frombuffer(self.pixels, np.uint8).reshape(-1, FACE_SIZE, FACE_SIZE)
+        return faces, np.frombuffer(self.labels, np.uint8), np.frombuffer(self.usages, np.uint8)

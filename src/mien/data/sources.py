@@ -1,0 +1,67 @@
+"""From whatever a data set comes as to a store."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from mien.data.fer2013 import read_fer2013
+from mien.data.folders import read_folder
+from mien.data.rows import FaceRows, Progress, no_progress
+from mien.data.store import FaceStore, refuse_existing, write_store
+from mien.errors import DataError
+
+# Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
+_PIECE: Final = 8 << 20
+
+
+def import_data(source: str | Path, out: str | Path, progress: Progress = no_progress) -> FaceStore:
+    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`read_folder`).
+
+    Args:
+        source: the file or folder.
+        out: the store's folder, which must not exist; nothing is left there when the import fails.
+        progress: told which part of the source has been read.
+
+    Returns:
+        The store, opened.
+
+    Raises:
+        DataError: ``source`` is missing or malformed, or ``out`` exists or cannot be written.
+    """
+    source, out = Path(source), Path(out)
+    refuse_existing(out)
+    rows, name, sha256 = _read(source, progress)
+    write_store(out, *rows.arrays(), source=name, source_sha256=sha256)
+    return FaceStore.open(out)
+
+
+def _read(source: Path, progress: Progress) -> tuple[FaceRows, str, str]:
+    """Rows of a source, its name, and its SHA-256."""
+    name = source.resolve().name
+    if source.is_dir():
+        rows, sha256 = read_folder(source, progress)
+        return rows, name, sha256
+    if not source.is_file():
+        problem = "not a regular file or folder" if source.exists() else "no such file or folder"
+        raise DataError(f"{source}: {problem}: expected a FER2013 csv, an archive with one, or a folder of pictures")
+    with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(sha256_of_file, source)
+        rows, member = read_fer2013(source, progress)
+        return rows, f"{name}:{member}" if member else name, hashing.result()
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, lower-case hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    try:
+        with path.open("rb", buffering=0) as file:
+            while size := file.readinto(piece):
+                digest.update(piece[:size])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()

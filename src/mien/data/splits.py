@@ -1,0 +1,99 @@
+"""Which rows a training may use: FER2013 holds test faces among its Training rows, pixel for pixel."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.store import TEST_USAGES, FaceStore
+from mien.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Rows to train on, and why the other Training rows are left out.
+
+    Args:
+        rows: row numbers in the store, ascending.
+        dropped: Training rows left out by reason, each counted once, under the first reason that holds.
+    """
+
+    rows: NDArray[np.intp]
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def dropped_total(self) -> int:
+        """Training rows left out, for whatever reason."""
+        return sum(self.dropped.values())
+
+
+def identical_to_test(store: FaceStore) -> NDArray[np.intp]:
+    """Training rows whose pixels equal those of a PublicTest or PrivateTest row, ascending.
+
+    They are 351 in FER2013's Training and PublicTest, and 703 with PrivateTest.
+    """
+    return np.unique(np.concatenate([_identical(store, usage) for usage in TEST_USAGES]))
+
+
+def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:
+    """Row numbers named in a text file, ascending, each once.
+
+    The file has one number a line; ``#`` begins a comment, and blank lines are allowed.
+
+    Args:
+        path: the file, UTF-8.
+        rows: how many rows there are; numbers lie in 0..rows - 1.
+
+    Raises:
+        DataError: unreadable, not a number, or out of range; the message names file and line.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: the list of rows cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a list of rows: expected text with one row number a line") from None
+    numbers = set()
+    for line_number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) < rows):
+            raise DataError(f"{path}: line {line_number} is {text[:40]!r}: expected a row number 0..{rows - 1}")
+        numbers.add(int(text))
+    return np.array(sorted(numbers), np.intp)
+
+
+def training_rows(store: FaceStore, drop_rows: str | Path | None = None) -> TrainingRows:
+    """Training rows without those identical to a test row, nor those named in a file.
+
+    Args:
+        store: the data set.
+        drop_rows: a file for `read_row_list`; rows in it that are not Training are not trained on anyway.
+
+    Raises:
+        DataError: the file is malformed, or no Training row is left.
+    """
+    reasons = {f"identical to a {usage} row": _identical(store, usage) for usage in TEST_USAGES}
+    if drop_rows is not None:
+        reasons[f"named in {Path(drop_rows).name}"] = read_row_list(drop_rows, len(store))
+    left, dropped = store.rows_of("Training"), {}
+    for reason, rows in reasons.items():
+        kept = np.setdiff1d(left, rows, assume_unique=True)
+        if len(kept) < len(left):
+            dropped[reason] = len(left) - len(kept)
+        left = kept
+    if not len(left):
+        raise DataError(
+            f"no Training rows to train on (left out: {dropped or 'none'}): expected some; import another data set"
+        )
+    return TrainingRows(left, dropped)
+
+
+def _identical(store: FaceStore, usage: str) -> NDArray[np.intp]:
+    """Training rows whose pixels equal those of a row of ``usage``, ascending."""
+    wanted = {store.faces[row].tobytes() for row in store.rows_of(usage)}
+    rows: Iterable[np.intp] = store.rows_of("Training") if wanted else ()
+    return np.array([row for row in rows if store.faces[row].tobytes() in wanted], np.intp)
