@@ -1,0 +1,102 @@
+"""`mien evaluate` as a user runs it."""
+
+import json
+import subprocess
+import sys
+from typing import get_args
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from mien.cli import evaluate
+from mien.data.store import USAGES, FaceStore
+from mien.evaluation.tta import MODES
+from mien.labels import EMOTIONS
+from mien.preprocess import PreprocessSpec
+
+WITHOUT_EXTRAS = (
+    "import sys; sys.modules.update(dict.fromkeys(['torch', 'matplotlib', 'sklearn', 'scipy', 'pandas']));"
+    "from mien.cli.main import run; run()"
+)
+
+
+def mien(*arguments, code="from mien.cli.main import run; run()"):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture
+def model(tmp_path, write_linear_model):
+    return write_linear_model(tmp_path / "model.onnx")
+
+
+def test_the_choices_are_those_of_the_library():
+    assert get_args(evaluate.Usage) == USAGES
+    assert get_args(evaluate.Augmentation) == MODES
+
+
+def test_json_agrees_with_scikit_learn_and_needs_no_extra(model, small_store, linear_weights):
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json", code=WITHOUT_EXTRAS)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+
+    store = FaceStore.open(small_store)
+    inputs = PreprocessSpec(frame_size=16, input_size=12, mean=0.5, std=0.25).apply(store.faces[60:])
+    logits, labels = inputs.reshape(90, -1).astype(float) @ linear_weights, store.labels[60:]
+    predicted = logits.argmax(axis=1)
+    probabilities = np.exp(logits / 1.7) / np.exp(logits / 1.7).sum(axis=1, keepdims=True)
+    assert result["n"] == 90
+    assert result["accuracy"] == pytest.approx(sk.accuracy_score(labels, predicted))
+    assert result["macro_f1"] == pytest.approx(sk.f1_score(labels, predicted, average="macro"))
+    assert result["top2_accuracy"] == pytest.approx(sk.top_k_accuracy_score(labels, logits, k=2, labels=range(7)))
+    assert result["nll"] == pytest.approx(sk.log_loss(labels, probabilities, labels=range(7)), rel=1e-5)
+    assert result["confusion"] == sk.confusion_matrix(labels, predicted, labels=range(7)).tolist()
+    report = sk.classification_report(labels, predicted, target_names=EMOTIONS, output_dict=True, zero_division=0)
+    for emotion in EMOTIONS:
+        expected = report[emotion]
+        expected["f1"] = expected.pop("f1-score")
+        assert result["per_class"][emotion] == pytest.approx(expected)
+
+
+def test_the_table_names_the_figures(model, small_store):
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--tta", "flip")
+    assert done.returncode == 0
+    for word in ("linear on PublicTest of small.csv, 90 faces, tta flip", "±", "macro F1", "ECE", *EMOTIONS):
+        assert word in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, tmp_path):
+    arguments = ["evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json"]
+    done = mien(*arguments, "--out", tmp_path / "report")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "report.json").read_text())
+    assert "wrote" in done.stderr
+    assert len(list((tmp_path / "report").glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"--usage": "PrivateTest"}, 1, ["no PrivateTest rows", "small.csv"]),
+        ({"--data": "nowhere"}, 1, ["nowhere", "mien data import"]),
+        ({"model": "nowhere.onnx"}, 1, ["nowhere.onnx"]),
+        ({"--usage": "publictest"}, 2, ["publictest", "PublicTest"]),
+        ({"--tta": "five"}, 2, ["five", "tencrop"]),
+    ],
+)
+def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, status, words):
+    options = {"model": model, "--data": small_store, "--usage": "PublicTest"} | changes
+    done = mien("evaluate", options.pop("model"), *(part for pair in options.items() for part in pair))
+    assert done.returncode == status
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words)
+
+
+def test_out_without_matplotlib_fails_before_any_work(model, small_store, tmp_path):
+    arguments = ["evaluate", model, "--data", small_store, "--usage", "PublicTest", "--out", tmp_path / "report"]
+    done = mien(*arguments, code=WITHOUT_EXTRAS)
+    assert done.returncode == 2
+    assert "mien[train]" in done.stderr
+    assert not (tmp_path / "report").exists()

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from mien.errors import UsageError
+from mien.evaluation.calibration import TEMPERATURE_RANGE, fit_temperature
+from mien.evaluation.metrics import expected_calibration_error
+
+
+def honest_sample(seed, n, scale=2.0):
+    """Logits, and labels drawn from exactly the probabilities that they stand for."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, scale, (n, 7))
+    below = random.random((n, 1)) > softmax(logits, axis=1).cumsum(axis=1)
+    return logits, below.sum(axis=1).clip(max=6)
+
+
+def loss(temperature, logits, labels):
+    return -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
+
+
+@pytest.mark.parametrize("planted", [0.3, 1.0, 2.5, 7.0])
+def test_a_planted_temperature_is_found(planted):
+    logits, labels = honest_sample(0, 20_000)
+    assert fit_temperature(logits * planted, labels) == pytest.approx(planted, rel=0.03)
+    assert expected_calibration_error(softmax(logits, axis=1), labels) < 0.01
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.floats(0.2, 6))
+def test_no_other_temperature_is_likelier(seed, planted):
+    logits, labels = honest_sample(seed, 300)
+    logits = logits * planted
+    found = fit_temperature(logits, labels)
+    best = minimize_scalar(
+        lambda t: loss(np.exp(t), logits, labels),
+        bounds=np.log(TEMPERATURE_RANGE),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    assert found == pytest.approx(np.exp(best.x), rel=1e-4)
+    assert loss(found, logits, labels) <= best.fun + 1e-12
+
+
+def test_the_order_of_the_logits_is_shifted_away():
+    logits, labels = honest_sample(4, 500)
+    assert fit_temperature(logits + 1e4, labels) == pytest.approx(fit_temperature(logits, labels), rel=1e-6)
+
+
+def test_a_minimum_out_of_range_gives_the_nearer_end():
+    logits = np.eye(7)
+    right, wrong = np.arange(7), (np.arange(7) + 1) % 7
+    assert fit_temperature(logits, right) == pytest.approx(TEMPERATURE_RANGE[0])
+    assert fit_temperature(logits, wrong) == pytest.approx(TEMPERATURE_RANGE[1])
+
+
+def test_float32_logits_give_a_plain_float():
+    logits, labels = honest_sample(5, 100)
+    assert type(fit_temperature(logits.astype(np.float32), labels.astype(np.uint8))) is float
+
+
+@pytest.mark.parametrize(("logits", "labels"), [([], []), ([[np.inf, 0]], [0]), ([[1.0, 2.0]], [2])])
+def test_bad_arguments_are_refused(logits, labels):
+    with pytest.raises(UsageError):
+        fit_temperature(logits, labels)

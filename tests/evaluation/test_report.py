@@ -1,0 +1,118 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.bundle import Bundle, softmax
+from mien.data.store import FaceStore, write_store
+from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
+from mien.evaluation import metrics
+from mien.evaluation.report import ReportFolder, evaluate
+from mien.labels import EMOTIONS
+
+
+@pytest.fixture
+def model(tmp_path, write_linear_model):
+    return Bundle.load(write_linear_model(tmp_path / "m.onnx"))
+
+
+@pytest.fixture
+def store(small_store):
+    return FaceStore.open(small_store)
+
+
+def test_the_figures_are_those_of_the_faces_of_the_usage(model, store):
+    result = evaluate(model, store, "PublicTest").to_dict()
+    rows = range(60, 150)
+    logits, labels = model.logits(store.faces[60:]), store.labels[rows]
+    assert result["n"] == 90
+    assert result["accuracy"] == np.mean(logits.argmax(axis=1) == labels)
+    assert result["ece"] == metrics.expected_calibration_error(softmax(logits / 1.7), labels)
+    assert result["ece_uncalibrated"] == metrics.expected_calibration_error(softmax(logits), labels)
+    assert result["nll"] == metrics.negative_log_likelihood(logits / np.float32(1.7), labels)
+    assert result["temperature"] == 1.7
+    assert result["model"] == {"name": "linear", "sha256": model.sha256}
+    assert result["data"] == {"source": "small.csv", "sha256": "ab" * 32}
+    assert (result["usage"], result["tta"]) == ("PublicTest", "none")
+
+
+def test_everything_is_plain_json(model, store):
+    result = evaluate(model, store, "Training", "flip")
+    assert json.loads(result.to_json()) == result.to_dict()
+    assert list(result.to_dict()["per_class"]) == list(EMOTIONS)
+
+
+def test_test_time_augmentation_changes_the_logits(model, store):
+    plain, crops = (evaluate(model, store, "PublicTest", tta) for tta in ("none", "tencrop"))
+    assert np.abs(plain.logits - crops.logits).max() > 0.01
+    assert crops.to_dict()["tta"] == "tencrop"
+
+
+def test_a_usage_without_rows_is_refused(model, store):
+    with pytest.raises(DataError, match=r"small\.csv: no PrivateTest rows \(it has Training, PublicTest\)"):
+        evaluate(model, store, "PrivateTest")
+
+
+def test_an_empty_data_set_is_refused(model, tmp_path):
+    nothing = np.empty(0, np.uint8)
+    write_store(tmp_path / "no", np.empty((0, 48, 48), np.uint8), nothing, nothing, source="no", source_sha256="")
+    with pytest.raises(DataError, match="no rows at all"):
+        evaluate(model, FaceStore.open(tmp_path / "no"), "Training")
+
+
+def test_answers_that_are_not_finite_are_refused(tmp_path, store, write_linear_model, linear_weights):
+    linear_weights[0, 0] = np.nan
+    broken = Bundle.load(write_linear_model(tmp_path / "nan.onnx"))
+    with pytest.raises(ModelFileError, match="not finite"):
+        evaluate(broken, store, "PublicTest")
+
+
+def test_the_folder_gets_report_predictions_and_pictures(model, store, tmp_path):
+    result = evaluate(model, store, "PublicTest")
+    written = ReportFolder(tmp_path / "new" / "report").write(result)
+    names = ["report.json", "predictions.csv", "confusion.png", "reliability.png", "per_class.png"]
+    assert [path.name for path in written] == names
+    assert json.loads(written[0].read_text()) == result.to_dict()
+    for path in written[2:]:
+        with Image.open(path) as picture:
+            assert min(picture.size) >= 800
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 20  # not blank
+
+
+def test_the_predictions_are_written_row_by_row(model, store, tmp_path):
+    result = evaluate(model, store, "PublicTest")
+    _, table, *_ = ReportFolder(tmp_path / "out").write(result)
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["row"]) for row in rows] == list(range(60, 150))
+    assert [row["label"] for row in rows] == [EMOTIONS[label] for label in store.labels[60:]]
+    written = np.array([[float(row[emotion]) for emotion in EMOTIONS] for row in rows])
+    np.testing.assert_allclose(written, model.probabilities(store.faces[60:]), atol=1e-6)
+    assert [row["predicted"] for row in rows] == [EMOTIONS[i] for i in written.argmax(axis=1)]
+
+
+def test_a_report_is_written_over_an_earlier_one(model, store, tmp_path):
+    folder = ReportFolder(tmp_path / "out")
+    folder.write(evaluate(model, store, "Training"))
+    report, *_ = folder.write(evaluate(model, store, "PublicTest"))
+    assert json.loads(report.read_text())["usage"] == "PublicTest"
+
+
+def test_a_folder_that_cannot_be_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file"):
+        ReportFolder(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot be made"):
+        ReportFolder(tmp_path / "file" / "below")
+
+
+def test_without_matplotlib_the_folder_asks_for_the_extra(tmp_path, monkeypatch):
+    modules = __import__("sys").modules
+    monkeypatch.delitem(modules, "mien.evaluation.pictures", raising=False)
+    monkeypatch.delattr("mien.evaluation.pictures", raising=False)
+    monkeypatch.setitem(modules, "matplotlib.axes", None)
+    with pytest.raises(MissingExtraError, match=r"mien\[train\]"):
+        ReportFolder(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
