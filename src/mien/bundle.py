@@ -1,7 +1,8 @@
 """A model file: an ONNX network together with everything needed to use it rightly.
 
-The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file without it, or with a
-malformed one, is refused: a network without its class order and preprocessing gives wrong answers that look right.
+The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file without
+it, or with a malformed one, is refused: a network without its class order and preprocessing gives wrong answers that
+look right.
 """
 
 import hashlib
@@ -42,8 +43,8 @@ class ModelCard:
         preprocess: how a face becomes the network's input.
         temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on PublicTest.
         training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
-        public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and ``n``;
-            empty when the model has not been evaluated.
+        public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and
+            ``n``; empty when the model has not been evaluated.
         licence: terms of the weights.
     """
 
@@ -116,7 +117,8 @@ class Bundle:
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise ModelFileError(
-                f"{source}: an ONNX file without mien's metadata (labels, preprocessing, temperature); export it with `mien export`"
+                f"{source}: an ONNX file without mien's metadata (labels, preprocessing, temperature); "
+                "export it with `mien export`"
             )
         try:
             self.card = ModelCard.from_json(metadata[METADATA_KEY])

@@ -13,7 +13,6 @@ MienError
 Every message is one line: what is wrong, where, what was expected, how to mend it.
 """
 
-
 from typing import ClassVar
 
 

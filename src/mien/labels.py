@@ -1,6 +1,7 @@
 """The seven expressions, and the names other data sets give them.
 
-This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow et al., "Challenges in Representation Learning", 2013).
+This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow et al., "Challenges in Representation
+Learning", 2013).
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """What a prediction is: boxes, faces, frames, and tables of them.
 
-These dataclasses are the currency between detection, drawing, the command line and the service. They hold plain Python values only, so that
-they print, compare and become JSON without help.
+These dataclasses are the currency between detection, drawing, the command line and the service. They hold plain Python
+values only, so that they print, compare and become JSON without help.
 """
 
 import json
@@ -58,8 +58,9 @@ class Face:
         box: where the face is, inside the image.
         confidence: the detector's score that this is a face, 0..1 (1.0 when the whole image is declared to be a face).
         probabilities: seven calibrated probabilities in the order of `EMOTIONS`, sum 1.
-        landmarks: five points in the image as (x, y) pixels (the eye, then the mouth corner, that stands left in the picture comes first:
-            left eye, right eye, nose tip, left mouth corner, right mouth corner); empty when the detector gives none.
+        landmarks: five points in the image as (x, y) pixels (the eye, then the mouth corner, that stands left in the
+            picture comes first: left eye, right eye, nose tip, left mouth corner, right mouth corner); empty when the
+            detector gives none.
         track: number of the person followed through a video, None for single pictures.
     """
 
@@ -138,8 +139,9 @@ class Frame:
 
 
 TABLE_COLUMNS = (
-    "source", "frame", "time", "face", "track", "x", "y", "width", "height", "confidence", "emotion", *EMOTIONS, "error",
-)  # fmt: skip
+    *("source", "frame", "time", "face", "track", "x", "y", "width", "height"),
+    *("confidence", "emotion", *EMOTIONS, "error"),
+)
 """Columns of `table_rows`, in order."""
 
 

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from mien import __version__
+from mien.cli.data import app as data
 from mien.cli.evaluate import evaluate
+from mien.cli.export import export
 from mien.cli.train import train
 from mien.errors import MienError
 
@@ -37,7 +39,9 @@ def _main(
 
 
 app.command("train")(train)
+app.command("export")(export)
 app.command("evaluate")(evaluate)
+app.add_typer(data, name="data")
 
 
 def run() -> None:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from mien.training.config import TrainConfig
 
 
-def train(  # noqa: PLR0913 - one parameter per option
+def train(
     recipe: Annotated[str, typer.Option(help="Name of a recipe inside the package, or a TOML file.")],
     data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
     run: Annotated[Path, typer.Option(help="Folder for the run: log, checkpoints, the chosen network.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be repeated."),
     ] = None,
     drop_rows: Annotated[
         Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
@@ -53,7 +54,13 @@ def train(  # noqa: PLR0913 - one parameter per option
     training_data = TrainingData(store, chosen.rows, chosen.dropped)
     with _progress() as progress:
         card = run_training(
-            config, training_data, run, resume=resume, device=device, devices=devices, reporter=_ProgressReporter(progress)
+            config,
+            training_data,
+            run,
+            resume=resume,
+            device=device,
+            devices=devices,
+            reporter=_ProgressReporter(progress),
         )
     _print_result(card.public_test, card.training["epoch"], run)
 
@@ -70,7 +77,14 @@ def _print_result(figures: Mapping[str, Any], epoch: int, run: Path) -> None:
 @contextmanager
 def _progress() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -102,7 +116,9 @@ class _ProgressReporter:
         self._progress.update(self._task, advance=faces, description=f"epoch {epoch}", rate=rate)
 
     def epoch_done(self, entry: Mapping[str, Any]) -> None:
-        accuracy = f", PublicTest {entry['accuracy']:.4f}{' best' if entry['best'] else ''}" if "accuracy" in entry else ""
+        accuracy = (
+            f", PublicTest {entry['accuracy']:.4f}{' best' if entry['best'] else ''}" if "accuracy" in entry else ""
+        )
         self._progress.console.print(
             f"epoch {entry['epoch']}: loss {entry['loss']:.4f}{accuracy}, {entry['faces_per_second']:.0f} faces/s, "
             f"learning rate {entry['learning_rate']:.4g}",

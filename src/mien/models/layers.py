@@ -6,7 +6,9 @@ from torch.nn import functional as F
 
 
 class SqueezeExcite(nn.Module):
-    """Channel attention (Hu et al., arXiv 1709.01507): each channel is scaled by a gate computed from the means of all channels.
+    """Channel attention (Hu et al., arXiv 1709.01507).
+
+    Each channel is scaled by a gate that is computed from the means of all channels.
 
     Args:
         channels: channels in and out.

@@ -1,7 +1,7 @@
 """mien's own compact network: squeeze-and-excitation residual blocks, narrow, global pooling.
 
-Cost shaped the widths: the 44 px stage holds one convolution only, because there the memory traffic of batch normalisation costs a CPU
-more than the multiply-adds of two more blocks at 22 px.
+Cost shaped the widths: the 44 px stage holds one convolution only, because there the memory traffic of batch
+normalisation costs a CPU more than the multiply-adds of two more blocks at 22 px.
 """
 
 from itertools import pairwise
@@ -16,7 +16,9 @@ from mien.preprocess import PreprocessSpec
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and squeeze-and-excitation around a shortcut; the shortcut averages before it projects (He et al., arXiv 1812.01187).
+    """Two 3x3 convolutions and squeeze-and-excitation around a shortcut.
+
+    The shortcut averages before it projects (He et al., arXiv 1812.01187).
 
     Args:
         inputs, outputs: channels.
@@ -47,7 +49,7 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class CompactResNet(nn.Module):
-    """A stem convolution, stages of residual blocks that halve the side, global average pooling, dropout, one linear layer.
+    """A stem convolution, stages of residual blocks that halve the side, global average pooling, one linear layer.
 
     Any input side from 8 pixels up works, so a training may begin on smaller and cheaper faces.
 

@@ -1,7 +1,7 @@
 """The two networks of a course toolkit: a small VGG and a ResNet18-like network, both on 48x48 faces.
 
-Their figures (vggnet 56.4 %, resnet 58.9 % on PublicTest and PrivateTest together) were published with parameter counts that the contract
-test holds.
+Their figures (vggnet 56.4 %, resnet 58.9 % on PublicTest and PrivateTest together) were published with parameter counts
+that the contract test holds.
 """
 
 from torch import Tensor, nn
@@ -29,7 +29,9 @@ def vggnet() -> nn.Module:
 
 
 class BiasedBlock(nn.Module):
-    """Two 3x3 convolutions with bias and batch normalisation; where the shape changes, the shortcut is a bare 1x1 convolution with bias.
+    """Two 3x3 convolutions with bias and batch normalisation, and a shortcut.
+
+    Where the shape changes, the shortcut is a bare 1x1 convolution with bias.
 
     Args:
         inputs, outputs: channels.

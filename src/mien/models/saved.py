@@ -41,7 +41,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
     except KeyError:
-        raise ModelFileError(f"{path}: safetensors without mien's metadata; expected a file written by `mien train`") from None
+        raise ModelFileError(
+            f"{path}: safetensors without mien's metadata; expected a file written by `mien train`"
+        ) from None
     except (SafetensorError, OSError) as error:
         raise ModelFileError(f"{path}: damaged file ({error})") from None
 
@@ -61,7 +63,9 @@ def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, Mode
     if file.is_dir():
         file = file / BEST_FILE
         if not file.exists():
-            raise ModelFileError(f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done")
+            raise ModelFileError(
+                f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
+            )
     tensors, text = load_tensors(file)
     try:
         card = ModelCard.from_json(text)

@@ -1,7 +1,7 @@
 """Training-time variation of faces, for a whole batch at once on whatever device it lies.
 
-Rotation, scale, shift, mirroring, the crop and the resolution are one affine map, sampled once; a batch costs one pass over its pixels.
-All draws come from torch's default generator of the device, so seeding it repeats them.
+Rotation, scale, shift, mirroring, the crop and the resolution are one affine map, sampled once; a batch costs one pass
+over its pixels. All draws come from torch's default generator of the device, so seeding it repeats them.
 """
 
 import math
@@ -31,13 +31,19 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
     grey = faces[:, None].float()
     if faces.shape[1:] != (spec.frame_size, spec.frame_size):
         grey = F.interpolate(grey, (spec.frame_size, spec.frame_size), mode="bilinear", antialias=True)
-    grid = F.affine_grid(affine_maps(len(faces), config, spec, faces.device), [len(faces), 1, input_size, input_size], align_corners=False)
+    grid = F.affine_grid(
+        affine_maps(len(faces), config, spec, faces.device),
+        [len(faces), 1, input_size, input_size],
+        align_corners=False,
+    )
     grey = F.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return erase(spec.scale(vary_tone(grey, config)), config)
 
 
 def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device: torch.device) -> Tensor:
-    """Maps (count, 2, 3) from the result's coordinates to the frame's, both in -1..1, that `torch.nn.functional.affine_grid` takes."""
+    """Maps (count, 2, 3) from the result's coordinates to the frame's, both in -1..1,
+    that `torch.nn.functional.affine_grid` takes.
+    """
     angle = _uniform(count, math.radians(config.rotate), device)
     zoom = spec.input_size / spec.frame_size / (1 + _uniform(count, config.scale, device))
     mirror = torch.where(torch.rand(count, device=device) < config.flip, -1.0, 1.0)
@@ -53,7 +59,9 @@ def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device:
 
 
 def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
-    """Grey levels (N, 1, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled, kept in 0..255."""
+    """Grey levels (N, 1, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled,
+    kept in 0..255.
+    """
     if not (config.contrast or config.brightness):
         return grey
     contrast = 1 + _uniform(len(grey), config.contrast, grey.device).view(-1, 1, 1, 1)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class WeightAverage:
     """Keeps the moving average of a network's weights (Polyak and Juditsky, 1992).
 
-    The decay grows from 0 as (1 + step) / (10 + step) so that the start is forgotten. Running means and variances are averaged as well:
-    fresh statistics under averaged weights made validation curves jump.
+    The decay grows from 0 as (1 + step) / (10 + step) so that the start is forgotten. Running means and variances are
+    averaged as well: fresh statistics under averaged weights made validation curves jump.
 
     Args:
         network: what is averaged.

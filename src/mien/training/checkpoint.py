@@ -35,7 +35,9 @@ class Progress:
     data: dict[str, Any]
 
 
-def save_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+def save_checkpoint(
+    path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer, progress: Progress
+) -> None:
     """Write the state of a training; ``path`` is never half written."""
     tensors = {
         **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},

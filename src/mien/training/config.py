@@ -123,11 +123,13 @@ class TrainConfig:
         epochs: passes over the training rows.
         batch_size: faces per step, over all devices together.
         seed: of weights, order and augmentation.
-        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in float32.
+        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in
+            float32.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
         select_on: usage whose accuracy chooses the epoch ("PublicTest"), or "last" to keep the last epoch unseen.
-        resolutions: (first epoch, input side in pixels) in ascending order: faces are trained at that side from that epoch on, which makes
-            early epochs cheaper; empty trains at the preprocessing's input size throughout. Only for networks that take any side.
+        resolutions: (first epoch, input side in pixels) in ascending order: faces are trained at that side from that
+            epoch on, which makes early epochs cheaper; empty trains at the preprocessing's input size throughout. Only
+            for networks that take any side.
         preprocess: how a face becomes the network's input.
     """
 
@@ -151,7 +153,9 @@ class TrainConfig:
         _require("seed", self.seed, low=0)
         _require("ema_decay", self.ema_decay, low=0, below=1)
         if self.schedule.warmup_epochs > self.epochs:
-            raise ConfigError(f"schedule.warmup_epochs is {self.schedule.warmup_epochs}: expected at most epochs, {self.epochs}")
+            raise ConfigError(
+                f"schedule.warmup_epochs is {self.schedule.warmup_epochs}: expected at most epochs, {self.epochs}"
+            )
         starts = [epoch for epoch, _ in self.resolutions]
         if starts != sorted(set(starts)) or starts[:1] not in ([], [0]):
             raise ConfigError(f"resolutions start at epochs {starts}: expected ascending numbers from 0")
@@ -165,7 +169,13 @@ class TrainConfig:
 
 
 def _require(
-    key: str, value: float, *, low: float | None = None, high: float | None = None, above: float | None = None, below: float | None = None
+    key: str,
+    value: float,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
 ) -> None:
     bounds: tuple[tuple[float | None, bool, str], ...] = (
         (low, low is not None and value >= low, "at least"),
@@ -186,7 +196,8 @@ def recipe_names() -> tuple[str, ...]:
 def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration in a recipe of the package (by name) or in a TOML file (by path), with ``key=value`` overrides.
 
-    Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are taken as text.
+    Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are
+    taken as text.
 
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.

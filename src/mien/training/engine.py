@@ -1,7 +1,8 @@
 """The training loop.
 
-The data set lies on the device as one uint8 tensor and is varied there in batches. Every random draw of an epoch follows from the seed and
-the epoch's number, so a training that was killed and resumed after any epoch ends with the same weights, bit for bit on a CPU.
+The data set lies on the device as one uint8 tensor and is varied there in batches. Every random draw of an epoch
+follows from the seed and the epoch's number, so a training that was killed and resumed after any epoch ends with the
+same weights, bit for bit on a CPU.
 
 A run is a folder::
 
@@ -97,7 +98,7 @@ class TrainingData:
         }
 
 
-def train(  # noqa: PLR0913 - each is a choice of the caller's own
+def train(
     config: TrainConfig,
     data: TrainingData,
     run: Path,
@@ -122,8 +123,8 @@ def train(  # noqa: PLR0913 - each is a choice of the caller's own
         The card of the chosen network.
 
     Raises:
-        TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or other data, or the data
-            cannot serve the configuration, or the loss is no number any more.
+        TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or
+            other data, or the data cannot serve the configuration, or the loss is no number any more.
     """
     progress = _open_run(config, data, run, resume=resume)
     fabric = _launch(config, device, devices)
@@ -153,7 +154,9 @@ def _open_run(config: TrainConfig, data: TrainingData, run: Path, *, resume: boo
         raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
     progress = read_progress(checkpoint)
     if progress.config != fresh.config:
-        raise TrainingError(f"{run}: was started with another configuration ({_first_difference(progress.config, fresh.config)})")
+        raise TrainingError(
+            f"{run}: was started with another configuration ({_first_difference(progress.config, fresh.config)})"
+        )
     if progress.data != fresh.data:
         raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {fresh.data}")
     return progress
@@ -171,8 +174,8 @@ class _Trainer:
         self.config, self.data, self.run, self.fabric, self.reporter = config, data, run, fabric, reporter
         self.steps_per_epoch = max(1, len(data.rows) // config.batch_size)
         torch.manual_seed(config.seed)
-        self.network = network_entry(config.network).build().to(memory_format=torch.channels_last)
-        self.model, self.optimizer = _set_up(fabric, self.network, make_optimizer(self.network, config.optimizer))
+        self.network = channels_last(network_entry(config.network).build())
+        self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
         self.average = WeightAverage(self.network, config.ema_decay)
         self.faces = torch.from_numpy(data.store.faces[data.rows]).to(fabric.device)
         self.labels = torch.from_numpy(data.store.labels[data.rows]).long().to(fabric.device)
@@ -224,7 +227,9 @@ class _Trainer:
             self.reporter.advance(epoch, len(rows))
         loss = float(self.fabric.all_reduce(total / self.steps_per_epoch))  # type: ignore[arg-type]
         if not np.isfinite(loss):
-            raise TrainingError(f"the loss is {loss} in epoch {epoch}; lower optimizer.learning_rate or use precision fp32")
+            raise TrainingError(
+                f"the loss is {loss} in epoch {epoch}; lower optimizer.learning_rate or use precision fp32"
+            )
         return loss
 
     def _step(self, epoch: int, batch: int, rows: Tensor) -> Tensor:
@@ -250,7 +255,7 @@ class _Trainer:
 
     def _is_best(self, entry: Mapping[str, Any], history: tuple[dict[str, Any], ...]) -> bool:
         if self.selection is None:
-            return entry["epoch"] == self.config.epochs - 1
+            return bool(entry["epoch"] == self.config.epochs - 1)
         return all(entry["accuracy"] > earlier["accuracy"] for earlier in history)
 
     def _keep(self, entry: Mapping[str, Any], progress: Progress, board: SummaryWriter) -> None:
@@ -265,8 +270,12 @@ class _Trainer:
                 board.add_scalar(name, entry[name], entry["epoch"])
 
 
-def _set_up(fabric: Fabric, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Any, Any]:
-    return fabric.setup(network, optimizer)
+def channels_last(network: nn.Module) -> nn.Module:
+    """The network with its convolution weights in the memory order that bf16 convolutions are fastest in;
+    changed in place.
+    """
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -294,7 +303,7 @@ class _SelectionSet:
     def logits(self, network: nn.Module) -> NDArray[np.float32]:
         """Float32 logits (N, 7), without mixed precision: what a user of the exported file gets."""
         with torch.inference_mode():
-            chunks = [network(chunk).float().cpu() for chunk in self.inputs.split(_EVALUATION_BATCH)]
+            chunks = [network(chunk).float().cpu() for chunk in torch.split(self.inputs, _EVALUATION_BATCH)]
         return torch.cat(chunks).numpy()
 
     def accuracy(self, network: nn.Module) -> float:
@@ -306,7 +315,10 @@ def _selection_set(config: TrainConfig, store: FaceStore, device: torch.device) 
         return None
     rows = store.rows_of(config.select_on)
     if not len(rows):
-        raise TrainingError(f"the data have no {config.select_on} rows to choose the epoch on; set select_on=last, or import data with them")
+        raise TrainingError(
+            f"the data have no {config.select_on} rows to choose the epoch on; "
+            "set select_on=last, or import data that have them"
+        )
     inputs = torch.from_numpy(config.preprocess.apply(store.faces[rows])).to(device)
     return _SelectionSet(inputs.contiguous(memory_format=torch.channels_last), store.labels[rows])
 
@@ -340,7 +352,7 @@ def _finish(config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric) 
     network, card = load_network(run / BEST_FILE)
     selection = _selection_set(config, data.store, torch.device("cpu"))
     if selection is not None:
-        logits = selection.logits(network.to(memory_format=torch.channels_last))
+        logits = selection.logits(channels_last(network))
         temperature = fit_temperature(logits, selection.labels)
         card = replace(card, temperature=temperature, public_test=_figures(logits, selection.labels, temperature))
         if fabric.is_global_zero:
@@ -357,5 +369,3 @@ def _figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature
         "ece": expected_calibration_error(softmax(logits / temperature), labels),
         "ece_uncalibrated": expected_calibration_error(softmax(logits), labels),
     }
-
-

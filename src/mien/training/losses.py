@@ -9,7 +9,9 @@ from mien.labels import EMOTIONS
 
 
 def soft_targets(labels: Tensor, smoothing: float) -> Tensor:
-    """Target distributions (N, 7) of class numbers (N,): ``smoothing`` of the mass is spread evenly over all classes."""
+    """Target distributions (N, 7) of class numbers (N,):
+    ``smoothing`` of the mass is spread evenly over all classes.
+    """
     one_hot = F.one_hot(labels, len(EMOTIONS)).float()
     return one_hot * (1 - smoothing) + smoothing / len(EMOTIONS)
 
@@ -22,7 +24,8 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 def mixup(faces: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     """Blend each face and target with those of another face of the batch (Zhang et al., arXiv 1710.09412).
 
-    One share for the whole batch, drawn from Beta(alpha, alpha) and at least one half, so that the first face dominates.
+    One share for the whole batch, drawn from Beta(alpha, alpha) and at least one half, so that the first face
+    dominates.
 
     Args:
         faces: float (N, ...).

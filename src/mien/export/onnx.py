@@ -1,0 +1,113 @@
+"""A trained network as an ONNX file with its card inside, and the proof that both compute the same."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from mien.bundle import METADATA_KEY, Bundle, ModelCard
+from mien.errors import ExportError
+from mien.preprocess import FACE_SIZE
+
+TOLERANCE: Final = 1e-4
+"""Largest difference between a logit of torch and one of the exported file that is accepted."""
+
+_OPSET: Final = 18
+
+
+def export_onnx(network: nn.Module, card: ModelCard, out: Path) -> float:
+    """Write a network and its card to an ONNX file, after checking that the file computes what the network computes.
+
+    Args:
+        network: maps float32 (N, 1, S, S) to logits (N, 7).
+        card: its card.
+        out: the file to write; replaced only when the check has passed.
+
+    Returns:
+        The largest difference of a logit between torch and onnxruntime, over generated faces and several batch sizes.
+
+    Raises:
+        ExportError: the difference exceeds `TOLERANCE`, or the file cannot be written.
+    """
+    network = network.eval().cpu()
+    content = _with_card(_convert(network, card.preprocess.input_size), card).SerializeToString()
+    difference = parity(network, Bundle(content, str(out)))
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"{out}: logits differ by {difference:.2e} from torch: expected at most {TOLERANCE:.0e}; not written"
+        )
+    aside = out.with_name(f".{out.name}.partial")
+    try:
+        aside.write_bytes(content)
+        aside.replace(out)
+    except OSError as error:
+        raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
+    return difference
+
+
+def parity(network: nn.Module, bundle: Bundle) -> float:
+    """Largest difference of a logit between a network in torch and its exported file,
+    both fed through the card's preprocessing.
+    """
+    worst = 0.0
+    for count in (1, 2, 33):
+        inputs = bundle.card.preprocess.apply(_probe_faces(count))
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(inputs)).numpy()
+        difference = np.abs(bundle.logits_of_input(inputs) - expected).max()
+        worst = max(worst, float(difference)) if np.isfinite(difference) else float("inf")
+    return worst
+
+
+def _probe_faces(count: int) -> NDArray[np.uint8]:
+    """Noise, gradients and constant pictures: uint8 (count, 48, 48), always the same."""
+    noise = np.random.default_rng(count).integers(0, 256, (count, FACE_SIZE, FACE_SIZE), np.uint8)
+    noise[0] = np.linspace(0, 255, FACE_SIZE, dtype=np.uint8)
+    noise[-1] //= 2
+    return noise
+
+
+def _convert(network: nn.Module, input_size: int) -> onnx.ModelProto:
+    # Two faces, because the exporter specialises a batch of one.
+    example = torch.zeros(2, 1, input_size, input_size)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=_OPSET,
+            input_names=["face"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("faces")},),
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Without the exporter's remarks on packages that mien does not use and on its own future."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.checker.check_model(model)
+    return model
