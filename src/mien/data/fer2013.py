@@ -60,7 +60,7 @@ def read_fer2013(path: Path, progress: Progress = no_progress) -> tuple[FaceRows
         with path.open("rb") as file, opened_members(file) as members:
             member = _choose(members, str(path))
             with members.open(member) as stream:
-                name = f"{path}:{member}" if member else path.name
+                name = f"{path}:{member}" if member else str(path)
                 return _read_csv(stream, name, lambda: progress(file.tell() / total)), member
     except UNREADABLE as error:
         reason = str(error) or type(error).__name__

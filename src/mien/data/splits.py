@@ -50,7 +50,7 @@ def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:
         DataError: unreadable, not a number, or out of range; the message names file and line.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise DataError(f"{path}: the list of rows cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

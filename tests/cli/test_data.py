@@ -1,0 +1,56 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEADER = "emotion,pixels,Usage\n"
+PIXELS = " ".join(["7"] * 2304)
+
+
+def mien(*arguments):
+    command = [sys.executable, "-m", "mien", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    rows = [f"{label},{PIXELS},{usage}\n" for label, usage in [(0, "Training"), (6, "Training"), (6, "PrivateTest")]]
+    (folder / "fer2013 [all].csv").write_text(HEADER + "".join(rows))
+    done = mien("data", "import", folder / "fer2013 [all].csv", folder / "store")
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "3 rows of fer2013 [all].csv in " in done.stderr
+    return folder / "store"
+
+
+def test_info_prints_a_table_with_totals(store):
+    done = mien("data", "info", store)
+    assert done.returncode == 0
+    assert "3 rows of fer2013 [all].csv, SHA-256 " in done.stdout
+    table = [line.replace("│", " ").split() for line in done.stdout.splitlines()]
+    numbers = {
+        name: list(map(int, cells)) for name, *cells in filter(None, table) if name in ("angry", "neutral", "total")
+    }
+    assert numbers == {"angry": [1, 0, 1], "neutral": [1, 1, 2], "total": [2, 1, 3]}
+
+
+def test_info_as_json(store):
+    done = mien("data", "info", store, "--json")
+    document = json.loads(done.stdout)
+    assert document["rows"] == 3
+    assert document["source"] == "fer2013 [all].csv"
+    assert len(document["source_sha256"]) == 64
+    assert document["counts"]["Training"]["neutral"] == 1
+    assert list(document["counts"]) == ["Training", "PrivateTest"]
+
+
+def test_bad_input_gets_one_line_and_status_1(tmp_path):
+    (tmp_path / "bad.csv").write_text(HEADER + f"8,{PIXELS},Training\n")
+    done = mien("data", "import", tmp_path / "bad.csv", tmp_path / "store")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "row 0 (line 2): emotion is '8': expected 0..6" in done.stderr
+    assert mien("data", "info", tmp_path / "store").returncode == 1

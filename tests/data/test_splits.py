@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.data.splits import identical_to_test, read_row_list, training_rows
+from mien.data.store import FaceStore, StoreMeta
+from mien.errors import DataError
+
+
+def store_of(kinds, usages):
+    """A store in which rows of one kind have the same pixels."""
+    faces = np.random.default_rng(0).integers(0, 256, (10, 48, 48), dtype=np.uint8)[list(kinds)]
+    return FaceStore(
+        faces, np.zeros(len(kinds), np.uint8), np.array(usages, np.uint8), StoreMeta(len(kinds), "planted", "0" * 64)
+    )
+
+
+PLANTED = store_of(kinds=[0, 1, 2, 0, 3, 1, 4, 5, 0, 1], usages=[0, 0, 0, 0, 0, 1, 0, 0, 2, 2])
+"""Training rows 0 1 2 3 4 6 7; row 1 equals PublicTest 5 and PrivateTest 9, rows 0 and 3 equal PrivateTest 8."""
+
+
+def row_list(tmp_path, text):
+    path = tmp_path / "seen.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_finds_planted_rows():
+    found = identical_to_test(PLANTED)
+    assert found.tolist() == [0, 1, 3]
+    assert found.dtype == np.intp
+
+
+def test_one_pixel_makes_a_difference():
+    store = store_of([0, 0], [0, 1])
+    store.faces[0, 47, 47] ^= 1
+    assert identical_to_test(store).tolist() == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), max_size=30))
+def test_agrees_with_comparing_all_pairs(rows):
+    store = store_of([kind for kind, _ in rows], [usage for _, usage in rows])
+    tests = {kind for kind, usage in rows if usage > 0}
+    assert identical_to_test(store).tolist() == [
+        row for row, (kind, usage) in enumerate(rows) if usage == 0 and kind in tests
+    ]
+
+
+def test_every_dropped_row_is_counted_once_under_the_first_reason(tmp_path):
+    chosen = training_rows(PLANTED, row_list(tmp_path, "# seen\n1\n2\n\n 6 # twice\n6\n8\n"))
+    assert chosen.rows.tolist() == [4, 7]
+    assert chosen.dropped == {
+        "identical to a PublicTest row": 1,
+        "identical to a PrivateTest row": 2,
+        "named in seen.txt": 2,
+    }
+    assert chosen.dropped_total == 5
+
+
+def test_without_a_reason_nothing_is_dropped():
+    chosen = training_rows(store_of([0, 1, 2], [0, 0, 1]))
+    assert (chosen.rows.tolist(), chosen.dropped, chosen.dropped_total) == ([0, 1], {}, 0)
+
+
+@pytest.mark.parametrize("usages", [[1, 2], [0, 1]])
+def test_no_row_left_is_an_error(usages):
+    with pytest.raises(DataError, match="no Training rows"):
+        training_rows(store_of([0, 0], usages))
+
+
+def test_reads_a_row_list(tmp_path):
+    rows = read_row_list(row_list(tmp_path, "\ufeff9\r\n# note\r\n\r\n0\r\n9"), 10)
+    assert rows.tolist() == [0, 9]
+    assert rows.dtype == np.intp
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("1\n10\n", r"seen\.txt: line 2 is '10': expected a row number 0\.\.9"),
+        ("-1\n", "line 1 is '-1'"),
+        ("# a\n1.5", r"line 2 is '1\.5'"),
+        ("1 2", "line 1 is '1 2'"),
+        ("²", "line 1 is '²'"),
+        ("9" * 5000, "line 1 is '9{40}'"),
+        ("row", "line 1 is 'row'"),
+    ],
+)
+def test_a_bad_row_list_names_file_and_line(tmp_path, text, problem):
+    with pytest.raises(DataError, match=problem):
+        read_row_list(row_list(tmp_path, text), 10)
+
+
+def test_an_unreadable_row_list_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.txt: the list of rows cannot be read"):
+        read_row_list(tmp_path / "gone.txt", 10)
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe1")
+    with pytest.raises(DataError, match=r"binary\.txt: not a list of rows"):
+        read_row_list(tmp_path / "binary.txt", 10)
