@@ -26,6 +26,11 @@ METADATA_KEY: Final = "mien"
 FORMAT_VERSION: Final = 1
 DEFAULT_MODEL: Final = "mien_s"
 
+_FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "name": (str,), "network": (str,), "parameters": (int,), "macs": (int,), "temperature": (float, int),
+    "training": (dict,), "public_test": (dict,), "licence": (str,),
+}  # fmt: skip
+
 _BATCH: Final = 64
 """Faces per call of the network: more gained nothing on a CPU and took memory in proportion."""
 
@@ -62,8 +67,11 @@ class ModelCard:
     def __post_init__(self) -> None:
         if self.labels != EMOTIONS:
             raise ConfigError(f"labels are {list(self.labels)}: expected {list(EMOTIONS)}")
-        if not self.temperature > 0:
-            raise ConfigError(f"temperature is {self.temperature}: expected more than 0")
+        for name, kinds in _FIELD_TYPES.items():
+            if not isinstance(getattr(self, name), kinds):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}: expected {kinds[0].__name__}")
+        if not 0 < self.temperature < np.inf:
+            raise ConfigError(f"temperature is {self.temperature}: expected more than 0, finite")
 
     def to_json(self) -> str:
         """The card as JSON, with the format's version."""
@@ -77,8 +85,8 @@ class ModelCard:
             ConfigError: not JSON, another format version, or a field is missing, unknown or malformed.
         """
         try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except ValueError as error:
             raise ConfigError(f"its metadata is not JSON ({error})") from None
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT_VERSION:
             raise ConfigError(f"its metadata is not of format {FORMAT_VERSION}")
@@ -112,7 +120,7 @@ class Bundle:
         try:
             self._session = ort.InferenceSession(onnx, options, providers=list(providers))
         except Exception as error:  # onnxruntime raises a dozen private types for a bad file
-            reason = str(error).splitlines()[0]
+            reason = str(error).partition("\n")[0]
             raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
@@ -127,6 +135,18 @@ class Bundle:
         self.source = source
         self._onnx = onnx
         self._input = self._session.get_inputs()[0].name
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        side, classes = self.card.preprocess.input_size, len(EMOTIONS)
+        one_of_each = len(inputs) == len(outputs) == 1
+        if not (one_of_each and _fits(inputs[0].shape, 1, side, side) and _fits(outputs[0].shape, classes)):
+            found = f"{[node.shape for node in inputs]} to {[node.shape for node in outputs]}"
+            raise ModelFileError(
+                f"{self.source}: maps {found}: expected [N, 1, {side}, {side}] to [N, {classes}] for any N, "
+                "as its metadata says; export it again with `mien export`"
+            )
 
     @cached_property
     def sha256(self) -> str:
@@ -172,6 +192,17 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     """Softmax over the last axis, in float64."""
     shifted = np.exp(np.asarray(logits, np.float64) - np.max(logits, axis=-1, keepdims=True, initial=-np.inf))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _fits(shape: list[int | str | None], *sizes: int) -> bool:
+    """Whether an ONNX shape can be (any N, *sizes); a size that the file leaves open is a name or None."""
+    if len(shape) != 1 + len(sizes) or isinstance(shape[0], int):
+        return False
+    return all(found == size or not isinstance(found, int) for found, size in zip(shape[1:], sizes, strict=True))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def embedded_models() -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class PreprocessSpec:
 
     def resize(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Faces of any size, uint8 (N, H, W), at the frame size, uint8 (N, frame_size, frame_size)."""
-        if faces.dtype != np.uint8 or faces.ndim != 3:
+        if faces.dtype != np.uint8 or faces.ndim != 3 or (len(faces) and not faces.size):
             raise UsageError(f"faces are {faces.dtype} {faces.shape}: expected grayscale uint8 (N, H, W)")
         side = self.frame_size
         if faces.shape[1:] == (side, side):

@@ -73,7 +73,7 @@ class Face:
     def __post_init__(self) -> None:
         if len(self.probabilities) != len(EMOTIONS):
             raise UsageError(f"{len(self.probabilities)} probabilities: expected {len(EMOTIONS)}")
-        if min(self.probabilities) < 0 or abs(sum(self.probabilities) - 1) > _TOLERANCE:
+        if not (min(self.probabilities) >= 0 and abs(sum(self.probabilities) - 1) <= _TOLERANCE):  # so that NaN fails
             raise UsageError(f"probabilities {self.probabilities}: expected values of at least 0 that sum to 1")
         if not 0 <= self.confidence <= 1:
             raise UsageError(f"confidence is {self.confidence}: expected 0..1")
@@ -134,8 +134,8 @@ class Frame:
         }
 
     def to_json(self) -> str:
-        """`to_dict` as one line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        """`to_dict` as one line of ASCII JSON, whatever bytes the name of the source is made of."""
+        return json.dumps(self.to_dict(), allow_nan=False)
 
 
 TABLE_COLUMNS = (

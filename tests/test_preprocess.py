@@ -1,0 +1,139 @@
+"""Second implementations: NumPy for crop, scale and shrinking, Pillow for enlarging, torch for the training path."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mien.errors import ConfigError, UsageError
+from mien.preprocess import PreprocessSpec
+
+unit = st.floats(0.01, 1)
+specs = st.integers(8, 64).flatmap(
+    lambda frame: st.builds(
+        PreprocessSpec, frame_size=st.just(frame), input_size=st.integers(8, frame), mean=unit, std=unit
+    )
+)
+
+
+def random_faces(n, height, width=None, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, height, width or height), np.uint8)
+
+
+@given(specs, st.integers(0, 4))
+@settings(deadline=None)
+def test_faces_of_the_frame_size_are_cropped_and_scaled(spec, n):
+    faces = random_faces(n, spec.frame_size)
+    start = (spec.frame_size - spec.input_size) // 2
+    window = faces[:, start : start + spec.input_size, start : start + spec.input_size]
+    expected = (window[:, None] / 255 - spec.mean) / spec.std
+    made = spec.apply(faces)
+    assert (made.dtype, made.flags.c_contiguous) == (np.float32, True)
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=2e-5 / spec.std)
+
+
+def area_weights(before, after):
+    """Share of each old pixel in each new one, shape (after, before)."""
+    edges, pixels = np.arange(after + 1) * before / after, np.arange(before)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return overlap.clip(min=0) * after / before
+
+
+@given(st.integers(8, 40), st.integers(0, 40))
+@settings(max_examples=40, deadline=None)
+def test_larger_faces_are_averaged_by_area(frame_size, more):
+    faces = random_faces(2, frame_size + more)
+    weights = area_weights(frame_size + more, frame_size)
+    resized = PreprocessSpec(frame_size=frame_size, input_size=8).resize(faces)
+    np.testing.assert_allclose(resized, weights @ faces @ weights.T, atol=0.51)
+
+
+@given(st.integers(8, 40), st.integers(0, 40))
+@settings(max_examples=40, deadline=None)
+def test_smaller_faces_are_enlarged_as_pillow_does(side, more):
+    faces, size = random_faces(2, side), (side + more, side + more)
+    expected = [np.asarray(Image.fromarray(face).resize(size, Image.Resampling.BILINEAR)) for face in faces]
+    resized = PreprocessSpec(frame_size=side + more, input_size=8).resize(faces)
+    assert np.abs(resized.astype(int) - np.asarray(expected, int)).max() <= 1
+
+
+@given(specs)
+@settings(max_examples=30, deadline=None)
+def test_the_scale_is_the_same_numbers_in_torch(spec):
+    grey = np.arange(256, dtype=np.float32)
+    np.testing.assert_allclose(spec.scale(torch.from_numpy(grey)).numpy(), spec.scale(grey), rtol=1e-6, atol=1e-6)
+    assert spec.scale(torch.from_numpy(grey)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("side", [30, 48, 100])
+def test_a_face_does_not_depend_on_its_batch(side):
+    spec, faces = PreprocessSpec(), random_faces(5, side)
+    together = spec.apply(faces)
+    for face, expected in zip(faces, together, strict=True):
+        np.testing.assert_array_equal(spec.apply(face[None])[0], expected)
+
+
+@pytest.mark.parametrize("side", [48, 60])
+def test_mapped_strided_and_mirrored_faces_give_what_a_copy_gives(side, tmp_path):
+    spec, wide = PreprocessSpec(), random_faces(3, side, 2 * side)
+    np.save(tmp_path / "faces.npy", random_faces(3, side))
+    mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")
+    for faces in (mapped, mapped[::-1], mapped[:, :, ::-1], wide[:, :, ::2], wide.transpose(0, 2, 1)[:, :side]):
+        np.testing.assert_array_equal(spec.apply(faces), spec.apply(np.ascontiguousarray(faces)))
+
+
+def test_the_input_is_not_changed():
+    faces = random_faces(2, 48)
+    before = faces.copy()
+    made = PreprocessSpec(input_size=48).apply(faces)
+    made[:] = 0
+    np.testing.assert_array_equal(faces, before)
+
+
+@pytest.mark.parametrize(
+    "faces",
+    [
+        np.zeros((2, 48, 48), np.float32),
+        np.zeros((48, 48), np.uint8),
+        np.zeros((2, 48, 48, 3), np.uint8),
+        np.zeros((2, 0, 48), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(faces):
+    with pytest.raises(UsageError, match="expected grayscale uint8"):
+        PreprocessSpec().apply(faces)
+
+
+@given(specs)
+def test_a_specification_survives_its_dictionary(spec):
+    assert PreprocessSpec.from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame_size": 7},
+        {"frame_size": 2000},
+        {"frame_size": 48.0},
+        {"input_size": 49},
+        {"input_size": True},
+        {"mean": 1.1},
+        {"mean": float("nan")},
+        {"mean": "0.5"},
+        {"std": 0.0},
+        {"std": None},
+        {"gamma": 1.0},
+    ],
+)
+def test_malformed_dictionaries_are_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        PreprocessSpec.from_dict(PreprocessSpec().to_dict() | change)
+
+
+def test_a_missing_field_is_refused():
+    values = PreprocessSpec().to_dict()
+    del values["std"]
+    with pytest.raises(ConfigError, match="std"):
+        PreprocessSpec.from_dict(values)

@@ -1,0 +1,140 @@
+import csv
+import io
+import json
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.errors import UsageError
+from mien.labels import EMOTIONS
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, table_rows
+
+LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
+numbers = st.floats(-1e4, 1e4)
+boxes = st.builds(Box, st.integers(0, 999), st.integers(0, 999), st.integers(1, 999), st.integers(1, 999))
+faces = st.builds(
+    Face,
+    boxes,
+    st.floats(0, 1),
+    st.permutations([0.4, 0.2, 0.15, 0.1, 0.1, 0.05, 0.0]).map(tuple),
+    st.sampled_from([(), LANDMARKS]),
+    st.none() | st.integers(0),
+)
+frames = st.builds(
+    Frame,
+    st.text(st.characters()),
+    st.integers(0),
+    st.none() | st.floats(0, 1e6),
+    st.integers(0, 9999),
+    st.integers(0, 9999),
+    st.lists(faces, max_size=3).map(tuple),
+    st.none() | st.text(),
+)
+
+
+def a_face(**changes):
+    return Face(**{"box": Box(1, 2, 3, 4), "confidence": 0.9, "probabilities": (0, 0, 0, 0.7, 0, 0.3, 0)} | changes)
+
+
+@given(numbers, numbers, st.floats(0, 1e4), st.floats(0, 1e4), st.integers(1, 5000), st.integers(1, 5000))
+def test_a_box_inside_an_image_lies_inside_it_and_inside_the_rectangle(x, y, width, height, image_height, image_width):
+    box = Box.inside(x, y, width, height, image=(image_height, image_width))
+    if box is None:  # only what misses the image, or covers less than half a pixel of it, vanishes
+        overlap_x = min(image_width, Fraction(x) + Fraction(width)) - max(0, Fraction(x))
+        overlap_y = min(image_height, Fraction(y) + Fraction(height)) - max(0, Fraction(y))
+        assert min(overlap_x, overlap_y) <= 1
+        return
+    assert box.x >= 0
+    assert box.y >= 0
+    assert box.x + box.width <= image_width
+    assert box.y + box.height <= image_height
+    assert x - 0.5 <= box.x or box.x == 0
+    assert box.x + box.width <= x + width + 0.5
+    assert box.y + box.height <= y + height + 0.5
+    assert box.area == box.width * box.height
+    assert all(type(value) is int for value in box.to_list())
+
+
+@given(boxes, st.integers(0, 50), st.integers(0, 50))
+def test_a_whole_rectangle_inside_the_image_is_kept(box, right, below):
+    image = (box.y + box.height + below, box.x + box.width + right)
+    assert Box.inside(box.x, box.y, box.width, box.height, image=image) == box
+
+
+def test_an_empty_box_is_refused():
+    with pytest.raises(UsageError, match="0x4"):
+        Box(1, 1, 0, 4)
+
+
+def test_a_face_names_its_likeliest_expression():
+    assert (a_face().emotion, a_face().probability) == ("happy", 0.7)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"probabilities": (0.5, 0.5)},
+        {"probabilities": (0.5, 0, 0, 0, 0, 0, 0)},
+        {"probabilities": (1.5, -0.5, 0, 0, 0, 0, 0)},
+        {"probabilities": (float("nan"), 0, 0, 0, 0, 0, 0)},
+        {"probabilities": (1, 0, 0, 0, 0, 0, float("nan"))},
+        {"confidence": 1.01},
+        {"confidence": float("nan")},
+    ],
+)
+def test_malformed_faces_are_refused(changes):
+    with pytest.raises(UsageError, match="expected"):
+        a_face(**changes)
+
+
+@given(frames)
+def test_json_is_one_line_that_says_everything(frame):
+    text = frame.to_json()
+    assert text.isascii()
+    assert len(text.splitlines()) == 1
+    assert json.loads(text) == frame.to_dict()
+
+
+def test_json_has_the_documented_keys():
+    found = json.loads(Frame("a.jpg", 0, None, 640, 480, (a_face(landmarks=LANDMARKS, track=3),)).to_json())
+    assert found == {
+        "source": "a.jpg", "frame": 0, "time": None, "width": 640, "height": 480, "error": None,
+        "faces": [
+            {
+                "box": [1, 2, 3, 4], "confidence": 0.9, "emotion": "happy", "track": 3,
+                "probabilities": dict(zip(EMOTIONS, [0, 0, 0, 0.7, 0, 0.3, 0], strict=True)),
+                "landmarks": [[1.5, 2.0], [3.0, 2.0], [2.0, 3.0], [1.0, 4.0], [3.0, 4.5]],
+            }
+        ],
+    }  # fmt: skip
+
+
+def test_a_source_whose_name_is_not_text_is_still_json():
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    text = Frame(name).to_json()
+    assert json.loads(text.encode().decode())["source"] == name
+
+
+@given(st.lists(frames, max_size=4))
+def test_the_table_has_a_row_per_face_and_one_per_frame_without(frames):
+    rows = list(table_rows(frames))
+    assert len(rows) == sum(max(1, len(frame.faces)) for frame in frames)
+    assert all(tuple(row) == TABLE_COLUMNS for row in rows)
+    expected = [
+        (frame.source, index) for frame in frames for index in (range(len(frame.faces)) if frame.faces else [None])
+    ]
+    assert [(row["source"], row["face"]) for row in rows] == expected
+
+
+def test_a_table_row_becomes_a_csv_line():
+    failed = Frame("b.jpg", error="b.jpg: not a picture")
+    rows = list(table_rows([Frame("a.jpg", 2, 0.5, 10, 10, (a_face(track=1),)), failed]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, TABLE_COLUMNS)
+    writer.writerows(rows)
+    assert text.getvalue().splitlines() == [
+        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
+        "b.jpg,0,,,,,,,,,,,,,,,,,b.jpg: not a picture",
+    ]
