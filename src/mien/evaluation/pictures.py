@@ -51,11 +51,12 @@ def draw_confusion(evaluation: Evaluation) -> Figure:
 
 def draw_reliability(evaluation: Evaluation) -> Figure:
     """Reliability diagram with and without temperature, above the histogram of confidence."""
-    curve, raw = evaluation.reliability, evaluation.reliability_uncalibrated
+    curve = evaluation.reliability
     figure = _figure(evaluation, "reliability; a mark's area is its share of the faces", 5.6, 7.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
-    _draw_curve(above, raw, _ORANGE, "without temperature")
+    if evaluation.temperature != 1:
+        _draw_curve(above, evaluation.reliability_uncalibrated, _ORANGE, "without temperature")
     _draw_curve(above, curve, _BLUE, f"temperature {evaluation.temperature:.3g}")
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy of the faces in a bin")
     shares, width = curve.count / curve.count.sum(), np.diff(curve.edges)
@@ -79,7 +80,9 @@ def draw_per_class(evaluation: Evaluation) -> Figure:
     ]:
         bars = axes.bar(_POSITIONS + offset, values, width=0.38, color=colour, label=name)
         axes.bar_label(bars, [f"{100 * value:.0f}" for value in values], padding=2, fontsize=8, color=_INK)
-    axes.plot(_POSITIONS, scores.f1, "D", color="black", markersize=5, markeredgecolor="white", label="F1")
+    axes.plot(
+        _POSITIONS, scores.f1, "D", color="black", markersize=5, markeredgecolor="white", label="F1", clip_on=False
+    )
     axes.set_xticks(_POSITIONS, _emotions_and_faces(evaluation))
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, 1)
