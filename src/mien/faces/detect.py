@@ -125,7 +125,7 @@ class YuNetDetector:
 
 
 def distinct(detections: list[Detection]) -> list[Detection]:
-    """The best-scored of detections that show the same face, which is so where more than half of the smaller is shared."""
+    """The best-scored of detections that show the same face: those that share more than half of the smaller one."""
     ranked = sorted(detections, key=lambda face: -face.score)
     boxes = np.array([face.box for face in ranked]).reshape(-1, 4)
     kept: list[int] = []

@@ -1,0 +1,153 @@
+"""From pictures to expressions: detection, alignment, classification.
+
+The recogniser ties together a detector and a classifier, which may both be handed in; it knows nothing about files of
+results, drawing or the command line.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mien.bundle import DEFAULT_MODEL, Bundle
+from mien.errors import UsageError
+from mien.faces.align import align_face, crop_face
+from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector
+from mien.inference.media import Picture, Pixels, read_image, to_gray
+from mien.results import Box, Face
+
+_CPU: Final = "CPUExecutionProvider"
+_CUDA: Final = "CUDAExecutionProvider"
+
+DEVICES: Final = ("auto", "cpu", "cuda")
+"""Where a network may run; ``auto`` takes the GPU when onnxruntime can use one."""
+
+
+class Classifier(Protocol):
+    """Reads expressions off faces; `mien.bundle.Bundle` is one."""
+
+    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A face that was found and not yet classified: where it is, and its crop, grayscale uint8 (48, 48)."""
+
+    box: Box
+    detection: Detection
+    crop: NDArray[np.uint8]
+
+
+class Recognizer:
+    """Finds the faces in pictures and says what they express.
+
+    Args:
+        model: name of an embedded model, path of a model file, or a classifier.
+        detector: ``yunet``, ``none`` (every image is a face), or a detector.
+        device: ``auto``, ``cpu`` or ``cuda``: where the classifier runs; without effect on one that is handed in.
+        min_confidence: faces with a lower score of the detector are dropped, 0..1.
+        threads: threads of the classifier; 0 lets onnxruntime choose.
+
+    Raises:
+        ModelFileError: the model or the detector's weights are missing or unusable.
+        UsageError: an unknown detector or device, a device that is not there, a value out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Classifier = DEFAULT_MODEL,
+        detector: str | Detector = "yunet",
+        *,
+        device: str = "auto",
+        min_confidence: float = MIN_SCORE,
+        threads: int = 0,
+    ) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
+        if threads < 0:
+            raise UsageError(f"threads is {threads}: expected 0 (onnxruntime chooses) or more")
+        self._min_confidence = min_confidence
+        self._detector = create_detector(detector, min_score=min_confidence) if isinstance(detector, str) else detector
+        self._classifier = (
+            Bundle.load(model, providers=execution_providers(device), threads=threads)
+            if isinstance(model, str | Path)
+            else model
+        )
+
+    def predict(self, image: Picture) -> list[Face]:
+        """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
+
+        Raises:
+            InputError: the picture cannot be read.
+            UsageError: an array of another type or shape.
+        """
+        return self.predict_batch([image])[0]
+
+    def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
+        """The faces in each of several pictures; all of them are classified together.
+
+        Raises:
+            InputError: a picture cannot be read.
+            UsageError: an array of another type or shape.
+        """
+        return self.classify([self.find(read_image(image)) for image in images])
+
+    def find(self, image: Pixels) -> list[Candidate]:
+        """The faces in an image that `read_image` made, largest first, aligned and not yet classified."""
+        gray = to_gray(image)
+        found = [face for face in self._detector.detect(image) if face.score >= self._min_confidence]
+        boxes = (Box.inside(*face.box, image=(gray.shape[0], gray.shape[1])) for face in found)
+        visible = [(box, face) for box, face in zip(boxes, found, strict=True) if box is not None]
+        visible.sort(key=lambda pair: -pair[0].area)
+        return [Candidate(box, face, _crop(gray, face)) for box, face in visible]
+
+    def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
+        """The expressions of the faces of several images, in one forward pass; lists as they came."""
+        crops = [candidate.crop for image in candidates for candidate in image]
+        rows = iter(self._classifier.probabilities(np.stack(crops)) if crops else ())
+        return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
+
+
+def execution_providers(device: str) -> tuple[str, ...]:
+    """The execution providers of onnxruntime for ``auto``, ``cpu`` or ``cuda``, best first.
+
+    Raises:
+        UsageError: an unknown device, or ``cuda`` without an onnxruntime that can use it.
+    """
+    if device not in DEVICES:
+        raise UsageError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
+    has_cuda = _CUDA in ort.get_available_providers()
+    if device == "cuda" and not has_cuda:
+        raise UsageError("device cuda: this onnxruntime cannot use a GPU; pip install onnxruntime-gpu, or choose cpu")
+    return (_CUDA, _CPU) if has_cuda and device != "cpu" else (_CPU,)
+
+
+def analyze(image: Picture) -> list[Face]:
+    """The faces in a picture and their expressions: ``Recognizer().predict(image)``, loading the model only once.
+
+    Raises:
+        InputError: the picture cannot be read.
+        UsageError: an array of another type or shape.
+    """
+    return _default_recognizer().predict(image)
+
+
+@cache
+def _default_recognizer() -> Recognizer:
+    return Recognizer()
+
+
+def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
+    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
+
+
+def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:
+    detection = candidate.detection
+    return Face(candidate.box, detection.score, tuple(probabilities.tolist()), detection.landmarks)
