@@ -12,6 +12,7 @@ from mien import __version__
 from mien.cli.data import app as data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
+from mien.cli.predict import predict
 from mien.cli.train import train
 from mien.errors import MienError
 
@@ -38,6 +39,7 @@ def _main(
     pass
 
 
+app.command("predict")(predict)
 app.command("train")(train)
 app.command("export")(export)
 app.command("evaluate")(evaluate)

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien.bundle import DEFAULT_MODEL, Bundle
 from mien.errors import UsageError
@@ -95,8 +96,10 @@ class Recognizer:
 
         Raises:
             InputError: a picture cannot be read.
-            UsageError: an array of another type or shape.
+            UsageError: one picture instead of several, or an array of another type or shape.
         """
+        if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
+            raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
         return self.classify([self.find(read_image(image)) for image in images])
 
     def find(self, image: Pixels) -> list[Candidate]:

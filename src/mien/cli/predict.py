@@ -1,0 +1,183 @@
+"""`mien predict`: the expressions in pictures."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mien.errors import MienError, UsageError
+from mien.results import TABLE_COLUMNS, Frame, table_rows
+
+if TYPE_CHECKING:
+    from mien.inference.files import RecognizedFile
+    from mien.inference.saving import PictureFolder
+
+Format = Literal["table", "json", "jsonl", "csv"]
+Write = Callable[[Frame], None]
+
+_DEFAULT_FOLDER = Path("mien-out")
+_MANY = 8
+_UNBOUNDED = 10_000
+
+
+def predict(  # noqa: PLR0913, PLR0917 - the options of the command
+    sources: Annotated[list[str], typer.Argument(help="Pictures, folders (searched to the bottom) or glob patterns.")],
+    out: Annotated[
+        Path | None, typer.Option(help=f"Folder for the annotated pictures; with --save {_DEFAULT_FOLDER} by default.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What standard output carries.")] = "table",
+    save: Annotated[
+        bool | None, typer.Option("--save/--no-save", help="Save annotated pictures; --out implies it.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
+    detector: Annotated[
+        Literal["yunet", "none"], typer.Option(help="Face detector; none: every picture is a face.")
+    ] = "yunet",
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
+    ] = 0.6,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
+    batch: Annotated[int, typer.Option(min=1, help="Pictures whose faces are classified together.")] = 16,
+) -> None:
+    """Find the faces in pictures and say what they express."""
+    from mien.inference.files import recognize_files
+    from mien.inference.media import expand_sources
+    from mien.inference.recognizer import Recognizer
+
+    if out and save is False:
+        raise UsageError("--out and --no-save contradict each other: leave one out")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
+    paths = expand_sources(sources)
+    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence)
+    folder = _picture_folder(out or _DEFAULT_FOLDER, paths) if out or save else None
+    files = _tracked(recognize_files(recognizer, paths, batch), len(paths), form)
+    with _WRITERS[form]() as write:
+        failures = _report(files, write, folder)
+    if failures:
+        typer.secho(f"mien: {failures} of {len(paths)} pictures failed", fg="red", err=True)
+        raise typer.Exit(1)
+
+
+def _picture_folder(folder: Path, sources: list[Path]) -> "PictureFolder":
+    from mien.inference.saving import PictureFolder
+
+    return PictureFolder(folder, sources)
+
+
+def _report(files: Iterable["RecognizedFile"], write: Write, folder: "PictureFolder | None") -> int:
+    """Write every frame, save every picture; how many pictures failed, each named on standard error."""
+    failures = 0
+    for file in files:
+        write(file.frame)
+        error = file.frame.error or _saving_error(file, folder)
+        if error:
+            failures += 1
+            typer.secho(f"mien: {error}", fg="red", err=True)
+    return failures
+
+
+def _saving_error(file: "RecognizedFile", folder: "PictureFolder | None") -> str | None:
+    if folder is None or file.image is None:
+        return None
+    try:
+        typer.secho(f"saved {folder.save(file.frame, file.image)}", dim=True, err=True)
+    except MienError as error:
+        return str(error)
+    return None
+
+
+def _tracked(files: Iterable["RecognizedFile"], total: int, form: Format) -> Iterable["RecognizedFile"]:
+    """The same files with a progress bar on standard error, for many on a terminal that shows no results meanwhile."""
+    shares_terminal = form != "table" and sys.stdout.isatty()
+    if total < _MANY or shares_terminal or not sys.stderr.isatty():
+        return files
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(files, "recognising", total=total, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def _jsonl() -> Iterator[Write]:
+    """One line of JSON a frame, as it comes."""
+    yield lambda frame: typer.echo(frame.to_json())
+
+
+@contextmanager
+def _json() -> Iterator[Write]:
+    """One JSON document, a list of frames, written as they come and closed even when interrupted."""
+    count = 0
+
+    def write(frame: Frame) -> None:
+        nonlocal count
+        text = json.dumps(frame.to_dict(), indent=2, allow_nan=False)
+        typer.echo(f"{',' if count else '['}\n{text}", nl=False)
+        count += 1
+
+    try:
+        yield write
+    finally:
+        typer.echo("\n]" if count else "[]")
+
+
+@contextmanager
+def _csv() -> Iterator[Write]:
+    """The columns of `TABLE_COLUMNS`, a row for each face and for each frame without one."""
+
+    def echo_row(values: dict[str, Any]) -> None:
+        line = io.StringIO()
+        csv.DictWriter(line, TABLE_COLUMNS, lineterminator="\n").writerow(values)
+        typer.echo(line.getvalue(), nl=False)
+
+    echo_row({name: name for name in TABLE_COLUMNS})
+
+    def write(frame: Frame) -> None:
+        for row in table_rows([frame]):
+            echo_row(row)
+
+    yield write
+
+
+@contextmanager
+def _table() -> Iterator[Write]:
+    """A table for people, printed at the end and even when interrupted."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("file", "face", "emotion", "probability", "position (x, y) and size", box=None, pad_edge=False)
+    table.columns[-1].no_wrap = True
+
+    def write(frame: Frame) -> None:
+        for cells in _cells(frame):
+            table.add_row(*map(Text, cells))
+
+    try:
+        yield write
+    finally:
+        console = Console()
+        if not console.is_terminal:
+            console.width = _UNBOUNDED
+        console.print(table)
+
+
+def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
+    """Rows of the table for people."""
+    if frame.error is not None:
+        yield frame.source, "-", f"not read: {frame.error.removeprefix(f'{frame.source}: ')}"
+    elif not frame.faces:
+        yield frame.source, "-", "no face found"
+    for number, face in enumerate(frame.faces, start=1):
+        box = face.box
+        position = f"({box.x}, {box.y}) {box.width} x {box.height}"
+        yield frame.source, str(number), face.emotion, f"{face.probability:.0%}", position
+
+
+_WRITERS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}

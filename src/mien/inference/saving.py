@@ -1,0 +1,64 @@
+"""Annotated pictures out: one file for every source, never over a source or over each other."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from mien.errors import InputError
+from mien.inference.annotate import annotate
+from mien.inference.media import Pixels
+from mien.results import Frame
+
+_JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+_JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 92}
+_PNG: Final[dict[str, Any]] = {"format": "PNG"}
+
+
+class PictureFolder:
+    """A folder for annotated pictures: ``party.jpg`` becomes ``party.mien.jpg``, a second one ``party-2.mien.jpg``.
+
+    Pictures that came as JPEG are saved as JPEG, all others as PNG. What an earlier run saved is replaced.
+
+    Args:
+        folder: is made when it is not there.
+        sources: every picture that may be saved, so that none is ever overwritten.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path, sources: Iterable[Path]) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be made a folder for pictures ({error.strerror})") from None
+        self.path = folder
+        self._taken = {source.absolute() for source in sources}
+
+    def save(self, frame: Frame, image: Pixels) -> Path:
+        """Draw the faces of a frame into its picture and save it; the path of the new file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        target = self._free_name(Path(frame.source))
+        aside = target.with_name(f".{target.name}.partial")
+        options = _JPEG if target.suffix in _JPEG_SUFFIXES else _PNG
+        try:
+            Image.fromarray(annotate(image, frame.faces)).save(aside, **options)
+            aside.replace(target)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        return target
+
+    def _free_name(self, source: Path) -> Path:
+        suffix = source.suffix.lower() if source.suffix.lower() in _JPEG_SUFFIXES else ".png"
+        number, target = 1, self.path / f"{source.stem}.mien{suffix}"
+        while target.absolute() in self._taken:
+            number += 1
+            target = self.path / f"{source.stem}-{number}.mien{suffix}"
+        self._taken.add(target.absolute())
+        return target
