@@ -5,11 +5,12 @@ and Kaggle's ``train.csv`` (emotion,pixels: all rows are Training), each as it i
 grey levels with blanks between them, 48 lines of 48 (Goodfellow et al., "Challenges in Representation Learning", 2013).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,20 @@ _PIXELS: Final = FACE_SIZE * FACE_SIZE
 _BRIGHTEST: Final = 255
 _LABELS: Final = {str(number).encode(): number for number in range(len(EMOTIONS))}
 _USAGES: Final = {usage.encode(): number for number, usage in enumerate(USAGES)}
-_DIGITS_AND_BLANK: Final = b"0123456789 "
 _WRAPPING: Final = b' \t\r\n"'
 _LONGEST_LINE: Final = 1 << 16
-_ROWS_PER_REPORT: Final = 256
+_ROWS_AT_ONCE: Final = 32
+
+_Rows = tuple[NDArray[np.uint8], list[int], list[int]]
+"""Faces (N, 2304), labels and usages."""
+
+
+class _Line(NamedTuple):
+    """A data row, its number from 0, and the number of its line from 1."""
+
+    row: int
+    number: int
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,50 +129,97 @@ def _read_csv(stream: BufferedReader, name: str, report: Callable[[], None]) -> 
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     rows = FaceRows()
-    for line_number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=2):
-        if line.isspace():
-            continue
-        try:
-            rows.append(*_parse_row(line, columns))
-        except DataError as error:
-            cut = "" if line.endswith(b"\n") else "; the file ends in this row: truncated?"
-            raise DataError(f"{name}: row {len(rows)} (line {line_number}): {error}{cut}") from None
-        if len(rows) % _ROWS_PER_REPORT == 0:
-            report()
+    for lines in _batches(stream):
+        rows.extend(*_parse_lines(lines, columns, name))
+        report()
     if not rows:
         raise DataError(f"{name}: no rows after the header; get the file again")
     return rows
 
 
-def _parse_row(line: bytes, columns: _Columns) -> tuple[NDArray[np.uint8], int, int]:
-    fields = [field.strip(_WRAPPING) for field in line.split(b",")]
-    if len(fields) != columns.count:
-        raise DataError(f"{len(fields)} columns: expected {columns.count}, as in the header")
-    label = _LABELS.get(fields[columns.emotion])
-    if label is None:
-        raise DataError(f"emotion is {_shown(fields[columns.emotion])}: expected 0..{len(EMOTIONS) - 1}")
-    usage = 0 if columns.usage is None else _USAGES.get(fields[columns.usage])
-    if usage is None:
-        raise DataError(f"Usage is {_shown(fields[columns.usage or 0])}: expected {', '.join(USAGES)}")
-    return _parse_pixels(fields[columns.pixels]), label, usage
+def _batches(stream: BufferedReader) -> Iterator[list[_Line]]:
+    numbered = enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=2)
+    filled = ((number, text) for number, text in numbered if not text.isspace())
+    lines = (_Line(row, number, text) for row, (number, text) in enumerate(filled))
+    return iter(lambda: list(islice(lines, _ROWS_AT_ONCE)), [])
 
 
-def _parse_pixels(text: bytes) -> NDArray[np.uint8]:
-    """Grey levels (2304,) in a text of digits and blanks."""
-    # Only what this lets through is safe for fromstring: at other characters older NumPy stops early or reads signs.
-    if not text.translate(None, _DIGITS_AND_BLANK):
-        # 64 bits, because numbers too large for them become the largest, while narrower types wrap around.
-        values = np.fromstring(text, np.uint64, sep=" ")
-        if values.size == _PIXELS and values.max() <= _BRIGHTEST:
-            return values.astype(np.uint8)
-    raise DataError(_fault_of_pixels(text))
+def _parse_lines(lines: list[_Line], columns: _Columns, name: str) -> _Rows:
+    try:
+        return _parse_rows([line.text for line in lines], columns)
+    except DataError as error:
+        if len(lines) > 1:  # one by one, the first bad row is the first to fail
+            for line in lines:
+                _parse_lines([line], columns, name)
+        row, number, text = lines[0]
+        cut = "" if text.endswith(b"\n") else "; the file ends in this row: truncated?"
+        raise DataError(f"{name}: row {row} (line {number}): {error}{cut}") from None
+
+
+def _parse_rows(lines: list[bytes], columns: _Columns) -> _Rows:
+    cells = [[cell.strip(_WRAPPING) for cell in line.split(b",")] for line in lines]
+    for row in cells:
+        if len(row) != columns.count:
+            raise DataError(f"{len(row)} columns: expected {columns.count}, as in the header")
+    labels = [_label(row[columns.emotion]) for row in cells]
+    usages = [0 if columns.usage is None else _usage(row[columns.usage]) for row in cells]
+    return _parse_pixels([row[columns.pixels] for row in cells]), labels, usages
+
+
+def _label(text: bytes) -> int:
+    if text not in _LABELS:
+        raise DataError(f"emotion is {_shown(text)}: expected 0..{len(EMOTIONS) - 1}")
+    return _LABELS[text]
+
+
+def _usage(text: bytes) -> int:
+    if text not in _USAGES:
+        raise DataError(f"Usage is {_shown(text)}: expected {', '.join(USAGES)}")
+    return _USAGES[text]
+
+
+def _parse_pixels(texts: list[bytes]) -> NDArray[np.uint8]:
+    """Grey levels (N, 2304) in N texts of digits and blanks."""
+    padded = [b"  ", *texts, b""]
+    found = _small_integers(np.frombuffer(b" ".join(padded), np.uint8))
+    if found is not None:
+        ends, levels = found
+        row_starts = np.cumsum([len(text) + 1 for text in padded[:-1]])
+        if np.array_equal(np.searchsorted(ends, row_starts), np.arange(len(texts) + 1) * _PIXELS):
+            return levels.reshape(-1, _PIXELS)
+    raise DataError(_fault_of_pixels(texts[0]))
+
+
+def _small_integers(text: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.uint8]] | None:
+    """Where the numbers in a text end, and what they are; None unless all are integers 0..255 of one to three digits.
+
+    All characters are worked on at once, which is more than twice as fast as NumPy's own reading of numbers.
+
+    Args:
+        text: ASCII, uint8 (N,), with at least three blanks at its beginning and one at its end.
+    """
+    digit = text - ord("0")
+    is_digit = digit < 10
+    if np.count_nonzero(is_digit) + np.count_nonzero(text == ord(" ")) < text.size:
+        return None
+    digit *= is_digit
+    # From here on, element i speaks of the number whose last digit so far is character i + 2.
+    is_second = is_digit[1:] & is_digit[:-1]
+    is_third = is_second[1:] & is_second[:-1]
+    hundreds = digit[:-2] * is_third
+    below_hundred = 10 * digit[1:-1] + digit[2:]
+    value = 100 * hundreds + below_hundred
+    wrapped_around = hundreds.max() > 2 or (value < below_hundred).any()
+    if wrapped_around or (is_third[1:] & is_third[:-1]).any():
+        return None
+    ends = np.flatnonzero(is_digit[2:-1] & ~is_digit[3:])
+    return ends + 2, value[ends]
 
 
 def _fault_of_pixels(text: bytes) -> str:
     tokens = [token for token in text.split(b" ") if token]
     for number, token in enumerate(tokens):
-        digits = token.lstrip(b"0") or b"0"
-        if not (token.isdigit() and len(digits) <= 3 and int(digits) <= _BRIGHTEST):
+        if not (token.isdigit() and len(token) <= 3 and int(token) <= _BRIGHTEST):
             return f"pixel {number} is {_shown(token)}: expected an integer 0..{_BRIGHTEST}"
     return f"{len(tokens)} pixels: expected {_PIXELS} ({FACE_SIZE}x{FACE_SIZE})"
 

@@ -79,7 +79,7 @@ def read_folder(folder: Path, progress: Progress = no_progress) -> tuple[FaceRow
         name = picture.path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
         digest.update(name + b"\0%d\0" % len(content))
         digest.update(content)
-        rows.append(_decode(content, picture.path), picture.label, picture.usage)
+        rows.extend(_decode(content, picture.path), [picture.label], [picture.usage])
         progress(number / len(pictures))
     return rows, digest.hexdigest()
 

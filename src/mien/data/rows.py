@@ -1,6 +1,6 @@
 """Rows of a data set while a reader collects them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,11 +27,11 @@ class FaceRows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def append(self, face: NDArray[np.uint8], label: int, usage: int) -> None:
-        """Add a face of 48x48 grey levels (any shape, row by row), its class number and its index into `USAGES`."""
-        self.pixels += face.tobytes()
-        self.labels.append(label)
-        self.usages.append(usage)
+    def extend(self, faces: NDArray[np.uint8], labels: Iterable[int], usages: Iterable[int]) -> None:
+        """Add faces of 48x48 grey levels (any shape), their class numbers and their indices into `USAGES`."""
+        self.pixels += faces.tobytes()
+        self.labels.extend(labels)
+        self.usages.extend(usages)
 
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Faces (N, 48, 48), labels (N,) and usages (N,), uint8, sharing the memory of the rows."""
