@@ -166,12 +166,15 @@ def _detection(row: NDArray[np.float32], stretch: NDArray[Any]) -> Detection:
 
 def _load_yunet(weights: str | Path | None, min_score: float) -> Any:
     content = np.frombuffer(_yunet_weights() if weights is None else _read(Path(weights)), np.uint8)
+    size = _COARSE_SIDE, _COARSE_SIDE
     try:
-        return cv2.FaceDetectorYN.create(
-            "onnx", content, np.empty(0, np.uint8), (_COARSE_SIDE, _COARSE_SIDE), min_score, _SAME_SCALE_IOU, _TOP_K
+        network = cv2.FaceDetectorYN.create(
+            "onnx", content, np.empty(0, np.uint8), size, min_score, _SAME_SCALE_IOU, _TOP_K
         )
+        network.detect(np.zeros((*size, 3), np.uint8))  # only here does another network show itself
     except cv2.error:
         raise ModelFileError(f"{weights}: not a YuNet face detector in ONNX format") from None
+    return network
 
 
 def _yunet_weights() -> bytes:
