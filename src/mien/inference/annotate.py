@@ -232,7 +232,7 @@ def _names_width(text: int) -> int:
 def _ink(background: Colour) -> Colour:
     """Black or white, whichever stands out from a colour."""
     red, green, blue = background
-    return _BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else _WHITE
+    return _BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 100 else _WHITE
 
 
 @lru_cache(maxsize=64)

@@ -127,20 +127,25 @@ def _open(file: Any, name: str, size: int) -> Pixels:
     """Decode an open picture file of a size in bytes."""
     if size == 0:
         raise InputError(f"{name}: an empty file, not a picture")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of odd metadata and its own limit of size; damage raises
+        with _identified(file, name) as image:
+            return _decode(image, name)
+
+
+def _identified(file: Any, name: str) -> Image.Image:
+    """The picture in an open file, its header read and its pixels not."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours
-            image = Image.open(file)
+        image = Image.open(file)
     except Image.DecompressionBombError:
         raise InputError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
     except UnidentifiedImageError:
         raise InputError(f"{name}: not a picture (no known format, or damaged at its beginning)") from None
     except Exception as error:  # format plugins raise whatever their parsing meets
         raise InputError(f"{name}: a damaged picture ({_reason(error)})") from None
-    with image:
-        if image.format not in _FORMATS:
-            raise InputError(f"{name}: pictures in the format {image.format} are not read; convert it to JPEG or PNG")
-        return _decode(image, name)
+    if image.format not in _FORMATS:
+        raise InputError(f"{name}: pictures in the format {image.format} are not read; convert it to JPEG or PNG")
+    return image
 
 
 def _decode(image: Image.Image, name: str) -> Pixels:
@@ -187,7 +192,7 @@ def _scaled(values: NDArray[Any], *, sixteen_bit: bool) -> Pixels:
     """
     finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = (0.0, 65535.0) if sixteen_bit else _range(finite, floats=values.dtype.kind == "f")
-    return np.rint((finite - low) * (255.0 / max(high - low, np.finfo(float).tiny))).astype(np.uint8)
+    return np.rint((finite - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)
 
 
 def _range(values: NDArray[np.float64], *, floats: bool) -> tuple[float, float]:
