@@ -32,6 +32,8 @@ _YUNET_FILE: Final = "face_detection_yunet_2023mar.onnx"
 _YUNET_SHA256: Final = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
 _MAX_SIDE: Final = 1280
+"""A picture of 12 megapixels then loses no face above 40 px; twice as many pixels found 30 px at twice the time."""
+
 _COARSE_SIDE: Final = 320
 _COARSE_FACE: Final = 64
 _SAME_SCALE_IOU: Final = 0.3
