@@ -5,7 +5,7 @@ clouds), then go through detection and alignment. Over the faces detected, the a
 against that of the original 48x48 faces. Printed besides: the detection rate, and how the aligned crop sits relative to
 the original frame and how well it correlates with it.
 
-    python benchmarks/alignment_parity.py STORE [--faces 2000] [--model NAME|FILE|none] [--usage PublicTest] [--seed 0]
+    python benchmarks/alignment_parity.py STORE [--faces 4000] [--model NAME|FILE|none] [--usage PublicTest] [--seed 0]
 """
 
 import argparse
@@ -130,7 +130,7 @@ def report_accuracy(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store", help="a data set made by `mien data import`")
-    parser.add_argument("--faces", type=int, default=2000)
+    parser.add_argument("--faces", type=int, default=4000)
     parser.add_argument("--usage", default="PublicTest")
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a model's name or file; none: only detection and framing"
