@@ -1,6 +1,10 @@
 """What several tests need: a tiny model file whose answers are known, and a small data set."""
 
+import os
 from pathlib import Path
+
+# One thread in every process: tests compare bits between processes, and small networks gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import onnx

@@ -1,0 +1,73 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from mien.bundle import METADATA_KEY, Bundle, ModelCard
+from mien.errors import ExportError
+from mien.export.onnx import export_onnx
+from mien.preprocess import PreprocessSpec
+
+CARD = ModelCard(
+    name="probe", network="probe", parameters=0, macs=0, preprocess=PreprocessSpec(input_size=40), temperature=1.7
+)
+
+
+class Fickle(nn.Module):
+    """Computes something else each time, as a network left in training mode does."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(1600, 7)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.head(x.flatten(1)) + self.calls
+
+
+def steady():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(1600, 7))
+
+
+def test_the_file_computes_the_closed_form(tmp_path):
+    network = steady()
+    export_onnx(network, CARD, tmp_path / "probe.onnx")
+    faces = np.random.default_rng(3).integers(0, 256, (5, 48, 48), np.uint8)
+    inputs = ((faces[:, 4:44, 4:44] / 255 - 0.5) / 0.25).reshape(5, -1)
+    weight, bias = (p.detach().numpy() for p in network[1].parameters())
+    expected = inputs @ weight.T + bias
+    bundle = Bundle.load(tmp_path / "probe.onnx")
+    np.testing.assert_allclose(bundle.logits(faces), expected, atol=1e-4)
+    scaled = np.exp(expected / 1.7)
+    np.testing.assert_allclose(bundle.probabilities(faces), scaled / scaled.sum(1, keepdims=True), atol=1e-5)
+
+
+def test_the_card_lies_in_the_file_itself(tmp_path):
+    export_onnx(steady(), CARD, tmp_path / "probe.onnx")
+    properties = {p.key: p.value for p in onnx.load(tmp_path / "probe.onnx").metadata_props}
+    assert ModelCard.from_json(properties[METADATA_KEY]) == CARD
+
+
+def test_a_file_that_disagrees_is_refused_and_the_old_one_kept(tmp_path):
+    out = tmp_path / "probe.onnx"
+    out.write_bytes(b"the old file")
+    with pytest.raises(ExportError, match="differ"):
+        export_onnx(Fickle(), CARD, out)
+    assert out.read_bytes() == b"the old file"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_nan_is_a_disagreement(tmp_path):
+    network = steady()
+    with torch.no_grad():
+        network[1].bias.fill_(float("nan"))
+    with pytest.raises(ExportError, match="differ by inf"):
+        export_onnx(network, CARD, tmp_path / "probe.onnx")
+
+
+def test_unwritable_target_is_one_line(tmp_path):
+    with pytest.raises(ExportError, match="cannot be written"):
+        export_onnx(steady(), CARD, tmp_path / "no such folder" / "probe.onnx")

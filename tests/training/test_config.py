@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.errors import ConfigError
+from mien.models import network_names
+from mien.preprocess import PreprocessSpec
+from mien.training.config import (
+    AugmentConfig,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainConfig,
+    config_from_dict,
+    config_to_toml,
+    load_config,
+    recipe_names,
+)
+
+share = st.floats(0, 0.99)
+configs = st.builds(
+    TrainConfig,
+    network=st.sampled_from(network_names()),
+    epochs=st.integers(5, 500),
+    batch_size=st.integers(2, 4096),
+    seed=st.integers(0, 2**31),
+    precision=st.sampled_from(["bf16", "fp32"]),
+    ema_decay=share,
+    select_on=st.sampled_from(["PublicTest", "last"]),
+    resolutions=st.sampled_from([(), ((0, 32),), ((0, 32), (7, 44))]),
+    preprocess=st.builds(PreprocessSpec, input_size=st.integers(8, 48), mean=share, std=st.floats(0.01, 1)),
+    optimizer=st.builds(OptimizerConfig, name=st.sampled_from(["sgd", "adamw"]), learning_rate=st.floats(1e-9, 10)),
+    schedule=st.builds(ScheduleConfig, name=st.sampled_from(["cosine", "constant"]), warmup_epochs=st.floats(0, 5)),
+    augment=st.builds(AugmentConfig, flip=share, shift=share, rotate=st.floats(0, 180)),
+    loss=st.builds(LossConfig, label_smoothing=share, mixup=st.floats(0, 4), mixup_last_epochs=st.integers(0, 9)),
+)
+
+
+@given(configs)
+def test_a_config_survives_its_toml(tmp_path_factory, config):
+    file = tmp_path_factory.mktemp("recipe") / "recipe.toml"
+    file.write_text(config_to_toml(config))
+    assert load_config(str(file)) == config
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_names_a_network(name):
+    assert load_config(name).network in network_names()
+
+
+def test_overrides_reach_nested_keys_and_plain_words():
+    config = load_config("mien_s", ["epochs=3", "schedule.warmup_epochs=0.5", "optimizer.name=adamw", "resolutions=[]"])
+    expected = load_config("mien_s")
+    assert config == replace(
+        expected,
+        epochs=3,
+        resolutions=(),
+        optimizer=replace(expected.optimizer, name="adamw"),
+        schedule=replace(expected.schedule, warmup_epochs=0.5),
+    )
+
+
+def test_resolution_of_an_epoch_is_the_last_one_that_began():
+    config = TrainConfig(network="mien_s", resolutions=((0, 32), (4, 40)))
+    assert [config.input_size_at(epoch) for epoch in range(6)] == [32, 32, 32, 32, 40, 40]
+    assert TrainConfig(network="mien_s").input_size_at(3) == 44
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 3}, "network is missing"),
+        ({"network": "mien_s", "epoch": 3}, "unknown key epoch"),
+        ({"network": "mien_s", "optimizer": {"lr": 1}}, "unknown key optimizer.lr"),
+        ({"network": "mien_s", "optimizer": 3}, "optimizer is 3: expected a section"),
+        ({"network": "mien_s", "epochs": 2.5}, "epochs is 2.5: expected a whole number"),
+        ({"network": "mien_s", "epochs": True}, "epochs is True: expected a whole number"),
+        ({"network": "mien_s", "epochs": 0}, "epochs is 0: expected at least 1"),
+        ({"network": "mien_s", "epochs": 1}, "warmup_epochs is 2.0: expected at most epochs, 1"),
+        ({"network": 7}, "network is 7: expected text"),
+        ({"network": "mien_s", "precision": "fp8"}, "precision is 'fp8': expected one of bf16, fp32"),
+        ({"network": "mien_s", "augment": {"flip": 1.5}}, "augment.flip is 1.5: expected at least 0 and at most 1"),
+        ({"network": "mien_s", "optimizer": {"learning_rate": 0}}, "learning_rate is 0.0: expected more than 0"),
+        ({"network": "mien_s", "loss": {"label_smoothing": float("nan")}}, "loss.label_smoothing is nan"),
+        ({"network": "mien_s", "resolutions": [[3, 32]]}, "expected ascending numbers from 0"),
+        ({"network": "mien_s", "resolutions": [32]}, "expected pairs of whole numbers"),
+        ({"network": "mien_s", "resolutions": [[0, 4]]}, "resolutions is 4: expected at least 8"),
+        ({"network": "mien_s", "preprocess": {"input_size": 99}}, "input_size is 99: expected 8..48"),
+    ],
+)
+def test_bad_config_names_the_key(values, message):
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict(values)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["epochs", "=3", "", " =1"])
+def test_bad_override_says_what_it_expects(override):
+    with pytest.raises(ConfigError, match="expected key=value"):
+        load_config("mien_s", [override])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "no such recipe"), (b"epochs = ", "not a TOML"), (b"\xff", "not a TOML")]
+)
+def test_bad_recipe_file_is_named(tmp_path, content, message):
+    file = tmp_path / "recipe.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(str(file))
+    assert str(file) in str(caught.value)

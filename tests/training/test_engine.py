@@ -1,0 +1,218 @@
+"""Whole trainings on a small set whose classes are planted, in this process and in one that is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from mien.bundle import softmax
+from mien.data.store import FaceStore, write_store
+from mien.errors import ModelFileError, TrainingError
+from mien.evaluation.classifier import TorchClassifier
+from mien.evaluation.report import evaluate
+from mien.models.saved import load_network
+from mien.training.config import LossConfig, config_from_dict, config_to_toml
+from mien.training.engine import TrainingData, train
+
+RECIPE = {
+    "network": "mien_s",
+    "epochs": 4,
+    "batch_size": 14,
+    "resolutions": [[0, 12], [2, 16]],
+    "preprocess": {"frame_size": 16, "input_size": 16},
+    "optimizer": {"learning_rate": 0.05},
+    "schedule": {"warmup_epochs": 0.5},
+    "augment": {"flip": 0, "rotate": 0, "shift": 0, "scale": 0, "erase": 0},
+    "loss": {"mixup": 0.1},
+    "ema_decay": 0.9,
+}
+
+
+def planted_faces(count, random):
+    """Faces whose class shows as a bright spot at one of seven places."""
+    labels = (np.arange(count) % 7).astype(np.uint8)
+    faces = random.integers(0, 90, (count, 48, 48), np.uint8)
+    for face, label in zip(faces, labels, strict=True):
+        top, left = divmod(int(label), 3)
+        face[4 + 14 * top :, 4 + 14 * left :][:12, :12] = 220
+    return faces, labels
+
+
+@pytest.fixture(scope="module")
+def store_path(tmp_path_factory):
+    faces, labels = planted_faces(280, np.random.default_rng(0))
+    usages = np.repeat([0, 1], [210, 70]).astype(np.uint8)
+    path = tmp_path_factory.mktemp("data") / "planted"
+    write_store(path, faces, labels, usages, source="planted", source_sha256="0" * 64)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(store_path):
+    store = FaceStore.open(store_path)
+    return TrainingData(store, store.rows_of("Training"), {"identical to a PublicTest row": 0})
+
+
+@pytest.fixture(scope="module")
+def config():
+    return config_from_dict(RECIPE)
+
+
+@pytest.fixture(scope="module")
+def finished(config, data, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "finished"
+    return run, train(config, data, run, device="cpu")
+
+
+def log_of(run):
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_learns_what_was_planted(finished):
+    run, card = finished
+    log = log_of(run)
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert card.public_test["accuracy"] >= 0.9
+
+
+def test_keeps_the_best_epoch_by_public_test(finished):
+    run, card = finished
+    accuracies = [entry["accuracy"] for entry in log_of(run)]
+    assert card.training["epoch"] == int(np.argmax(accuracies))
+    assert card.public_test["accuracy"] == pytest.approx(max(accuracies))
+
+
+def test_card_is_what_evaluation_measures(finished, data):
+    run, card = finished
+    network, saved = load_network(run)
+    assert saved == card
+    found = evaluate(TorchClassifier(network, saved), data.store, "PublicTest").to_dict()
+    for key in ("accuracy", "macro_f1", "ece", "n"):
+        assert found[key] == pytest.approx(card.public_test[key], abs=1e-6), key
+
+
+def test_temperature_is_the_best_on_public_test(finished, data):
+    run, card = finished
+    rows = data.store.rows_of("PublicTest")
+    network, _ = load_network(run)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(card.preprocess.apply(data.store.faces[rows]))).numpy()
+
+    def nll(temperature):
+        return -np.log(softmax(logits / temperature)[np.arange(len(rows)), data.store.labels[rows]]).mean()
+
+    assert all(nll(card.temperature) <= nll(card.temperature * factor) + 1e-7 for factor in (0.9, 0.99, 1.01, 1.1))
+
+
+def test_run_folder_holds_configuration_and_curves(finished, config):
+    run, _ = finished
+    assert (run / "config.toml").read_text() == config_to_toml(config)
+    board = EventAccumulator(str(run / "tensorboard")).Reload()
+    assert [event.value for event in board.Scalars("accuracy")] == pytest.approx([e["accuracy"] for e in log_of(run)])
+    assert [entry["input_size"] for entry in log_of(run)] == [12, 12, 16, 16]
+
+
+def test_same_seed_same_weights_other_seed_other_weights(finished, config, data, tmp_path):
+    run, _ = finished
+    train(config, data, tmp_path / "again", device="cpu")
+    train(replace(config, seed=1), data, tmp_path / "other", device="cpu")
+    expected = load_file(run / "last.safetensors")
+    assert_same_tensors(load_file(tmp_path / "again" / "last.safetensors"), expected)
+    other = load_file(tmp_path / "other" / "last.safetensors")
+    assert not torch.equal(other["network.head.weight"], expected["network.head.weight"])
+
+
+def assert_same_tensors(found, expected):
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+
+
+def start_training(store_path, run, *options):
+    recipe = run.parent / "recipe.toml"
+    recipe.write_text(config_to_toml(config_from_dict(RECIPE)))
+    words = ["train", "--recipe", recipe, "--data", store_path, "--run", run, "--device", "cpu", *options]
+    return subprocess.Popen(
+        [sys.executable, "-m", "mien", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def test_killed_and_resumed_ends_with_the_same_bits(finished, store_path, tmp_path):
+    run = tmp_path / "killed"
+    process = start_training(store_path, run)
+    deadline = time.monotonic() + 300
+    while not ((run / "log.jsonl").exists() and len((run / "log.jsonl").read_text().splitlines()) >= 1):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 1 <= len(log_of(run)) < 4
+    resumed = start_training(store_path, run, "--resume")
+    output, _ = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, output
+    for name in ("last.safetensors", "best.safetensors"):
+        assert_same_tensors(load_file(run / name), load_file(finished[0] / name))
+    timed = {"seconds", "faces_per_second"}
+    assert [{k: v for k, v in e.items() if k not in timed} for e in log_of(run)] == [
+        {k: v for k, v in e.items() if k not in timed} for e in log_of(finished[0])
+    ]
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, config, data):
+    run, card = finished
+    before = (run / "last.safetensors").read_bytes(), log_of(run)
+    assert train(config, data, run, resume=True, device="cpu") == card
+    assert ((run / "last.safetensors").read_bytes(), log_of(run)) == before
+
+
+def test_an_existing_run_is_never_overwritten(finished, config, data):
+    with pytest.raises(TrainingError, match="holds a run already; go on with --resume"):
+        train(config, data, finished[0], device="cpu")
+
+
+def test_resuming_with_another_recipe_or_other_data_is_refused(finished, config, data):
+    run, _ = finished
+    with pytest.raises(TrainingError, match="'epochs = 4' then, 'epochs = 9' now"):
+        train(replace(config, epochs=9), data, run, resume=True, device="cpu")
+    with pytest.raises(TrainingError, match="was started on other data"):
+        train(config, replace(data, rows=data.rows[:-1]), run, resume=True, device="cpu")
+
+
+def test_damaged_checkpoint_is_named(finished, config, data, tmp_path):
+    content = (finished[0] / "last.safetensors").read_bytes()
+    (tmp_path / "last.safetensors").write_bytes(content[: len(content) // 3])
+    with pytest.raises(ModelFileError, match="damaged"):
+        train(config, data, tmp_path, resume=True, device="cpu")
+
+
+def test_diverging_training_says_so(config, data, tmp_path):
+    wild = replace(config, optimizer=replace(config.optimizer, learning_rate=1e30), precision="fp32")
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch 0; lower optimizer.learning_rate"):
+        train(wild, data, tmp_path / "wild", device="cpu")
+
+
+def test_without_public_test_rows_the_epoch_cannot_be_chosen(config, data, tmp_path):
+    store = data.store
+    rows = store.rows_of("Training")
+    only = FaceStore(store.faces[rows], store.labels[rows], store.usages[rows], replace(store.meta, rows=len(rows)))
+    with pytest.raises(TrainingError, match="no PublicTest rows.*set select_on=last"):
+        train(config, TrainingData(only, rows), tmp_path / "none", device="cpu")
+    last = replace(config, select_on="last", epochs=1, loss=LossConfig(mixup=0))
+    card = train(last, TrainingData(only, rows), tmp_path / "last", device="cpu")
+    assert (card.training["epoch"], card.public_test, card.temperature) == (0, {}, 1.0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_absent_gpu_is_one_line(config, data, tmp_path):
+    with pytest.raises(TrainingError, match="device is cuda, and this machine offers none"):
+        train(config, data, tmp_path / "gpu", device="cuda")

@@ -1,0 +1,101 @@
+"""Losses, schedule, averaging: each against a closed form or a second implementation."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss
+from torch import nn
+
+from mien.training.averaging import WeightAverage
+from mien.training.config import OptimizerConfig, ScheduleConfig
+from mien.training.engine import make_optimizer
+from mien.training.losses import mixup, soft_cross_entropy, soft_targets
+from mien.training.schedules import learning_rate_factor
+
+
+def test_loss_without_smoothing_is_scikit_learns():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 7, generator=generator)
+    labels = torch.randint(0, 7, (50,), generator=generator)
+    expected = log_loss(labels, logits.softmax(1).double(), labels=range(7))
+    assert soft_cross_entropy(logits, soft_targets(labels, 0)).item() == pytest.approx(expected, rel=1e-5)
+
+
+@given(st.floats(0, 0.9), st.integers(0, 1000))
+def test_smoothed_loss_is_torchs_own(smoothing, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(9, 7, generator=generator)
+    labels = torch.randint(0, 7, (9,), generator=generator)
+    expected = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    assert soft_cross_entropy(logits, soft_targets(labels, smoothing)).item() == pytest.approx(
+        expected.item(), rel=1e-4
+    )
+
+
+@given(st.floats(0.05, 5), st.integers(0, 1000))
+def test_mixup_blends_faces_and_targets_by_the_same_share(alpha, seed):
+    torch.manual_seed(seed)
+    faces = torch.eye(7).reshape(7, 1, 1, 7)
+    targets = torch.eye(7)
+    mixed_faces, mixed_targets = mixup(faces, targets, alpha)
+    assert torch.allclose(mixed_faces.reshape(7, 7), mixed_targets, atol=1e-6)
+    assert torch.allclose(mixed_targets.sum(1), torch.ones(7), atol=1e-6)
+    assert (mixed_targets.diagonal() >= 0.5 - 1e-6).all()
+
+
+def test_cosine_follows_its_closed_form():
+    schedule = ScheduleConfig(name="cosine", warmup_epochs=2, final=0.1)
+    factors = [learning_rate_factor(schedule, step, 10, 12) for step in range(120)]
+    assert factors[:20] == pytest.approx([(step + 1) / 21 for step in range(20)])
+    assert factors[20] == 1.0
+    expected = [0.1 + 0.9 * (1 + math.cos(math.pi * (step - 20) / 100)) / 2 for step in range(20, 120)]
+    assert factors[20:] == pytest.approx(expected)
+    assert factors[20:] == sorted(factors[20:], reverse=True)
+
+
+def test_constant_stays_at_the_peak_after_warm_up():
+    schedule = ScheduleConfig(name="constant", warmup_epochs=1)
+    factors = [learning_rate_factor(schedule, step, 4, 3) for step in range(12)]
+    assert factors == pytest.approx([0.2, 0.4, 0.6, 0.8] + [1.0] * 8)
+
+
+def test_average_follows_the_recursion_statistics_included():
+    network = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    average = WeightAverage(network, 0.9)
+    expected = {key: value.clone().double().numpy() for key, value in network.state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    for step in range(100):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=generator))
+        network.train()(torch.randn(5, 3, generator=generator))
+        average.update(step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        for key, value in network.state_dict().items():
+            expected[key] = decay * expected[key] + (1 - decay) * value.numpy()
+    result = average.module.state_dict()
+    assert result.pop("1.num_batches_tracked").item() == 100
+    for key, value in result.items():
+        np.testing.assert_allclose(value.numpy(), expected[key], rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+def test_average_with_decay_zero_is_the_network():
+    network = nn.Linear(2, 2)
+    average = WeightAverage(network, 0.0)
+    with torch.no_grad():
+        network.weight.fill_(3.0)
+    average.update(0)
+    assert torch.equal(average.module.weight, network.weight)
+
+
+def test_only_weights_of_two_or_more_dimensions_are_decayed():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    for name in ("sgd", "adamw"):
+        decayed, kept = make_optimizer(network, OptimizerConfig(name=name, weight_decay=0.3)).param_groups
+        assert [tuple(p.shape) for p in decayed["params"]] == [(2, 1, 3, 3)]
+        assert len(kept["params"]) == 3
+        assert (decayed["weight_decay"], kept["weight_decay"]) == (0.3, 0.0)
