@@ -1,0 +1,40 @@
+# Everything here starts from a machine with Python 3.11 or newer and nothing else installed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
+	$(BIN)/mien predict $(PHOTO) --out demo
+
+test: $(VENV)/.dev  ## run all tests; MIEN_FER2013=CSV adds those on the real data set
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=DATA adds those that need FER2013
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/classify.py
+	$(BIN)/python benchmarks/import_csv.py
+	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
+
+clean:
+	rm -rf $(VENV) demo dist build
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	touch $@
