@@ -1,4 +1,6 @@
-"""Milliseconds a face of an ONNX model on one thread, beside the floor: its multiply-adds at the rate of a matrix product.
+"""Milliseconds a face of an ONNX model on one thread.
+
+The floor is its multiply-adds at the rate of a matrix product.
 
 python benchmarks/classify.py [MODEL]
 """

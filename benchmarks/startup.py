@@ -2,8 +2,8 @@
 
 python benchmarks/startup.py
 
-Each command is a process of its own; the median of several runs counts. The floor of a prediction is to import OpenCV and onnxruntime, which it cannot
-do without.
+Each command is a process of its own; the median of several runs counts. The floor of a prediction is to import OpenCV
+and onnxruntime, which it cannot do without.
 """
 
 import importlib.util

@@ -25,9 +25,9 @@ from mien.training.engine import TrainingData, train
 
 RECIPE = {
     "network": "mien_s",
-    "epochs": 4,
+    "epochs": 6,
     "batch_size": 14,
-    "resolutions": [[0, 12], [2, 16]],
+    "resolutions": [[0, 12], [3, 16]],
     "preprocess": {"frame_size": 16, "input_size": 16},
     "optimizer": {"learning_rate": 0.05},
     "schedule": {"warmup_epochs": 0.5},
@@ -118,7 +118,7 @@ def test_run_folder_holds_configuration_and_curves(finished, config):
     assert (run / "config.toml").read_text() == config_to_toml(config)
     board = EventAccumulator(str(run / "tensorboard")).Reload()
     assert [event.value for event in board.Scalars("accuracy")] == pytest.approx([e["accuracy"] for e in log_of(run)])
-    assert [entry["input_size"] for entry in log_of(run)] == [12, 12, 16, 16]
+    assert [entry["input_size"] for entry in log_of(run)] == [12, 12, 12, 16, 16, 16]
 
 
 def test_same_seed_same_weights_other_seed_other_weights(finished, config, data, tmp_path):
@@ -156,7 +156,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(finished, store_path, tmp_pa
     time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert 1 <= len(log_of(run)) < 4
+    assert 1 <= len(log_of(run)) < 6
     resumed = start_training(store_path, run, "--resume")
     output, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, output
@@ -182,7 +182,7 @@ def test_an_existing_run_is_never_overwritten(finished, config, data):
 
 def test_resuming_with_another_recipe_or_other_data_is_refused(finished, config, data):
     run, _ = finished
-    with pytest.raises(TrainingError, match="'epochs = 4' then, 'epochs = 9' now"):
+    with pytest.raises(TrainingError, match="'epochs = 6' then, 'epochs = 9' now"):
         train(replace(config, epochs=9), data, run, resume=True, device="cpu")
     with pytest.raises(TrainingError, match="was started on other data"):
         train(config, replace(data, rows=data.rows[:-1]), run, resume=True, device="cpu")
@@ -205,7 +205,7 @@ def test_without_public_test_rows_the_epoch_cannot_be_chosen(config, data, tmp_p
     store = data.store
     rows = store.rows_of("Training")
     only = FaceStore(store.faces[rows], store.labels[rows], store.usages[rows], replace(store.meta, rows=len(rows)))
-    with pytest.raises(TrainingError, match="no PublicTest rows.*set select_on=last"):
+    with pytest.raises(TrainingError, match=r"no PublicTest rows.*set select_on=last"):
         train(config, TrainingData(only, rows), tmp_path / "none", device="cpu")
     last = replace(config, select_on="last", epochs=1, loss=LossConfig(mixup=0))
     card = train(last, TrainingData(only, rows), tmp_path / "last", device="cpu")

@@ -137,7 +137,9 @@ def train(
 def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it announces the precision that the recipe states
+    logging.getLogger("lightning.pytorch").setLevel(
+        logging.WARNING
+    )  # it announces the precision that the recipe states
     precision: Any = _PRECISION[config.precision]
     fabric = Fabric(accelerator=device, devices=devices, precision=precision)
     fabric.launch()
