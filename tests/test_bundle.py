@@ -40,6 +40,11 @@ def test_probabilities_are_calibrated_and_sum_to_one(path):
     np.testing.assert_allclose(probabilities, special.softmax(bundle.logits(faces) / 1.7, axis=1), atol=1e-6)
 
 
+def test_a_network_that_gives_no_numbers_is_named(path):
+    with pytest.raises(ModelFileError, match=f"{path}: the network gives logits that are not finite"):
+        Bundle.load(path).logits_of_input(np.full((1, 1, 12, 12), np.nan, np.float32))
+
+
 def test_no_faces_give_no_answers(path):
     bundle, none = Bundle.load(path), np.empty((0, 48, 48), np.uint8)
     assert bundle.logits(none).shape == bundle.probabilities(none).shape == (0, 7)

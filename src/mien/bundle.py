@@ -137,6 +137,11 @@ class Bundle:
         self._input = self._session.get_inputs()[0].name
         self._check_shapes()
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers of onnxruntime that the network really runs on, best first."""
+        return tuple(self._session.get_providers())
+
     def _check_shapes(self) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         side, classes = self.card.preprocess.input_size, len(EMOTIONS)
@@ -170,14 +175,21 @@ class Bundle:
             raise ModelFileError(f"{model}: no such model file, nor the name of an embedded model ({known})") from None
 
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S)."""
+        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S).
+
+        Raises:
+            ModelFileError: the network gave a logit that is no finite number.
+        """
         if not len(inputs):
             return np.empty((0, len(EMOTIONS)), np.float32)
         chunks = [
             self._session.run(None, {self._input: inputs[start : start + _BATCH]})[0]
             for start in range(0, len(inputs), _BATCH)
         ]
-        return np.concatenate(chunks)
+        logits = np.concatenate(chunks)
+        if not np.isfinite(logits).all():
+            raise ModelFileError(f"{self.source}: the network gives logits that are not finite; export it again")
+        return logits
 
     def logits(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N, 7) of face crops, grayscale uint8 (N, H, W)."""

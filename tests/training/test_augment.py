@@ -124,8 +124,8 @@ def test_same_seed_same_faces():
     assert torch.equal(run(), run())
 
 
-@pytest.mark.parametrize("side", [24, 64])
-def test_faces_of_another_size_are_brought_to_the_frame(side):
-    flat = np.full((2, side, side), 51, np.uint8)
-    result = augment(torch.from_numpy(flat), strengths(), PreprocessSpec(), 44)
-    np.testing.assert_allclose(result.numpy(), np.full((2, 1, 44, 44), (0.2 - 0.5) / 0.25), atol=1e-4)
+@pytest.mark.parametrize(("frame_size", "input_size"), [(16, 16), (24, 20), (64, 60), (48, 44)])
+def test_faces_of_another_frame_are_those_of_the_one_preprocessing(frame_size, input_size):
+    spec = PreprocessSpec(frame_size=frame_size, input_size=input_size)
+    result = augment(torch.from_numpy(spec.resize(faces())), strengths(), spec, input_size)
+    np.testing.assert_allclose(result.numpy(), spec.apply(faces()), atol=1e-4)

@@ -50,6 +50,10 @@ def test_every_recipe_loads_and_names_a_network(name):
     assert load_config(name).network in network_names()
 
 
+def test_every_network_has_a_recipe():
+    assert set(network_names()) <= set(recipe_names())
+
+
 def test_overrides_reach_nested_keys_and_plain_words():
     config = load_config("mien_s", ["epochs=3", "schedule.warmup_epochs=0.5", "optimizer.name=adamw", "resolutions=[]"])
     expected = load_config("mien_s")

@@ -1,8 +1,6 @@
 """Whole trainings on a small set whose classes are planted, in this process and in one that is killed."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,12 +14,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mien.bundle import softmax
 from mien.data.store import FaceStore, write_store
-from mien.errors import ModelFileError, TrainingError
+from mien.errors import ConfigError, ModelFileError, TrainingError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
 from mien.models.saved import load_network
 from mien.training.config import LossConfig, config_from_dict, config_to_toml
 from mien.training.engine import TrainingData, train
+from mien.training.reporter import SilentReporter
 
 RECIPE = {
     "network": "mien_s",
@@ -59,7 +58,7 @@ def store_path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def data(store_path):
     store = FaceStore.open(store_path)
-    return TrainingData(store, store.rows_of("Training"), {"identical to a PublicTest row": 0})
+    return TrainingData(store, store.rows_of("Training"))
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +130,68 @@ def test_same_seed_same_weights_other_seed_other_weights(finished, config, data,
     assert not torch.equal(other["network.head.weight"], expected["network.head.weight"])
 
 
+def contents(run):
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
 def assert_same_tensors(found, expected):
     assert found.keys() == expected.keys()
     assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+
+
+class InterruptionError(Exception):
+    """Stands for the moment of a kill."""
+
+
+class InterruptingReporter(SilentReporter):
+    """Stops the training after a step, or after an epoch's checkpoint."""
+
+    def __init__(self, epoch, step=None):
+        self.epoch, self.step, self.steps = epoch, step, 0
+
+    def advance(self, epoch, faces):
+        self.steps = self.steps + 1 if epoch == self.epoch else 0
+        if self.step is not None and self.steps == self.step:
+            raise InterruptionError
+
+    def epoch_done(self, entry):
+        if self.step is None and entry["epoch"] == self.epoch:
+            raise InterruptionError
+
+
+def assert_same_run(found, expected):
+    for name in ("last.safetensors", "best.safetensors"):
+        assert_same_tensors(load_file(found / name), load_file(expected / name))
+    assert load_network(found)[1] == load_network(expected)[1]
+    timed = {"seconds", "faces_per_second"}
+    logs = [[{k: v for k, v in e.items() if k not in timed} for e in log_of(run)] for run in (found, expected)]
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(("epoch", "step"), [(0, 3), (0, None), (2, 15), (3, 1), (5, None)])
+def test_interrupted_anywhere_and_resumed_ends_with_the_same_bits(finished, config, data, tmp_path, epoch, step):
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(epoch, step))
+    train(config, data, tmp_path, resume=True, device="cpu")
+    assert_same_run(tmp_path, finished[0])
+
+
+def test_adamw_resumes_as_well(config, data, tmp_path):
+    config = replace(config, epochs=3, optimizer=replace(config.optimizer, name="adamw", learning_rate=0.002))
+    train(config, data, tmp_path / "whole", device="cpu")
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path / "cut", device="cpu", reporter=InterruptingReporter(1, 4))
+    train(config, data, tmp_path / "cut", resume=True, device="cpu")
+    assert_same_run(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_a_best_network_that_a_kill_lost_is_written_again(finished, config, data, tmp_path):
+    best = finished[1].training["epoch"]
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(best))
+    (tmp_path / "best.safetensors").unlink()
+    train(config, data, tmp_path, resume=True, device="cpu")
+    assert_same_run(tmp_path, finished[0])
 
 
 def start_training(store_path, run, *options):
@@ -141,38 +199,46 @@ def start_training(store_path, run, *options):
     recipe.write_text(config_to_toml(config_from_dict(RECIPE)))
     words = ["train", "--recipe", recipe, "--data", store_path, "--run", run, "--device", "cpu", *options]
     return subprocess.Popen(
-        [sys.executable, "-m", "mien", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "mien", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def test_killed_and_resumed_ends_with_the_same_bits(finished, store_path, tmp_path):
+def test_a_killed_process_resumes_to_the_same_bits(finished, store_path, tmp_path):
+    """Killed as soon as its first epoch is logged, wherever it then is."""
     run = tmp_path / "killed"
     process = start_training(store_path, run)
     deadline = time.monotonic() + 300
-    while not ((run / "log.jsonl").exists() and len((run / "log.jsonl").read_text().splitlines()) >= 1):
+    while not ((run / "log.jsonl").exists() and log_of(run)):
         assert time.monotonic() < deadline
-        assert process.poll() is None, process.stdout.read()
-        time.sleep(0.01)
-    time.sleep(0.1)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert 1 <= len(log_of(run)) < 6
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
     resumed = start_training(store_path, run, "--resume")
-    output, _ = resumed.communicate(timeout=300)
-    assert resumed.returncode == 0, output
-    for name in ("last.safetensors", "best.safetensors"):
-        assert_same_tensors(load_file(run / name), load_file(finished[0] / name))
-    timed = {"seconds", "faces_per_second"}
-    assert [{k: v for k, v in e.items() if k not in timed} for e in log_of(run)] == [
-        {k: v for k, v in e.items() if k not in timed} for e in log_of(finished[0])
-    ]
+    output, errors = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, errors
+    assert "PublicTest (70 faces, no augmentation): accuracy 1.0000" in output
+    assert_same_run(run, finished[0])
+
+
+def test_two_processes_train_one_network_and_report_once(store_path, tmp_path):
+    done = start_training(store_path, tmp_path / "two", "--devices", "2")
+    output, errors = done.communicate(timeout=300)
+    assert done.returncode == 0, errors
+    assert output.count("epoch") == 1
+    assert errors.count("training mien_s on 210 faces") == 1
+    network, card = load_network(tmp_path / "two")
+    store = FaceStore.open(store_path)
+    found = evaluate(TorchClassifier(network, card), store, "PublicTest")
+    assert found.accuracy == pytest.approx(card.public_test["accuracy"])
+    assert found.accuracy >= 0.9
 
 
 def test_resuming_a_finished_run_changes_nothing(finished, config, data):
     run, card = finished
-    before = (run / "last.safetensors").read_bytes(), log_of(run)
+    before = contents(run)
     assert train(config, data, run, resume=True, device="cpu") == card
-    assert ((run / "last.safetensors").read_bytes(), log_of(run)) == before
+    assert contents(run) == before
 
 
 def test_an_existing_run_is_never_overwritten(finished, config, data):
@@ -185,7 +251,7 @@ def test_resuming_with_another_recipe_or_other_data_is_refused(finished, config,
     with pytest.raises(TrainingError, match="'epochs = 6' then, 'epochs = 9' now"):
         train(replace(config, epochs=9), data, run, resume=True, device="cpu")
     with pytest.raises(TrainingError, match="was started on other data"):
-        train(config, replace(data, rows=data.rows[:-1]), run, resume=True, device="cpu")
+        train(config, replace(data, rows=data.rows[::-1]), run, resume=True, device="cpu")
 
 
 def test_damaged_checkpoint_is_named(finished, config, data, tmp_path):
@@ -216,3 +282,47 @@ def test_without_public_test_rows_the_epoch_cannot_be_chosen(config, data, tmp_p
 def test_absent_gpu_is_one_line(config, data, tmp_path):
     with pytest.raises(TrainingError, match="device is cuda, and this machine offers none"):
         train(config, data, tmp_path / "gpu", device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": "alexnet"}, "unknown network 'alexnet'"),
+        ({"network": "vggnet"}, "vggnet does not take faces of 12 px: set preprocess.input_size=48 and resolutions"),
+    ],
+)
+def test_a_network_that_cannot_serve_is_refused_before_the_run_begins(config, data, tmp_path, change, message):
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match=message):
+        train(replace(config, **change), data, run, device="cpu")
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"device": "cpu", "devices": 3}, "devices is 3: expected at least 1, and a divisor of batch_size 14"),
+        ({"device": "cpu", "devices": 0}, "devices is 0"),
+    ],
+)
+def test_a_machine_that_cannot_serve_is_one_line(config, data, tmp_path, options, message):
+    with pytest.raises(TrainingError, match=message):
+        train(config, data, tmp_path / "run", **options)
+
+
+def test_a_run_that_cannot_be_a_folder_is_named(config, data, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(TrainingError, match="cannot be made a run folder"):
+        train(config, data, tmp_path / "file" / "run", device="cpu")
+
+
+def test_fewer_faces_than_a_batch_are_one_step(config, data, tmp_path):
+    few = replace(data, rows=data.rows[:9])
+    train(replace(config, epochs=1, batch_size=64), few, tmp_path / "few", device="cpu")
+    assert np.isfinite(log_of(tmp_path / "few")[0]["loss"])
+
+
+def test_no_training_rows_is_an_error(config, data, tmp_path):
+    with pytest.raises(TrainingError, match="no Training rows"):
+        train(config, replace(data, rows=data.rows[:0]), tmp_path / "none", device="cpu")

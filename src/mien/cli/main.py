@@ -53,6 +53,3 @@ def run() -> None:
     except MienError as error:
         typer.secho(f"mien: {error}", fg="red", err=True)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        typer.secho("mien: interrupted", fg="red", err=True)
-        sys.exit(130)

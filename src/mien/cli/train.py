@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,7 +30,7 @@ def train(
         Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run stopped.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device.")] = 1,
 ) -> None:
     """Train a network on the Training rows and keep the epoch that is best on PublicTest.
@@ -49,8 +50,8 @@ def train(
     store = FaceStore.open(data)
     chosen = training_rows(store, drop_rows)
     for reason, count in chosen.dropped.items():
-        typer.echo(f"left out of training: {count} rows {reason}", err=True)
-    typer.echo(f"training {config.network} on {len(chosen.rows)} faces", err=True)
+        _say(f"left out of training: {count} rows {reason}", err=True)
+    _say(f"training {config.network} on {len(chosen.rows)} faces", err=True)
     training_data = TrainingData(store, chosen.rows, chosen.dropped)
     with _progress() as progress:
         card = run_training(
@@ -65,10 +66,16 @@ def train(
     _print_result(card.public_test, card.training["epoch"], run)
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    """Print once, however many processes train: the launcher numbers them in LOCAL_RANK."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        typer.echo(text, err=err)
+
+
 def _print_result(figures: Mapping[str, Any], epoch: int, run: Path) -> None:
-    typer.echo(f"run: {run}, epoch {epoch} kept")
+    _say(f"run: {run}, epoch {epoch} kept")
     if figures:
-        typer.echo(
+        _say(
             f"PublicTest ({figures['n']} faces, no augmentation): accuracy {figures['accuracy']:.4f}, "
             f"macro F1 {figures['macro_f1']:.4f}, ECE {figures['ece']:.4f} after temperature"
         )

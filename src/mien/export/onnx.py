@@ -49,6 +49,7 @@ def export_onnx(network: nn.Module, card: ModelCard, out: Path) -> float:
         aside.write_bytes(content)
         aside.replace(out)
     except OSError as error:
+        aside.unlink(missing_ok=True)
         raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
     return difference
 
@@ -72,6 +73,7 @@ def _probe_faces(count: int) -> NDArray[np.uint8]:
     noise = np.random.default_rng(count).integers(0, 256, (count, FACE_SIZE, FACE_SIZE), np.uint8)
     noise[0] = np.linspace(0, 255, FACE_SIZE, dtype=np.uint8)
     noise[-1] //= 2
+    noise[count // 2] = 128
     return noise
 
 

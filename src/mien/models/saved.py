@@ -20,11 +20,18 @@ BEST_FILE: Final = "best.safetensors"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
-    """Write tensors and a text beside ``path`` and rename, so that ``path`` is never half written."""
+    """Write tensors and a text beside ``path`` and rename, so that ``path`` is never half written.
+
+    Raises:
+        ModelFileError: cannot be written.
+    """
     aside = path.with_name(f".{path.name}.partial")
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
-    aside.replace(path)
+    try:
+        save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
+        aside.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: cannot be written ({error})") from None
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:

@@ -20,7 +20,7 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
     With every strength at 0 and ``input_size`` the specification's own, the result is that of `PreprocessSpec.apply`.
 
     Args:
-        faces: grayscale uint8 (N, H, W).
+        faces: grayscale uint8 (N, frame_size, frame_size), as `PreprocessSpec.resize` gives them.
         config: what varies, and how much.
         spec: the preprocessing whose centre crop is varied, and whose scale of grey levels is used.
         input_size: side in pixels of the result; the crop is resized to it.
@@ -29,8 +29,6 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
         float32 (N, 1, input_size, input_size).
     """
     grey = faces[:, None].float()
-    if faces.shape[1:] != (spec.frame_size, spec.frame_size):
-        grey = F.interpolate(grey, (spec.frame_size, spec.frame_size), mode="bilinear", antialias=True)
     grid = F.affine_grid(
         affine_maps(len(faces), config, spec, faces.device),
         [len(faces), 1, input_size, input_size],

@@ -150,7 +150,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _require("epochs", self.epochs, low=1)
         _require("batch_size", self.batch_size, low=2)
-        _require("seed", self.seed, low=0)
+        _require("seed", self.seed, low=0, high=2**63 - 1)
         _require("ema_decay", self.ema_decay, low=0, below=1)
         if self.schedule.warmup_epochs > self.epochs:
             raise ConfigError(

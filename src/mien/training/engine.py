@@ -9,17 +9,19 @@ A run is a folder::
     config.toml        the configuration, whole
     log.jsonl          one line per epoch
     last.safetensors   the state after the last whole epoch
-    best.safetensors   the chosen network with its card
+    best.safetensors   the chosen network with its card, calibrated
     tensorboard/       the same curves for TensorBoard
 """
 
+import hashlib
 import json
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -29,11 +31,10 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from mien import __version__
-from mien.bundle import ModelCard, softmax
+from mien.bundle import ModelCard
 from mien.data.store import FaceStore
-from mien.errors import TrainingError
+from mien.errors import ConfigError, TrainingError
 from mien.evaluation.calibration import fit_temperature
-from mien.evaluation.metrics import class_scores, confusion_matrix, expected_calibration_error
 from mien.models.profile import count_macs, count_parameters
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network, save_network
@@ -42,36 +43,11 @@ from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
 from mien.training.config import OptimizerConfig, TrainConfig, config_to_toml
 from mien.training.losses import mixup, soft_cross_entropy, soft_targets
+from mien.training.reporter import Reporter, SilentReporter
 from mien.training.schedules import learning_rate_factor
+from mien.training.selection import SelectionSet, figures
 
 _PRECISION: Final = {"bf16": "bf16-mixed", "fp32": "32-true"}
-_EVALUATION_BATCH: Final = 256
-
-
-class Reporter(Protocol):
-    """Who is told how a training goes."""
-
-    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
-        """Called once, before the first epoch that is run."""
-
-    def advance(self, epoch: int, faces: int) -> None:
-        """Called after each step with the number of faces it took."""
-
-    def epoch_done(self, entry: Mapping[str, Any]) -> None:
-        """Called after each epoch with its entry of the log."""
-
-
-class SilentReporter:
-    """Tells nobody."""
-
-    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
-        """Nothing."""
-
-    def advance(self, epoch: int, faces: int) -> None:
-        """Nothing."""
-
-    def epoch_done(self, entry: Mapping[str, Any]) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +65,13 @@ class TrainingData:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
-        """What goes into checkpoints and cards: source, its hash, rows used and dropped."""
+        """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason."""
         meta = self.store.meta
         return {
             "source": meta.source,
             "source_sha256": meta.source_sha256,
             "rows": len(self.rows),
+            "rows_sha256": hashlib.sha256(self.rows.astype("<i8").tobytes()).hexdigest(),
             "dropped": dict(self.dropped),
         }
 
@@ -117,29 +94,61 @@ def train(
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
         device: "auto", "cpu" or "cuda".
-        devices: processes, one per device (data parallel).
+        devices: processes, one per device (data parallel); must divide the batch size.
         reporter: told of every step and epoch.
 
     Returns:
         The card of the chosen network.
 
     Raises:
+        ConfigError: the network does not exist, or does not take the configured input sizes.
         TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or
-            other data, or the data cannot serve the configuration, or the loss is no number any more.
+            other data, or the data or the machine cannot serve the configuration, or the loss is no number any more.
     """
+    if not len(data.rows):
+        raise TrainingError("the data have no Training rows that may be used; import data that have them")
+    _check_inputs(config)
+    _check_machine(config, device, devices)
+    selection = SelectionSet.of(config, data.store, torch.device("cpu"))
     progress = _open_run(config, data, run, resume=resume)
     fabric = _launch(config, device, devices)
-    trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
+    trainer = _Trainer(config, data, run, fabric, selection, reporter or SilentReporter())
     trainer.fit(progress)
-    return _finish(config, data, run, fabric)
+    return load_network(run / BEST_FILE)[1]
+
+
+def _check_inputs(config: TrainConfig) -> None:
+    """Find out before any training whether the network takes faces of the configured sides."""
+    entry = network_entry(config.network)
+    network = entry.build().eval()
+    for side in sorted({config.preprocess.input_size, *(side for _, side in config.resolutions)}):
+        try:
+            with torch.inference_mode():
+                network(torch.zeros(1, 1, side, side))
+        except RuntimeError:
+            raise ConfigError(
+                f"network {config.network} does not take faces of {side} px: "
+                f"set preprocess.input_size={entry.preprocess.input_size} and resolutions=[]"
+            ) from None
+
+
+def _check_machine(config: TrainConfig, device: str, devices: int) -> None:
+    gpus = torch.cuda.device_count()
+    if device not in ("auto", "cpu", "cuda"):
+        raise TrainingError(f"unknown device {device!r}: expected auto, cpu or cuda")
+    if device == "cuda" and not gpus:
+        raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
+    if device != "cpu" and gpus and devices > gpus:
+        raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
+    if devices < 1 or config.batch_size % devices:
+        raise TrainingError(
+            f"devices is {devices}: expected at least 1, and a divisor of batch_size {config.batch_size}"
+        )
 
 
 def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
-    logging.getLogger("lightning.pytorch").setLevel(
-        logging.WARNING
-    )  # it announces the precision that the recipe states
+    # Lightning announces the precision, which the recipe states already.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     precision: Any = _PRECISION[config.precision]
     fabric = Fabric(accelerator=device, devices=devices, precision=precision)
     fabric.launch()
@@ -151,8 +160,11 @@ def _open_run(config: TrainConfig, data: TrainingData, run: Path, *, resume: boo
     fresh = Progress(0, (), config_to_toml(config), data.identity())
     checkpoint = run / CHECKPOINT_FILE
     if not checkpoint.exists():
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "config.toml").write_text(fresh.config, encoding="utf-8")
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            (run / "config.toml").write_text(fresh.config, encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(f"{run}: cannot be made a run folder ({error.strerror}); name another") from None
         return fresh
     if not resume:
         raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
@@ -174,28 +186,50 @@ def _first_difference(before: str, now: str) -> str:
 class _Trainer:
     """One process of a training: network, optimizer and data on its device."""
 
-    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, reporter: Reporter) -> None:
-        self.config, self.data, self.run, self.fabric, self.reporter = config, data, run, fabric, reporter
-        self.steps_per_epoch = max(1, len(data.rows) // config.batch_size)
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: TrainingData,
+        run: Path,
+        fabric: Fabric,
+        selection: SelectionSet | None,
+        reporter: Reporter,
+    ) -> None:
+        self.config, self.data, self.run, self.fabric = config, data, run, fabric
+        self.reporter = reporter if fabric.is_global_zero else SilentReporter()
+        self.batch_size = min(config.batch_size, len(data.rows))
+        self.steps_per_epoch = len(data.rows) // self.batch_size
         torch.manual_seed(config.seed)
         self.network = channels_last(network_entry(config.network).build())
-        self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
+        optimizer = make_optimizer(self.network, config.optimizer)
+        self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
-        self.faces = torch.from_numpy(data.store.faces[data.rows]).to(fabric.device)
+        faces = config.preprocess.resize(data.store.faces[data.rows])
+        self.faces = torch.from_numpy(faces).to(fabric.device)
         self.labels = torch.from_numpy(data.store.labels[data.rows]).long().to(fabric.device)
-        self.selection = _selection_set(config, data.store, fabric.device)
+        self.selection = selection and replace(selection, inputs=selection.inputs.to(fabric.device))
 
     def fit(self, progress: Progress) -> None:
+        """Run the epochs that are left."""
         if progress.epochs_done:
             progress = restore_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer)
-        self.reporter.begin(self.config, progress.epochs_done, self.steps_per_epoch * self.config.batch_size)
+            # The checkpoint is written first: a kill right after it lost the network that it calls the best.
+            self._save_if_best(progress.history[-1])
+        if progress.epochs_done == self.config.epochs:
+            return
+        self.reporter.begin(self.config, progress.epochs_done, self.steps_per_epoch * self.batch_size)
         if self.fabric.is_global_zero:
             _rewrite_log(self.run / "log.jsonl", progress.history)
-        with SummaryWriter(str(self.run / "tensorboard"), purge_step=progress.epochs_done) as board:
+        with self._board(progress.epochs_done) as board:
             for epoch in range(progress.epochs_done, self.config.epochs):
                 progress = self._epoch_with_checkpoint(epoch, progress, board)
 
-    def _epoch_with_checkpoint(self, epoch: int, progress: Progress, board: SummaryWriter) -> Progress:
+    def _board(self, epochs_done: int) -> Any:
+        if not self.fabric.is_global_zero:
+            return nullcontext()
+        return SummaryWriter(str(self.run / "tensorboard"), purge_step=epochs_done)
+
+    def _epoch_with_checkpoint(self, epoch: int, progress: Progress, board: SummaryWriter | None) -> Progress:
         started = time.perf_counter()
         loss = self._epoch(epoch)
         seconds = time.perf_counter() - started
@@ -204,11 +238,12 @@ class _Trainer:
             "loss": loss,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "input_size": self.config.input_size_at(epoch),
-            "faces_per_second": round(self.steps_per_epoch * self.config.batch_size / seconds, 1),
+            "faces_per_second": round(self.steps_per_epoch * self.batch_size / seconds, 1),
             "seconds": round(seconds, 2),
         }
         if self.selection is not None:
-            entry["accuracy"] = self.selection.accuracy(self.average.module)
+            predictions = self.selection.logits(self.average.module).argmax(1)
+            entry["accuracy"] = float((predictions == self.selection.labels).mean())
         entry["best"] = self._is_best(entry, progress.history)
         progress = replace(progress, epochs_done=epoch + 1, history=(*progress.history, entry))
         if self.fabric.is_global_zero:
@@ -226,10 +261,11 @@ class _Trainer:
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         for batch in range(self.steps_per_epoch):
-            rows = order[batch * self.config.batch_size : (batch + 1) * self.config.batch_size]
+            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             total += self._step(epoch, batch, rows[self.fabric.global_rank :: self.fabric.world_size])
             self.reporter.advance(epoch, len(rows))
-        loss = float(self.fabric.all_reduce(total / self.steps_per_epoch))  # type: ignore[arg-type]
+        mean: Any = self.fabric.all_reduce(total / self.steps_per_epoch)
+        loss = float(mean)
         if not np.isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss} in epoch {epoch}; lower optimizer.learning_rate or use precision fp32"
@@ -262,22 +298,24 @@ class _Trainer:
             return bool(entry["epoch"] == self.config.epochs - 1)
         return all(entry["accuracy"] > earlier["accuracy"] for earlier in history)
 
-    def _keep(self, entry: Mapping[str, Any], progress: Progress, board: SummaryWriter) -> None:
-        if entry["best"]:
-            card = make_card(self.config, self.data, self.average.module, epoch=entry["epoch"])
-            save_network(self.run / BEST_FILE, self.average.module, card)
+    def _keep(self, entry: Mapping[str, Any], progress: Progress, board: SummaryWriter | None) -> None:
         save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
+        self._save_if_best(entry)
         with (self.run / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
         for name in ("loss", "learning_rate", "accuracy", "faces_per_second"):
-            if name in entry:
+            if board is not None and name in entry:
                 board.add_scalar(name, entry[name], entry["epoch"])
+
+    def _save_if_best(self, entry: Mapping[str, Any]) -> None:
+        if entry["best"] and self.fabric.is_global_zero:
+            network = self.average.module
+            card = make_card(self.config, self.data, network, self.selection, epoch=entry["epoch"])
+            save_network(self.run / BEST_FILE, network, card)
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """The network with its convolution weights in the memory order that bf16 convolutions are fastest in;
-    changed in place.
-    """
+    """The network with convolution weights in the memory order that bf16 is fastest in; changed in place."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
@@ -299,42 +337,16 @@ def _epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-@dataclass(frozen=True, slots=True)
-class _SelectionSet:
-    inputs: Tensor
-    labels: NDArray[np.uint8]
-
-    def logits(self, network: nn.Module) -> NDArray[np.float32]:
-        """Float32 logits (N, 7), without mixed precision: what a user of the exported file gets."""
-        with torch.inference_mode():
-            chunks = [network(chunk).float().cpu() for chunk in torch.split(self.inputs, _EVALUATION_BATCH)]
-        return torch.cat(chunks).numpy()
-
-    def accuracy(self, network: nn.Module) -> float:
-        return float((self.logits(network).argmax(1) == self.labels).mean())
-
-
-def _selection_set(config: TrainConfig, store: FaceStore, device: torch.device) -> _SelectionSet | None:
-    if config.select_on == "last":
-        return None
-    rows = store.rows_of(config.select_on)
-    if not len(rows):
-        raise TrainingError(
-            f"the data have no {config.select_on} rows to choose the epoch on; "
-            "set select_on=last, or import data that have them"
-        )
-    inputs = torch.from_numpy(config.preprocess.apply(store.faces[rows])).to(device)
-    return _SelectionSet(inputs.contiguous(memory_format=torch.channels_last), store.labels[rows])
-
-
 def _rewrite_log(path: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Make the log agree with the checkpoint: an epoch that was logged and then lost is run again."""
+    """Make the log agree with the checkpoint, whichever of them a kill left behind."""
     path.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
 
 
-def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, epoch: int) -> ModelCard:
-    """The card of a network as it stands after an epoch, not yet calibrated or evaluated."""
-    return ModelCard(
+def make_card(
+    config: TrainConfig, data: TrainingData, network: nn.Module, selection: SelectionSet | None, *, epoch: int
+) -> ModelCard:
+    """The card of a network as it stands after an epoch, calibrated and measured on the selection set."""
+    card = ModelCard(
         name=config.network,
         network=config.network,
         parameters=count_parameters(network),
@@ -349,27 +361,8 @@ def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, ep
             "mien": __version__,
         },
     )
-
-
-def _finish(config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric) -> ModelCard:
-    """Fit the temperature of the chosen network and write its PublicTest figures into its card."""
-    network, card = load_network(run / BEST_FILE)
-    selection = _selection_set(config, data.store, torch.device("cpu"))
-    if selection is not None:
-        logits = selection.logits(channels_last(network))
-        temperature = fit_temperature(logits, selection.labels)
-        card = replace(card, temperature=temperature, public_test=_figures(logits, selection.labels, temperature))
-        if fabric.is_global_zero:
-            save_network(run / BEST_FILE, network, card)
-    return card
-
-
-def _figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> dict[str, Any]:
-    confusion = confusion_matrix(logits.argmax(1), labels)
-    return {
-        "n": len(labels),
-        "accuracy": float(np.trace(confusion) / len(labels)),
-        "macro_f1": float(class_scores(confusion).f1.mean()),
-        "ece": expected_calibration_error(softmax(logits / temperature), labels),
-        "ece_uncalibrated": expected_calibration_error(softmax(logits), labels),
-    }
+    if selection is None:
+        return card
+    logits = selection.logits(network)
+    temperature = fit_temperature(logits, selection.labels)
+    return replace(card, temperature=temperature, public_test=figures(logits, selection.labels, temperature))

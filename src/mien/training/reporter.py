@@ -1,0 +1,32 @@
+"""Who is told how a training goes."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from mien.training.config import TrainConfig
+
+
+class Reporter(Protocol):
+    """Told of every step and epoch of a training."""
+
+    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
+        """Called once, before the first epoch that is run."""
+
+    def advance(self, epoch: int, faces: int) -> None:
+        """Called after each step with the number of faces it took."""
+
+    def epoch_done(self, entry: Mapping[str, Any]) -> None:
+        """Called after each epoch, when its checkpoint is written, with its entry of the log."""
+
+
+class SilentReporter:
+    """Tells nobody."""
+
+    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
+        """Nothing."""
+
+    def advance(self, epoch: int, faces: int) -> None:
+        """Nothing."""
+
+    def epoch_done(self, entry: Mapping[str, Any]) -> None:
+        """Nothing."""

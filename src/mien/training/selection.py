@@ -1,0 +1,67 @@
+"""The faces that choose an epoch, and what is measured on them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mien.bundle import softmax
+from mien.data.store import FaceStore
+from mien.errors import TrainingError
+from mien.evaluation.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1
+from mien.training.config import TrainConfig
+
+_BATCH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSet:
+    """Preprocessed faces, float32 (N, 1, S, S) on the training's device, and their class numbers (N,)."""
+
+    inputs: Tensor
+    labels: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, config: TrainConfig, store: FaceStore, device: torch.device) -> "SelectionSet | None":
+        """The rows of the usage that chooses the epoch; None when the last epoch is kept unseen.
+
+        Raises:
+            TrainingError: the data have no such rows.
+        """
+        if config.select_on == "last":
+            return None
+        rows = store.rows_of(config.select_on)
+        if not len(rows):
+            raise TrainingError(
+                f"the data have no {config.select_on} rows to choose the epoch on; "
+                "set select_on=last, or import data that have them"
+            )
+        inputs = torch.from_numpy(config.preprocess.apply(store.faces[rows])).to(device)
+        return cls(inputs.contiguous(memory_format=torch.channels_last), store.labels[rows])
+
+    def logits(self, network: nn.Module) -> NDArray[np.float32]:
+        """Logits (N, 7) in full float32, as a user of the exported file gets them: no bfloat16, no TF32."""
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            chunks = [network(chunk).float().cpu() for chunk in torch.split(self.inputs, _BATCH)]
+        return torch.cat(chunks).numpy()
+
+
+def figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> dict[str, Any]:
+    """What a model's card says of its selection set: n, accuracy, macro F1, ECE with and without temperature.
+
+    Args:
+        logits: (N, 7).
+        labels: class numbers (N,).
+        temperature: divides the logits.
+    """
+    predictions = logits.argmax(1)
+    return {
+        "n": len(labels),
+        "accuracy": accuracy(predictions, labels),
+        "macro_f1": macro_f1(confusion_matrix(predictions, labels)),
+        "ece": expected_calibration_error(softmax(logits / temperature), labels),
+        "ece_uncalibrated": expected_calibration_error(softmax(logits), labels),
+    }
