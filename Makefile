@@ -20,6 +20,7 @@ check: $(VENV)/.dev  ## style, types, and who may import whom
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=DATA adds those that need FER2013
+	$(BIN)/python benchmarks/core_install.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/classify.py
 	$(BIN)/python benchmarks/import_csv.py

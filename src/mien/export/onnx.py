@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import onnx
+import onnxscript  # noqa: F401 - torch's exporter imports it when it runs; here its absence is noticed at once
 import torch
 from numpy.typing import NDArray
 from torch import nn
