@@ -1,5 +1,6 @@
 """Second implementations: NumPy for crop, scale and shrinking, Pillow for enlarging, torch for the training path."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import ConfigError, UsageError
-from mien.preprocess import PreprocessSpec
+from mien.preprocess import PreprocessSpec, face_crop, to_gray
 
 unit = st.floats(0.01, 1)
 specs = st.integers(8, 64).flatmap(
@@ -20,6 +21,40 @@ specs = st.integers(8, 64).flatmap(
 
 def random_faces(n, height, width=None, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, height, width or height), np.uint8)
+
+
+def test_gray_is_made_as_opencv_does():
+    rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    np.testing.assert_array_equal(to_gray(rgb), cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    np.testing.assert_allclose(to_gray(rgb), rgb @ (0.299, 0.587, 0.114), atol=1)
+    np.testing.assert_array_equal(to_gray(rgb[:, :, 0]), rgb[:, :, 0])
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (48, 10), (10, 48), (48, 1), (20, 48)])
+def test_a_picture_of_the_faces_height_or_width_is_padded_to_a_square_and_otherwise_unchanged(shape):
+    picture = random_faces(1, *shape)[0]
+    spare = 48 - shape[0], 48 - shape[1]
+    padding = [(round(total / 2), total - round(total / 2)) for total in spare]
+    np.testing.assert_array_equal(face_crop(picture), np.pad(picture, padding, mode="edge"))
+
+
+@given(st.integers(1, 6), st.integers(1, 24), st.booleans())
+@settings(deadline=None)
+def test_a_large_picture_is_averaged_and_then_padded(times, half, upright):
+    picture = random_faces(1, 48 * times, 2 * half * times)[0]
+    blocks = picture.reshape(48, times, 2 * half, times).mean(axis=(1, 3))
+    expected = np.pad(blocks, [(0, 0), (24 - half, 24 - half)], mode="edge")
+    found = face_crop(picture) if upright else face_crop(np.ascontiguousarray(picture.T)).T
+    np.testing.assert_allclose(found, expected, atol=0.51)
+
+
+@pytest.mark.parametrize("shape", [(24, 12), (8, 16), (16, 16), (1, 1), (3, 1)])
+def test_a_small_picture_is_enlarged_as_pillow_does_and_then_padded(shape):
+    picture = random_faces(1, *shape)[0]
+    height, width = (side * 48 // max(shape) for side in shape)
+    large = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+    expected = np.pad(large, [((48 - side) // 2,) * 2 for side in (height, width)], mode="edge")
+    np.testing.assert_allclose(face_crop(picture), expected, atol=1.01)
 
 
 @given(specs, st.integers(0, 4))

@@ -1,4 +1,4 @@
-"""The one way a face becomes a network's input.
+"""The one way a picture becomes a face, and a face a network's input.
 
 Training, evaluation, the exported file and the service all call `PreprocessSpec.apply` or its parts, and the
 specification travels inside every model file. One such difference between training and use once cost a peer 27 points
@@ -16,6 +16,53 @@ from mien.errors import ConfigError, UsageError
 
 FACE_SIZE = 48
 """Side in pixels of a FER2013 face, the canonical face crop."""
+
+
+def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grayscale uint8 (H, W) of RGB (H, W, 3) or grayscale, by ITU-R BT.601's luma (0.299 R + 0.587 G + 0.114 B)."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def face_crop(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture that shows one face, as a face: the same for data sets and for prediction.
+
+    Args:
+        gray: grayscale uint8 (H, W), at least 1x1.
+
+    Returns:
+        uint8 (48, 48): the picture in the middle, aspect ratio kept, its edges repeated to a square. A picture of 48x48
+        is copied unchanged.
+    """
+    height, width = gray.shape
+    side = max(height, width)
+    return fill_square(gray, (side - width) / 2, (side - height) / 2, side)
+
+
+def fill_square(gray: NDArray[np.uint8], left: float, top: float, side: float) -> NDArray[np.uint8]:
+    """A square with a picture in it, as a face; only the picture is resized, so a huge square costs nothing.
+
+    Args:
+        gray: grayscale uint8 (H, W), at least 1x1.
+        left: where the picture begins in the square, its pixels.
+        top: likewise.
+        side: of the square, in pixels of the picture, at least 1.
+
+    Returns:
+        uint8 (48, 48); what the picture leaves empty repeats its edges.
+    """
+    scale = FACE_SIZE / side
+    first_column, end_column = _span(left, gray.shape[1], scale)
+    first_row, end_row = _span(top, gray.shape[0], scale)
+    size = end_column - first_column, end_row - first_row
+    resized = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    margins = first_row, FACE_SIZE - end_row, first_column, FACE_SIZE - end_column
+    return cv2.copyMakeBorder(resized, *margins, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+def _span(offset: float, length: float, scale: float) -> tuple[int, int]:
+    """First and end pixel in the frame of a stretch that begins at an offset into the square; at least one pixel."""
+    first = min(max(0, round(offset * scale)), FACE_SIZE - 1)
+    return first, min(max(first + 1, round((offset + length) * scale)), FACE_SIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from skimage import data
@@ -63,7 +64,7 @@ def test_jsonl_is_one_line_of_the_documented_keys_for_every_picture(workplace):
     assert (third["faces"], third["error"]) == ([], "missing.jpg: no such file")
     assert result.returncode == 1
     assert "missing.jpg: no such file" in result.stderr
-    assert "1 of 3 pictures failed" in result.stderr
+    assert "1 of 3 failed" in result.stderr
 
 
 def test_broken_pictures_do_not_stop_the_others(workplace):
@@ -77,6 +78,55 @@ def test_broken_pictures_do_not_stop_the_others(workplace):
     }  # fmt: skip
     assert result.exit_code == 1
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
+def test_sources_without_pictures_do_not_stop_the_others(workplace, form):
+    (workplace / "empty").mkdir()
+    result = predict("empty", "coffee.jpg", "*.tif", "--format", form)
+    assert result.returncode == 1
+    *named, summary = result.stderr.splitlines()
+    assert [line.split(" (")[0] for line in named] == [
+        "mien: empty: no pictures in this folder",
+        "mien: *.tif: no picture matches this pattern",
+    ]
+    assert summary == "mien: 2 of 3 failed"
+    frames = {
+        "json": json.loads,
+        "jsonl": lambda text: [json.loads(line) for line in text.splitlines()],
+        "csv": lambda text: list(csv.DictReader(io.StringIO(text))),
+        "table": lambda text: [{"source": line.split()[0], "error": line[15:]} for line in text.splitlines()[1:]],
+    }[form](result.stdout)
+    assert [frame["source"] for frame in frames] == ["empty", "coffee.jpg", "*.tif"]
+    assert "no pictures in this folder" in frames[0]["error"]
+    assert "no picture matches" in frames[2]["error"]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
+def test_a_model_that_gives_nan_is_one_line_and_keeps_what_was_written(workplace, form):
+    """The network takes the root of its input, which is below 0 where a face is darker than middle grey."""
+    model = onnx.load("model.onnx")
+    flatten, product = model.graph.node
+    product.input[0] = "root"
+    nodes = [flatten, onnx.helper.make_node("Sqrt", ["flat"], ["root"]), product]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, "root.onnx")
+    for name, level in (("a.png", 255), ("b.png", 0)):
+        Image.new("L", (48, 48), level).save(name)
+    options = ["--detector", "none", "--batch", "1", "--format", form]
+    result = predict("a.png", "b.png", *options, model="root.onnx")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("mien: root.onnx: ")
+    assert "not finite" in line
+    read = {
+        "json": lambda text: [frame["source"] for frame in json.loads(text)],
+        "jsonl": lambda text: [json.loads(line)["source"] for line in text.splitlines()],
+        "csv": lambda text: [row["source"] for row in csv.DictReader(io.StringIO(text))],
+        "table": lambda text: [row.split()[0] for row in text.splitlines()[1:]],
+    }[form]
+    assert read(result.stdout) == ["a.png"]
 
 
 def test_json_is_one_document_of_the_same_frames(workplace):
@@ -149,6 +199,7 @@ def test_a_picture_that_cannot_be_saved_loses_no_result(workplace):
         (["missing.jpg"], 1, "missing.jpg: no such file"),
         (["*.tif"], 1, "*.tif: no picture matches"),
         (["empty"], 1, "empty: no pictures in this folder"),
+        (["empty", "*.tif", "--format", "json"], 1, "empty: no pictures in this folder"),
         (["coffee.jpg", "--out", "x", "--no-save"], 2, "contradict"),
         (["coffee.jpg", "--device", "cuda"], 2, "cannot use a GPU"),
         (["coffee.jpg", "--detector", "mtcnn"], 2, "mtcnn"),

@@ -64,19 +64,20 @@ def test_reads_jpeg_as_pillow_does(tmp_path):
     np.testing.assert_array_equal(faces, [np.asarray(Image.open(path)) for path in paths])
 
 
-@pytest.mark.parametrize("shape", [(96, 96), (30, 60), (7, 7)])
-def test_other_sizes_become_48(tmp_path, shape):
-    face = random_face(1, shape)
+def test_other_sizes_become_48_with_their_aspect_ratio(tmp_path):
+    face = random_face(1, (96, 192))
     save(tmp_path, "train/sad/a.png", face)
-    expected = np.asarray(Image.fromarray(face).resize((48, 48), Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(read_folder(tmp_path)[0].arrays()[0][0], expected)
+    found = read_folder(tmp_path)[0].arrays()[0][0]
+    np.testing.assert_allclose(found[12:36], np.asarray(Image.fromarray(face).reduce(4)), atol=1)
+    np.testing.assert_array_equal(found[:12], found[12:13].repeat(12, axis=0))
+    np.testing.assert_array_equal(found[36:], found[35:36].repeat(12, axis=0))
 
 
-def test_colour_alpha_palette_and_16_bit_become_grey(tmp_path):
+def test_colour_opaque_alpha_palette_and_16_bit_become_grey(tmp_path):
     grey = random_face(2)
     colour = np.stack([grey] * 3, -1)
     save(tmp_path, "train/sad/a.png", colour)
-    save(tmp_path, "train/sad/b.png", np.dstack([colour, random_face(3)]))
+    save(tmp_path, "train/sad/b.png", np.dstack([colour, np.full_like(grey, 255)]))
     save(tmp_path, "train/sad/c.png", grey.astype(np.uint16) * 257)
     palette = Image.fromarray(grey)
     palette.putpalette([level for level in range(256) for _ in range(3)])
@@ -162,9 +163,9 @@ def encoded(array, kind):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "neither JPEG nor PNG"),
-        (b"not a picture", "neither JPEG nor PNG"),
-        (encoded(random_face(0), "GIF"), "neither JPEG nor PNG"),
+        (b"", "an empty file"),
+        (b"not a picture", "not a picture"),
+        (encoded(random_face(0), "GIF"), "format GIF are not read"),
         (encoded(random_face(0), "PNG")[:1000], "truncated"),
         (encoded(random_face(0), "JPEG")[:1200], "truncated"),
     ],
@@ -173,16 +174,15 @@ def encoded(array, kind):
 def test_a_broken_picture_is_named(tmp_path, content, problem):
     save(tmp_path, "train/sad/a.png", random_face(0))
     (tmp_path / "train/sad/b.png").write_bytes(content)
-    with pytest.raises(DataError, match=rf"b\.png: not a usable picture \(.*{problem}") as caught:
+    with pytest.raises(DataError, match=rf"b\.png: .*{problem}.*; replace or remove it") as caught:
         read_folder(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [10_100, 20_000])
 def test_a_decompression_bomb_is_refused(tmp_path, side):
     path = tmp_path / "train/sad/bomb.png"
     path.parent.mkdir(parents=True)
     Image.new("1", (side, side)).save(path)
-    with pytest.raises(DataError, match=r"bomb\.png: not a usable picture \(.*pixels"):
+    with pytest.raises(DataError, match=r"bomb\.png: .*more than 100 megapixels"):
         read_folder(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mien.data.sources import import_data, sha256_of_file
-from mien.data.splits import identical_to_test
+from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError
 
@@ -98,7 +98,7 @@ def test_the_real_set(tmp_path):
         "PublicTest": [467, 56, 496, 895, 653, 415, 607],
     }
     assert len(store) == 32_298
-    assert len(identical_to_test(store)) == 351
+    assert training_rows(store).dropped == {"identical to a PublicTest row": 351}
     assert len(np.unique(store.faces.reshape(len(store), -1).view("V2304"))) == 30_766
     with source.open() as lines:
         for number, line in enumerate(lines):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.splits import identical_to_test, read_row_list, training_rows
+from mien.data.splits import read_row_list, training_rows
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError
 
@@ -26,16 +26,16 @@ def row_list(tmp_path, text):
     return path
 
 
-def test_finds_planted_rows():
-    found = identical_to_test(PLANTED)
-    assert found.tolist() == [0, 1, 3]
-    assert found.dtype == np.intp
+def test_leaves_out_planted_rows():
+    rows = training_rows(PLANTED).rows
+    assert rows.tolist() == [2, 4, 6, 7]
+    assert rows.dtype == np.intp
 
 
 def test_one_pixel_makes_a_difference():
     store = store_of([0, 0], [0, 1])
     store.faces[0, 47, 47] ^= 1
-    assert identical_to_test(store).tolist() == []
+    assert training_rows(store).rows.tolist() == [0]
 
 
 @settings(deadline=None)
@@ -43,9 +43,14 @@ def test_one_pixel_makes_a_difference():
 def test_agrees_with_comparing_all_pairs(rows):
     store = store_of([kind for kind, _ in rows], [usage for _, usage in rows])
     tests = {kind for kind, usage in rows if usage > 0}
-    assert identical_to_test(store).tolist() == [
-        row for row, (kind, usage) in enumerate(rows) if usage == 0 and kind in tests
-    ]
+    expected = [row for row, (kind, usage) in enumerate(rows) if usage == 0 and kind not in tests]
+    if not expected:
+        with pytest.raises(DataError, match="no Training rows"):
+            training_rows(store)
+        return
+    chosen = training_rows(store)
+    assert chosen.rows.tolist() == expected
+    assert chosen.dropped_total == sum(usage == 0 for _, usage in rows) - len(expected)
 
 
 def test_every_dropped_row_is_counted_once_under_the_first_reason(tmp_path):

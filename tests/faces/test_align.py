@@ -8,6 +8,7 @@ from skimage.transform import SimilarityTransform
 
 from mien.errors import UsageError
 from mien.faces.align import FRAME_LANDMARKS, align_face, crop_face, similarity
+from mien.preprocess import face_crop
 
 FRAME = np.array(FRAME_LANDMARKS)
 
@@ -127,21 +128,30 @@ def test_the_square_around_an_oblong_box_is_taken():
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(-80, 80), st.floats(-80, 80), st.floats(1, 200))
-def test_every_box_that_meets_the_picture_gives_a_face(height, width, x, y, side):
+def test_every_box_whose_square_holds_a_pixel_gives_a_face_and_no_other(height, width, x, y, side):
     picture = np.full((height, width), 9, np.uint8)
     box = (x, y, side, 0.7 * side)
-    if round(x) < width and round(x + side) > 0 and round(y) < height and round(y + 0.7 * side) > 0:
-        try:
-            face = crop_face(picture, box)
-        except UsageError:  # less than half a pixel of it lies inside
-            return
+    top = y + (0.7 * side - side) / 2
+    columns = [column for column in range(width) if round(x) <= column < round(x + side)]
+    rows = [row for row in range(height) if round(top) <= row < round(top + side)]
+    if columns and rows:
+        face = crop_face(picture, box)
         assert face.shape == (48, 48)
         assert (face == 9).all()
+    else:
+        with pytest.raises(UsageError, match="outside the picture"):
+            crop_face(picture, box)
 
 
 @pytest.mark.parametrize("shape", [(2, 40_000), (40_000, 2), (1, 1)])
 def test_an_extreme_whole_image_costs_no_square_of_its_length(shape):
     assert crop_face(np.full(shape, 5, np.uint8), (0, 0, shape[1], shape[0])).tolist() == [[5] * 48] * 48
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
+def test_the_box_of_the_whole_picture_gives_the_face_of_data_sets(height, width, seed):
+    picture = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    np.testing.assert_array_equal(crop_face(picture, (0, 0, width, height)), face_crop(picture))
 
 
 def test_a_box_outside_is_refused():

@@ -3,15 +3,14 @@ import io
 import struct
 import zlib
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.errors import InputError, MienError, UsageError
-from mien.inference.media import expand_sources, read_image, to_gray
+from mien.errors import InputError, UsageError
+from mien.inference.media import EmptySource, expand_sources, read_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 GRAY = RGB[:, :, 0]
@@ -203,12 +202,6 @@ def test_what_is_no_picture_is_refused(thing):
         read_image(thing)
 
 
-def test_gray_is_made_as_opencv_does():
-    np.testing.assert_array_equal(to_gray(RGB), cv2.cvtColor(RGB, cv2.COLOR_RGB2GRAY))
-    np.testing.assert_allclose(to_gray(RGB), RGB @ (0.299, 0.587, 0.114), atol=1)
-    assert to_gray(GRAY) is GRAY
-
-
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     for name in ("b.jpg", "a.PNG", "notes.txt", "deep/er/c.webp", ".hidden.jpg", "we[ird].jpg", "empty/x.txt"):
@@ -237,7 +230,24 @@ def test_files_folders_and_patterns_are_expanded(tree, sources, expected):
     assert [str(path) for path in expand_sources(sources)] == expected
 
 
-@pytest.mark.parametrize(("source", "words"), [("empty", "empty: no pictures"), ("*.tif", r"\*\.tif: no picture")])
-def test_what_holds_no_picture_is_named(tree, source, words):
-    with pytest.raises(MienError, match=words):
-        expand_sources(["b.jpg", source])
+def test_what_holds_no_picture_stays_in_its_place(tree):
+    found = expand_sources(["empty/", "b.jpg", "*.tif", "e*", "*.tif"])
+    assert [entry.source if isinstance(entry, EmptySource) else str(entry) for entry in found] == [
+        "empty", "b.jpg", "*.tif", "e*",
+    ]  # fmt: skip
+    assert found[0].error.startswith("empty: no pictures in this folder")
+    assert found[2].error == "*.tif: no picture matches this pattern"
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["empty"], "^empty: no pictures in this folder"),
+        (["*.tif"], r"^\*\.tif: no picture matches this pattern$"),
+        (["empty", "*.tif"], r"^empty: no pictures .*; \*\.tif: no picture"),
+        ([], "no sources"),
+    ],
+)
+def test_nothing_at_all_is_an_error(tree, sources, words):
+    with pytest.raises(InputError, match=words):
+        expand_sources(sources)

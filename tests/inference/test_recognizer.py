@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -149,6 +151,29 @@ def test_devices_become_providers(monkeypatch):
     assert execution_providers("cpu") == (cpu,)
     with pytest.raises(UsageError, match="unknown device 'tpu'"):
         execution_providers("tpu")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_gpu_that_onnxruntime_cannot_start_is_an_error_only_when_asked_for(tmp_path, write_linear_model, monkeypatch):
+    path = write_linear_model(tmp_path / "m.onnx")
+    cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
+    if cuda in module.ort.get_available_providers():
+        pytest.skip("this onnxruntime has a GPU")
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: [cuda, cpu])
+    with pytest.raises(UsageError, match="device cuda: onnxruntime could not start on the GPU"):
+        Recognizer(path, "none", device="cuda")
+    assert len(Recognizer(path, "none", device="auto").predict(gray(9))) == 1
+    assert Bundle.load(path).providers == (cpu,)
+
+
+def test_threads_may_share_a_recognizer(tmp_path, write_linear_model):
+    recognizer = Recognizer(write_linear_model(tmp_path / "m.onnx"))
+    astronaut = data.astronaut()
+    pictures = [np.ascontiguousarray(astronaut[: 512 - 8 * number, number:]) for number in range(12)]
+    expected = [recognizer.predict(picture) for picture in pictures]
+    assert all(expected)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(recognizer.predict, pictures)) == expected
 
 
 @pytest.fixture

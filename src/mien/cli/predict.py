@@ -54,14 +54,15 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         raise UsageError("--out and --no-save contradict each other: leave one out")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
-    paths = expand_sources(sources)
+    found = expand_sources(sources)
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence)
+    paths = [entry for entry in found if isinstance(entry, Path)]
     folder = _picture_folder(out or _DEFAULT_FOLDER, paths) if out or save else None
-    files = _tracked(recognize_files(recognizer, paths, batch), len(paths), form)
+    files = _tracked(recognize_files(recognizer, found, batch), len(found), form)
     with _WRITERS[form]() as write:
         failures = _report(files, write, folder)
     if failures:
-        typer.secho(f"mien: {failures} of {len(paths)} pictures failed", fg="red", err=True)
+        typer.secho(f"mien: {failures} of {len(found)} failed", fg="red", err=True)
         raise typer.Exit(1)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.archives import ALONE, UNREADABLE, Members, opened_members
-from mien.data.rows import FaceRows, Progress, no_progress
+from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import USAGES
 from mien.errors import DataError
 from mien.labels import EMOTIONS
@@ -52,7 +52,7 @@ class _Columns:
     usage: int | None
 
 
-def read_fer2013(path: Path, progress: Progress = no_progress) -> tuple[FaceRows, str]:
+def read_fer2013(path: Path, progress: ReportProgress = no_progress) -> tuple[FaceRows, str]:
     """Rows of a FER2013 csv in their order, and the name of the csv inside the archive ("" when it is in none).
 
     An archive may hold other files. Of several such csvs in it, the one with a column Usage is taken when there is only

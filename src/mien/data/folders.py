@@ -15,13 +15,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mien.data.rows import FaceRows, Progress, no_progress
+from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import USAGES
-from mien.errors import DataError
+from mien.errors import DataError, InputError
 from mien.labels import EMOTIONS, emotion_index
-from mien.preprocess import FACE_SIZE
+from mien.pictures import decode_picture
+from mien.preprocess import face_crop, to_gray
 
 USAGE_OF_FOLDER: Final = {
     "train": "Training",
@@ -37,10 +37,8 @@ USAGE_OF_FOLDER: Final = {
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 
-MOST_PIXELS: Final = 100_000_000
-"""Larger pictures are refused: a small file can unpack to more than the memory holds."""
-
 _EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png"
+_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG"})
 _LITTER: Final = ("thumbs.db", "desktop.ini")
 _NAMED_IN_ERRORS: Final = 5
 
@@ -52,12 +50,11 @@ class _Picture:
     usage: int
 
 
-def read_folder(folder: Path, progress: Progress = no_progress) -> tuple[FaceRows, str]:
+def read_folder(folder: Path, progress: ReportProgress = no_progress) -> tuple[FaceRows, str]:
     """Rows of a folder of pictures in the order of their relative paths, and the SHA-256 of it.
 
-    A picture becomes grayscale (ITU-R 601 luma, transparency ignored), upright by its EXIF orientation, and 48x48
-    (Pillow's bicubic filter with antialiasing, aspect ratio not kept) if it is not yet. Names that begin with a dot,
-    and files beside ``train``, are ignored.
+    A picture is decoded (`mien.pictures.decode_picture`), made gray and brought to 48x48 (`mien.preprocess.face_crop`)
+    as prediction does it. Names that begin with a dot, and files beside ``train``, are ignored.
 
     Args:
         folder: the folder that holds ``train``, ``validation`` or ``test``.
@@ -79,7 +76,7 @@ def read_folder(folder: Path, progress: Progress = no_progress) -> tuple[FaceRow
         name = picture.path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
         digest.update(name + b"\0%d\0" % len(content))
         digest.update(content)
-        rows.extend(_decode(content, picture.path), [picture.label], [picture.usage])
+        rows.extend(_face(content, picture.path), [picture.label], [picture.usage])
         progress(number / len(pictures))
     return rows, digest.hexdigest()
 
@@ -142,25 +139,9 @@ def _content(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _decode(content: bytes, path: Path) -> NDArray[np.uint8]:
-    """Grayscale (48, 48) of an encoded picture."""
+def _face(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """The face (48, 48) in an encoded picture."""
     try:
-        with Image.open(BytesIO(content), formats=("JPEG", "PNG")) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise DataError(
-                    f"{picture.width}x{picture.height} pixels: expected at most {MOST_PIXELS // 10**6} megapixels"
-                )
-            grey = _grey(ImageOps.exif_transpose(picture))
-    except Exception as error:  # Pillow's decoders raise a dozen types for a damaged file
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "neither JPEG nor PNG" if unknown else " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: not a usable picture ({reason}); replace or remove it") from None
-    if grey.size != (FACE_SIZE, FACE_SIZE):
-        grey = grey.resize((FACE_SIZE, FACE_SIZE), Image.Resampling.BICUBIC)
-    return np.asarray(grey, np.uint8)
-
-
-def _grey(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16-bit PNG, which convert() would clip at 255 instead of scaling
-        return Image.fromarray((np.asarray(picture, np.int64) >> 8).astype(np.uint8))
-    return picture.convert("L")
+        return face_crop(to_gray(decode_picture(BytesIO(content), str(path), _FORMATS)))
+    except InputError as error:
+        raise DataError(f"{error}; replace or remove it") from None

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from mien.preprocess import FACE_SIZE
 
-Progress = Callable[[float], None]
+ReportProgress = Callable[[float], None]
 """Told which part of the work is done, 0..1."""
 
 
 def no_progress(_done: float) -> None:
-    """A `Progress` that nobody watches."""
+    """A `ReportProgress` that nobody watches."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from mien.data.fer2013 import read_fer2013
 from mien.data.folders import read_folder
-from mien.data.rows import FaceRows, Progress, no_progress
+from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import FaceStore, refuse_existing, write_store
 from mien.errors import DataError
 
@@ -15,7 +15,7 @@ from mien.errors import DataError
 _PIECE: Final = 8 << 20
 
 
-def import_data(source: str | Path, out: str | Path, progress: Progress = no_progress) -> FaceStore:
+def import_data(source: str | Path, out: str | Path, progress: ReportProgress = no_progress) -> FaceStore:
     """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`read_folder`).
 
     Args:
@@ -36,7 +36,7 @@ def import_data(source: str | Path, out: str | Path, progress: Progress = no_pro
     return FaceStore.open(out)
 
 
-def _read(source: Path, progress: Progress) -> tuple[FaceRows, str, str]:
+def _read(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:
     """Rows of a source, its name, and its SHA-256."""
     name = source.resolve().name
     if source.is_dir():

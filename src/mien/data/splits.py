@@ -1,4 +1,7 @@
-"""Which rows a training may use: FER2013 holds test faces among its Training rows, pixel for pixel."""
+"""Which rows a training may use: FER2013 holds test faces among its Training rows, pixel for pixel.
+
+Of its 28,709 Training rows 351 equal a PublicTest row and 387 a PrivateTest row; 703 equal either.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,14 +30,6 @@ class TrainingRows:
     def dropped_total(self) -> int:
         """Training rows left out, for whatever reason."""
         return sum(self.dropped.values())
-
-
-def identical_to_test(store: FaceStore) -> NDArray[np.intp]:
-    """Training rows whose pixels equal those of a PublicTest or PrivateTest row, ascending.
-
-    They are 351 in FER2013's Training and PublicTest, and 703 with PrivateTest.
-    """
-    return np.unique(np.concatenate([_identical(store, usage) for usage in TEST_USAGES]))
 
 
 def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:

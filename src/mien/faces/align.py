@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.errors import UsageError
-from mien.preprocess import FACE_SIZE
+from mien.preprocess import FACE_SIZE, fill_square
 from mien.results import Box, Point
 
 FRAME_LANDMARKS: Final[tuple[Point, ...]] = ((14.9, 18.4), (32.7, 18.5), (23.5, 28.5), (16.4, 35.9), (31.1, 36.1))
@@ -91,10 +91,11 @@ def crop_face(gray: NDArray[np.uint8], box: tuple[float, float, float, float]) -
         box: (x, y, width, height) in pixels, overlapping the picture.
 
     Returns:
-        uint8 (48, 48). What lies beyond the picture repeats its edge. A box of 48x48 whole pixels is copied unchanged.
+        uint8 (48, 48). What lies beyond the picture repeats its edge. A box of 48x48 whole pixels is copied unchanged;
+        the box of the whole picture gives what `mien.preprocess.face_crop` gives.
 
     Raises:
-        UsageError: the box lies outside the picture.
+        UsageError: no whole pixel of the square lies inside the picture.
     """
     x, y, width, height = box
     side = max(width, height)
@@ -102,23 +103,8 @@ def crop_face(gray: NDArray[np.uint8], box: tuple[float, float, float, float]) -
     part = Box.inside(left, top, side, side, image=(gray.shape[0], gray.shape[1]))
     if part is None:
         raise UsageError(f"the box {box} lies outside the picture of {gray.shape[1]}x{gray.shape[0]} pixels")
-    scale = FACE_SIZE / side
-    first_column, end_column = _span(part.x - left, part.width, scale)
-    first_row, end_row = _span(part.y - top, part.height, scale)
     piece = gray[part.y : part.y + part.height, part.x : part.x + part.width]
-    resized = cv2.resize(
-        piece,
-        (end_column - first_column, end_row - first_row),
-        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-    )
-    margins = first_row, FACE_SIZE - end_row, first_column, FACE_SIZE - end_column
-    return cv2.copyMakeBorder(resized, *margins, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
-
-
-def _span(offset: float, length: float, scale: float) -> tuple[int, int]:
-    """First and end pixel in the frame of a stretch that begins at an offset into the square; at least one pixel."""
-    first = min(max(0, round(offset * scale)), FACE_SIZE - 1)
-    return first, min(max(first + 1, round((offset + length) * scale)), FACE_SIZE)
+    return fill_square(piece, part.x - left, part.y - top, side)
 
 
 def _warp(gray: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.inference.media import Pixels
 from mien.labels import EMOTIONS
+from mien.pictures import Pixels
 from mien.results import Box, Face
 
 Colour = tuple[int, int, int]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import MienError
-from mien.inference.media import Pixels, read_image
+from mien.inference.media import EmptySource, read_image
 from mien.inference.recognizer import Candidate, Recognizer
+from mien.pictures import Pixels
 from mien.results import Frame
 
 PIXELS_AT_ONCE: Final = 50_000_000
@@ -16,7 +17,7 @@ PIXELS_AT_ONCE: Final = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class RecognizedFile:
-    """One picture file: its frame, and its pixels unless it could not be read."""
+    """One picture file, or empty source: its frame, and its pixels unless it could not be read."""
 
     path: Path
     frame: Frame
@@ -33,15 +34,17 @@ class _Opened:
     error: str | None = None
 
 
-def recognize_files(recognizer: Recognizer, paths: Iterable[Path], batch: int) -> Iterator[RecognizedFile]:
+def recognize_files(
+    recognizer: Recognizer, sources: Iterable[Path | EmptySource], batch: int
+) -> Iterator[RecognizedFile]:
     """The faces of picture files, in order; a file that cannot be read gives a frame with an error.
 
     Args:
         recognizer: what finds and classifies the faces.
-        paths: picture files.
+        sources: picture files, and what was found empty where others were looked for (see `expand_sources`).
         batch: how many pictures are classified together, at least 1; fewer when they are large.
     """
-    for chunk in _chunks((_open(recognizer, path) for path in paths), batch):
+    for chunk in _chunks((_open(recognizer, source) for source in sources), batch):
         faces = recognizer.classify([file.candidates for file in chunk])
         for file, found in zip(chunk, faces, strict=True):
             height, width = (0, 0) if file.image is None else file.image.shape[:2]
@@ -49,12 +52,14 @@ def recognize_files(recognizer: Recognizer, paths: Iterable[Path], batch: int) -
             yield RecognizedFile(file.path, frame, file.image)
 
 
-def _open(recognizer: Recognizer, path: Path) -> _Opened:
+def _open(recognizer: Recognizer, source: Path | EmptySource) -> _Opened:
+    if isinstance(source, EmptySource):
+        return _Opened(Path(source.source), error=source.error)
     try:
-        image = read_image(path)
-        return _Opened(path, image, tuple(recognizer.find(image)))
+        image = read_image(source)
+        return _Opened(source, image, tuple(recognizer.find(image)))
     except MienError as error:
-        return _Opened(path, error=str(error))
+        return _Opened(source, error=str(error))
 
 
 def _chunks(files: Iterable[_Opened], batch: int) -> Iterator[list[_Opened]]:

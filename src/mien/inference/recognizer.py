@@ -19,7 +19,9 @@ from mien.bundle import DEFAULT_MODEL, Bundle
 from mien.errors import UsageError
 from mien.faces.align import align_face, crop_face
 from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector
-from mien.inference.media import Picture, Pixels, read_image, to_gray
+from mien.inference.media import Picture, read_image
+from mien.pictures import Pixels
+from mien.preprocess import to_gray
 from mien.results import Box, Face
 
 _CPU: Final = "CPUExecutionProvider"
@@ -76,11 +78,7 @@ class Recognizer:
             raise UsageError(f"threads is {threads}: expected 0 (onnxruntime chooses) or more")
         self._min_confidence = min_confidence
         self._detector = create_detector(detector, min_score=min_confidence) if isinstance(detector, str) else detector
-        self._classifier = (
-            Bundle.load(model, providers=execution_providers(device), threads=threads)
-            if isinstance(model, str | Path)
-            else model
-        )
+        self._classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
@@ -116,6 +114,16 @@ class Recognizer:
         crops = [candidate.crop for image in candidates for candidate in image]
         rows = iter(self._classifier.probabilities(np.stack(crops)) if crops else ())
         return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
+
+
+def _load(model: str | Path, device: str, threads: int) -> Bundle:
+    bundle = Bundle.load(model, providers=execution_providers(device), threads=threads)
+    if device == "cuda" and _CUDA not in bundle.providers:  # onnxruntime falls back to the CPU without raising
+        raise UsageError(
+            "device cuda: onnxruntime could not start on the GPU (driver, CUDA or cuDNN missing, or of another "
+            "version); install what its release asks for, or choose cpu"
+        )
+    return bundle
 
 
 def execution_providers(device: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mien.errors import InputError
 from mien.inference.annotate import annotate
-from mien.inference.media import Pixels
+from mien.pictures import Pixels
 from mien.results import Frame
 
 _JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
