@@ -38,11 +38,14 @@ def evaluate(
     folder = report.ReportFolder(out) if out else None
     store = FaceStore.open(data)
     result = report.evaluate(open_classifier(model), store, usage, tta, track=partial(_track, messages))
-    if as_json:
-        typer.echo(result.to_json())
-    else:
-        _print(result, Console())
-    for path in folder.write(result) if folder else []:
+    try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
+        written = list(folder.write(result)) if folder else []
+    finally:
+        if as_json:
+            typer.echo(result.to_json())
+        else:
+            _print(result, Console())
+    for path in written:
         messages.print(f"wrote {path}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
