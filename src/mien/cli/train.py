@@ -130,4 +130,5 @@ class _ProgressReporter:
             f"epoch {entry['epoch']}: loss {entry['loss']:.4f}{accuracy}, {entry['faces_per_second']:.0f} faces/s, "
             f"learning rate {entry['learning_rate']:.4g}",
             highlight=False,
+            soft_wrap=True,
         )
