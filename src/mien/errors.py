@@ -13,6 +13,8 @@ MienError
 Every message is one line: what is wrong, where, what was expected, how to mend it.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -62,3 +64,9 @@ class MissingExtraError(MienError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs packages that are not installed: pip install 'mien[{extra}]'")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` for a name that resembles a known one, else nothing."""
+    matches = get_close_matches(name, known, n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

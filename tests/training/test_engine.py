@@ -17,6 +17,7 @@ from mien.data.store import FaceStore, write_store
 from mien.errors import ConfigError, ModelFileError, TrainingError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
+from mien.models.registry import network_entry
 from mien.models.saved import load_network
 from mien.training.config import LossConfig, config_from_dict, config_to_toml
 from mien.training.engine import TrainingData, train
@@ -326,3 +327,54 @@ def test_fewer_faces_than_a_batch_are_one_step(config, data, tmp_path):
 def test_no_training_rows_is_an_error(config, data, tmp_path):
     with pytest.raises(TrainingError, match="no Training rows"):
         train(config, replace(data, rows=data.rows[:0]), tmp_path / "none", device="cpu")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": {"name": "rmsprop", "learning_rate": 0.001}},
+        {"optimizer": {"name": "adam", "learning_rate": 0.003, "clip_norm": 1.0}},
+        {"loss": {"name": "focal", "label_smoothing": 0, "mixup": 0, "class_weights": "balanced"}},
+        {"schedule": {"name": "plateau", "patience": 0, "factor": 0.5}},
+    ],
+)
+def test_every_way_to_train_learns_what_was_planted(data, tmp_path, settings):
+    card = train(config_from_dict({**RECIPE, **settings}), data, tmp_path, device="cpu")
+    assert card.public_test["accuracy"] >= 0.9
+
+
+def test_early_stopping_ends_after_epochs_without_a_better_accuracy(config, data, tmp_path):
+    still = replace(config, epochs=40, early_stopping=3, ema_decay=0.0)
+    train(still, data, tmp_path, device="cpu")
+    best = [entry["best"] for entry in log_of(tmp_path)]
+    assert len(best) < 40
+    assert best[-4:] == [True, False, False, False]
+    before = contents(tmp_path)
+    train(still, data, tmp_path, resume=True, device="cpu")
+    assert contents(tmp_path) == before
+
+
+def test_plateau_resumes_with_the_rate_it_had(data, tmp_path):
+    config = config_from_dict({**RECIPE, "schedule": {"name": "plateau", "patience": 0, "factor": 0.5}})
+    train(config, data, tmp_path / "whole", device="cpu")
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path / "cut", device="cpu", reporter=InterruptingReporter(4, 2))
+    train(config, data, tmp_path / "cut", resume=True, device="cpu")
+    assert_same_run(tmp_path / "cut", tmp_path / "whole")
+    rates = [entry["learning_rate"] for entry in log_of(tmp_path / "whole")]
+    assert rates[-1] < rates[1]
+
+
+def test_clipping_bounds_the_step(data, tmp_path):
+    settings = {
+        "epochs": 1,
+        "precision": "fp32",
+        "ema_decay": 0.0,
+        "optimizer": {"clip_norm": 1e-9, "weight_decay": 0.0},
+    }
+    config = config_from_dict({**RECIPE, **settings, "schedule": {"name": "constant", "warmup_epochs": 0}})
+    train(config, data, tmp_path, device="cpu")
+    torch.manual_seed(config.seed)
+    start = network_entry("mien_s").build().head.weight
+    end = load_file(tmp_path / "last.safetensors")["network.head.weight"]
+    assert torch.allclose(start, end, atol=1e-6)

@@ -8,12 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
+from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau, StepLR
 
 from mien.training.averaging import WeightAverage
 from mien.training.config import OptimizerConfig, ScheduleConfig
 from mien.training.engine import make_optimizer
-from mien.training.losses import mixup, soft_cross_entropy, soft_targets
+from mien.training.losses import balanced_weights, focal_loss, mixup, soft_cross_entropy, soft_targets
 from mien.training.schedules import learning_rate_factor
 
 
@@ -63,6 +65,70 @@ def test_constant_stays_at_the_peak_after_warm_up():
     assert factors == pytest.approx([0.2, 0.4, 0.6, 0.8] + [1.0] * 8)
 
 
+def test_step_and_multistep_are_torchs_own():
+    parameter = nn.Parameter(torch.zeros(1))
+    for config, make in [
+        (ScheduleConfig(name="step", every=3, factor=0.5, warmup_epochs=0), lambda o: StepLR(o, 3, 0.5)),
+        (
+            ScheduleConfig(name="multistep", milestones=(2, 3, 7), factor=0.1, warmup_epochs=0),
+            lambda o: MultiStepLR(o, [2, 3, 7], 0.1),
+        ),
+    ]:
+        optimizer = torch.optim.SGD([parameter], lr=1.0)
+        scheduler = make(optimizer)
+        for epoch in range(12):
+            for batch in range(4):
+                factor = learning_rate_factor(config, epoch * 4 + batch, 4, 12)
+                assert factor == pytest.approx(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+
+
+@given(st.lists(st.floats(0, 1), max_size=40), st.integers(0, 5))
+def test_plateau_is_torchs_own(accuracies, patience):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = ReduceLROnPlateau(optimizer, mode="max", factor=0.5, patience=patience, eps=0)
+    for accuracy in accuracies:
+        scheduler.step(accuracy)
+    config = ScheduleConfig(name="plateau", factor=0.5, patience=patience, warmup_epochs=0)
+    factor = learning_rate_factor(config, 4 * len(accuracies), 4, 100, accuracies)
+    assert factor == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+@given(st.floats(0, 4), st.integers(0, 1000), st.booleans())
+def test_focal_loss_is_its_formula(gamma, seed, weighted):
+    random = np.random.default_rng(seed)
+    logits, labels = random.normal(size=(11, 7)), random.integers(0, 7, 11)
+    weights = random.uniform(0.1, 3, 7) if weighted else np.ones(7)
+    p = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True))[np.arange(11), labels]
+    expected = (weights[labels] * -((1 - p) ** gamma) * np.log(p)).sum() / weights[labels].sum()
+    given_weights = torch.from_numpy(weights).float() if weighted else None
+    found = focal_loss(torch.from_numpy(logits), torch.from_numpy(labels), gamma, given_weights)
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+@given(st.floats(0, 0.9), st.integers(0, 1000))
+def test_weighted_loss_is_torchs_own_without_smoothing(smoothing, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(9, 7, generator=generator)
+    labels = torch.randint(0, 7, (9,), generator=generator)
+    weights = torch.rand(7, generator=generator) + 0.1
+    expected = nn.functional.cross_entropy(logits, labels, weight=weights)
+    assert soft_cross_entropy(logits, soft_targets(labels, 0), weights).item() == pytest.approx(
+        expected.item(), rel=1e-4
+    )
+    targets = soft_targets(labels, smoothing)
+    by_hand = -(weights * targets * logits.log_softmax(1)).sum() / (weights * targets).sum()
+    assert soft_cross_entropy(logits, targets, weights).item() == pytest.approx(by_hand.item(), rel=1e-4)
+
+
+def test_balanced_weights_are_scikit_learns():
+    labels = np.repeat(np.arange(7), [40, 4, 41, 72, 48, 32, 50])
+    expected = compute_class_weight("balanced", classes=np.arange(7), y=labels)
+    np.testing.assert_allclose(balanced_weights(torch.from_numpy(labels)).numpy(), expected, rtol=1e-6)
+    assert balanced_weights(torch.tensor([0, 0, 3]))[1] == 0
+
+
 def test_average_follows_the_recursion_statistics_included():
     network = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     average = WeightAverage(network, 0.9)
@@ -94,7 +160,7 @@ def test_average_with_decay_zero_is_the_network():
 
 def test_only_weights_of_two_or_more_dimensions_are_decayed():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
-    for name in ("sgd", "adamw"):
+    for name in ("sgd", "adam", "adamw", "rmsprop"):
         decayed, kept = make_optimizer(network, OptimizerConfig(name=name, weight_decay=0.3)).param_groups
         assert [tuple(p.shape) for p in decayed["params"]] == [(2, 1, 3, 3)]
         assert len(kept["params"]) == 3

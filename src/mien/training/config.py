@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from mien.errors import ConfigError
+from mien.errors import ConfigError, nearest
 from mien.preprocess import PreprocessSpec
 
 
@@ -27,40 +27,62 @@ class OptimizerConfig:
     """How weights move.
 
     Args:
-        name: "sgd" (with Nesterov momentum) or "adamw".
+        name: "sgd", "adam", "adamw" (decay apart from the gradient) or "rmsprop".
         learning_rate: at its peak.
-        momentum: of SGD; AdamW's first beta.
+        momentum: of SGD and RMSprop; the first beta of Adam and AdamW.
+        nesterov: whether SGD looks ahead; without effect on the others.
         weight_decay: applied to convolution and linear weights, never to biases and normalisation.
+        clip_norm: gradients are scaled down to this norm, over all weights together; 0 leaves them as they are.
     """
 
-    name: Literal["sgd", "adamw"] = "sgd"
+    name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
     learning_rate: float = 0.1
     momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 5e-4
+    clip_norm: float = 0.0
 
     def __post_init__(self) -> None:
         _require("optimizer.learning_rate", self.learning_rate, above=0)
         _require("optimizer.momentum", self.momentum, low=0, below=1)
         _require("optimizer.weight_decay", self.weight_decay, low=0)
+        _require("optimizer.clip_norm", self.clip_norm, low=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleConfig:
-    """How the learning rate changes, step by step.
+    """How the learning rate changes; ``warmup_epochs`` of linear growth come first in each of them.
 
     Args:
-        name: "cosine" (from the peak to ``final`` times the peak) or "constant".
+        name: "constant"; "cosine" from the peak to ``final`` times the peak; "step", times ``factor`` every ``every``
+            epochs; "multistep", times ``factor`` at each of ``milestones``; "plateau", times ``factor`` when the
+            accuracy that chooses the epoch has not grown for more than ``patience`` epochs.
         warmup_epochs: epochs of linear growth from 0 to the peak.
         final: share of the peak at the end of "cosine".
+        factor: of each fall of "step", "multistep" and "plateau".
+        every: epochs between the falls of "step".
+        milestones: epochs of the falls of "multistep", ascending.
+        patience: epochs without a better accuracy that "plateau" bears.
     """
 
-    name: Literal["cosine", "constant"] = "cosine"
+    name: Literal["cosine", "constant", "step", "multistep", "plateau"] = "cosine"
     warmup_epochs: float = 2.0
     final: float = 0.0
+    factor: float = 0.1
+    every: int = 10
+    milestones: tuple[int, ...] = ()
+    patience: int = 5
 
     def __post_init__(self) -> None:
         _require("schedule.warmup_epochs", self.warmup_epochs, low=0)
         _require("schedule.final", self.final, low=0, high=1)
+        _require("schedule.factor", self.factor, above=0, below=1)
+        _require("schedule.every", self.every, low=1)
+        _require("schedule.patience", self.patience, low=0)
+        if list(self.milestones) != sorted({epoch for epoch in self.milestones if epoch > 0}):
+            raise ConfigError(f"schedule.milestones are {list(self.milestones)}: expected ascending epochs from 1")
+        if (self.name == "multistep") != bool(self.milestones):
+            raise ConfigError("schedule.milestones and schedule.name = multistep belong together: set both or neither")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,22 +118,35 @@ class AugmentConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
-    """What is minimised: cross-entropy on softened targets.
+    """What is minimised.
 
     Args:
+        name: "cross_entropy" on softened targets, or "focal" (Lin et al., arXiv 1708.02002), which takes whole labels
+            only.
+        gamma: how much "focal" turns to the faces that are answered badly; 0 is cross-entropy.
+        class_weights: "none", or "balanced": a face counts in inverse proportion to how many of its class there are.
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
         mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
     """
 
+    name: Literal["cross_entropy", "focal"] = "cross_entropy"
+    gamma: float = 2.0
+    class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = 0.1
     mixup: float = 0.2
     mixup_last_epochs: int = 0
 
     def __post_init__(self) -> None:
+        _require("loss.gamma", self.gamma, low=0)
         _require("loss.label_smoothing", self.label_smoothing, low=0, below=1)
         _require("loss.mixup", self.mixup, low=0)
         _require("loss.mixup_last_epochs", self.mixup_last_epochs, low=0)
+        for key in ("label_smoothing", "mixup"):
+            if self.name == "focal" and getattr(self, key):
+                raise ConfigError(
+                    f"loss.{key} is {getattr(self, key)} and loss.name is focal, which takes whole labels: set it to 0"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +161,7 @@ class TrainConfig:
         precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in
             float32.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
+        early_stopping: epochs without a better accuracy after which the training ends; 0 never ends it early.
         select_on: usage whose accuracy chooses the epoch ("PublicTest"), or "last" to keep the last epoch unseen.
         resolutions: (first epoch, input side in pixels) in ascending order: faces are trained at that side from that
             epoch on, which makes early epochs cheaper; empty trains at the preprocessing's input size throughout. Only
@@ -139,6 +175,7 @@ class TrainConfig:
     seed: int = 0
     precision: Literal["bf16", "fp32"] = "bf16"
     ema_decay: float = 0.999
+    early_stopping: int = 0
     select_on: Literal["PublicTest", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = ()
     preprocess: PreprocessSpec = field(default_factory=PreprocessSpec)
@@ -152,6 +189,11 @@ class TrainConfig:
         _require("batch_size", self.batch_size, low=2)
         _require("seed", self.seed, low=0, high=2**63 - 1)
         _require("ema_decay", self.ema_decay, low=0, below=1)
+        _require("early_stopping", self.early_stopping, low=0)
+        if self.select_on == "last" and (self.early_stopping or self.schedule.name == "plateau"):
+            raise ConfigError(
+                "select_on is last: early_stopping and schedule.name = plateau need PublicTest to judge by"
+            )
         if self.schedule.warmup_epochs > self.epochs:
             raise ConfigError(
                 f"schedule.warmup_epochs is {self.schedule.warmup_epochs}: expected at most epochs, {self.epochs}"
@@ -214,7 +256,10 @@ def _read_toml(recipe: str) -> dict[str, Any]:
             return tomllib.loads((_recipes() / f"{recipe}.toml").read_text(encoding="utf-8"))
         return tomllib.loads(Path(recipe).read_text(encoding="utf-8"))
     except OSError:
-        raise ConfigError(f"{recipe}: no such recipe file, nor one of {', '.join(recipe_names())}") from None
+        names = recipe_names()
+        raise ConfigError(
+            f"{recipe}: no such recipe file, nor one of {', '.join(names)}{nearest(recipe, names)}"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{recipe}: not a TOML file ({error})") from None
 
@@ -259,7 +304,9 @@ def _build(kind: Any, values: Any, prefix: str) -> Any:
     known = {item.name for item in fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise ConfigError(f"unknown key {prefix}{unknown[0]}: expected one of {', '.join(sorted(known))}")
+        raise ConfigError(
+            f"unknown key {prefix}{unknown[0]}{nearest(unknown[0], known)}: expected one of {', '.join(sorted(known))}"
+        )
     if kind is TrainConfig and "network" not in values:
         raise ConfigError('key network is missing: expected a registered name, for example network = "mien_s"')
     return kind(**{key: _convert(hints[key], value, prefix + key) for key, value in values.items()})
@@ -269,6 +316,7 @@ _SCALARS: Final[dict[Any, tuple[tuple[type, ...], str]]] = {
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
     str: ((str,), "text"),
+    bool: ((bool,), "true or false"),
 }
 
 
@@ -277,14 +325,24 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
         return _build(hint, value, f"{key}.")
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            raise ConfigError(f"{key} is {value!r}: expected one of {', '.join(map(str, get_args(hint)))}")
+            choices = get_args(hint)
+            hint_text = nearest(str(value), choices)
+            raise ConfigError(f"{key} is {value!r}{hint_text}: expected one of {', '.join(choices)}")
         return value
+    if hint == tuple[int, ...]:
+        return _convert_numbers(value, key)
     if get_origin(hint) is tuple:
         return _convert_pairs(value, key)
     allowed, wanted = _SCALARS[hint]
-    if isinstance(value, bool) or not isinstance(value, allowed):
+    if (isinstance(value, bool) and hint is not bool) or not isinstance(value, allowed):
         raise ConfigError(f"{key} is {value!r}: expected {wanted}")
     return hint(value)
+
+
+def _convert_numbers(value: Any, key: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(number) is int for number in value):
+        raise ConfigError(f"{key} is {value!r}: expected whole numbers, for example [10, 20, 50]")
+    return tuple(value)
 
 
 def _convert_pairs(value: Any, key: str) -> tuple[tuple[int, int], ...]:
@@ -316,4 +374,6 @@ def _toml_lines(values: Mapping[str, Any]) -> Iterator[str]:
 def _toml_value(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else repr(value)

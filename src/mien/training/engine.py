@@ -42,7 +42,7 @@ from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
 from mien.training.config import OptimizerConfig, TrainConfig, config_to_toml
-from mien.training.losses import mixup, soft_cross_entropy, soft_targets
+from mien.training.losses import balanced_weights, focal_loss, mixup, soft_cross_entropy, soft_targets
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.schedules import learning_rate_factor
 from mien.training.selection import SelectionSet, figures
@@ -204,9 +204,11 @@ class _Trainer:
         optimizer = make_optimizer(self.network, config.optimizer)
         self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
+        self.accuracies: list[float] = []
         faces = config.preprocess.resize(data.store.faces[data.rows])
         self.faces = torch.from_numpy(faces).to(fabric.device)
         self.labels = torch.from_numpy(data.store.labels[data.rows]).long().to(fabric.device)
+        self.class_weights = balanced_weights(self.labels) if config.loss.class_weights == "balanced" else None
         self.selection = selection and replace(selection, inputs=selection.inputs.to(fabric.device))
 
     def fit(self, progress: Progress) -> None:
@@ -215,22 +217,31 @@ class _Trainer:
             progress = restore_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer)
             # The checkpoint is written first: a kill right after it lost the network that it calls the best.
             self._save_if_best(progress.history[-1])
-        if progress.epochs_done == self.config.epochs:
+        if self._is_over(progress):
             return
         self.reporter.begin(self.config, progress.epochs_done, self.steps_per_epoch * self.batch_size)
         if self.fabric.is_global_zero:
             _rewrite_log(self.run / "log.jsonl", progress.history)
         with self._board(progress.epochs_done) as board:
-            for epoch in range(progress.epochs_done, self.config.epochs):
-                progress = self._epoch_with_checkpoint(epoch, progress, board)
+            while not self._is_over(progress):
+                progress = self._epoch_with_checkpoint(progress, board)
+
+    def _is_over(self, progress: Progress) -> bool:
+        """Whether all epochs are done, or the accuracy has stopped growing for as many as early stopping bears."""
+        patience = self.config.early_stopping
+        recent = progress.history[-patience:] if patience else ()
+        stopped = len(recent) == patience > 0 and not any(entry["best"] for entry in recent)
+        return stopped or progress.epochs_done == self.config.epochs
 
     def _board(self, epochs_done: int) -> Any:
         if not self.fabric.is_global_zero:
             return nullcontext()
         return SummaryWriter(str(self.run / "tensorboard"), purge_step=epochs_done)
 
-    def _epoch_with_checkpoint(self, epoch: int, progress: Progress, board: SummaryWriter | None) -> Progress:
+    def _epoch_with_checkpoint(self, progress: Progress, board: SummaryWriter | None) -> Progress:
         started = time.perf_counter()
+        epoch = progress.epochs_done
+        self.accuracies = [entry["accuracy"] for entry in progress.history if "accuracy" in entry]
         loss = self._epoch(epoch)
         seconds = time.perf_counter() - started
         entry: dict[str, Any] = {
@@ -274,24 +285,32 @@ class _Trainer:
 
     def _step(self, epoch: int, batch: int, rows: Tensor) -> Tensor:
         step = epoch * self.steps_per_epoch + batch
-        factor = learning_rate_factor(self.config.schedule, step, self.steps_per_epoch, self.config.epochs)
+        schedule, epochs = self.config.schedule, self.config.epochs
+        factor = learning_rate_factor(schedule, step, self.steps_per_epoch, epochs, self.accuracies)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.optimizer.learning_rate * factor
-        inputs, targets = self._batch(epoch, rows)
-        loss = soft_cross_entropy(self.model(inputs), targets)
+        loss = self._loss(epoch, rows)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
+        if self.config.optimizer.clip_norm:
+            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.config.optimizer.clip_norm)
         self.optimizer.step()
         self.average.update(step)
         return loss.detach()
 
-    def _batch(self, epoch: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        config, size = self.config, self.config.input_size_at(epoch)
-        inputs = augment(self.faces[rows], config.augment, config.preprocess, size)
-        targets = soft_targets(self.labels[rows], config.loss.label_smoothing)
+    def _loss(self, epoch: int, rows: Tensor) -> Tensor:
+        config, labels = self.config, self.labels[rows]
+        inputs = augment(self.faces[rows], config.augment, config.preprocess, config.input_size_at(epoch))
+        if config.loss.name == "focal":
+            return focal_loss(self._logits(inputs), labels, config.loss.gamma, self.class_weights)
+        targets = soft_targets(labels, config.loss.label_smoothing)
         if config.loss.mixup and epoch < config.epochs - config.loss.mixup_last_epochs:
             inputs, targets = mixup(inputs, targets, config.loss.mixup)
-        return inputs.contiguous(memory_format=torch.channels_last), targets
+        return soft_cross_entropy(self._logits(inputs), targets, self.class_weights)
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.model(inputs.contiguous(memory_format=torch.channels_last))
+        return logits
 
     def _is_best(self, entry: Mapping[str, Any], history: tuple[dict[str, Any], ...]) -> bool:
         if self.selection is None:
@@ -327,9 +346,16 @@ def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.O
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    if config.name == "adamw":
-        return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.momentum, 0.999))
-    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    rate, momentum = config.learning_rate, config.momentum
+    match config.name:
+        case "sgd":
+            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=config.nesterov and momentum > 0)
+        case "adam":
+            return torch.optim.Adam(groups, lr=rate, betas=(momentum, 0.999))
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, lr=rate, momentum=momentum)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

@@ -1,4 +1,4 @@
-"""What a training minimises: cross-entropy against soft targets, and mixup that makes them."""
+"""What a training minimises: cross-entropy against soft targets, focal loss, and mixup that makes soft targets."""
 
 import torch
 from torch import Tensor
@@ -16,9 +16,43 @@ def soft_targets(labels: Tensor, smoothing: float) -> Tensor:
     return one_hot * (1 - smoothing) + smoothing / len(EMOTIONS)
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (N, 7) against distributions (N, 7), computed in float32; a scalar."""
-    return -(targets * F.log_softmax(logits.float(), dim=-1)).sum(-1).mean()
+def soft_cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of logits (N, 7) against distributions (N, 7), computed in float32; a scalar.
+
+    With class weights (7,), each class's part counts so many times, and the sum is divided by the weights present, as
+    in `torch.nn.functional.cross_entropy`.
+    """
+    losses = -targets * F.log_softmax(logits.float(), dim=-1)
+    if class_weights is None:
+        return losses.sum(-1).mean()
+    return (losses * class_weights).sum() / (targets * class_weights).sum()
+
+
+def focal_loss(logits: Tensor, labels: Tensor, gamma: float, class_weights: Tensor | None = None) -> Tensor:
+    """Mean of -(1 - p)^gamma log p over faces, p the probability given to the label (Lin et al., arXiv 1708.02002).
+
+    Args:
+        logits: (N, 7).
+        labels: class numbers (N,).
+        gamma: 0 is cross-entropy.
+        class_weights: (7,); how much a face of each class counts.
+    """
+    log_p = F.log_softmax(logits.float(), dim=-1).gather(1, labels[:, None])[:, 0]
+    losses = -((1 - log_p.exp()) ** gamma) * log_p
+    if class_weights is None:
+        return losses.mean()
+    weights = class_weights[labels]
+    return (losses * weights).sum() / weights.sum()
+
+
+def balanced_weights(labels: Tensor) -> Tensor:
+    """Weights (7,) in inverse proportion to the class counts of labels (N,), 1 on average over the faces.
+
+    A class without faces gets weight 0.
+    """
+    counts = torch.bincount(labels, minlength=len(EMOTIONS)).float()
+    present = counts > 0
+    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0.0)
 
 
 def mixup(faces: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
