@@ -13,8 +13,8 @@ from mien.evaluation.tta import views
 from mien.inference.recognizer import Recognizer
 from mien.preprocess import PreprocessSpec
 from mien.training.augment import augment
-from mien.training.config import AugmentConfig, TrainConfig
-from mien.training.selection import SelectionSet
+from mien.training.config import AugmentConfig
+from mien.training.measured import MeasuredFaces
 
 FACES = np.random.default_rng(0).integers(0, 256, (7, 48, 48), np.uint8)
 STILL = AugmentConfig(flip=0, rotate=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
@@ -35,10 +35,10 @@ def test_training_selection_and_evaluation_see_the_closed_form(store, input_size
     spec = PreprocessSpec(input_size=input_size, mean=0.4, std=0.3)
     window = slice(corner, corner + input_size)
     expected = (FACES[:, None, window, window] / 255 - 0.4) / 0.3
-    selection = SelectionSet.of(TrainConfig(network="mien_s", preprocess=spec), store, torch.device("cpu"))
+    measured = MeasuredFaces.of(spec, store, np.arange(len(FACES)), torch.device("cpu"))
     seen = {
         "training": augment(torch.from_numpy(np.array(store.faces)), STILL, spec, input_size).numpy(),
-        "selection": selection.inputs.numpy(),
+        "choosing the epoch": measured.inputs.numpy(),
         "evaluation": next(iter(views(store.faces, spec, "none"))),
         "model file": spec.apply(store.faces),
     }

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.splits import read_row_list, training_rows
+from mien.data.splits import held_out_rows, read_row_list, training_rows
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError
 
@@ -104,3 +104,46 @@ def test_an_unreadable_row_list_is_refused(tmp_path):
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe1")
     with pytest.raises(DataError, match=r"binary\.txt: not a list of rows"):
         read_row_list(tmp_path / "binary.txt", 10)
+
+
+def ordered_store(count, labels=None):
+    """Training rows whose faces are all different."""
+    faces = np.zeros((count, 48, 48), np.uint8)
+    faces.reshape(count, -1).view("<u4")[:, 0] = np.arange(count)
+    labels = np.zeros(count, np.uint8) if labels is None else labels
+    return FaceStore(faces, labels, np.zeros(count, np.uint8), StoreMeta(count, "made", "0" * 64))
+
+
+def test_splits_in_order_hold_out_what_the_seeds_held_out():
+    assert held_out_rows(ordered_store(28_709), "ordered_70_30").tolist() == list(range(20_096, 28_709))
+    assert held_out_rows(ordered_store(28_709), "first_24000").tolist() == list(range(24_000, 28_709))
+    assert len(held_out_rows(ordered_store(50), "official")) == 0
+
+
+def test_the_stratified_split_holds_out_a_tenth_of_each_class():
+    labels = (
+        np.random.default_rng(0).permutation(np.repeat(np.arange(7), [100, 10, 95, 200, 39, 60, 70])).astype(np.uint8)
+    )
+    store = ordered_store(len(labels), labels)
+    rows = held_out_rows(store, "stratified", seed=3)
+    assert np.bincount(labels[rows]).tolist() == [10, 1, 9, 20, 3, 6, 7]
+    assert rows.tolist() == sorted(set(rows.tolist()))
+    assert held_out_rows(store, "stratified", seed=3).tolist() == rows.tolist()
+    assert held_out_rows(store, "stratified", seed=4).tolist() != rows.tolist()
+
+
+def test_a_held_out_row_and_its_copies_are_not_trained_on():
+    store = ordered_store(40)
+    store.faces[[3, 9]] = store.faces[30]
+    held_out = held_out_rows(store, "ordered_70_30")
+    chosen = training_rows(store, held_out=held_out)
+    assert chosen.rows.tolist() == [row for row in range(28) if row not in (3, 9)]
+    assert chosen.dropped == {"held out": 12, "identical to a held-out row": 2}
+
+
+@pytest.mark.parametrize(
+    ("split", "message"), [("first_24000", "sets aside 0 of 40"), ("halves", "unknown split 'halves'")]
+)
+def test_a_split_that_cannot_be_made_is_named(split, message):
+    with pytest.raises(DataError, match=message):
+        held_out_rows(ordered_store(40), split)

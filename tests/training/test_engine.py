@@ -279,6 +279,24 @@ def test_without_public_test_rows_the_epoch_cannot_be_chosen(config, data, tmp_p
     assert (card.training["epoch"], card.public_test, card.temperature) == (0, {}, 1.0)
 
 
+def test_rows_held_out_choose_the_epoch_and_public_test_is_only_measured(config, data, tmp_path):
+    random = np.random.default_rng(1)
+    faces = np.array(data.store.faces)
+    public = data.store.rows_of("PublicTest")
+    faces[public] = random.integers(0, 256, (len(public), 48, 48), np.uint8)
+    store = FaceStore(faces, data.store.labels, data.store.usages, data.store.meta)
+    held_out, rows = data.rows[:70], data.rows[70:]
+    card = train(
+        replace(config, split="stratified", select_on="held_out"),
+        TrainingData(store, rows, held_out=held_out),
+        tmp_path,
+        device="cpu",
+    )
+    assert max(entry["accuracy"] for entry in log_of(tmp_path)) >= 0.9
+    assert card.public_test["accuracy"] < 0.4
+    assert (card.training["split"], card.training["selected_on"]) == ("stratified", "held_out")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_absent_gpu_is_one_line(config, data, tmp_path):
     with pytest.raises(TrainingError, match="device is cuda, and this machine offers none"):

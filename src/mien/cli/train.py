@@ -43,16 +43,17 @@ def train(
         from mien.training.engine import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
-    from mien.data.splits import training_rows
+    from mien.data.splits import held_out_rows, training_rows
     from mien.data.store import FaceStore
 
     config = load_config(recipe, settings or ())
     store = FaceStore.open(data)
-    chosen = training_rows(store, drop_rows)
+    held_out = held_out_rows(store, config.split, config.seed)
+    chosen = training_rows(store, drop_rows, held_out)
     for reason, count in chosen.dropped.items():
         _say(f"left out of training: {count} rows {reason}", err=True)
     _say(f"training {config.network} on {len(chosen.rows)} faces", err=True)
-    training_data = TrainingData(store, chosen.rows, chosen.dropped)
+    training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out)
     with _progress() as progress:
         card = run_training(
             config,

@@ -6,12 +6,17 @@ Of its 28,709 Training rows 351 equal a PublicTest row and 387 a PrivateTest row
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.store import TEST_USAGES, FaceStore
 from mien.errors import DataError
+from mien.labels import EMOTIONS
+
+SPLITS: Final = ("official", "first_24000", "ordered_70_30", "stratified")
+"""Ways to set Training rows aside for choosing the epoch; see `held_out_rows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,60 @@ def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:
     return np.array(sorted(numbers), np.intp)
 
 
-def training_rows(store: FaceStore, drop_rows: str | Path | None = None) -> TrainingRows:
-    """Training rows without those identical to a test row, nor those named in a file.
+def held_out_rows(store: FaceStore, split: str, seed: int = 0) -> NDArray[np.intp]:
+    """Training rows that a split sets aside for choosing the epoch, ascending; none for "official".
+
+    Args:
+        store: the data set.
+        split: "official" chooses on PublicTest; "first_24000" sets aside all after the first 24,000 (a course report,
+            S3); "ordered_70_30" the last 30 % in the order of the file (S2: 20,096 of FER2013's rows stay);
+            "stratified" a tenth of each class, drawn by chance.
+        seed: of that chance.
+
+    Raises:
+        DataError: nothing would be set aside, or nothing left.
+    """
+    training = store.rows_of("Training")
+    match split:
+        case "official":
+            return training[:0]
+        case "first_24000":
+            rows = training[24_000:]
+        case "ordered_70_30":
+            rows = training[len(training) * 7 // 10 :]
+        case "stratified":
+            rows = _tenth_of_each_class(store, training, seed)
+        case _:
+            raise DataError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+    if not 0 < len(rows) < len(training):
+        raise DataError(
+            f"split {split} sets aside {len(rows)} of {len(training)} Training rows: expected some, not all"
+        )
+    return rows
+
+
+def _tenth_of_each_class(store: FaceStore, training: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
+    random = np.random.default_rng(seed)
+    classes = (training[store.labels[training] == label] for label in range(len(EMOTIONS)))
+    return np.sort(np.concatenate([random.permutation(rows)[: len(rows) // 10] for rows in classes]))
+
+
+def training_rows(
+    store: FaceStore, drop_rows: str | Path | None = None, held_out: NDArray[np.intp] | None = None
+) -> TrainingRows:
+    """Training rows without those set aside, those identical to a test row or one set aside, and those named in a file.
 
     Args:
         store: the data set.
         drop_rows: a file for `read_row_list`; rows in it that are not Training are not trained on anyway.
+        held_out: rows that `held_out_rows` sets aside.
 
     Raises:
         DataError: the file is malformed, or no Training row is left.
     """
-    reasons = {f"identical to a {usage} row": _identical(store, usage) for usage in TEST_USAGES}
+    reasons = {f"identical to a {usage} row": identical_rows(store, "Training", usage) for usage in TEST_USAGES}
+    if held_out is not None and len(held_out):
+        reasons = {"held out": held_out, "identical to a held-out row": _equal_to(store, held_out), **reasons}
     if drop_rows is not None:
         reasons[f"named in {Path(drop_rows).name}"] = read_row_list(drop_rows, len(store))
     left, dropped = store.rows_of("Training"), {}
@@ -87,8 +135,12 @@ def training_rows(store: FaceStore, drop_rows: str | Path | None = None) -> Trai
     return TrainingRows(left, dropped)
 
 
-def _identical(store: FaceStore, usage: str) -> NDArray[np.intp]:
-    """Training rows whose pixels equal those of a row of ``usage``, ascending."""
-    wanted = {store.faces[row].tobytes() for row in store.rows_of(usage)}
-    rows: Iterable[np.intp] = store.rows_of("Training") if wanted else ()
-    return np.array([row for row in rows if store.faces[row].tobytes() in wanted], np.intp)
+def identical_rows(store: FaceStore, usage: str, other: str) -> NDArray[np.intp]:
+    """Rows of ``usage`` whose pixels equal those of a row of ``other``, ascending.
+
+    Raises:
+        DataError: an unknown usage.
+    """
+    candidates, wanted = store.rows_of(usage), {store.faces[row].tobytes() for row in store.rows_of(other)}
+    searched: Iterable[np.intp] = candidates if wanted else ()
+    return np.array([row for row in searched if store.faces[row].tobytes() in wanted], np.intp)

@@ -162,7 +162,10 @@ class TrainConfig:
             float32.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
         early_stopping: epochs without a better accuracy after which the training ends; 0 never ends it early.
-        select_on: usage whose accuracy chooses the epoch ("PublicTest"), or "last" to keep the last epoch unseen.
+        split: Training rows that are set aside: "official" sets none aside; for the others see
+            `mien.data.splits.held_out_rows`.
+        select_on: whose accuracy chooses the epoch: "PublicTest", the rows that ``split`` has "held_out", or "last" to
+            keep the last epoch whatever it is.
         resolutions: (first epoch, input side in pixels) in ascending order: faces are trained at that side from that
             epoch on, which makes early epochs cheaper; empty trains at the preprocessing's input size throughout. Only
             for networks that take any side.
@@ -176,7 +179,8 @@ class TrainConfig:
     precision: Literal["bf16", "fp32"] = "bf16"
     ema_decay: float = 0.999
     early_stopping: int = 0
-    select_on: Literal["PublicTest", "last"] = "PublicTest"
+    split: Literal["official", "first_24000", "ordered_70_30", "stratified"] = "official"
+    select_on: Literal["PublicTest", "held_out", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = ()
     preprocess: PreprocessSpec = field(default_factory=PreprocessSpec)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -191,9 +195,9 @@ class TrainConfig:
         _require("ema_decay", self.ema_decay, low=0, below=1)
         _require("early_stopping", self.early_stopping, low=0)
         if self.select_on == "last" and (self.early_stopping or self.schedule.name == "plateau"):
-            raise ConfigError(
-                "select_on is last: early_stopping and schedule.name = plateau need PublicTest to judge by"
-            )
+            raise ConfigError("select_on is last: early_stopping and schedule.name = plateau need faces to judge by")
+        if self.select_on == "held_out" and self.split == "official":
+            raise ConfigError("select_on is held_out and split is official, which holds no rows out: set another split")
         if self.schedule.warmup_epochs > self.epochs:
             raise ConfigError(
                 f"schedule.warmup_epochs is {self.schedule.warmup_epochs}: expected at most epochs, {self.epochs}"

@@ -43,9 +43,9 @@ from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
 from mien.training.config import OptimizerConfig, TrainConfig, config_to_toml
 from mien.training.losses import balanced_weights, focal_loss, mixup, soft_cross_entropy, soft_targets
+from mien.training.measured import MeasuredFaces, figures
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.schedules import learning_rate_factor
-from mien.training.selection import SelectionSet, figures
 
 _PRECISION: Final = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
@@ -57,12 +57,30 @@ class TrainingData:
     Args:
         store: the data set.
         rows: row numbers to train on.
+        held_out: Training rows set aside for choosing the epoch, see `mien.data.splits.held_out_rows`.
         dropped: rows of Training left out, counted by reason; part of the model's provenance.
     """
 
     store: FaceStore
     rows: NDArray[np.intp]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    held_out: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+
+    def selection_rows(self, select_on: str) -> NDArray[np.intp]:
+        """Rows that choose the epoch, none for "last".
+
+        Raises:
+            TrainingError: the data have no such rows.
+        """
+        if select_on == "last":
+            return self.rows[:0]
+        rows = self.held_out if select_on == "held_out" else self.store.rows_of(select_on)
+        if not len(rows):
+            raise TrainingError(
+                f"the data have no {select_on} rows to choose the epoch on; set select_on=last, "
+                "or split=stratified and select_on=held_out, or import data that have them"
+            )
+        return rows
 
     def identity(self) -> dict[str, Any]:
         """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason."""
@@ -109,10 +127,10 @@ def train(
         raise TrainingError("the data have no Training rows that may be used; import data that have them")
     _check_inputs(config)
     _check_machine(config, device, devices)
-    selection = SelectionSet.of(config, data.store, torch.device("cpu"))
+    data.selection_rows(config.select_on)
     progress = _open_run(config, data, run, resume=resume)
     fabric = _launch(config, device, devices)
-    trainer = _Trainer(config, data, run, fabric, selection, reporter or SilentReporter())
+    trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
@@ -186,15 +204,7 @@ def _first_difference(before: str, now: str) -> str:
 class _Trainer:
     """One process of a training: network, optimizer and data on its device."""
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        data: TrainingData,
-        run: Path,
-        fabric: Fabric,
-        selection: SelectionSet | None,
-        reporter: Reporter,
-    ) -> None:
+    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, reporter: Reporter) -> None:
         self.config, self.data, self.run, self.fabric = config, data, run, fabric
         self.reporter = reporter if fabric.is_global_zero else SilentReporter()
         self.batch_size = min(config.batch_size, len(data.rows))
@@ -209,7 +219,14 @@ class _Trainer:
         self.faces = torch.from_numpy(faces).to(fabric.device)
         self.labels = torch.from_numpy(data.store.labels[data.rows]).long().to(fabric.device)
         self.class_weights = balanced_weights(self.labels) if config.loss.class_weights == "balanced" else None
-        self.selection = selection and replace(selection, inputs=selection.inputs.to(fabric.device))
+        self.selection = self._measured(data.selection_rows(config.select_on))
+        official = config.select_on == "PublicTest"
+        self.public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
+
+    def _measured(self, rows: NDArray[np.intp]) -> MeasuredFaces | None:
+        if not len(rows):
+            return None
+        return MeasuredFaces.of(self.config.preprocess, self.data.store, rows, self.fabric.device)
 
     def fit(self, progress: Progress) -> None:
         """Run the epochs that are left."""
@@ -329,8 +346,18 @@ class _Trainer:
     def _save_if_best(self, entry: Mapping[str, Any]) -> None:
         if entry["best"] and self.fabric.is_global_zero:
             network = self.average.module
-            card = make_card(self.config, self.data, network, self.selection, epoch=entry["epoch"])
-            save_network(self.run / BEST_FILE, network, card)
+            card = make_card(self.config, self.data, network, epoch=entry["epoch"])
+            save_network(self.run / BEST_FILE, network, self._measured_card(card))
+
+    def _measured_card(self, card: ModelCard) -> ModelCard:
+        """The card with a temperature fitted on the faces that chose the epoch, and the figures on PublicTest."""
+        network = self.average.module
+        if self.selection is not None:
+            card = replace(card, temperature=fit_temperature(self.selection.logits(network), self.selection.labels))
+        if self.public_test is None:
+            return card
+        logits, labels = self.public_test.logits(network), self.public_test.labels
+        return replace(card, public_test=figures(logits, labels, card.temperature))
 
 
 def channels_last(network: nn.Module) -> nn.Module:
@@ -368,11 +395,9 @@ def _rewrite_log(path: Path, history: tuple[dict[str, Any], ...]) -> None:
     path.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
 
 
-def make_card(
-    config: TrainConfig, data: TrainingData, network: nn.Module, selection: SelectionSet | None, *, epoch: int
-) -> ModelCard:
-    """The card of a network as it stands after an epoch, calibrated and measured on the selection set."""
-    card = ModelCard(
+def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, epoch: int) -> ModelCard:
+    """The card of a network as it stands after an epoch, not yet calibrated or measured."""
+    return ModelCard(
         name=config.network,
         network=config.network,
         parameters=count_parameters(network),
@@ -383,12 +408,8 @@ def make_card(
             "seed": config.seed,
             "epochs": config.epochs,
             "epoch": epoch,
+            "split": config.split,
             "selected_on": config.select_on,
             "mien": __version__,
         },
     )
-    if selection is None:
-        return card
-    logits = selection.logits(network)
-    temperature = fit_temperature(logits, selection.labels)
-    return replace(card, temperature=temperature, public_test=figures(logits, selection.labels, temperature))

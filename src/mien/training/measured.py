@@ -1,7 +1,7 @@
-"""The faces that choose an epoch, and what is measured on them."""
+"""Faces that a training is measured on, and the figures."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -10,36 +10,23 @@ from torch import Tensor, nn
 
 from mien.bundle import softmax
 from mien.data.store import FaceStore
-from mien.errors import TrainingError
 from mien.evaluation.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1
-from mien.training.config import TrainConfig
+from mien.preprocess import PreprocessSpec
 
 _BATCH: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class SelectionSet:
+class MeasuredFaces:
     """Preprocessed faces, float32 (N, 1, S, S) on the training's device, and their class numbers (N,)."""
 
     inputs: Tensor
     labels: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, config: TrainConfig, store: FaceStore, device: torch.device) -> "SelectionSet | None":
-        """The rows of the usage that chooses the epoch; None when the last epoch is kept unseen.
-
-        Raises:
-            TrainingError: the data have no such rows.
-        """
-        if config.select_on == "last":
-            return None
-        rows = store.rows_of(config.select_on)
-        if not len(rows):
-            raise TrainingError(
-                f"the data have no {config.select_on} rows to choose the epoch on; "
-                "set select_on=last, or import data that have them"
-            )
-        inputs = torch.from_numpy(config.preprocess.apply(store.faces[rows])).to(device)
+    def of(cls, preprocess: PreprocessSpec, store: FaceStore, rows: NDArray[np.intp], device: torch.device) -> Self:
+        """Rows of a data set, ready for a network."""
+        inputs = torch.from_numpy(preprocess.apply(store.faces[rows])).to(device)
         return cls(inputs.contiguous(memory_format=torch.channels_last), store.labels[rows])
 
     def logits(self, network: nn.Module) -> NDArray[np.float32]:
@@ -50,7 +37,7 @@ class SelectionSet:
 
 
 def figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> dict[str, Any]:
-    """What a model's card says of its selection set: n, accuracy, macro F1, ECE with and without temperature.
+    """What a model's card says of a set of faces: n, accuracy, macro F1, ECE with and without temperature.
 
     Args:
         logits: (N, 7).
