@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 from mien.errors import ConfigError, UsageError
 from mien.preprocess import PreprocessSpec, face_crop, to_gray
@@ -81,7 +82,7 @@ def area_weights(before, after):
 def test_larger_faces_are_averaged_by_area(frame_size, more):
     faces = random_faces(2, frame_size + more)
     weights = area_weights(frame_size + more, frame_size)
-    resized = PreprocessSpec(frame_size=frame_size, input_size=8).resize(faces)
+    resized = PreprocessSpec(frame_size=frame_size, input_size=8).frames(faces)
     np.testing.assert_allclose(resized, weights @ faces @ weights.T, atol=0.51)
 
 
@@ -90,8 +91,45 @@ def test_larger_faces_are_averaged_by_area(frame_size, more):
 def test_smaller_faces_are_enlarged_as_pillow_does(side, more):
     faces, size = random_faces(2, side), (side + more, side + more)
     expected = [np.asarray(Image.fromarray(face).resize(size, Image.Resampling.BILINEAR)) for face in faces]
-    resized = PreprocessSpec(frame_size=side + more, input_size=8).resize(faces)
+    resized = PreprocessSpec(frame_size=side + more, input_size=8).frames(faces)
     assert np.abs(resized.astype(int) - np.asarray(expected, int)).max() <= 1
+
+
+def test_histogram_equalisation_is_the_cumulative_distribution():
+    faces = (random_faces(4, 48) // 3 + 40).astype(np.uint8)
+    frames = PreprocessSpec(equalize="histogram").frames(faces)
+    for face, frame in zip(faces, frames, strict=True):
+        cumulative = np.cumsum(np.bincount(face.ravel(), minlength=256))
+        lowest = cumulative[face.min()]
+        expected = (cumulative - lowest) / (face.size - lowest) * 255
+        np.testing.assert_allclose(frame, expected[face], atol=0.51)
+
+
+def test_blur_is_the_binomial_kernel():
+    faces = random_faces(3, 48)
+    frames = PreprocessSpec(blur=True).frames(faces)
+    kernel = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    expected = [ndimage.convolve(face.astype(float), kernel, mode="mirror") for face in faces]
+    np.testing.assert_allclose(frames, expected, atol=0.51)
+
+
+def test_clahe_raises_the_contrast_of_a_dull_face_and_keeps_its_order():
+    dull = (np.add.outer(np.arange(48), np.arange(48)) // 8 + 100).astype(np.uint8)[None]
+    frame = PreprocessSpec(equalize="clahe").frames(dull)[0]
+    assert frame.std() > 1.5 * dull.std()
+    assert np.corrcoef(frame.ravel(), dull.ravel())[0, 1] > 0.9
+
+
+def test_equalisation_comes_before_blur():
+    faces = random_faces(2, 48) // 4
+    both = PreprocessSpec(equalize="histogram", blur=True).frames(faces)
+    one = PreprocessSpec(blur=True).frames(PreprocessSpec(equalize="histogram").frames(faces))
+    np.testing.assert_array_equal(both, one)
+
+
+def test_a_dictionary_from_before_equalisation_means_none():
+    old = {"frame_size": 48, "input_size": 44, "mean": 0.5, "std": 0.25}
+    assert PreprocessSpec.from_dict(old) == PreprocessSpec()
 
 
 @given(specs)
@@ -160,6 +198,9 @@ def test_a_specification_survives_its_dictionary(spec):
         {"std": 0.0},
         {"std": None},
         {"gamma": 1.0},
+        {"equalize": "stretch"},
+        {"equalize": 1},
+        {"blur": 1},
     ],
 )
 def test_malformed_dictionaries_are_refused(change):

@@ -5,8 +5,9 @@ specification travels inside every model file. One such difference between train
 of accuracy.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -67,13 +68,16 @@ def _span(offset: float, length: float, scale: float) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreprocessSpec:
-    """How grayscale faces become a network's input: resize, centre crop, scale.
+    """How grayscale faces become a network's input: resize, equalise, blur, centre crop, scale.
 
     Args:
         frame_size: side in pixels to which a face crop is resized first.
         input_size: side in pixels of the centre crop that the network sees, at most ``frame_size``.
         mean: grey level that becomes 0, in 0..1.
         std: grey levels that become 1, in 0..1.
+        equalize: spreads the grey levels of a frame: "none", "histogram" (over the whole frame) or "clahe" (in 4x4
+            tiles, contrast limited to 2; Zuiderveld, 1994).
+        blur: whether a frame is smoothed by a 3x3 Gaussian, after equalisation.
 
     Raises:
         ConfigError: a field is out of range.
@@ -83,6 +87,8 @@ class PreprocessSpec:
     input_size: int = 44
     mean: float = 0.5
     std: float = 0.25
+    equalize: Literal["none", "histogram", "clahe"] = "none"
+    blur: bool = False
 
     def __post_init__(self) -> None:
         if not 8 <= self.frame_size <= 1024:
@@ -93,6 +99,8 @@ class PreprocessSpec:
             raise ConfigError(f"mean is {self.mean}: expected 0..1")
         if not 0.0 < self.std <= 1.0:
             raise ConfigError(f"std is {self.std}: expected more than 0, at most 1")
+        if self.equalize not in _EQUALIZERS:
+            raise ConfigError(f"equalize is {self.equalize!r}: expected one of {', '.join(_EQUALIZERS)}")
 
     @property
     def margin(self) -> int:
@@ -112,20 +120,36 @@ class PreprocessSpec:
             UsageError: wrong dtype or shape.
         """
         offset = self.margin // 2
-        return self.crop(self.resize(faces), offset, offset)
+        return self.crop(self.frames(faces), offset, offset)
 
-    def resize(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Faces of any size, uint8 (N, H, W), at the frame size, uint8 (N, frame_size, frame_size)."""
+    def frames(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Faces of any size as frames: resized, equalised, blurred.
+
+        Args:
+            faces: grayscale uint8 (N, H, W).
+
+        Returns:
+            uint8 (N, frame_size, frame_size); the faces themselves where nothing is to be done.
+
+        Raises:
+            UsageError: wrong dtype or shape.
+        """
         if faces.dtype != np.uint8 or faces.ndim != 3 or (len(faces) and not faces.size):
             raise UsageError(f"faces are {faces.dtype} {faces.shape}: expected grayscale uint8 (N, H, W)")
         side = self.frame_size
-        if faces.shape[1:] == (side, side):
+        if faces.shape[1:] == (side, side) and self.equalize == "none" and not self.blur:
             return faces
-        resized = np.empty((len(faces), side, side), np.uint8)
-        for source, target in zip(faces, resized, strict=True):
-            shrinks = min(source.shape) > side
-            cv2.resize(source, (side, side), dst=target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return resized
+        frames = np.empty((len(faces), side, side), np.uint8)
+        for face, frame in zip(faces, frames, strict=True):
+            frame[:] = self._frame(face)
+        return frames
+
+    def _frame(self, face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        side = self.frame_size
+        shrinks = min(face.shape) > side
+        resized = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        frame = _EQUALIZERS[self.equalize](np.asarray(resized, np.uint8))
+        return np.asarray(cv2.GaussianBlur(frame, (3, 3), 0) if self.blur else frame, np.uint8)
 
     def crop(self, frames: NDArray[np.uint8], top: int, left: int) -> NDArray[np.float32]:
         """Network input from the window at (top, left) of frames, uint8 (N, frame_size, frame_size)."""
@@ -145,14 +169,39 @@ class PreprocessSpec:
     def from_dict(cls, values: dict[str, Any]) -> "PreprocessSpec":
         """The specification in a dictionary that `to_dict` wrote.
 
+        Files written before there were ``equalize`` and ``blur`` lack them, and mean "none" and false.
+
         Raises:
             ConfigError: a field is missing, unknown, of the wrong type or out of range.
         """
-        kinds = {field.name: field.type for field in fields(cls)}
-        if set(values) != set(kinds):
-            raise ConfigError(f"preprocessing has fields {sorted(values)}: expected {sorted(kinds)}")
+        known = {field.name: field.type for field in fields(cls)}
+        required = {field.name for field in fields(cls) if field.type in (int, float)}
+        if not required <= set(values) <= set(known):
+            raise ConfigError(f"preprocessing has fields {sorted(values)}: expected {sorted(known)}")
         for name, value in values.items():
-            allowed = (int,) if kinds[name] is int else (int, float)
-            if isinstance(value, bool) or not isinstance(value, allowed):
-                raise ConfigError(f"preprocessing field {name} is {value!r}: expected a number")
+            allowed, wanted = _FIELD_KINDS.get(known[name], ((str,), "text"))
+            if (isinstance(value, bool) and known[name] is not bool) or not isinstance(value, allowed):
+                raise ConfigError(f"preprocessing field {name} is {value!r}: expected {wanted}")
         return cls(**values)
+
+
+_FIELD_KINDS: Final[dict[Any, tuple[tuple[type, ...], str]]] = {
+    int: ((int,), "a number"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+}
+
+
+def _clahe(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.createCLAHE(clipLimit=2.0, tileGridSize=(4, 4)).apply(frame), np.uint8)
+
+
+def _histogram(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.equalizeHist(frame), np.uint8)
+
+
+_EQUALIZERS: Final[dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]] = {
+    "none": lambda frame: frame,
+    "histogram": _histogram,
+    "clahe": _clahe,
+}

@@ -127,5 +127,5 @@ def test_same_seed_same_faces():
 @pytest.mark.parametrize(("frame_size", "input_size"), [(16, 16), (24, 20), (64, 60), (48, 44)])
 def test_faces_of_another_frame_are_those_of_the_one_preprocessing(frame_size, input_size):
     spec = PreprocessSpec(frame_size=frame_size, input_size=input_size)
-    result = augment(torch.from_numpy(spec.resize(faces())), strengths(), spec, input_size)
+    result = augment(torch.from_numpy(spec.frames(faces())), strengths(), spec, input_size)
     np.testing.assert_allclose(result.numpy(), spec.apply(faces()), atol=1e-4)

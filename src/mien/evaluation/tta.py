@@ -48,7 +48,7 @@ def views(faces: NDArray[np.uint8], spec: PreprocessSpec, mode: str) -> Iterator
 
 def _five_crops(faces: NDArray[np.uint8], spec: PreprocessSpec) -> Iterator[NDArray[np.float32]]:
     """The centre crop and the four corner crops of faces, uint8 (N, H, W), without their mirror images."""
-    frames = spec.resize(faces)
+    frames = spec.frames(faces)
     centre, near, far = spec.margin // 2, 0, spec.margin
     if spec.margin < _LEAST_MARGIN:
         frames = np.pad(frames, ((0, 0), (_SHIFT, _SHIFT), (_SHIFT, _SHIFT)), mode="edge")

@@ -20,7 +20,7 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
     With every strength at 0 and ``input_size`` the specification's own, the result is that of `PreprocessSpec.apply`.
 
     Args:
-        faces: grayscale uint8 (N, frame_size, frame_size), as `PreprocessSpec.resize` gives them.
+        faces: grayscale uint8 (N, frame_size, frame_size), as `PreprocessSpec.frames` gives them.
         config: what varies, and how much.
         spec: the preprocessing whose centre crop is varied, and whose scale of grey levels is used.
         input_size: side in pixels of the result; the crop is resized to it.

@@ -215,7 +215,7 @@ class _Trainer:
         self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
-        faces = config.preprocess.resize(data.store.faces[data.rows])
+        faces = config.preprocess.frames(data.store.faces[data.rows])
         self.faces = torch.from_numpy(faces).to(fabric.device)
         self.labels = torch.from_numpy(data.store.labels[data.rows]).long().to(fabric.device)
         self.class_weights = balanced_weights(self.labels) if config.loss.class_weights == "balanced" else None
