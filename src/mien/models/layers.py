@@ -1,8 +1,12 @@
 """Building blocks that more than one family uses."""
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from mien.labels import EMOTIONS
 
 
 class SqueezeExcite(nn.Module):
@@ -29,3 +33,39 @@ class SqueezeExcite(nn.Module):
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     """A padded 3x3 convolution without bias, as used in front of batch normalisation."""
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+
+def pooled_head(channels: int) -> nn.Sequential:
+    """Global average pooling and one linear layer: float (N, channels, H, W) to logits (N, 7)."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, len(EMOTIONS)))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions, each with batch normalisation, and a shortcut (He et al., arXiv 1512.03385).
+
+    Where the shape changes, the shortcut is a 1x1 convolution with batch normalisation.
+
+    Args:
+        inputs, outputs: channels.
+        stride: of the first convolution and of the shortcut.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(inputs, outputs, stride)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = conv3x3(outputs, outputs)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        unchanged = inputs == outputs and stride == 1
+        projection = () if unchanged else (nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.shortcut = nn.Sequential(*projection)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+def sequence(**layers: nn.Module) -> nn.Sequential:
+    """Layers one after the other, under their names."""
+    return nn.Sequential(OrderedDict(layers))
