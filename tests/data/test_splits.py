@@ -1,9 +1,13 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.data.splits import held_out_rows, read_row_list, training_rows
+from mien.data.sources import import_data
+from mien.data.splits import held_out_rows, identical_rows, read_row_list, training_rows
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError
 
@@ -147,3 +151,30 @@ def test_a_held_out_row_and_its_copies_are_not_trained_on():
 def test_a_split_that_cannot_be_made_is_named(split, message):
     with pytest.raises(DataError, match=message):
         held_out_rows(ordered_store(40), split)
+
+
+def test_finds_planted_rows_of_one_usage_in_another():
+    assert identical_rows(PLANTED, "PublicTest", "Training").tolist() == [5]
+    assert identical_rows(PLANTED, "PrivateTest", "Training").tolist() == [8, 9]
+    assert identical_rows(PLANTED, "Training", "PrivateTest").tolist() == [0, 1, 3]
+    assert identical_rows(store_of([0], [1]), "PublicTest", "Training").tolist() == []
+    with pytest.raises(DataError, match="unknown usage 'test'"):
+        identical_rows(PLANTED, "test", "Training")
+
+
+@pytest.mark.skipif("MIEN_FER2013" not in os.environ, reason="MIEN_FER2013 names no csv")
+def test_finds_the_public_test_rows_of_fer2013_that_stand_in_training(tmp_path):
+    """280 of them, of which 273 with a label that the same face has in Training too, counted another way."""
+    csv = Path(os.environ["MIEN_FER2013"])
+    store = import_data(csv, tmp_path / "fer2013")
+    with csv.open(encoding="utf-8") as file:
+        cells = [line.rstrip().split(",") for line in file][1:]
+    training, labelled = set(), set()
+    for label, pixels, usage in cells:
+        if usage == "Training":
+            training.add(pixels)
+            labelled.add((label, pixels))
+    public = {row: (label, pixels) for row, (label, pixels, usage) in enumerate(cells) if usage == "PublicTest"}
+    seen = identical_rows(store, "PublicTest", "Training")
+    assert seen.tolist() == [row for row, (_, pixels) in public.items() if pixels in training]
+    assert (len(seen), sum(public[row] in labelled for row in seen)) == (280, 273)

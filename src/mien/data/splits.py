@@ -141,6 +141,16 @@ def identical_rows(store: FaceStore, usage: str, other: str) -> NDArray[np.intp]
     Raises:
         DataError: an unknown usage.
     """
-    candidates, wanted = store.rows_of(usage), {store.faces[row].tobytes() for row in store.rows_of(other)}
-    searched: Iterable[np.intp] = candidates if wanted else ()
+    return _identical(store, store.rows_of(usage), store.rows_of(other))
+
+
+def _equal_to(store: FaceStore, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Training rows whose pixels equal those of one of some rows, ascending."""
+    return _identical(store, store.rows_of("Training"), rows)
+
+
+def _identical(store: FaceStore, rows: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those of some rows whose pixels equal those of one of the others, in their order."""
+    wanted = {store.faces[row].tobytes() for row in others}
+    searched: Iterable[np.intp] = rows if wanted else ()
     return np.array([row for row in searched if store.faces[row].tobytes() in wanted], np.intp)
