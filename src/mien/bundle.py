@@ -1,8 +1,8 @@
 """A model file: an ONNX network together with everything needed to use it rightly.
 
-The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file without
-it, or with a malformed one, is refused: a network without its class order and preprocessing gives wrong answers that
-look right.
+The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file with a
+malformed one is refused, and so is one without it unless a TOML beside it says the same (`mien.foreign`): a network
+without its class order and preprocessing gives wrong answers that look right.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, ModelFileError
+from mien.foreign import Description, Interface
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
 
@@ -31,6 +32,8 @@ _FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "training": (dict,), "public_test": (dict,), "licence": (str,),
 }  # fmt: skip
 
+_FLOAT: Final = "tensor(float)"
+
 _BATCH: Final = 64
 """Faces per call of the network: more gained nothing on a CPU and took memory in proportion."""
 
@@ -41,10 +44,10 @@ class ModelCard:
 
     Args:
         name: what users call the model.
-        network: name of the architecture in the registry.
-        parameters: learnable numbers.
-        macs: multiply-adds for one face.
-        labels: class names in the order of the outputs.
+        network: name of the architecture in the registry; "unknown" for a network of somebody else.
+        parameters: learnable numbers; 0 for a network of somebody else.
+        macs: multiply-adds for one face; 0 for a network of somebody else.
+        labels: class names in the order of the logits.
         preprocess: how a face becomes the network's input.
         temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on PublicTest.
         training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
@@ -106,13 +109,21 @@ class Bundle:
         source: what to call it in errors.
         providers: onnxruntime execution providers, best first.
         threads: threads of one forward pass; 0 lets onnxruntime choose.
+        description: the TOML that describes a network of somebody else (`mien.foreign.Description`); read only when the
+            file has no metadata.
 
     Raises:
-        ModelFileError: not an ONNX file, or its metadata is missing or malformed.
+        ModelFileError: not an ONNX file, its metadata or its description is missing or malformed, or does not fit.
     """
 
     def __init__(
-        self, onnx: bytes, source: str, *, providers: Sequence[str] = ("CPUExecutionProvider",), threads: int = 0
+        self,
+        onnx: bytes,
+        source: str,
+        *,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        threads: int = 0,
+        description: Path | None = None,
     ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -122,35 +133,37 @@ class Bundle:
         except Exception as error:  # onnxruntime raises a dozen private types for a bad file
             reason = str(error).partition("\n")[0]
             raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if METADATA_KEY not in metadata:
-            raise ModelFileError(
-                f"{source}: an ONNX file without mien's metadata (labels, preprocessing, temperature); "
-                "export it with `mien export`"
-            )
-        try:
-            self.card = ModelCard.from_json(metadata[METADATA_KEY])
-        except ConfigError as error:
-            raise ModelFileError(f"{source}: {error}; export it again with `mien export`") from None
         self.source = source
         self._onnx = onnx
-        self._input = self._session.get_inputs()[0].name
-        self._check_shapes()
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY in metadata:
+            self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
+            self._check_shapes("as its metadata says; export it again with `mien export`")
+        else:
+            self.card, self._interface = _foreign_card(description, source)
+            self._check_shapes(
+                f"as {description} says; mend labels, channels, layout or input_size there", foreign=True
+            )
+        node = self._session.get_inputs()[0]
+        self._input, self._fixed_batch = node.name, node.shape[0] if isinstance(node.shape[0], int) else None
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers of onnxruntime that the network really runs on, best first."""
         return tuple(self._session.get_providers())
 
-    def _check_shapes(self) -> None:
+    def _check_shapes(self, says: str, *, foreign: bool = False) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        side, classes = self.card.preprocess.input_size, len(EMOTIONS)
+        takes = self._interface.input_shape(self.card.preprocess.input_size)
+        classes = len(self._interface.labels)
         one_of_each = len(inputs) == len(outputs) == 1
-        if not (one_of_each and _fits(inputs[0].shape, 1, side, side) and _fits(outputs[0].shape, classes)):
-            found = f"{[node.shape for node in inputs]} to {[node.shape for node in outputs]}"
+        sizes_fit = one_of_each and _fits(inputs[0].shape, *takes) and _fits(outputs[0].shape, classes)
+        # A network of one's own that takes only so many faces at once was not exported by mien.
+        if not (sizes_fit and inputs[0].type == _FLOAT and (foreign or not isinstance(inputs[0].shape[0], int))):
+            found = f"{[_shown(node) for node in inputs]} to {[_shown(node) for node in outputs]}"
+            taken = ", ".join(map(str, takes))
             raise ModelFileError(
-                f"{self.source}: maps {found}: expected [N, 1, {side}, {side}] to [N, {classes}] for any N, "
-                "as its metadata says; export it again with `mien export`"
+                f"{self.source}: maps {found}: expected [N, {taken}] to [N, {classes}] for any N, all float, {says}"
             )
 
     @cached_property
@@ -169,7 +182,7 @@ class Bundle:
             return cls((_weights() / f"{model}.onnx").read_bytes(), str(model), **options)
         path = Path(model)
         try:
-            return cls(path.read_bytes(), str(path), **options)
+            return cls(path.read_bytes(), str(path), description=path.with_suffix(".toml"), **options)
         except OSError:
             known = ", ".join(embedded_models()) or "none"
             raise ModelFileError(f"{model}: no such model file, nor the name of an embedded model ({known})") from None
@@ -182,14 +195,23 @@ class Bundle:
         """
         if not len(inputs):
             return np.empty((0, len(EMOTIONS)), np.float32)
-        chunks = [
-            self._session.run(None, {self._input: inputs[start : start + _BATCH]})[0]
-            for start in range(0, len(inputs), _BATCH)
-        ]
-        logits = np.concatenate(chunks)
+        size = self._fixed_batch or _BATCH
+        chunks = [self._run(inputs[start : start + size]) for start in range(0, len(inputs), size)]
+        logits = self._interface.logits(np.concatenate(chunks), self.source)
         if not np.isfinite(logits).all():
             raise ModelFileError(f"{self.source}: the network gives logits that are not finite; export it again")
         return logits
+
+    def _run(self, inputs: NDArray[np.float32]) -> NDArray[Any]:
+        """The network's own outputs for at most one batch."""
+        count = len(inputs)
+        lacking = (self._fixed_batch or count) - count
+        filled = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else inputs
+        try:
+            return np.asarray(self._session.run(None, {self._input: self._interface.arranged(filled)})[0])[:count]
+        except Exception as error:  # sizes that the file left open and that its layers then refuse, mostly
+            reason = str(error).partition("\n")[0]
+            raise ModelFileError(f"{self.source}: the network fails on inputs {filled.shape} ({reason})") from None
 
     def logits(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N, 7) of face crops, grayscale uint8 (N, H, W)."""
@@ -206,11 +228,45 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
+def _own_card(metadata: str, source: str) -> ModelCard:
+    try:
+        return ModelCard.from_json(metadata)
+    except ConfigError as error:
+        raise ModelFileError(f"{source}: {error}; export it again with `mien export`") from None
+
+
+def _foreign_card(path: Path | None, source: str) -> tuple[ModelCard, Interface]:
+    if path is None or not path.is_file():
+        beside = f", or describe it in {path}" if path else ""
+        raise ModelFileError(
+            f"{source}: an ONNX file without mien's metadata (labels, preprocessing, temperature); "
+            f"export it with `mien export`{beside}"
+        )
+    try:
+        described = Description.from_toml(path.read_text(encoding="utf-8"))
+    except (ConfigError, UnicodeDecodeError, OSError) as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    card = ModelCard(
+        name=described.name or path.stem,
+        network="unknown",
+        parameters=0,
+        macs=0,
+        preprocess=described.preprocess,
+        temperature=described.temperature,
+        licence="unknown",
+    )
+    return card, described.interface
+
+
 def _fits(shape: list[int | str | None], *sizes: int) -> bool:
-    """Whether an ONNX shape can be (any N, *sizes); a size that the file leaves open is a name or None."""
-    if len(shape) != 1 + len(sizes) or isinstance(shape[0], int):
+    """Whether an ONNX shape can be (N, *sizes); a size that the file leaves open is a name or None."""
+    if len(shape) != 1 + len(sizes):
         return False
     return all(found == size or not isinstance(found, int) for found, size in zip(shape[1:], sizes, strict=True))
+
+
+def _shown(node: Any) -> str:
+    return f"{node.type.removeprefix('tensor(').removesuffix(')')} {node.shape}"
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,0 +1,211 @@
+"""A network of somebody else: how it takes faces and gives answers, as a small TOML beside its ONNX file says.
+
+Such a network may want three channels, or the channel last, and may have its classes in another order, further classes,
+or answer with probabilities. `Interface` stands between it and mien, which gives one grey channel and expects seven
+logits in mien's order.
+"""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import ConfigError, DataError, ModelFileError
+from mien.labels import EMOTIONS, emotion_index
+from mien.preprocess import PreprocessSpec
+
+_REQUIRED: Final = ("labels", "channels", "layout", "outputs", "preprocess")
+_OPTIONAL: Final = ("name", "temperature")
+_PREPROCESS: Final = ("frame_size", "input_size", "mean", "std")
+_CHANNELS: Final = (1, 3)
+_LAYOUTS: Final = ("nchw", "nhwc")
+_OUTPUTS: Final = ("logits", "probabilities")
+
+_SUM_TOLERANCE: Final = 1e-2
+"""How far probabilities may be from a sum of 1: those of half-precision networks are rounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """What a network takes and gives; by default what mien's own networks do.
+
+    Args:
+        labels: class names in the order of the outputs. All seven emotions, under names that `emotion_index` knows;
+            other classes, such as contempt, are left out and the rest is renormalised.
+        gain: for each channel, what mien's input is multiplied by.
+        shift: for each channel, what is added to it then.
+        layout: ``nchw`` or ``nhwc``: the order of batch, channels, height and width.
+        outputs: ``logits`` or ``probabilities``.
+
+    Raises:
+        ConfigError: a value that is not allowed; the message names the key.
+    """
+
+    labels: tuple[str, ...] = EMOTIONS
+    gain: tuple[float, ...] = (1.0,)
+    shift: tuple[float, ...] = (0.0,)
+    layout: str = "nchw"
+    outputs: str = "logits"
+
+    def __post_init__(self) -> None:
+        _check_choice("channels", len(self.gain), _CHANNELS)
+        _check_choice("layout", self.layout, _LAYOUTS)
+        _check_choice("outputs", self.outputs, _OUTPUTS)
+        emotion_columns(self.labels)
+
+    def input_shape(self, side: int) -> tuple[int, int, int]:
+        """Shape of one face as the network takes it."""
+        return (len(self.gain), side, side) if self.layout == "nchw" else (side, side, len(self.gain))
+
+    def arranged(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Preprocessed faces, float32 (N, 1, S, S), as the network takes them, float32 (N, *input_shape(S))."""
+        gain, shift = (np.array(values, np.float32)[:, None, None] for values in (self.gain, self.shift))
+        channels = inputs * gain + shift
+        return np.ascontiguousarray(channels if self.layout == "nchw" else channels.transpose(0, 2, 3, 1))
+
+    def logits(self, outputs: NDArray[Any], source: str) -> NDArray[np.float32]:
+        """Logits (N, 7) in mien's order, of the network's outputs (N, len(labels)).
+
+        The softmax of the logarithm of probabilities is those probabilities, so that both kinds of output go the same
+        way from here; a probability of 0 counts as the least positive float32.
+
+        Args:
+            outputs: what the network gave.
+            source: what to call the network in errors.
+
+        Raises:
+            ModelFileError: the outputs are not what ``outputs`` says.
+        """
+        if outputs.ndim != 2 or outputs.shape[1] != len(self.labels):
+            raise ModelFileError(
+                f"{source}: its outputs are {outputs.shape}: expected (N, {len(self.labels)}), one a label"
+            )
+        _check_kind(outputs, self.outputs, source)
+        chosen = np.asarray(outputs[:, emotion_columns(self.labels)], np.float32)
+        return chosen if self.outputs == "logits" else np.log(np.maximum(chosen, np.finfo(np.float32).tiny))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a TOML says of the network beside it.
+
+    Args:
+        name: what to call the network, None to call it by its file.
+        temperature: logits are divided by it before softmax.
+        preprocess: how a face becomes mien's one-channel input.
+        interface: how that becomes the network's input, and its outputs logits.
+    """
+
+    name: str | None
+    temperature: float
+    preprocess: PreprocessSpec
+    interface: Interface
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Description":
+        """The description in the text of a TOML file.
+
+        Raises:
+            ConfigError: not TOML, or a key is missing, unknown or has a value that is not allowed.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"not a TOML file ({error})") from None
+        _check_keys("", values, _REQUIRED, (*_REQUIRED, *_OPTIONAL))
+        name, temperature = values.get("name"), values.get("temperature", 1.0)
+        _check_choice("channels", values["channels"], _CHANNELS)
+        if not (name is None or (isinstance(name, str) and name)):
+            raise ConfigError(f"name is {name!r}: expected text")
+        if not (_is_number(temperature) and 0 < temperature < np.inf):
+            raise ConfigError(f"temperature is {temperature!r}: expected a number more than 0, finite")
+        spec, gain, shift = _preprocess(values["preprocess"], values["channels"])
+        interface = Interface(
+            labels=_labels(values["labels"]), gain=gain, shift=shift, layout=values["layout"], outputs=values["outputs"]
+        )
+        return cls(name=name, temperature=float(temperature), preprocess=spec, interface=interface)
+
+
+def emotion_columns(labels: Collection[str]) -> list[int]:
+    """Which output is which of the seven emotions, in mien's order.
+
+    Raises:
+        ConfigError: an emotion is missing or named twice.
+    """
+    columns: dict[int, int] = {}
+    others = []
+    for column, label in enumerate(labels):
+        try:
+            index = emotion_index(label)
+        except DataError:
+            others.append(label)
+            continue
+        if columns.setdefault(index, column) != column:
+            raise ConfigError(f"labels name {EMOTIONS[index]} twice: expected each emotion once")
+    if missing := [emotion for index, emotion in enumerate(EMOTIONS) if index not in columns]:
+        unknown = f" (no emotions: {', '.join(map(repr, others))})" if others else ""
+        raise ConfigError(f"labels lack {', '.join(missing)}{unknown}: expected all of {', '.join(EMOTIONS)}")
+    return [columns[index] for index in range(len(EMOTIONS))]
+
+
+def _preprocess(values: Any, channels: int) -> tuple[PreprocessSpec, tuple[float, ...], tuple[float, ...]]:
+    """The specification for the first channel, and gain and shift from it to every channel.
+
+    With x = (grey - mean) / std for the first channel, channel c is x * std / std_c + (mean - mean_c) / std_c.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"preprocess is {values!r}: expected a section [preprocess]")
+    defaults = PreprocessSpec().to_dict()
+    _check_keys("preprocess.", values, _PREPROCESS, tuple(defaults))
+    means, stds = (_per_channel(key, values[key], channels) for key in ("mean", "std"))
+    specs = [
+        PreprocessSpec.from_dict({**defaults, **values, "mean": mean, "std": std})
+        for mean, std in zip(means, stds, strict=True)
+    ]
+    first = specs[0]
+    gain = tuple(first.std / spec.std for spec in specs)
+    shift = tuple((first.mean - spec.mean) / spec.std for spec in specs)
+    return first, gain, shift
+
+
+def _per_channel(key: str, value: Any, channels: int) -> tuple[float, ...]:
+    values = value if isinstance(value, list) else [value] * channels
+    if len(values) != channels or not all(map(_is_number, values)):
+        raise ConfigError(f"preprocess.{key} is {value!r}: expected a number, or a list of one for each channel")
+    return tuple(map(float, values))
+
+
+def _labels(value: Any) -> tuple[str, ...]:
+    if not (isinstance(value, list) and all(isinstance(label, str) for label in value)):
+        raise ConfigError(f"labels is {value!r}: expected a list of names in the order of the network's outputs")
+    return tuple(value)
+
+
+def _check_keys(section: str, values: Mapping[str, Any], required: Collection[str], known: Collection[str]) -> None:
+    listed = f"the keys are {', '.join(section + key for key in known)}"
+    if unknown := sorted(set(values) - set(known)):
+        raise ConfigError(f"unknown key {', '.join(section + key for key in unknown)}: {listed}")
+    if missing := [key for key in required if key not in values]:
+        raise ConfigError(f"missing key {', '.join(section + key for key in missing)}: {listed}")
+
+
+def _check_choice(key: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if isinstance(value, bool) or value not in allowed:
+        raise ConfigError(f"{key} is {value!r}: expected {' or '.join(map(repr, allowed))}")
+
+
+def _check_kind(outputs: NDArray[Any], kind: str, source: str) -> None:
+    sums = outputs.astype(np.float64).sum(axis=1)
+    are_probabilities = bool((np.abs(sums - 1) < _SUM_TOLERANCE).all() and (outputs >= 0).all())
+    if kind == "probabilities" and not are_probabilities:
+        raise ModelFileError(
+            f"{source}: its outputs are not probabilities (a face's sum to {sums[np.abs(sums - 1).argmax()]:.4g}, "
+            f'the least is {outputs.min():.4g}); set outputs = "logits" in the TOML beside it'
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
