@@ -7,6 +7,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn import metrics as sk
 
 from mien.cli import evaluate
@@ -83,6 +84,7 @@ def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, 
         ({"model": "nowhere.onnx"}, 1, ["nowhere.onnx"]),
         ({"--usage": "publictest"}, 2, ["publictest", "PublicTest"]),
         ({"--tta": "five"}, 2, ["five", "tencrop"]),
+        ({"--map": "contempt=skip"}, 2, ["--map", "folders of pictures"]),
     ],
 )
 def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, status, words):
@@ -90,6 +92,62 @@ def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, statu
     done = mien("evaluate", options.pop("model"), *(part for pair in options.items() for part in pair))
     assert done.returncode == status
     assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words)
+
+
+def test_a_data_set_needs_a_usage(model, small_store):
+    done = mien("evaluate", model, "--data", small_store)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--usage is missing" in done.stderr
+
+
+def test_drop_seen_stands_beside_the_plain_figure(model, small_store):
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--drop-seen")
+    assert done.returncode == 0
+    assert "on 90 faces; 0 stand in Training" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.fixture
+def pictures(tmp_path, small_store):
+    """The PublicTest rows of the small data set, sorted into folders as RAF-DB has them, and two faces of contempt."""
+    store, raf_db = FaceStore.open(small_store), ["6", "3", "2", "4", "5", "1", "7"]
+    for row in store.rows_of("PublicTest"):
+        folder = tmp_path / "pictures" / raf_db[store.labels[row]]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(store.faces[row]).save(folder / f"{row}.png")
+    (tmp_path / "pictures" / "contempt").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(store.faces[0]).save(tmp_path / "pictures" / "contempt" / name)
+    return tmp_path / "pictures"
+
+
+def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(model, small_store, pictures):
+    options = ["--map", "raf-db", "--map", "contempt=skip", "--json"]
+    done = mien("evaluate", model, "--data", pictures, *options, code=WITHOUT_EXTRAS)
+    assert (done.returncode, done.stderr) == (0, "skipped contempt: 2 pictures\n")
+    ours = json.loads(done.stdout)
+    theirs = json.loads(mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json").stdout)
+    assert (ours["usage"], ours["data"]["source"]) == ("PrivateTest", "pictures")
+    for figure in ("n", "confusion", "accuracy", "macro_f1"):
+        assert ours[figure] == theirs[figure]
+    assert ours["nll"] == pytest.approx(theirs["nll"])
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        ([], 1, ["'1', '2', '3', '4', '5' and 3 more", "--map 1=EMOTION"]),
+        (["--map", "raf-db"], 1, ["unknown classes 'contempt'", "--map contempt=skip"]),
+        (["--map", "rafdb"], 2, ["map rafdb", "raf-db"]),
+        (["--map", "raf-db", "--map", "contempt=skip", "--drop-seen"], 1, ["no Training rows"]),
+        (["--map", "raf-db", "--map", "contempt=skip", "--usage", "PublicTest"], 1, ["no PublicTest rows"]),
+    ],
+)
+def test_a_folder_per_class_that_cannot_be_read_so_gets_one_line(model, pictures, options, status, words):
+    done = mien("evaluate", model, "--data", pictures, *options)
+    assert (done.returncode, done.stdout) == (status, "")
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in words)
 

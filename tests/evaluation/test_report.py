@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn import metrics as sk
 
 from mien.bundle import Bundle, softmax
 from mien.data.store import FaceStore, write_store
@@ -116,3 +117,41 @@ def test_without_matplotlib_the_folder_asks_for_the_extra(tmp_path, monkeypatch)
     with pytest.raises(MissingExtraError, match=r"mien\[train\]"):
         ReportFolder(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def leaky(store, tmp_path):
+    """The small data set, with the first 30 PublicTest rows copied from Training rows."""
+    faces = np.array(store.faces)
+    faces[60:90] = faces[10:40]
+    write_store(tmp_path / "leaky", faces, store.labels, store.usages, source="leaky.csv", source_sha256="")
+    return FaceStore.open(tmp_path / "leaky")
+
+
+def test_figures_without_seen_rows_are_those_of_the_other_rows(model, leaky):
+    plain = evaluate(model, leaky, "PublicTest").to_dict()
+    result = evaluate(model, leaky, "PublicTest", drop_seen=True).to_dict()
+    predicted, labels = model.logits(leaky.faces[90:]).argmax(axis=1), leaky.labels[90:]
+    assert result.pop("seen") == 30
+    assert result.pop("without_seen") == {
+        "accuracy": pytest.approx(sk.accuracy_score(labels, predicted)),
+        "macro_f1": pytest.approx(sk.f1_score(labels, predicted, average="macro")),
+        "n": 60,
+    }
+    assert result == plain
+
+
+def test_without_a_seen_row_both_figures_agree(model, store):
+    result = evaluate(model, store, "PublicTest", drop_seen=True).to_dict()
+    assert (result["seen"], result["without_seen"]["n"]) == (0, 90)
+    assert result["without_seen"]["accuracy"] == result["accuracy"]
+    assert result["without_seen"]["macro_f1"] == result["macro_f1"]
+
+
+def test_seen_rows_cannot_be_dropped_where_all_are_seen_or_no_training_rows_exist(model, store, tmp_path):
+    with pytest.raises(DataError, match="every Training row also stands in Training"):
+        evaluate(model, store, "Training", drop_seen=True)
+    public = [np.array(array[60:]) for array in (store.faces, store.labels, store.usages)]
+    write_store(tmp_path / "public", *public, source="public.csv", source_sha256="")
+    with pytest.raises(DataError, match=r"public\.csv: no Training rows"):
+        evaluate(model, FaceStore.open(tmp_path / "public"), "PublicTest", drop_seen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from mien.data.store import FaceStore
     from mien.evaluation.report import Evaluation
 
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
@@ -20,24 +21,44 @@ Augmentation = Literal["none", "flip", "tencrop"]
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="ONNX file, name of an embedded model, or folder of a run.")],
-    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
-    usage: Annotated[Usage, typer.Option(help="Choose on PublicTest; look at PrivateTest once.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="ONNX file (somebody else's: with a TOML beside it), embedded model, or folder of a run."),
+    ],
+    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`, or a folder of pictures per class.")],
+    usage: Annotated[
+        Usage | None,
+        typer.Option(
+            help="Choose on PublicTest; look at PrivateTest once. Needless for a folder of pictures per class."
+        ),
+    ] = None,
     tta: Annotated[Augmentation, typer.Option(help="Test-time augmentation: the mean of 1, 2 or 10 views.")] = "none",
+    drop_seen: Annotated[
+        bool, typer.Option("--drop-seen", help="Also without the rows that stand in Training, pixel for pixel.")
+    ] = False,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="What the folders of classes mean: NAME=EMOTION, NAME=skip, a TOML file of such pairs, or fer2013, "
+            "raf-db, affectnet, ck+48, jaffe. Repeatable.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, predictions.csv and pictures.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Measure a model: accuracy, macro F1, calibration, per-class figures, confusion."""
     from rich.console import Console
 
-    from mien.data.store import FaceStore
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
 
     messages = Console(stderr=True)
     folder = report.ReportFolder(out) if out else None
-    store = FaceStore.open(data)
-    result = report.evaluate(open_classifier(model), store, usage, tta, track=partial(_track, messages))
+    store, part = _open_data(data, usage, names or [], messages)
+    result = report.evaluate(
+        open_classifier(model), store, part, tta, drop_seen=drop_seen, track=partial(_track, messages)
+    )
     try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
         written = list(folder.write(result)) if folder else []
     finally:
@@ -47,6 +68,26 @@ def evaluate(
             _print(result, Console())
     for path in written:
         messages.print(f"wrote {path}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
+    """The data set and the part of it to measure on."""
+    from mien.data.class_names import class_map
+    from mien.data.sources import faces_by_class
+    from mien.data.store import TEST_USAGES, FaceStore, is_store
+    from mien.errors import UsageError
+
+    if data.is_dir() and not is_store(data):
+        store, skipped = faces_by_class(data, class_map(names))
+        for name, count in skipped.items():
+            messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
+        return store, usage or TEST_USAGES[-1]
+    if names:
+        raise UsageError(f"--map says what folders of pictures mean, but {data} is none")
+    store = FaceStore.open(data)
+    if usage is None:
+        raise UsageError("--usage is missing: choose on PublicTest; look at PrivateTest once, at the end")
+    return store, usage
 
 
 def _track(messages: "Console", chunks: range) -> Iterable[int]:
@@ -68,7 +109,16 @@ def _print(result: "Evaluation", console: "Console") -> None:
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}",
         highlight=False,
     )
+    if "seen" in values:
+        console.print(_without_seen(values["seen"], values["without_seen"]), highlight=False)
     console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
+
+
+def _without_seen(seen: int, figures: dict[str, float]) -> str:
+    return (
+        f"unseen     {figures['accuracy']:.2%}, macro F1 {figures['macro_f1']:.4f} on {figures['n']:,} faces; "
+        f"{seen:,} stand in Training"
+    )
 
 
 def _class_table(per_class: dict[str, dict[str, float]]) -> "Table":

@@ -1,23 +1,24 @@
-"""Data sets as folders of pictures: ``train|test|validation/<emotion>/*.jpg|jpeg|png``.
+"""Data sets as folders of pictures: ``train|test|validation/<emotion>/*.jpg|jpeg|png|tiff``, or one folder per class.
 
-The first level says the usage, by one fixed map (`USAGE_OF_FOLDER`): train -> Training, validation -> PublicTest,
-test -> PrivateTest. A data set with train and test only has therefore no PublicTest rows to choose a model on; rename
-the folder to ``validation`` if that is what it is for. The second level is an emotion's name, an alias of it, or its
-number.
+The first level of the former says the usage, by one fixed map (`USAGE_OF_FOLDER`): train -> Training, validation ->
+PublicTest, test -> PrivateTest. A data set with train and test only has therefore no PublicTest rows to choose a model
+on; rename the folder to ``validation`` if that is what it is for. The second level is an emotion's name, an alias of
+it, or its number. What the folders of the latter mean, a class map says (`mien.data.class_names`).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.class_names import SKIP, ClassMap, class_number
 from mien.data.rows import FaceRows, ReportProgress, no_progress
-from mien.data.store import USAGES
+from mien.data.store import TEST_USAGES, USAGES
 from mien.errors import DataError, InputError
 from mien.labels import EMOTIONS, emotion_index
 from mien.pictures import decode_picture
@@ -35,12 +36,15 @@ USAGE_OF_FOLDER: Final = {
 }
 """Usage by the lower-case name of the folder."""
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
-_EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png"
-_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG"})
+_EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png|tiff"
+_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
 _LITTER: Final = ("thumbs.db", "desktop.ini")
 _NAMED_IN_ERRORS: Final = 5
+
+
+_Label = TypeVar("_Label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,39 @@ def read_folder(folder: Path, progress: ReportProgress = no_progress) -> tuple[F
     pictures = list(_pictures(folder))
     if not pictures:
         raise DataError(f"{folder}: no pictures in it: expected {_EXPECTED}")
+    return _read(folder, pictures, progress)
+
+
+def read_class_folder(
+    folder: Path, names: ClassMap, progress: ReportProgress = no_progress
+) -> tuple[FaceRows, str, dict[str, int]]:
+    """Rows of a folder with one folder of pictures per class, as `read_folder` reads them; all are PrivateTest rows.
+
+    Args:
+        folder: the folder that holds one folder for each class.
+        names: what the names of those folders mean, beside what `mien.labels.emotion_index` knows.
+        progress: told which part of the pictures has been read.
+
+    Returns:
+        The rows, their SHA-256 as in `read_folder`, and the pictures skipped, by class.
+
+    Raises:
+        DataError: an unknown class, a file that is no picture, or no picture at all; they are named.
+    """
+    usage = USAGES.index(TEST_USAGES[-1])
+    classes = _class_folders(folder, names)
+    pictures = [
+        _Picture(path, label, usage) for entry, label in classes if label is not None for path in _picture_files(entry)
+    ]
+    if not pictures:
+        raise DataError(
+            f"{folder}: no pictures to read: expected <class>/*.jpg|jpeg|png|tiff, or what `mien data import` made"
+        )
+    skipped = {entry.name: len(_picture_files(entry)) for entry, label in classes if label is None}
+    return *_read(folder, pictures, progress), skipped
+
+
+def _read(folder: Path, pictures: Sequence[_Picture], progress: ReportProgress) -> tuple[FaceRows, str]:
     rows, digest = FaceRows(), hashlib.sha256()
     for number, picture in enumerate(pictures, start=1):
         content = _content(picture.path)
@@ -94,17 +131,36 @@ def _pictures(folder: Path) -> Iterator[_Picture]:
 
 
 def _emotion_folders(part: Path) -> list[tuple[Path, int]]:
-    labels = {entry: _label(entry) for entry in _entries(part)}
-    if unknown := [entry for entry, label in labels.items() if label is None]:
+    known, unknown = _sorted_out(_entries(part), emotion_index)
+    if unknown:
         raise DataError(f"{part}: {_names(unknown)} in it: expected folders named {', '.join(EMOTIONS)}")
-    return [(entry, label) for entry, label in labels.items() if label is not None]
+    return known
 
 
-def _label(folder: Path) -> int | None:
-    try:
-        return emotion_index(folder.name) if folder.is_dir() else None
-    except DataError:
-        return None
+def _class_folders(folder: Path, names: ClassMap) -> list[tuple[Path, int | None]]:
+    folders = [entry for entry in _entries(folder) if entry.is_dir()]
+    known, unknown = _sorted_out(folders, lambda name: class_number(name, names))
+    if parts := [entry for entry in unknown if entry.name.lower() in USAGE_OF_FOLDER]:
+        raise DataError(f"{folder}: {_names(parts)} in it, not classes; name one of them, such as {parts[0]}")
+    if unknown:
+        raise DataError(
+            f"{folder}: unknown classes {_names(unknown)}: expected {', '.join(EMOTIONS)}; "
+            f"say what they are, such as --map {unknown[0].name}=EMOTION or --map {unknown[0].name}={SKIP}"
+        )
+    return known
+
+
+def _sorted_out(entries: list[Path], label: Callable[[str], _Label]) -> tuple[list[tuple[Path, _Label]], list[Path]]:
+    """Folders with their labels, and the entries that are no folders or have names without a label."""
+    known, unknown = [], []
+    for entry in entries:
+        try:
+            if not entry.is_dir():
+                raise DataError(f"{entry}: not a folder")
+            known.append((entry, label(entry.name)))
+        except DataError:
+            unknown.append(entry)
+    return known, unknown
 
 
 def _picture_files(folder: Path) -> list[Path]:

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from mien.data.class_names import ClassMap
 from mien.data.fer2013 import read_fer2013
-from mien.data.folders import read_folder
+from mien.data.folders import read_class_folder, read_folder
 from mien.data.rows import FaceRows, ReportProgress, no_progress
-from mien.data.store import FaceStore, refuse_existing, write_store
+from mien.data.store import FaceStore, StoreMeta, refuse_existing, write_store
 from mien.errors import DataError
 
 # Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
@@ -34,6 +35,27 @@ def import_data(source: str | Path, out: str | Path, progress: ReportProgress = 
     rows, name, sha256 = _read(source, progress)
     write_store(out, *rows.arrays(), source=name, source_sha256=sha256)
     return FaceStore.open(out)
+
+
+def faces_by_class(
+    folder: str | Path, names: ClassMap, progress: ReportProgress = no_progress
+) -> tuple[FaceStore, dict[str, int]]:
+    """A folder with one folder of pictures per class (`read_class_folder`) as a data set in memory.
+
+    Args:
+        folder: the folder.
+        names: what its classes mean.
+        progress: told which part of the pictures has been read.
+
+    Returns:
+        The data set, every row PrivateTest, and the pictures skipped, by class.
+
+    Raises:
+        DataError: the folder is malformed; see `read_class_folder`.
+    """
+    folder = Path(folder)
+    rows, sha256, skipped = read_class_folder(folder, names, progress)
+    return FaceStore(*rows.arrays(), StoreMeta(len(rows), folder.resolve().name, sha256)), skipped
 
 
 def _read(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:

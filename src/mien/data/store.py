@@ -86,7 +86,7 @@ class FaceStore:
             DataError: no store at this path, or a damaged one.
         """
         folder = Path(path)
-        if not (folder / _META).is_file():
+        if not is_store(folder):
             raise DataError(f"{folder}: no data set there (a folder with {_META}); make one with `mien data import`")
         meta = _read_meta(folder / _META)
         faces = _read_array(folder / "faces.npy", mmap_mode="r")
@@ -115,6 +115,11 @@ class FaceStore:
             for usage, row in zip(USAGES, table, strict=True)
             if row.any()
         }
+
+
+def is_store(folder: Path) -> bool:
+    """Whether there is a store at a path, whole or damaged."""
+    return (folder / _META).is_file()
 
 
 def _read_meta(path: Path) -> StoreMeta:

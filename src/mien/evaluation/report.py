@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.bundle import softmax
+from mien.data.splits import identical_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
@@ -34,6 +35,8 @@ class Evaluation:
         labels: true class numbers, (N,).
         logits: finite, float32 (N, 7), before temperature.
         temperature: from the model's card.
+        seen: whether a row also stands in Training, pixel for pixel, (N,), at least one of them not; None when that was
+            not asked.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Evaluation:
     labels: NDArray[np.uint8]
     logits: NDArray[np.float32]
     temperature: float
+    seen: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -101,11 +105,23 @@ class Evaluation:
             "per_class": self._per_class(),
             "labels": list(EMOTIONS),
             "confusion": self.confusion.tolist(),
+            **self._without_seen(),
         }
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def _without_seen(self) -> dict[str, Any]:
+        if self.seen is None:
+            return {}
+        predictions, labels = self.predictions[~self.seen], self.labels[~self.seen]
+        figures = {
+            "accuracy": metrics.accuracy(predictions, labels),
+            "macro_f1": metrics.macro_f1(metrics.confusion_matrix(predictions, labels)),
+            "n": len(labels),
+        }
+        return {"seen": int(self.seen.sum()), "without_seen": figures}
 
     def _per_class(self) -> dict[str, dict[str, float | int]]:
         scores = metrics.class_scores(self.confusion)
@@ -121,7 +137,13 @@ class Evaluation:
 
 
 def evaluate(
-    classifier: Classifier, store: FaceStore, usage: str, tta: str = "none", *, track: Track = iter
+    classifier: Classifier,
+    store: FaceStore,
+    usage: str,
+    tta: str = "none",
+    *,
+    drop_seen: bool = False,
+    track: Track = iter,
 ) -> Evaluation:
     """Ask a model about every face of one usage.
 
@@ -130,10 +152,11 @@ def evaluate(
         store: the data set.
         usage: one of `mien.data.store.USAGES`.
         tta: one of `mien.evaluation.tta.MODES`.
+        drop_seen: also give the figures without the rows that stand in Training, pixel for pixel.
         track: wraps the loop over chunks of faces, for a progress bar.
 
     Raises:
-        DataError: an unknown usage, or one without rows.
+        DataError: an unknown usage, or one without rows; no Training rows to compare with, or no row that is not there.
         UsageError: an unknown test-time augmentation.
         ModelFileError: the model's answers are not finite.
     """
@@ -141,6 +164,7 @@ def evaluate(
     if not len(rows):
         present = ", ".join(store.counts()) or "no rows at all"
         raise DataError(f"data set of {store.meta.source}: no {usage} rows (it has {present}); choose another usage")
+    seen = _seen(store, usage, rows) if drop_seen else None
     logits = predict_logits(classifier, store.faces[rows], tta, track=track)
     if not np.isfinite(logits).all():
         raise ModelFileError(f"model {classifier.card.name}: its outputs are not finite; train or export it again")
@@ -155,7 +179,21 @@ def evaluate(
         labels=store.labels[rows],
         logits=logits,
         temperature=classifier.card.temperature,
+        seen=seen,
     )
+
+
+def _seen(store: FaceStore, usage: str, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    if not len(store.rows_of("Training")):
+        raise DataError(
+            f"data set of {store.meta.source}: no Training rows, so none can have been seen; leave drop_seen out"
+        )
+    seen = np.isin(rows, identical_rows(store, usage, "Training"))
+    if seen.all():
+        raise DataError(
+            f"data set of {store.meta.source}: every {usage} row also stands in Training; leave drop_seen out"
+        )
+    return seen
 
 
 class ReportFolder:
