@@ -1,6 +1,21 @@
 """Networks: a registry, and one file per family."""
 
-from mien.models import mien_s, s1
+from mien.models import densenet, dla, dpn, mien_s, mini_xception, residual, s0, s1, s2, s3, vgg19
 from mien.models.registry import NetworkEntry, network_entry, network_names
 
-__all__ = ["NetworkEntry", "mien_s", "network_entry", "network_names", "s1"]
+__all__ = [
+    "NetworkEntry",
+    "densenet",
+    "dla",
+    "dpn",
+    "mien_s",
+    "mini_xception",
+    "network_entry",
+    "network_names",
+    "residual",
+    "s0",
+    "s1",
+    "s2",
+    "s3",
+    "vgg19",
+]

@@ -1,7 +1,37 @@
-"""What a network costs: parameters and multiply-adds."""
+"""What a network costs: parameters and multiply-adds, in total and layer by layer."""
+
+from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor, nn
+
+from mien.models.registry import Build
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a network.
+
+    Args:
+        name: its path in the network, for example ``block1.conv``.
+        kind: its class, for example ``Conv2d``.
+        output: the shape of its output for one face, for example (64, 24, 24).
+        parameters: learnable numbers.
+        macs: multiply-adds for one face, biases not counted; 0 for all but convolutions and linear layers.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+def outline(build: Build) -> nn.Module:
+    """A network without memory for its weights: enough to count, in no time."""
+    with torch.device("meta"):
+        return build()
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -16,17 +46,24 @@ def count_macs(network: nn.Module, input_size: int) -> int:
         network: maps float (N, 1, S, S) to (N, 7).
         input_size: S in pixels.
     """
-    total = 0
+    return sum(layer.macs for layer in list_layers(network, input_size))
+
+
+def list_layers(network: nn.Module, input_size: int) -> tuple[Layer, ...]:
+    """The layers of a network in the order in which they run; functions without a layer of their own are not listed.
+
+    Args:
+        network: maps float (N, 1, S, S) to (N, 7).
+        input_size: S in pixels.
+    """
+    layers: list[Layer] = []
+    names = {module: name for name, module in network.named_modules() if _is_layer(module)}
 
     def add(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        total += output[0].numel() * weight[0].numel() if isinstance(module, nn.Conv2d) else weight.numel()
+        kind, shape = type(module).__name__, tuple(output.shape[1:])
+        layers.append(Layer(names[module], kind, shape, count_parameters(module), _macs(module, shape)))
 
-    hooks = [
-        module.register_forward_hook(add) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)
-    ]
+    hooks = [module.register_forward_hook(add) for module in names]
     mode, device = network.training, next(network.parameters()).device
     try:
         with torch.inference_mode():
@@ -35,4 +72,14 @@ def count_macs(network: nn.Module, input_size: int) -> int:
         network.train(mode)
         for hook in hooks:
             hook.remove()
-    return total
+    return tuple(layers)
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return not any(module.children()) and not isinstance(module, nn.Sequential | nn.Identity)
+
+
+def _macs(module: nn.Module, output: tuple[int, ...]) -> int:
+    if isinstance(module, nn.Conv2d):
+        return prod(output) * module.weight[0].numel()
+    return module.weight.numel() if isinstance(module, nn.Linear) else 0

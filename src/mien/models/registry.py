@@ -10,7 +10,7 @@ from typing import Final
 
 from torch import nn
 
-from mien.errors import ConfigError
+from mien.errors import ConfigError, nearest
 from mien.preprocess import PreprocessSpec
 
 Build = Callable[[], nn.Module]
@@ -58,8 +58,9 @@ def network_entry(name: str) -> NetworkEntry:
     """The entry of that name.
 
     Raises:
-        ConfigError: no network has it; the message lists those that exist.
+        ConfigError: no network has it; the message lists those that exist and names the nearest.
     """
     if name not in _ENTRIES:
-        raise ConfigError(f"unknown network {name!r}: expected one of {', '.join(network_names())}")
+        names = network_names()
+        raise ConfigError(f"unknown network {name!r}{nearest(name, names)}: expected one of {', '.join(names)}")
     return _ENTRIES[name]
