@@ -7,6 +7,7 @@ MienError
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
 ├── ConfigError      a recipe has an unknown key, a wrong type or a contradiction
 ├── TrainingError    a training cannot start or go on
+│   └── DivergedError  its loss is no number any more
 ├── ExportError      an exported model disagrees with its source
 └── MissingExtraError  an optional part of the package is not installed
 
@@ -51,6 +52,10 @@ class ConfigError(MienError):
 
 class TrainingError(MienError):
     """A training cannot start or go on."""
+
+
+class DivergedError(TrainingError):
+    """The loss of a training is no number any more."""
 
 
 class ExportError(MienError):

@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 from mien import __version__
+from mien.cli.compare import compare
 from mien.cli.data import app as data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
+from mien.cli.models import models
 from mien.cli.predict import predict
+from mien.cli.sweep import sweep
 from mien.cli.train import train
 from mien.errors import MienError
 
@@ -41,8 +44,11 @@ def _main(
 
 app.command("predict")(predict)
 app.command("train")(train)
+app.command("sweep")(sweep)
+app.command("compare")(compare)
 app.command("export")(export)
 app.command("evaluate")(evaluate)
+app.command("models")(models)
 app.add_typer(data, name="data")
 
 

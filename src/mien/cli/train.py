@@ -15,6 +15,7 @@ from mien.errors import MissingExtraError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from mien.bundle import ModelCard
     from mien.training.config import TrainConfig
 
 
@@ -39,6 +40,26 @@ def train(
     """
     try:
         from mien.training.config import load_config
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+
+    config = load_config(recipe, settings or ())
+    card = train_config(config, data, run, drop_rows=drop_rows, resume=resume, device=device, devices=devices)
+    _print_result(card.public_test, card.training["epoch"], run)
+
+
+def train_config(
+    config: TrainConfig,
+    data: Path,
+    run: Path,
+    *,
+    drop_rows: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    devices: int = 1,
+) -> ModelCard:
+    """Train one configuration on a data set, with progress on standard error; the card of the chosen network."""
+    try:
         from mien.training.engine import TrainingData
         from mien.training.engine import train as run_training
     except ModuleNotFoundError as error:
@@ -46,7 +67,6 @@ def train(
     from mien.data.splits import held_out_rows, training_rows
     from mien.data.store import FaceStore
 
-    config = load_config(recipe, settings or ())
     store = FaceStore.open(data)
     held_out = held_out_rows(store, config.split, config.seed)
     chosen = training_rows(store, drop_rows, held_out)
@@ -55,16 +75,10 @@ def train(
     _say(f"training {config.network} on {len(chosen.rows)} faces", err=True)
     training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out)
     with _progress() as progress:
-        card = run_training(
-            config,
-            training_data,
-            run,
-            resume=resume,
-            device=device,
-            devices=devices,
-            reporter=_ProgressReporter(progress),
+        reporter = _ProgressReporter(progress)
+        return run_training(
+            config, training_data, run, resume=resume, device=device, devices=devices, reporter=reporter
         )
-    _print_result(card.public_test, card.training["epoch"], run)
 
 
 def _say(text: str, *, err: bool = False) -> None:

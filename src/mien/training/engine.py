@@ -10,6 +10,7 @@ A run is a folder::
     log.jsonl          one line per epoch
     last.safetensors   the state after the last whole epoch
     best.safetensors   the chosen network with its card, calibrated
+    public_test.json   what the chosen network answers to each PublicTest face
     tensorboard/       the same curves for TensorBoard
 """
 
@@ -33,8 +34,9 @@ from torch.utils.tensorboard import SummaryWriter
 from mien import __version__
 from mien.bundle import ModelCard
 from mien.data.store import FaceStore
-from mien.errors import ConfigError, TrainingError
+from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.evaluation.calibration import fit_temperature
+from mien.evaluation.compare import ANSWERS_FILE
 from mien.models.profile import count_macs, count_parameters
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network, save_network
@@ -121,7 +123,8 @@ def train(
     Raises:
         ConfigError: the network does not exist, or does not take the configured input sizes.
         TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or
-            other data, or the data or the machine cannot serve the configuration, or the loss is no number any more.
+            other data, or the data or the machine cannot serve the configuration.
+        DivergedError: the loss is no number any more.
     """
     if not len(data.rows):
         raise TrainingError("the data have no Training rows that may be used; import data that have them")
@@ -295,7 +298,7 @@ class _Trainer:
         mean: Any = self.fabric.all_reduce(total / self.steps_per_epoch)
         loss = float(mean)
         if not np.isfinite(loss):
-            raise TrainingError(
+            raise DivergedError(
                 f"the loss is {loss} in epoch {epoch}; lower optimizer.learning_rate or use precision fp32"
             )
         return loss
@@ -348,6 +351,16 @@ class _Trainer:
             network = self.average.module
             card = make_card(self.config, self.data, network, epoch=entry["epoch"])
             save_network(self.run / BEST_FILE, network, self._measured_card(card))
+            if self.public_test is not None:
+                self._save_answers(self.public_test)
+
+    def _save_answers(self, faces: MeasuredFaces) -> None:
+        """What the network answers to each PublicTest face, so that runs can be compared face by face."""
+        predictions = faces.logits(self.average.module).argmax(1)
+        answers = {"labels": faces.labels.tolist(), "predictions": predictions.tolist()}
+        aside = self.run / f".{ANSWERS_FILE}.partial"
+        aside.write_text(json.dumps(answers), encoding="utf-8")
+        aside.replace(self.run / ANSWERS_FILE)
 
     def _measured_card(self, card: ModelCard) -> ModelCard:
         """The card with a temperature fitted on the faces that chose the epoch, and the figures on PublicTest."""

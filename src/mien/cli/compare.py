@@ -1,0 +1,80 @@
+"""`mien compare`: several runs in one table and two pictures."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from mien.evaluation.compare import Variant
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders of `mien train`; seed-N folders are grouped by parent.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder for curves.png, accuracy.png and comparison.json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Compare runs on the same PublicTest faces; differences are to the first one named."""
+    from mien.evaluation.compare import read_run, variants_of
+
+    show_comparison(variants_of(read_run(run) for run in runs), out, as_json=as_json)
+
+
+def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:
+    """Write the pictures of a comparison to a folder, and print its table or its JSON."""
+    from mien.evaluation.compare import summary
+
+    rows = summary(variants)
+    try:
+        if out is not None:
+            _write(variants, rows, out)
+    finally:
+        if as_json:
+            typer.echo(json.dumps(rows, indent=2, allow_nan=False))
+        else:
+            _print(rows)
+
+
+def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Path) -> None:
+    try:
+        from mien.evaluation.curves import draw_comparison
+    except ModuleNotFoundError:
+        raise MissingExtraError("drawing a comparison", "train") from None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        table = out / "comparison.json"
+        table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        paths = [table, *draw_comparison(variants, out)]
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
+    for path in paths:
+        typer.secho(f"wrote {path}", dim=True, err=True)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        "run", "seeds", "epochs", "PublicTest", f"difference to {rows[0]['name']} (95 % over faces)", box=None
+    )
+    for row in rows:
+        spread = "" if row["deviation"] is None else f" ± {row['deviation']:.2%} over seeds"
+        epochs = sorted(set(row["epochs"]))
+        cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
+        table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row))))
+    Console().print(table)
+
+
+def _difference(row: dict[str, Any]) -> str:
+    if "difference" not in row:
+        return ""
+    low, high = row["interval"]
+    chance = "" if row["p_value"] is None else f", p = {row['p_value']:.2g}"
+    return f"{100 * row['difference']:+.2f} points ({100 * low:+.2f} .. {100 * high:+.2f}{chance})"

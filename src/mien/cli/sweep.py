@@ -1,0 +1,49 @@
+"""`mien sweep`: several recipes, overrides and seeds, then their comparison."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mien.errors import MissingExtraError
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="TOML file: seeds, and a section for each variant.")],
+    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the pictures.")],
+    drop_rows: Annotated[
+        Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+) -> None:
+    """Train every variant with every seed, go on where an earlier call stopped, and compare them.
+
+    A run whose loss is no number any more is recorded and named; the others go on.
+    """
+    from mien.cli.compare import show_comparison
+    from mien.cli.train import train_config
+
+    try:
+        from mien.training.sweep import load_sweep, run_sweep
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", "train") from error
+    from mien.evaluation.compare import read_run, variants_of
+
+    runs = load_sweep(file)
+    trained, failed = [], 0
+    train = partial(train_config, drop_rows=drop_rows, resume=True, device=device)
+    for outcome in run_sweep(runs, out, lambda config, folder: train(config, data, folder)):
+        folder = out / outcome.run.folder
+        if outcome.error is None:
+            trained.append(folder)
+            typer.echo(f"trained {folder}", err=True)
+        else:
+            failed += 1
+            typer.secho(f"mien: {folder}: {outcome.error}", fg="red", err=True)
+    if trained:
+        show_comparison(variants_of(map(read_run, trained)), out, as_json=False)
+    if failed:
+        typer.secho(f"mien: {failed} of {len(runs)} runs failed", fg="red", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,186 @@
+"""Runs side by side: curves, final figures, and whether a difference means anything.
+
+Final figures are those of each run's chosen epoch on PublicTest. All runs are judged on the same faces, so differences
+are paired: the interval comes from drawing faces, not runs; the spread over seeds is stated beside it.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import DataError, UsageError
+
+ANSWERS_FILE: Final = "public_test.json"
+"""Name of the file in a run folder that holds the labels of PublicTest and what the chosen network answers."""
+
+_DRAWS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that has finished or was cut off, as its folder tells.
+
+    Args:
+        name: what to call it: the folder's name, or that of the folder above a ``seed-N``.
+        seed: its seed.
+        history: entries of log.jsonl, one per epoch.
+        labels: class numbers of the PublicTest faces (N,).
+        predictions: what the chosen network answers (N,).
+    """
+
+    name: str
+    seed: int
+    history: tuple[dict[str, Any], ...]
+    labels: NDArray[np.intp]
+    predictions: NDArray[np.intp]
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """Which faces are answered rightly (N,)."""
+        return np.asarray(self.predictions == self.labels)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of faces answered rightly, 0..1."""
+        return float(self.correct.mean())
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Runs that differ in their seed alone."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def accuracies(self) -> NDArray[np.float64]:
+        """Of each run (R,)."""
+        return np.array([run.accuracy for run in self.runs])
+
+    @property
+    def correct(self) -> NDArray[np.float64]:
+        """Share of the runs that answer each face rightly (N,)."""
+        return np.asarray(np.mean([run.correct for run in self.runs], axis=0))
+
+    def curve(self, key: str) -> NDArray[np.float64]:
+        """Values of an entry of the log, by run and epoch (R, E); NaN after a run's end or where it is not logged."""
+        longest = max(len(run.history) for run in self.runs)
+        values = np.full((len(self.runs), longest), np.nan)
+        for row, run in zip(values, self.runs, strict=True):
+            row[: len(run.history)] = [entry.get(key, np.nan) for entry in run.history]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much more faces a variant answers rightly than another: share, 95 % interval over faces, and McNemar's p.
+
+    ``p_value`` is None where a variant has several runs: McNemar's test compares two.
+    """
+
+    share: float
+    low: float
+    high: float
+    p_value: float | None
+
+
+def read_run(path: str | Path) -> Run:
+    """The run in a folder that `mien train` made.
+
+    Raises:
+        DataError: no run there, or one without a finished epoch or without PublicTest.
+    """
+    folder = Path(path)
+    try:
+        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+        history = tuple(json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
+        answers = json.loads((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
+        name = folder.parent.name if folder.name.startswith("seed-") else folder.name
+        labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
+        return Run(name, int(config["seed"]), history, labels, predictions)
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: damaged run ({error})") from None
+
+
+def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
+    """Runs grouped by name, in the order in which names first come.
+
+    Raises:
+        UsageError: no runs, runs on different faces, or one seed twice under one name.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.name, []).append(run)
+    if not groups:
+        raise UsageError("nothing to compare: expected at least one run")
+    first = next(iter(groups.values()))[0]
+    for group in groups.values():
+        seeds = [run.seed for run in group]
+        if len(set(seeds)) < len(seeds):
+            raise UsageError(f"runs named {group[0].name} share a seed ({seeds}): rename one of the folders")
+        for run in group:
+            if not np.array_equal(run.labels, first.labels):
+                raise UsageError(f"runs {first.name} and {run.name} were judged on different faces: compare them apart")
+    return tuple(Variant(name, tuple(group)) for name, group in groups.items())
+
+
+def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed: int = 0) -> Difference:
+    """How much better a variant is than a baseline on the same faces.
+
+    The interval is the bootstrap's 2.5 and 97.5 per cent (Efron, 1979): faces are drawn with replacement, each with
+    what both say of it.
+    """
+    gains = variant.correct - baseline.correct
+    values, counts = np.unique(gains, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(gains), counts / len(gains), size=draws)
+    low, high = np.percentile(drawn @ values / len(gains), [2.5, 97.5])
+    single = len(variant.runs) == len(baseline.runs) == 1
+    p_value = mcnemar(variant.runs[0].correct, baseline.runs[0].correct) if single else None
+    return Difference(float(gains.mean()), float(low), float(high), p_value)
+
+
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Two-sided exact McNemar test (1947) of two networks on the same faces.
+
+    Of the faces that only one of them answers rightly: how likely is so uneven a split by chance?
+
+    Args:
+        first: which faces one answers rightly (N,).
+        second: likewise the other.
+    """
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    total, fewer = only_first + only_second, min(only_first, only_second)
+    tail: int = sum(comb(total, k) for k in range(fewer + 1))
+    return min(1.0, 2 * tail / (1 << total))
+
+
+def summary(variants: Sequence[Variant]) -> list[dict[str, Any]]:
+    """JSON-ready rows, one per variant: seeds, accuracies, and the difference to the first variant."""
+    return [_row(variant, variants[0]) for variant in variants]
+
+
+def _row(variant: Variant, baseline: Variant) -> dict[str, Any]:
+    accuracies = variant.accuracies
+    row: dict[str, Any] = {
+        "name": variant.name,
+        "seeds": [run.seed for run in variant.runs],
+        "epochs": [len(run.history) for run in variant.runs],
+        "accuracies": accuracies.tolist(),
+        "accuracy": float(accuracies.mean()),
+        "deviation": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None,
+    }
+    if variant is not baseline:
+        gain = difference(variant, baseline)
+        row |= {"difference": gain.share, "interval": [gain.low, gain.high], "p_value": gain.p_value}
+    return row

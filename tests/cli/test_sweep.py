@@ -1,0 +1,65 @@
+"""A sweep over a small set, killed, resumed and compared, as a user would."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from mien.data.store import write_store
+
+SWEEP = """
+seeds = [0, 1]
+set = ["epochs=2", "batch_size=14", "preprocess.frame_size=16", "preprocess.input_size=16", "resolutions=[]",
+       "schedule.warmup_epochs=0", "precision=fp32"]
+[variants.plain]
+recipe = "mien_s"
+[variants.wild]
+recipe = "mien_s"
+set = ["optimizer.learning_rate=1e30"]
+"""
+
+
+@pytest.fixture
+def work(tmp_path):
+    random = np.random.default_rng(0)
+    faces, labels = random.integers(0, 256, (98, 48, 48), np.uint8), (np.arange(98) % 7).astype(np.uint8)
+    usages = np.repeat([0, 1], [56, 42]).astype(np.uint8)
+    write_store(tmp_path / "data", faces, labels, usages, source="made", source_sha256="0" * 64)
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    return tmp_path
+
+
+def mien(work, *words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "mien", *words], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
+    words = ("sweep", "sweep.toml", "--data", "data", "--out", "out")
+    first = mien(work, *words)
+    deadline = time.monotonic() + 300
+    while not (work / "out/plain/seed-0/best.safetensors").exists():
+        assert time.monotonic() < deadline
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    first.kill()
+    first.communicate()
+    second = mien(work, *words)
+    output, errors = second.communicate(timeout=300)
+    assert second.returncode == 1
+    assert "2 of 4 runs failed" in errors
+    assert "the loss is nan in epoch 0" in errors
+    assert "plain" in output
+    assert "over seeds" in output
+    (row,) = json.loads((work / "out/comparison.json").read_text())
+    assert (row["name"], row["seeds"], row["epochs"]) == ("plain", [0, 1], [2, 2])
+    assert (work / "out/curves.png").stat().st_size > 10_000
+    assert (work / "out/accuracy.png").stat().st_size > 5_000
+    compared = mien(work, "compare", "out/plain/seed-0", "out/plain/seed-1", "--json")
+    output, errors = compared.communicate(timeout=100)
+    assert compared.returncode == 0, errors
+    assert json.loads(output) == [row]

@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from mien.errors import DataError, UsageError
+from mien.evaluation.compare import Run, Variant, difference, mcnemar, read_run, summary, variants_of
+
+LABELS = np.arange(400) % 7
+
+
+def run_of(name, correct, seed=0, history=()):
+    predictions = np.where(correct, LABELS[: len(correct)], (LABELS[: len(correct)] + 1) % 7)
+    return Run(name, seed, tuple(history), LABELS[: len(correct)], predictions)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300))
+@settings(deadline=None)
+def test_mcnemar_is_scipys_binomial_test(pairs):
+    first, second = np.array(pairs).T
+    only = int((first & ~second).sum()), int((second & ~first).sum())
+    expected = stats.binomtest(only[0], sum(only)).pvalue if sum(only) else 1.0
+    assert mcnemar(first, second) == pytest.approx(expected)
+
+
+def test_the_interval_is_scipys_paired_bootstrap():
+    random = np.random.default_rng(0)
+    one, other = random.random(400) < 0.7, random.random(400) < 0.6
+    found = difference(Variant("a", (run_of("a", one),)), Variant("b", (run_of("b", other),)))
+    gains = one.astype(float) - other
+    expected = stats.bootstrap(
+        (gains,), np.mean, n_resamples=9999, method="percentile", random_state=random
+    ).confidence_interval
+    assert found.share == pytest.approx(gains.mean())
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.006)
+
+
+def test_a_difference_of_nothing_is_nothing():
+    same = run_of("a", np.arange(400) % 3 > 0)
+    found = difference(Variant("a", (same,)), Variant("b", (same,)))
+    assert (found.share, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+
+
+def test_seeds_are_grouped_and_their_spread_stated():
+    runs = [run_of("plain", np.arange(400) < hits, seed) for seed, hits in enumerate([200, 220, 240])]
+    plain, other = summary(variants_of([*runs, run_of("other", np.arange(400) < 260)]))
+    assert plain["accuracy"] == pytest.approx(0.55)
+    assert plain["deviation"] == pytest.approx(np.std([0.5, 0.55, 0.6], ddof=1))
+    assert plain["seeds"] == [0, 1, 2]
+    assert "difference" not in plain
+    assert other["difference"] == pytest.approx(0.1)
+    assert other["interval"][0] < 0.1 < other["interval"][1]
+    assert (other["p_value"], other["deviation"]) == (None, None)
+
+
+def test_curves_of_runs_that_ended_early_are_padded():
+    long, short = [{"loss": 2.0}, {"loss": 1.0}], [{"loss": 4.0}]
+    correct = np.ones(7, bool)
+    variant = Variant("v", (run_of("v", correct, 0, long), run_of("v", correct, 1, short)))
+    np.testing.assert_array_equal(variant.curve("loss"), [[2, 1], [4, np.nan]])
+    assert np.isnan(variant.curve("accuracy")).all()
+
+
+def write_run(folder, seed=0, labels=(0, 1, 2), predictions=(0, 1, 3)):
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(f"network = 'mien_s'\nseed = {seed}\n")
+    (folder / "log.jsonl").write_text('{"epoch": 0, "loss": 1.5}\n')
+    (folder / "public_test.json").write_text(json.dumps({"labels": labels, "predictions": predictions}))
+    return folder
+
+
+def test_a_run_is_read_and_named(tmp_path):
+    run = read_run(write_run(tmp_path / "plain"))
+    assert (run.name, run.seed, run.accuracy, run.history) == ("plain", 0, 2 / 3, ({"epoch": 0, "loss": 1.5},))
+    assert read_run(write_run(tmp_path / "cosine" / "seed-4", seed=4)).name == "cosine"
+
+
+@pytest.mark.parametrize("name", ["config.toml", "log.jsonl", "public_test.json"])
+def test_an_unusable_run_is_named(tmp_path, name):
+    folder = write_run(tmp_path / "run")
+    (folder / name).write_text("{")
+    with pytest.raises(DataError, match=f"{folder}: damaged run"):
+        read_run(folder)
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=f"{folder}: no {name}"):
+        read_run(folder)
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    here = read_run(write_run(tmp_path / "here"))
+    there = read_run(write_run(tmp_path / "there", labels=(0, 1, 5)))
+    with pytest.raises(UsageError, match="here and there were judged on different faces"):
+        variants_of([here, there])
+    with pytest.raises(UsageError, match="share a seed"):
+        variants_of([here, here])
+    with pytest.raises(UsageError, match="at least one run"):
+        variants_of([])

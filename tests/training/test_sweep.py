@@ -1,0 +1,72 @@
+import pytest
+
+from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.training.config import load_config
+from mien.training.sweep import load_sweep, run_sweep
+
+GOOD = """
+seeds = [3, 1]
+set = ["epochs=4"]
+[variants.plain]
+recipe = "mien_s"
+[variants.slow]
+recipe = "mien_s"
+set = ["epochs=6", "optimizer.learning_rate=0.01"]
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_variant_is_trained_with_every_seed(tmp_path):
+    runs = load_sweep(write(tmp_path, GOOD))
+    assert [str(run.folder) for run in runs] == ["plain/seed-3", "plain/seed-1", "slow/seed-3", "slow/seed-1"]
+    expected = load_config("mien_s", ["epochs=6", "optimizer.learning_rate=0.01", "seed=1"])
+    assert runs[-1].config == expected
+    assert (runs[0].config.epochs, runs[0].config.seed) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds = [", "not a TOML file"),
+        ("seed = [1]", "unknown key seed"),
+        ("seeds = []\n[variants.a]\nrecipe='mien_s'", "seeds is \\[\\]"),
+        ("seeds = [0]", "no variants"),
+        ("[variants.a]\nset=[]", "variants.a has no recipe"),
+        ("[variants.a]\nrecipe='mien_x'", "variants.a: mien_x: no such recipe.*did you mean 'mien_s'"),
+        ("[variants.a]\nrecipe='mien_s'\nepochs=3", "unknown key variants.a.epochs"),
+        ("[variants.a]\nrecipe='mien_s'\nset='epochs=3'", "variants.a.set is 'epochs=3'"),
+        ("[variants.a]\nrecipe='mien_s'\nset=['epoch=3']", "unknown key epoch.*did you mean 'epochs'"),
+    ],
+)
+def test_a_bad_sweep_is_refused_before_anything_is_trained(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_sweep(write(tmp_path, text))
+    assert str(caught.value).startswith(str(tmp_path))
+
+
+def test_a_diverging_run_is_recorded_and_not_tried_again(tmp_path):
+    calls = []
+
+    def train(config, folder):
+        calls.append(str(folder.relative_to(tmp_path)))
+        if folder.name == "seed-3":
+            raise DivergedError("the loss is nan in epoch 1")
+
+    runs = load_sweep(write(tmp_path, GOOD))
+    for _ in range(2):
+        errors = [outcome.error for outcome in run_sweep(runs, tmp_path, train)]
+        assert errors == ["the loss is nan in epoch 1", None, "the loss is nan in epoch 1", None]
+    assert calls == ["plain/seed-3", "plain/seed-1", "slow/seed-3", "slow/seed-1", "plain/seed-1", "slow/seed-1"]
+
+
+def test_other_errors_end_the_sweep(tmp_path):
+    def train(config, folder):
+        raise TrainingError("was started with another configuration")
+
+    with pytest.raises(TrainingError):
+        list(run_sweep(load_sweep(write(tmp_path, GOOD)), tmp_path, train))
