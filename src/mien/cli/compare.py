@@ -11,6 +11,9 @@ from mien.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from mien.evaluation.compare import Variant
 
+_UNBOUNDED = 10_000
+"""Width of a table that no terminal limits, so that no cell is broken over lines."""
+
 
 def compare(
     runs: Annotated[
@@ -69,7 +72,10 @@ def _print(rows: list[dict[str, Any]]) -> None:
         epochs = sorted(set(row["epochs"]))
         cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
         table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row))))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _UNBOUNDED
+    console.print(table)
 
 
 def _difference(row: dict[str, Any]) -> str:

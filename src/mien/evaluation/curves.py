@@ -1,6 +1,7 @@
 """Pictures of several runs: curves over epochs, and bars of final figures."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -9,11 +10,14 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mien.evaluation.compare import Variant
 from mien.evaluation.metrics import standard_error
 
 _DPI: Final = 200
+_DASHES: Final = ("-", "--", ":", "-.")
+"""Lines that coincide stay apart by these."""
 _PANELS: Final = (
     ("loss", "training loss"),
     ("accuracy", "accuracy, faces that choose"),
@@ -36,21 +40,22 @@ def draw_curves(variants: Sequence[Variant]) -> Figure:
     figure = Figure(figsize=(7, 8.5), dpi=_DPI, layout="constrained")
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
     for axes, (key, title) in zip(panels, _PANELS, strict=True):
-        for variant, colour in zip(variants, _colours(len(variants)), strict=True):
-            _draw_curve(axes, variant, key, colour)
+        for variant, colour, dashes in zip(variants, _colours(len(variants)), cycle(_DASHES), strict=False):
+            _draw_curve(axes, variant, key, colour, dashes)
         axes.set_ylabel(title)
         _tidy(axes)
     panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False)
     return figure
 
 
-def _draw_curve(axes: Axes, variant: Variant, key: str, colour: tuple[float, ...]) -> None:
+def _draw_curve(axes: Axes, variant: Variant, key: str, colour: tuple[float, ...], dashes: str) -> None:
     values = variant.curve(key)
     logged = ~np.isnan(values).all(axis=0)
     epochs = np.flatnonzero(logged) + 1
     values = values[:, logged]
-    axes.plot(epochs, np.nanmean(values, axis=0), color=colour, linewidth=1.5, label=_label(variant))
+    axes.plot(epochs, np.nanmean(values, axis=0), color=colour, linestyle=dashes, linewidth=1.5, label=_label(variant))
     if len(values) > 1:
         axes.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.2, lw=0)
 
@@ -62,14 +67,13 @@ def draw_accuracies(variants: Sequence[Variant]) -> Figure:
     for row, (variant, colour) in enumerate(zip(variants, _colours(len(variants)), strict=True)):
         accuracies = 100 * variant.accuracies
         error = 100 * standard_error(float(variant.accuracies.mean()), len(variant.correct))
-        axes.barh(row, accuracies.mean(), xerr=error, color=colour, height=0.6, ecolor="#222222", capsize=3)
+        axes.barh(row, accuracies.mean(), xerr=error, color=colour, alpha=0.6, height=0.6, ecolor="#222222", capsize=3)
         axes.plot(accuracies, np.full(len(accuracies), row), "|", color="#222222", markersize=9)
-        axes.text(accuracies.max() + error + 0.3, row, f"{accuracies.mean():.1f}", va="center", fontsize=9)
+        axes.text(accuracies.max() + error + 1, row, f"{accuracies.mean():.1f}", va="center", fontsize=9)
     axes.set_yticks(range(len(variants)), [_label(variant) for variant in variants])
     axes.invert_yaxis()
-    lowest = min(variant.accuracies.min() for variant in variants)
-    axes.set_xlim(left=max(0.0, 100 * lowest - 10))
-    axes.set_xlabel("PublicTest accuracy, per cent; line: one standard error over faces; strokes: seeds")
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("PublicTest accuracy, per cent\nline: one standard error over faces; strokes: seeds")
     _tidy(axes)
     return figure
 

@@ -84,7 +84,7 @@ def _vgg_group(depth: int, inputs: int, outputs: int) -> nn.Sequential:
 def cnn_small() -> nn.Module:
     """55,735,175 parameters, 121,828,608 multiply-adds: two convolutions without padding, three linear layers.
 
-    The report gives no activations; a ReLU follows each layer here.
+    The report gives no activations; a ReLU follows each layer except the last here.
     """
     return sequence(
         conv1=nn.Conv2d(1, 64, 3),
