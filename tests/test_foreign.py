@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -259,3 +260,10 @@ def test_predict_takes_it_and_says_what_is_wrong_in_one_line(theirs, weights, tm
     assert (done.returncode, done.stdout) == (1, "")
     assert "unknown key chanels" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_example_of_the_guide_is_a_description():
+    guide = (Path(__file__).parents[1] / "docs" / "guide" / "evaluation.md").read_text(encoding="utf-8")
+    example = Description.from_toml(guide.partition("```toml\n")[2].partition("```")[0])
+    assert example.name == "their network"
+    assert example.interface.input_shape(example.preprocess.input_size) == (3, 224, 224)
