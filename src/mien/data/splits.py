@@ -119,7 +119,11 @@ def training_rows(
     """
     reasons = {f"identical to a {usage} row": identical_rows(store, "Training", usage) for usage in TEST_USAGES}
     if held_out is not None and len(held_out):
-        reasons = {"held out": held_out, "identical to a held-out row": _equal_to(store, held_out), **reasons}
+        reasons = {
+            "held out": held_out,
+            "identical to a held-out row": _identical(store, store.rows_of("Training"), held_out),
+            **reasons,
+        }
     if drop_rows is not None:
         reasons[f"named in {Path(drop_rows).name}"] = read_row_list(drop_rows, len(store))
     left, dropped = store.rows_of("Training"), {}
@@ -142,11 +146,6 @@ def identical_rows(store: FaceStore, usage: str, other: str) -> NDArray[np.intp]
         DataError: an unknown usage.
     """
     return _identical(store, store.rows_of(usage), store.rows_of(other))
-
-
-def _equal_to(store: FaceStore, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Training rows whose pixels equal those of one of some rows, ascending."""
-    return _identical(store, store.rows_of("Training"), rows)
 
 
 def _identical(store: FaceStore, rows: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.intp]:
