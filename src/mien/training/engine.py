@@ -37,7 +37,7 @@ from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.compare import ANSWERS_FILE
-from mien.models.profile import count_macs, count_parameters
+from mien.models.profile import count_macs, count_parameters, outline
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network, save_network
 from mien.training.augment import augment
@@ -141,11 +141,10 @@ def train(
 def _check_inputs(config: TrainConfig) -> None:
     """Find out before any training whether the network takes faces of the configured sides."""
     entry = network_entry(config.network)
-    network = entry.build().eval()
+    network = outline(entry.build)
     for side in sorted({config.preprocess.input_size, *(side for _, side in config.resolutions)}):
         try:
-            with torch.inference_mode():
-                network(torch.zeros(1, 1, side, side))
+            count_macs(network, side)
         except RuntimeError:
             raise ConfigError(
                 f"network {config.network} does not take faces of {side} px: "
@@ -347,30 +346,26 @@ class _Trainer:
                 board.add_scalar(name, entry[name], entry["epoch"])
 
     def _save_if_best(self, entry: Mapping[str, Any]) -> None:
-        if entry["best"] and self.fabric.is_global_zero:
-            network = self.average.module
-            card = make_card(self.config, self.data, network, epoch=entry["epoch"])
-            save_network(self.run / BEST_FILE, network, self._measured_card(card))
-            if self.public_test is not None:
-                self._save_answers(self.public_test)
+        if not (entry["best"] and self.fabric.is_global_zero):
+            return
+        network, selection, public_test = self.average.module, self.selection, self.public_test
+        card = make_card(self.config, self.data, network, epoch=entry["epoch"])
+        logits = None
+        if selection is not None:
+            logits = selection.logits(network)
+            card = replace(card, temperature=fit_temperature(logits, selection.labels))
+        if public_test is not None:
+            if logits is None or public_test is not selection:
+                logits = public_test.logits(network)
+            card = replace(card, public_test=figures(logits, public_test.labels, card.temperature))
+            self._save_answers(logits.argmax(1), public_test.labels)
+        save_network(self.run / BEST_FILE, network, card)
 
-    def _save_answers(self, faces: MeasuredFaces) -> None:
+    def _save_answers(self, predictions: NDArray[np.intp], labels: NDArray[np.uint8]) -> None:
         """What the network answers to each PublicTest face, so that runs can be compared face by face."""
-        predictions = faces.logits(self.average.module).argmax(1)
-        answers = {"labels": faces.labels.tolist(), "predictions": predictions.tolist()}
         aside = self.run / f".{ANSWERS_FILE}.partial"
-        aside.write_text(json.dumps(answers), encoding="utf-8")
+        aside.write_text(json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()}), encoding="utf-8")
         aside.replace(self.run / ANSWERS_FILE)
-
-    def _measured_card(self, card: ModelCard) -> ModelCard:
-        """The card with a temperature fitted on the faces that chose the epoch, and the figures on PublicTest."""
-        network = self.average.module
-        if self.selection is not None:
-            card = replace(card, temperature=fit_temperature(self.selection.logits(network), self.selection.labels))
-        if self.public_test is None:
-            return card
-        logits, labels = self.public_test.logits(network), self.public_test.labels
-        return replace(card, public_test=figures(logits, labels, card.temperature))
 
 
 def channels_last(network: nn.Module) -> nn.Module:
