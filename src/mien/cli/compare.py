@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.tables import print_table
 from mien.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from mien.evaluation.compare import Variant
-
-_UNBOUNDED = 10_000
-"""Width of a table that no terminal limits, so that no cell is broken over lines."""
 
 
 def compare(
@@ -60,7 +58,6 @@ def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Pat
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -72,10 +69,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
         epochs = sorted(set(row["epochs"]))
         cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
         table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row))))
-    console = Console()
-    if not console.is_terminal:
-        console.width = _UNBOUNDED
-    console.print(table)
+    print_table(table)
 
 
 def _difference(row: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mien.cli.tables import print_table
 from mien.errors import MienError, UsageError
 from mien.results import TABLE_COLUMNS, Frame, table_rows
 
@@ -23,7 +24,6 @@ Write = Callable[[Frame], None]
 
 _DEFAULT_FOLDER = Path("mien-out")
 _MANY = 8
-_UNBOUNDED = 10_000
 
 
 def predict(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -149,7 +149,6 @@ def _csv() -> Iterator[Write]:
 @contextmanager
 def _table() -> Iterator[Write]:
     """A table for people, printed at the end and even when interrupted."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -163,10 +162,7 @@ def _table() -> Iterator[Write]:
     try:
         yield write
     finally:
-        console = Console()
-        if not console.is_terminal:
-            console.width = _UNBOUNDED
-        console.print(table)
+        print_table(table)
 
 
 def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
