@@ -36,6 +36,12 @@ def test_flip_mirrors_left_and_right_only():
     np.testing.assert_allclose(result.numpy(), spec.apply(faces())[..., ::-1], atol=1e-4)
 
 
+def test_vertical_flip_turns_upside_down_only():
+    spec = PreprocessSpec(input_size=44)
+    result = augment(torch.from_numpy(faces()), strengths(vertical_flip=1), spec, 44)
+    np.testing.assert_allclose(result.numpy(), spec.apply(faces())[..., ::-1, :], atol=1e-4)
+
+
 def test_half_of_the_faces_are_mirrored_at_a_half():
     torch.manual_seed(0)
     spec = PreprocessSpec(input_size=44)

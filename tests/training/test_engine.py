@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -18,7 +18,8 @@ from mien.errors import ConfigError, ModelFileError, TrainingError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
 from mien.models.registry import network_entry
-from mien.models.saved import load_network
+from mien.models.saved import load_network, save_tensors
+from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, config_from_dict, config_to_toml
 from mien.training.engine import TrainingData, train
 from mien.training.reporter import SilentReporter
@@ -253,6 +254,29 @@ def test_resuming_with_another_recipe_or_other_data_is_refused(finished, config,
         train(replace(config, epochs=9), data, run, resume=True, device="cpu")
     with pytest.raises(TrainingError, match="was started on other data"):
         train(config, replace(data, rows=data.rows[::-1]), run, resume=True, device="cpu")
+
+
+def change_configuration(checkpoint, before, after):
+    progress = read_progress(checkpoint)
+    assert before in progress.config
+    config = progress.config.replace(before, after)
+    save_tensors(checkpoint, load_file(checkpoint), json.dumps(asdict(replace(progress, config=config))))
+
+
+def test_a_checkpoint_older_than_a_key_goes_on(finished, config, data, tmp_path):
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(2))
+    change_configuration(tmp_path / "last.safetensors", "vertical_flip = 0.0\n", "")
+    train(config, data, tmp_path, resume=True, device="cpu")
+    assert_same_run(tmp_path, finished[0])
+
+
+def test_a_checkpoint_with_a_key_that_is_gone_is_refused(config, data, tmp_path):
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(0))
+    change_configuration(tmp_path / "last.safetensors", "vertical_flip", "sideways_flip")
+    with pytest.raises(TrainingError, match=r"unknown key augment\.sideways_flip"):
+        train(config, data, tmp_path, resume=True, device="cpu")
 
 
 def test_damaged_checkpoint_is_named(finished, config, data, tmp_path):

@@ -53,7 +53,11 @@ def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device:
         torch.stack((cos * mirror, -sin, _uniform(count, reach, device) + centre), -1),
         torch.stack((sin * mirror, cos, _uniform(count, reach, device) + centre), -1),
     ]
-    return torch.stack(rows, 1)
+    maps = torch.stack(rows, 1)
+    if config.vertical_flip:
+        turned = torch.rand(count, device=device) < config.vertical_flip
+        maps[:, :, 1] = torch.where(turned[:, None], -maps[:, :, 1], maps[:, :, 1])
+    return maps
 
 
 def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:

@@ -18,6 +18,7 @@ import hashlib
 import json
 import logging
 import time
+import tomllib
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ from mien.models.saved import BEST_FILE, load_network, save_network
 from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
-from mien.training.config import OptimizerConfig, TrainConfig, config_to_toml
+from mien.training.config import OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
 from mien.training.losses import balanced_weights, focal_loss, mixup, soft_cross_entropy, soft_targets
 from mien.training.measured import MeasuredFaces, figures
 from mien.training.reporter import Reporter, SilentReporter
@@ -189,13 +190,23 @@ def _open_run(config: TrainConfig, data: TrainingData, run: Path, *, resume: boo
     if not resume:
         raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
     progress = read_progress(checkpoint)
-    if progress.config != fresh.config:
-        raise TrainingError(
-            f"{run}: was started with another configuration ({_first_difference(progress.config, fresh.config)})"
-        )
+    begun = _in_todays_keys(progress.config, checkpoint)
+    if begun != fresh.config:
+        raise TrainingError(f"{run}: was started with another configuration ({_first_difference(begun, fresh.config)})")
+    progress = replace(progress, config=fresh.config)
     if progress.data != fresh.data:
         raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {fresh.data}")
     return progress
+
+
+def _in_todays_keys(config: str, checkpoint: Path) -> str:
+    """The configuration of a checkpoint, read and written anew: keys younger than it get their defaults,
+    which change nothing.
+    """
+    try:
+        return config_to_toml(config_from_dict(tomllib.loads(config)))
+    except (ConfigError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
 
 
 def _first_difference(before: str, now: str) -> str:
