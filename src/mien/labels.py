@@ -11,6 +11,9 @@ from mien.errors import DataError
 
 EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
+VOTE_CLASSES: Final = (*EMOTIONS, "contempt", "unknown", "not_a_face")
+"""What FER+'s voters could answer (Barsoum et al., arXiv 1608.01041), in the order of a data set's votes."""
+
 _ALIASES: Final = {
     "anger": "angry",
     "disgusted": "disgust",

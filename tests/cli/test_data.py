@@ -46,6 +46,33 @@ def test_info_as_json(store):
     assert list(document["counts"]) == ["Training", "PrivateTest"]
 
 
+def test_votes_beside_the_csv_are_found_and_compared(tmp_path, store):
+    header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+    votes = ["Training,a,0,0,0,0,9,0,0,0,1,0", "Training,b,2,0,0,7,1,0,0,0,0,0", "PrivateTest,,0,0,0,0,0,0,0,0,0,10"]
+    (tmp_path / "fer2013.csv").write_bytes((store.parent / "fer2013 [all].csv").read_bytes())
+    (tmp_path / "fer2013new.csv").write_text(header + "\n".join(votes))
+    done = mien("data", "import", tmp_path / "fer2013.csv", tmp_path / "store")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "fer2013new.csv: FER+ votes lie beside fer2013.csv and are imported too" in done.stderr
+    found = json.loads(mien("data", "info", tmp_path / "store", "--json").stdout)["ferplus"]
+    assert (found["rule"], found["rows"], found["kept"], found["same"]) == ("majority", 3, 2, 1)
+    table = [line.replace("│", " ").split() for line in mien("data", "info", tmp_path / "store").stdout.splitlines()]
+    assert ["neutral", "2", "1", "0", "0.0%"] in table
+    assert ["sad", "0", "0", "0", "-"] in table
+    assert ["all", "3", "2", "1", "50.0%"] in table
+
+
+def test_votes_of_other_rows_are_refused_in_one_line(tmp_path, store):
+    (tmp_path / "votes.csv").write_text(
+        "row,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+    )
+    source = store.parent / "fer2013 [all].csv"
+    done = mien("data", "import", source, tmp_path / "store", "--ferplus", tmp_path / "votes.csv")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "votes.csv: votes for 0 rows, but the data set has 3" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
 def test_bad_input_gets_one_line_and_status_1(tmp_path):
     (tmp_path / "bad.csv").write_text(HEADER + f"8,{PIXELS},Training\n")
     done = mien("data", "import", tmp_path / "bad.csv", tmp_path / "store")

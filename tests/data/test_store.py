@@ -109,6 +109,17 @@ def test_where_no_store_is(tmp_path):
             FaceStore.open(path)
 
 
+def test_votes_are_optional_and_checked(tmp_path, arrays):
+    votes = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    write_store(tmp_path / "store", *arrays, source="a.csv", source_sha256="0" * 64, votes=votes)
+    np.testing.assert_array_equal(FaceStore.open(tmp_path / "store").votes, votes)
+    with pytest.raises(DataError, match=r"votes are uint8 \(6, 9\): expected uint8 \(6, 10\)"):
+        write_store(tmp_path / "new", *arrays, source="a.csv", source_sha256="0" * 64, votes=votes[:, :9])
+    (tmp_path / "store" / "votes.npy").write_bytes(b"text")
+    with pytest.raises(DataError, match=r"votes\.npy: damaged"):
+        FaceStore.open(tmp_path / "store")
+
+
 def test_a_half_written_store_is_not_one(store_folder):
     (store_folder / "store.json").unlink()
     with pytest.raises(DataError, match="no data set there"):

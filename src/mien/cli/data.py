@@ -1,7 +1,7 @@
 """`mien data`: import a data set, and say what is in it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,14 @@ def import_(
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make; it must not exist yet.")],
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="FER+'s votes for the rows of the csv: fer2013new.csv, or a csv with row instead of Usage. A "
+            "fer2013new.csv beside SRC is found without this option.",
+        ),
+    ] = None,
 ) -> None:
     """Make a memory-mapped data set of a FER2013 csv or a folder of pictures."""
     import time
@@ -32,12 +40,14 @@ def import_(
     from rich.markup import escape
     from rich.progress import Progress
 
-    from mien.data.sources import import_data
+    from mien.data.sources import ferplus_beside, import_data
 
+    if ferplus is None and (ferplus := ferplus_beside(source)):
+        typer.echo(f"{ferplus}: FER+ votes lie beside {source.name} and are imported too", err=True)
     start, console = time.perf_counter(), Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(escape(f"Reading {source.name}"), total=1.0)
-        store = import_data(source, out, lambda done: bar.update(task, completed=done))
+        store = import_data(source, out, lambda done: bar.update(task, completed=done), ferplus=ferplus)
     seconds = time.perf_counter() - start
     typer.echo(f"{out}: {len(store)} rows of {store.meta.source} in {seconds:.1f} s", err=True)
 
@@ -47,20 +57,39 @@ def info(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
 ) -> None:
-    """Count the rows per usage and emotion."""
+    """Count the rows per usage and emotion, and say how often FER+'s majority is FER2013's label."""
     import json
     from dataclasses import asdict
 
     from rich.console import Console
 
+    from mien.data.ferplus import agreement
     from mien.data.store import FaceStore
 
     store = FaceStore.open(data)
+    ferplus = None if store.votes is None else agreement(store.votes, store.labels)
     if as_json:
-        typer.echo(json.dumps(asdict(store.meta) | {"counts": store.counts()}))
+        document = asdict(store.meta) | {"counts": store.counts()}
+        typer.echo(json.dumps(document | ({"ferplus": ferplus} if ferplus else {})))
         return
     typer.echo(f"{len(store)} rows of {store.meta.source}, SHA-256 {store.meta.source_sha256}")
     Console().print(_table_of_counts(store))
+    if ferplus:
+        Console().print(_table_of_agreement(ferplus))
+
+
+def _table_of_agreement(ferplus: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table("FER2013 says", title="FER+'s majority among ten answers", title_justify="left")
+    for name in ("rows", "with a majority of the seven", "the same", "share"):
+        table.add_column(name, justify="right")
+    for emotion, shares in {**ferplus["per_class"], "all": ferplus}.items():
+        share = "-" if shares["agreement"] is None else f"{shares['agreement']:.1%}"
+        table.add_row(
+            emotion, *(str(shares[key]) for key in ("rows", "kept", "same")), share, end_section=emotion == "neutral"
+        )
+    return table
 
 
 def _table_of_counts(store: "FaceStore") -> "Table":

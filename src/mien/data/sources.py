@@ -7,6 +7,7 @@ from typing import Final
 
 from mien.data.class_names import ClassMap
 from mien.data.fer2013 import read_fer2013
+from mien.data.ferplus import FERPLUS_FILE, read_votes
 from mien.data.folders import read_class_folder, read_folder
 from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import FaceStore, StoreMeta, refuse_existing, write_store
@@ -16,25 +17,45 @@ from mien.errors import DataError
 _PIECE: Final = 8 << 20
 
 
-def import_data(source: str | Path, out: str | Path, progress: ReportProgress = no_progress) -> FaceStore:
+def import_data(
+    source: str | Path,
+    out: str | Path,
+    progress: ReportProgress = no_progress,
+    *,
+    ferplus: str | Path | None = None,
+) -> FaceStore:
     """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`read_folder`).
 
     Args:
         source: the file or folder.
         out: the store's folder, which must not exist; nothing is left there when the import fails.
         progress: told which part of the source has been read.
+        ferplus: FER+'s votes for the rows of a csv (`mien.data.ferplus.read_votes`), kept in the store.
 
     Returns:
         The store, opened.
 
     Raises:
-        DataError: ``source`` is missing or malformed, or ``out`` exists or cannot be written.
+        DataError: ``source`` or ``ferplus`` is missing or malformed, they do not belong together, or ``out`` exists or
+            cannot be written.
     """
     source, out = Path(source), Path(out)
     refuse_existing(out)
+    if ferplus is not None and source.is_dir():
+        raise DataError(
+            f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
+        )
     rows, name, sha256 = _read(source, progress)
-    write_store(out, *rows.arrays(), source=name, source_sha256=sha256)
+    faces, labels, usages = rows.arrays()
+    votes = None if ferplus is None else read_votes(ferplus, usages)
+    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes)
     return FaceStore.open(out)
+
+
+def ferplus_beside(source: Path) -> Path | None:
+    """The file with FER+'s votes (`FERPLUS_FILE`) in the folder of a csv or archive; None when there is none."""
+    beside = source.parent / FERPLUS_FILE
+    return beside if source.is_file() and beside.is_file() else None
 
 
 def faces_by_class(

@@ -5,6 +5,7 @@ A store is a folder::
     faces.npy    uint8 (N, 48, 48), grayscale, memory-mapped when opened
     labels.npy   uint8 (N,), index into `mien.labels.EMOTIONS`
     usages.npy   uint8 (N,), index into `USAGES`
+    votes.npy    uint8 (N, 10), FER+'s votes by `mien.labels.VOTE_CLASSES`; only where they were imported
     store.json   format version, number of rows, name and SHA-256 of the source
 
 Row numbers are those of the source file, from 0. A store is written aside and renamed, so a half-written one is never
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
 
 USAGES: Final = ("Training", "PublicTest", "PrivateTest")
@@ -55,6 +56,7 @@ class FaceStore:
         labels: uint8 (N,), class numbers 0..6.
         usages: uint8 (N,), indices into `USAGES`.
         meta: where the rows come from.
+        votes: how many of FER+'s voters gave each of `mien.labels.VOTE_CLASSES`, uint8 (N, 10); None without them.
 
     Raises:
         DataError: the arrays do not belong together or hold values out of range.
@@ -64,10 +66,13 @@ class FaceStore:
     labels: NDArray[np.uint8]
     usages: NDArray[np.uint8]
     meta: StoreMeta
+    votes: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         rows = self.meta.rows
         expected = {"faces": (rows, FACE_SIZE, FACE_SIZE), "labels": (rows,), "usages": (rows,)}
+        if self.votes is not None:
+            expected["votes"] = (rows, len(VOTE_CLASSES))
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.uint8:
@@ -91,8 +96,9 @@ class FaceStore:
         meta = _read_meta(folder / _META)
         faces = _read_array(folder / "faces.npy", mmap_mode="r")
         labels, usages = (_read_array(folder / f"{name}.npy") for name in ("labels", "usages"))
+        votes = _read_array(folder / "votes.npy") if (folder / "votes.npy").exists() else None
         try:
-            return cls(faces, labels, usages, meta)
+            return cls(faces, labels, usages, meta, votes)
         except DataError as error:
             raise DataError(f"{folder}: damaged data set ({error}); import it again") from None
 
@@ -154,6 +160,7 @@ def write_store(
     *,
     source: str,
     source_sha256: str,
+    votes: NDArray[np.uint8] | None = None,
 ) -> None:
     """Write a data set to a folder that does not exist yet (arrays as in `FaceStore`).
 
@@ -161,11 +168,13 @@ def write_store(
         DataError: the folder exists, or the arrays do not belong together.
     """
     meta = StoreMeta(len(faces), source, source_sha256)
-    FaceStore(faces, labels, usages, meta)
+    FaceStore(faces, labels, usages, meta, votes)
     with folder_aside(Path(path)) as folder:
         np.save(folder / "faces.npy", faces)
         np.save(folder / "labels.npy", labels)
         np.save(folder / "usages.npy", usages)
+        if votes is not None:
+            np.save(folder / "votes.npy", votes)
         (folder / _META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,0 +1,183 @@
+"""FER+: ten people's votes for each face of FER2013, and the training and test targets that follow from them.
+
+FER+ (Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
+arXiv 1608.01041) asked ten people anew about every face. Beside FER2013's seven emotions they could answer contempt,
+unknown, or that there is no face.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.store import USAGES
+from mien.errors import DataError, UsageError
+from mien.labels import EMOTIONS
+
+FERPLUS_FILE: Final = "fer2013new.csv"
+"""What Microsoft calls its file of votes."""
+
+RULES: Final = ("majority", "probability", "thresholded")
+"""Ways to make a target of votes; see `vote_targets`."""
+
+_VOTES: Final = (
+    "anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf",
+)  # fmt: skip
+"""FER+'s columns, in the order of `mien.labels.VOTE_CLASSES`."""
+
+_VOTERS: Final = 10
+_FEWEST_VOTES: Final = 2
+_WANTED: Final = f"the columns Usage or row, and {', '.join(_VOTES[:-1])} and NF, once each"
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where a line holds what; Microsoft's file states the usage, the other form the row."""
+
+    count: int
+    votes: tuple[int, ...]
+    usage: int | None
+    row: int | None
+
+
+def read_votes(path: str | Path, usages: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Votes for every row of a FER2013 data set, uint8 (N, 10), columns as `mien.labels.VOTE_CLASSES`.
+
+    Two forms, told by their header: Microsoft's ``fer2013new.csv`` (Usage, Image name, and ten columns of votes), and a
+    csv with the columns row and the same ten. Both have one line for each row of ``fer2013.csv``, in its order. Rows
+    that FER+ removed (no image name; 158 of Training and PublicTest) are there too, with ten votes for not_a_face.
+
+    Args:
+        path: the file, UTF-8.
+        usages: of the rows of the data set, indices into `USAGES`, (N,).
+
+    Raises:
+        DataError: the file is unreadable or malformed, it has another number of rows than the data set, or a row of
+            another usage; the message names file and row.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file)
+            columns = _columns(next(lines, []), str(path))
+            rows = [fields for fields in lines if fields]
+    except OSError as error:
+        raise DataError(f"{path}: the votes cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a csv in UTF-8 ({error}): expected {_WANTED}") from None
+    if len(rows) != len(usages):
+        raise DataError(
+            f"{path}: votes for {len(rows)} rows, but the data set has {len(usages)}: "
+            "expected one line for each row of the FER2013 csv, in its order; import them from the same release"
+        )
+    votes = [
+        _votes_of(fields, columns, row, int(usage), str(path))
+        for row, (fields, usage) in enumerate(zip(rows, usages, strict=True))
+    ]
+    return np.array(votes, np.uint8).reshape(-1, len(_VOTES))
+
+
+def _columns(header: Sequence[str], name: str) -> _Columns:
+    names = [field.strip().lower() for field in header]
+    index = {field: names.index(field) for field in (*_VOTES, "usage", "row") if names.count(field) == 1}
+    usage, row = index.get("usage"), index.get("row")
+    if not set(_VOTES) <= set(index) or (usage is None and row is None):
+        shown = ",".join(header)
+        raise DataError(f"{name}: the header is {shown[:100]!r}: expected {_WANTED}")
+    return _Columns(len(names), tuple(index[field] for field in _VOTES), usage, row)
+
+
+def _votes_of(fields: Sequence[str], columns: _Columns, row: int, usage: int, name: str) -> list[int]:
+    """The votes in one line, after its row and usage were found to be those of the data set."""
+    where = f"{name}: row {row}"
+    if len(fields) != columns.count:
+        raise DataError(f"{where} has {len(fields)} columns: expected {columns.count}")
+    if columns.usage is not None and fields[columns.usage].strip() != USAGES[usage]:
+        raise DataError(
+            f"{where} is {fields[columns.usage].strip()[:40]!r}, but {USAGES[usage]} in the data set: "
+            "expected the rows of the FER2013 csv, in its order"
+        )
+    if columns.row is not None and fields[columns.row].strip() != str(row):
+        raise DataError(f"{where} is called {fields[columns.row].strip()[:40]!r}: expected all rows in order, from 0")
+    return [_vote(fields[column].strip(), where) for column in columns.votes]
+
+
+def _vote(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= _VOTERS):
+        raise DataError(f"{where} has {text[:40]!r} votes: expected a whole number 0..{_VOTERS}")
+    return int(text)
+
+
+def vote_targets(votes: NDArray[np.uint8], rule: str) -> NDArray[np.float32]:
+    """Distributions over the seven emotions, float32 (N, 7); a row that the rule drops is all zeros.
+
+    ======================  =======================================  ==================================================
+    rule                    target                                   dropped
+    ======================  =======================================  ==================================================
+    ``majority``            1 for the emotion with more votes than   ties for the most votes, and rows where contempt,
+                            every other of the ten answers           unknown or not_a_face has the most
+    ``probability``         votes for the seven, divided by their    rows without a vote for one of the seven
+                            sum
+    ``thresholded``         the same of votes for emotions that two  rows where no emotion of the seven was named twice
+                            people or more named
+    ======================  =======================================  ==================================================
+
+    Taking single votes for noise is FER+'s own rule (arXiv 1608.01041). Its own majority is narrower: more than half of
+    the votes.
+
+    Args:
+        votes: uint8 (N, 10), columns as `mien.labels.VOTE_CLASSES`.
+        rule: one of `RULES`.
+
+    Raises:
+        UsageError: an unknown rule.
+    """
+    if rule not in RULES:
+        raise UsageError(f"unknown rule {rule!r} for FER+ votes: expected one of {', '.join(RULES)}")
+    seven = votes[:, : len(EMOTIONS)].astype(np.float32)
+    if rule == "majority":
+        seven = (seven * _is_sole_maximum(votes)[:, : len(EMOTIONS)]).astype(np.float32)
+    elif rule == "thresholded":
+        seven[seven < _FEWEST_VOTES] = 0
+    total = seven.sum(axis=1, keepdims=True)
+    targets: NDArray[np.float32] = np.divide(seven, total, out=np.zeros_like(seven), where=total > 0)
+    return targets
+
+
+def _is_sole_maximum(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which answers have more votes than every other in their row, at most one a row."""
+    most = votes == votes.max(axis=1, keepdims=True)
+    sole: NDArray[np.bool_] = most & (most.sum(axis=1, keepdims=True) == 1)
+    return sole
+
+
+def agreement(votes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, Any]:
+    """How often FER+'s majority is FER2013's label, JSON-ready.
+
+    Args:
+        votes: uint8 (N, 10), columns as `mien.labels.VOTE_CLASSES`.
+        labels: FER2013's class numbers, (N,).
+
+    Returns:
+        ``{"rule": "majority", "rows", "kept", "same", "agreement", "per_class": {"angry": {...}, ...}}``, by FER2013's
+        label: rows, those with a majority among the seven emotions (`vote_targets`), those of them where it is the
+        label, and the share of these, 0..1 (None where no row is kept).
+    """
+    targets = vote_targets(votes, "majority")
+    kept = targets.sum(axis=1) > 0
+    same = np.logical_and(kept, targets.argmax(axis=1) == labels)
+    classes = {emotion: labels == number for number, emotion in enumerate(EMOTIONS)}
+    return {
+        "rule": "majority",
+        **_shares(kept, same, np.ones(len(labels), np.bool_)),
+        "per_class": {emotion: _shares(kept, same, rows) for emotion, rows in classes.items()},
+    }
+
+
+def _shares(kept: NDArray[np.bool_], same: NDArray[np.bool_], rows: NDArray[np.bool_]) -> dict[str, Any]:
+    kept_rows, same_rows = int((kept & rows).sum()), int((same & rows).sum())
+    share = same_rows / kept_rows if kept_rows else None
+    return {"rows": int(rows.sum()), "kept": kept_rows, "same": same_rows, "agreement": share}
