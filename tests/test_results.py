@@ -72,9 +72,15 @@ def test_a_face_names_its_likeliest_expression():
     assert (a_face().emotion, a_face().probability) == ("happy", 0.7)
 
 
+def test_an_expression_that_holds_over_time_is_the_faces_expression():
+    face = a_face(steady="surprise")
+    assert (face.emotion, face.probability, face.to_dict()["emotion"]) == ("surprise", 0.3, "surprise")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"steady": "bored"},
         {"probabilities": (0.5, 0.5)},
         {"probabilities": (0.5, 0, 0, 0, 0, 0, 0)},
         {"probabilities": (1.5, -0.5, 0, 0, 0, 0, 0)},

@@ -62,6 +62,7 @@ class Face:
             picture comes first: left eye, right eye, nose tip, left mouth corner, right mouth corner); empty when the
             detector gives none.
         track: number of the person followed through a video, None for single pictures.
+        steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
     """
 
     box: Box
@@ -69,8 +70,11 @@ class Face:
     probabilities: tuple[float, ...]
     landmarks: tuple[Point, ...] = ()
     track: int | None = None
+    steady: str | None = None
 
     def __post_init__(self) -> None:
+        if self.steady is not None and self.steady not in EMOTIONS:
+            raise UsageError(f"the steady expression is {self.steady!r}: expected one of {', '.join(EMOTIONS)}")
         if len(self.probabilities) != len(EMOTIONS):
             raise UsageError(f"{len(self.probabilities)} probabilities: expected {len(EMOTIONS)}")
         if not (min(self.probabilities) >= 0 and abs(sum(self.probabilities) - 1) <= _TOLERANCE):  # so that NaN fails
@@ -80,13 +84,13 @@ class Face:
 
     @property
     def emotion(self) -> str:
-        """The likeliest expression."""
-        return EMOTIONS[self.probabilities.index(max(self.probabilities))]
+        """The expression that holds over time if there is one, else the likeliest."""
+        return self.steady or EMOTIONS[self.probabilities.index(max(self.probabilities))]
 
     @property
     def probability(self) -> float:
-        """Probability of the likeliest expression, 0..1."""
-        return max(self.probabilities)
+        """Probability of `emotion`, 0..1."""
+        return self.probabilities[EMOTIONS.index(self.emotion)]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""

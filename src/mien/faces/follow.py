@@ -1,0 +1,140 @@
+"""Faces of a video, frame by frame, at a fraction of the cost of searching every picture.
+
+The whole picture is searched now and then. In between only the surroundings of the faces that are followed are looked
+at, each where its motion leads, on some 160 pixels; so every frame has fresh boxes and landmarks.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import UsageError
+from mien.faces.detect import Detection, Detector, Rectangle, WholeImage, distinct, shrink
+from mien.faces.track import Track, Tracks, advance, iou
+from mien.results import Box
+
+SEARCH_INTERVAL: Final = 0.3
+"""Seconds between two searches of the whole picture: as long may a face that enters stay unseen."""
+
+WEAK_SHARE: Final = 2 / 3
+"""A face that is followed is kept down to this share of the score that a new one needs."""
+
+_NEAR_REACH: Final = 2.5
+_NEAR_SIDE: Final = 160
+_NEAR_IOU: Final = 0.2
+_COST_FACTOR: Final = 2.0
+
+
+class Pace:
+    """When the whole picture is searched.
+
+    Args:
+        every: every so many frames; by default by time.
+        clock: seconds of the wall, for live sources: the interval is then at least twice what the last search took, so
+            that searching takes no more than half of the time.
+
+    Raises:
+        UsageError: ``every`` is less than 1.
+    """
+
+    def __init__(self, every: int | None = None, clock: Callable[[], float] | None = None) -> None:
+        if every is not None and every < 1:
+            raise UsageError(f"every is {every}: expected at least 1, the whole picture of every frame")
+        self._every, self._clock = every, clock
+        self._interval = SEARCH_INTERVAL
+        self._last: tuple[int, float] | None = None
+
+    def due(self, number: int, time: float) -> bool:
+        """Whether the frame of that number and time (seconds) is to be searched."""
+        if self._last is None:
+            return True
+        if self._every is not None:
+            return number - self._last[0] >= self._every
+        return time - self._last[1] >= self._interval - 1e-6
+
+    def search(self, detector: Detector, image: NDArray[np.uint8], number: int, time: float) -> list[Detection]:
+        """The faces of a whole picture, and a note that it was searched."""
+        started = self._clock() if self._clock else 0.0
+        found = detector.detect(image)
+        if self._clock:
+            self._interval = max(SEARCH_INTERVAL, _COST_FACTOR * (self._clock() - started))
+        self._last = number, time
+        return found
+
+
+class Follower:
+    """The faces of a video with the numbers of their tracks, one frame after the other.
+
+    Args:
+        detector: what finds faces; it should give weak ones too, down to `WEAK_SHARE` of ``min_score``.
+        min_score: least score of a face that is not followed yet, 0..1.
+        pace: when the whole picture is searched.
+    """
+
+    def __init__(self, detector: Detector, min_score: float, pace: Pace) -> None:
+        self._detector, self._min_score, self._pace = detector, min_score, pace
+        self._tracks = Tracks()
+        self._time = 0.0
+
+    def follow(self, image: NDArray[np.uint8], number: int, time: float) -> list[tuple[Detection, int]]:
+        """The faces of the next frame and their tracks.
+
+        Args:
+            image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W).
+            number: of the frame, growing.
+            time: of the frame in seconds; one before that of the last frame counts as the same moment.
+        """
+        time = max(time, self._time)
+        found = None if self._searches_all(number, time) else self._near(image, time)
+        if found is None:
+            found = self._pace.search(self._detector, image, number, time)
+        weak = [detection for detection in found if detection.score >= WEAK_SHARE * self._min_score]
+        self._tracks, owners = advance(self._tracks, time, weak, self._min_score)
+        self._time = time
+        return [(detection, owner) for detection, owner in zip(weak, owners, strict=True) if owner is not None]
+
+    def _searches_all(self, number: int, time: float) -> bool:
+        return isinstance(self._detector, WholeImage) or self._pace.due(number, time)
+
+    def _near(self, image: NDArray[np.uint8], time: float) -> list[Detection] | None:
+        """The faces around where the tracks should be; None when one that was there a frame ago is missed."""
+        found: list[Detection] = []
+        for track in self._tracks.alive:
+            detection = _look_near(self._detector, image, track.box_at(time))
+            if detection is not None:
+                found.append(detection)
+            elif self._was_seen(track):
+                return None
+        return distinct(found)
+
+    def _was_seen(self, track: Track) -> bool:
+        return track.seen >= self._time
+
+
+def _look_near(detector: Detector, image: NDArray[np.uint8], box: Rectangle) -> Detection | None:
+    """The face that overlaps a box most, seen in the box's surroundings alone."""
+    x, y, width, height = box
+    side = _NEAR_REACH * max(width, height)
+    left, top = x + (width - side) / 2, y + (height - side) / 2
+    region = Box.inside(left, top, side, side, image=(image.shape[0], image.shape[1]))
+    if region is None:
+        return None
+    part = image[region.y : region.y + region.height, region.x : region.x + region.width]
+    small = shrink(part, _NEAR_SIDE)
+    stretch = part.shape[1] / small.shape[1], part.shape[0] / small.shape[0]
+    return _best([_placed(face, stretch, (region.x, region.y)) for face in detector.detect(small)], box)
+
+
+def _best(faces: Sequence[Detection], box: Rectangle) -> Detection | None:
+    overlap = iou([box], [face.box for face in faces])[0]
+    return faces[int(overlap.argmax())] if len(faces) and overlap.max() >= _NEAR_IOU else None
+
+
+def _placed(face: Detection, stretch: tuple[float, float], corner: tuple[int, int]) -> Detection:
+    """A face seen in a part of an image that was made smaller, in coordinates of the image."""
+    (across, down), (left, top) = stretch, corner
+    x, y, width, height = face.box
+    box = left + x * across, top + y * down, width * across, height * down
+    return Detection(box, face.score, tuple((left + px * across, top + py * down) for px, py in face.landmarks))
