@@ -345,8 +345,8 @@ def test_a_network_that_cannot_serve_is_refused_before_the_run_begins(config, da
     ("options", "message"),
     [
         ({"device": "tpu"}, "unknown device 'tpu'"),
-        ({"device": "cpu", "devices": 3}, "devices is 3: expected at least 1, and a divisor of batch_size 14"),
-        ({"device": "cpu", "devices": 0}, "devices is 0"),
+        ({"device": "cpu", "devices": 3}, "processes are 3: expected at least 1, and a divisor of batch_size 14"),
+        ({"device": "cpu", "devices": 0}, "processes are 0"),
     ],
 )
 def test_a_machine_that_cannot_serve_is_one_line(config, data, tmp_path, options, message):

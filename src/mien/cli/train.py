@@ -32,7 +32,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run stopped.")] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device of this machine.")] = 1,
 ) -> None:
     """Train a network on the Training rows and keep the epoch that is best on PublicTest.
 
@@ -82,8 +82,8 @@ def train_config(
 
 
 def _say(text: str, *, err: bool = False) -> None:
-    """Print once, however many processes train: the launcher numbers them in LOCAL_RANK."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    """Print once, however many processes train: torchrun numbers them in RANK, Fabric on one machine in LOCAL_RANK."""
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
         typer.echo(text, err=err)
 
 
@@ -128,6 +128,7 @@ class _ProgressReporter:
         self._progress = progress
 
     def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
+        self._judged_by = config.select_on.replace("_", " ")
         self._task = self._progress.add_task(
             "training", total=config.epochs * faces_per_epoch, completed=epochs_done * faces_per_epoch, rate=""
         )
@@ -139,7 +140,9 @@ class _ProgressReporter:
 
     def epoch_done(self, entry: Mapping[str, Any]) -> None:
         accuracy = (
-            f", PublicTest {entry['accuracy']:.4f}{' best' if entry['best'] else ''}" if "accuracy" in entry else ""
+            f", {self._judged_by} {entry['accuracy']:.4f}{' best' if entry['best'] else ''}"
+            if "accuracy" in entry
+            else ""
         )
         self._progress.console.print(
             f"epoch {entry['epoch']}: loss {entry['loss']:.4f}{accuracy}, {entry['faces_per_second']:.0f} faces/s, "

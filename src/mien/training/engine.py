@@ -17,6 +17,7 @@ A run is a folder::
 import hashlib
 import json
 import logging
+import os
 import time
 import tomllib
 from collections.abc import Mapping
@@ -115,7 +116,8 @@ def train(
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
         device: "auto", "cpu" or "cuda".
-        devices: processes, one per device (data parallel); must divide the batch size.
+        devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
+            --nproc-per-node; all processes of all machines together must divide the batch size.
         reporter: told of every step and epoch.
 
     Returns:
@@ -161,17 +163,23 @@ def _check_machine(config: TrainConfig, device: str, devices: int) -> None:
         raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
     if device != "cpu" and gpus and devices > gpus:
         raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
-    if devices < 1 or config.batch_size % devices:
+    processes = devices * _nodes()
+    if devices < 1 or config.batch_size % processes:
         raise TrainingError(
-            f"devices is {devices}: expected at least 1, and a divisor of batch_size {config.batch_size}"
+            f"processes are {processes}: expected at least 1, and a divisor of batch_size {config.batch_size}"
         )
+
+
+def _nodes() -> int:
+    """Machines that train together: as many as torchrun says, else this one."""
+    return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
 
 
 def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
     # Lightning announces the precision, which the recipe states already.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     precision: Any = _PRECISION[config.precision]
-    fabric = Fabric(accelerator=device, devices=devices, precision=precision)
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=_nodes(), precision=precision)
     fabric.launch()
     return fabric
 

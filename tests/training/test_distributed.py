@@ -1,0 +1,134 @@
+"""Several processes train as one does: a network from a file of the user's own, on one machine and on two."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from mien.data.store import write_store
+
+# Neither dropout nor batch normalisation: what a process draws, or which faces it sees, leaves no trace but the sum.
+NETWORK = """
+from torch import nn
+
+from mien.models import register
+from mien.preprocess import PreprocessSpec
+
+
+@register(preprocess=PreprocessSpec(frame_size=16, input_size=16), origin="a test")
+def tiny() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(256, 24), nn.Tanh(), nn.Linear(24, 7))
+"""
+PROGRAM = """
+import tiny_network
+from mien.cli.main import run
+
+run()
+"""
+RECIPE = """
+network = "tiny"
+epochs = 3
+batch_size = 12
+precision = "fp32"
+ema_decay = 0
+
+[preprocess]
+frame_size = 16
+input_size = 16
+
+[augment]
+flip = 0
+rotate = 0
+scale = 0
+shift = 0
+brightness = 0
+contrast = 0
+erase = 0
+
+[loss]
+mixup = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The network's file, a program that knows it, a recipe, and a data set of 12 x 9 Training rows and one more."""
+    folder = tmp_path_factory.mktemp("distributed")
+    (folder / "tiny_network.py").write_text(NETWORK)
+    (folder / "program.py").write_text(PROGRAM)
+    (folder / "recipe.toml").write_text(RECIPE)
+    random = np.random.default_rng(0)
+    faces = random.integers(0, 256, (145, 48, 48), np.uint8)
+    usages = np.repeat([0, 1], [109, 36]).astype(np.uint8)
+    labels = random.integers(0, 7, 145).astype(np.uint8)
+    write_store(folder / "data", faces, labels, usages, source="random", source_sha256="0" * 64)
+    return folder
+
+
+def words(place: Path, run: str, *options: str) -> list[str]:
+    return ["train", "--recipe", "recipe.toml", "--data", "data", "--run", run, "--device", "cpu", *options]
+
+
+def finish(*processes: subprocess.Popen) -> None:
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+
+
+def start(place: Path, *command: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, *command], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def trained(run: Path) -> tuple[list[float], dict]:
+    losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
+    return losses, load_file(run / "last.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(place):
+    """What one process makes of it."""
+    finish(start(place, "program.py", *words(place, "alone")))
+    return trained(place / "alone")
+
+
+def assert_same_training(found, expected):
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    assert found[1].keys() == expected[1].keys()
+    for name, tensor in expected[1].items():
+        np.testing.assert_allclose(found[1][name], tensor, rtol=1e-3, atol=1e-6, err_msg=name)
+
+
+def test_a_network_of_ones_own_needs_one_file_and_one_import(alone):
+    losses, _ = alone
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+
+
+def test_two_processes_have_the_loss_curve_of_one(place, alone):
+    finish(start(place, "program.py", *words(place, "two", "--devices", "2")))
+    assert_same_training(trained(place / "two"), alone)
+
+
+def test_two_machines_under_torchrun_have_the_loss_curve_of_one(place, alone):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torchrun = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+    torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    training = ["--", "program.py", *words(place, "machines")]
+    finish(*[start(place, *torchrun, "--node-rank", rank, *training) for rank in ("0", "1")])
+    assert_same_training(trained(place / "machines"), alone)
+
+
+def test_processes_that_do_not_divide_the_batch_are_refused(place):
+    process = start(place, "program.py", *words(place, "five", "--devices", "5"))
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "processes are 5: expected at least 1, and a divisor of batch_size 12" in errors
