@@ -4,11 +4,12 @@ The recogniser ties together a detector and a classifier, which may both be hand
 results, drawing or the command line.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -19,10 +20,15 @@ from mien.bundle import DEFAULT_MODEL, Bundle
 from mien.errors import UsageError
 from mien.faces.align import align_face, crop_face
 from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector
+from mien.faces.follow import WEAK_SHARE, Follower, Pace
 from mien.inference.media import Picture, read_image
+from mien.inference.video import DEFAULT_FPS
 from mien.pictures import Pixels
 from mien.preprocess import to_gray
-from mien.results import Box, Face
+from mien.results import Box, Face, Frame
+
+if TYPE_CHECKING:
+    from mien.inference.video import VideoSource
 
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
@@ -41,11 +47,12 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A face that was found and not yet classified: where it is, and its crop, grayscale uint8 (48, 48)."""
+    """A face that was found and not yet classified: where it is, its crop, grayscale uint8 (48, 48), and its track."""
 
     box: Box
     detection: Detection
     crop: NDArray[np.uint8]
+    track: int | None = None
 
 
 class Recognizer:
@@ -53,7 +60,7 @@ class Recognizer:
 
     Args:
         model: name of an embedded model, path of a model file, or a classifier.
-        detector: ``yunet``, ``none`` (every image is a face), or a detector.
+        detector: ``yunet``, ``haar``, ``none`` (every image is a face), or a detector.
         device: ``auto``, ``cpu`` or ``cuda``: where the classifier runs; without effect on one that is handed in.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         threads: threads of the classifier; 0 lets onnxruntime choose.
@@ -77,7 +84,8 @@ class Recognizer:
         if threads < 0:
             raise UsageError(f"threads is {threads}: expected 0 (onnxruntime chooses) or more")
         self._min_confidence = min_confidence
-        self._detector = create_detector(detector, min_score=min_confidence) if isinstance(detector, str) else detector
+        weakest = WEAK_SHARE * min_confidence
+        self._detector = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
         self._classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
 
     def predict(self, image: Picture) -> list[Face]:
@@ -100,14 +108,60 @@ class Recognizer:
             raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
         return self.classify([self.find(read_image(image)) for image in images])
 
+    def stream(
+        self,
+        source: "str | Path | int | Sequence[Path] | VideoSource",
+        *,
+        every: int | None = None,
+        smooth: str = "ema",
+        mirror: bool | None = None,
+        fps: float = DEFAULT_FPS,
+    ) -> Iterator[Frame]:
+        """The frames of a video with its faces, followed through time; closing the iterator releases the source.
+
+        Args:
+            source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
+                order, or a source of your own.
+            every: the whole picture is searched in every so many frames, in between only where faces are followed; by
+                default some three times a second, for live sources less where the machine is slow.
+            smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels) or ``ema``
+                (time constant 0.5 s).
+            mirror: whether images are mirrored left to right first; by default those of webcams.
+            fps: frames a second of what has no times of its own (pictures, raw streams).
+
+        Yields:
+            One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `frame`.
+
+        Raises:
+            InputError: the source cannot be opened; or it is damaged or ends early, after its last readable
+                frame.
+            UsageError: a value out of range.
+            MissingExtraError: the source needs PyAV, which is not installed.
+        """
+        from mien.inference.stream import StreamOptions, recognize_video
+
+        options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
+        with closing(recognize_video(self, source, options)) as images:
+            for recognized in images:
+                yield recognized.frame
+
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image that `read_image` made, largest first, aligned and not yet classified."""
+        return self.crop(
+            image, [(face, None) for face in self._detector.detect(image) if face.score >= self._min_confidence]
+        )
+
+    def crop(self, image: Pixels, found: Sequence[tuple[Detection, int | None]]) -> list[Candidate]:
+        """Faces that were found in an image, each with its track, largest first, aligned and not yet classified."""
         gray = to_gray(image)
-        found = [face for face in self._detector.detect(image) if face.score >= self._min_confidence]
-        boxes = (Box.inside(*face.box, image=(gray.shape[0], gray.shape[1])) for face in found)
-        visible = [(box, face) for box, face in zip(boxes, found, strict=True) if box is not None]
-        visible.sort(key=lambda pair: -pair[0].area)
-        return [Candidate(box, face, _crop(gray, face)) for box, face in visible]
+        boxes = (Box.inside(*face.box, image=(gray.shape[0], gray.shape[1])) for face, _ in found)
+        visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
+        visible.sort(key=lambda triple: -triple[0].area)
+        return [Candidate(box, face, _crop(gray, face), track) for box, face, track in visible]
+
+    def follower(self, pace: Pace) -> Follower:
+        """What follows the faces of one video, with this recogniser's detector and least confidence."""
+        return Follower(self._detector, self._min_confidence, pace)
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
         """The expressions of the faces of several images, in one forward pass; lists as they came."""
@@ -161,4 +215,4 @@ def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
 
 def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:
     detection = candidate.detection
-    return Face(candidate.box, detection.score, tuple(probabilities.tolist()), detection.landmarks)
+    return Face(candidate.box, detection.score, tuple(probabilities.tolist()), detection.landmarks, candidate.track)

@@ -1,0 +1,167 @@
+"""Video files and streams, read by PyAV: every frame that decodes, at its own time, upright.
+
+What is damaged or missing becomes an error after the last frame that can be read.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import av
+import numpy as np
+from av import VideoFrame
+
+from mien.errors import InputError
+from mien.inference.video import DEFAULT_FPS, STANDARD_INPUT, VideoImage, is_address, without_password
+from mien.pictures import MAX_PIXELS, Pixels
+
+_PATIENCE: Final = 10.0
+_ALWAYS_LIVE: Final = frozenset({"rtsp", "rtsps", "rtp", "udp", "srt", "rtmp"})
+_DURATION_TAG: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+class Container:
+    """A video file, stream or standard input, read by PyAV.
+
+    Args:
+        source: path, address, or ``-``.
+        fps: of raw streams.
+
+    Raises:
+        InputError: it cannot be opened, or holds no video.
+    """
+
+    def __init__(self, source: str, fps: float = DEFAULT_FPS) -> None:
+        self.name = without_password(source)
+        self._container = _open(source, self.name, fps)
+        if not self._container.streams.video:
+            self.close()
+            raise InputError(f"{self.name}: no video in it")
+        self._stream = self._container.streams.video[0]
+        if self._stream.width * self._stream.height > MAX_PIXELS:
+            self.close()
+            raise InputError(f"{self.name}: frames of more than {MAX_PIXELS // 10**6} megapixels")
+        scheme = urlsplit(source).scheme.lower() if is_address(source) else ""
+        self.live = scheme in _ALWAYS_LIVE or (bool(scheme) and self._container.duration is None)
+        self._stream.thread_type = "SLICE" if self.live else "AUTO"  # threads over frames add latency
+
+    def images(self) -> Iterator[VideoImage]:
+        damage = _Damage()
+        times = _Times(self._container, self._stream)
+        number = 0
+        for frame in self._frames(damage):
+            moment = times.of(frame, number)
+            yield VideoImage(number, moment, _upright(frame))
+            number += 1
+        damage.check(self.name, number, times)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _frames(self, damage: "_Damage") -> Iterator[VideoFrame]:
+        """Every frame that decodes; what does not is noted."""
+        packets = self._container.demux(self._stream)
+        while (packet := damage.guard(lambda: next(packets, None))) is not None:
+            for frame in damage.guard(packet.decode) or ():
+                damage.broken += frame.is_corrupt
+                yield frame
+
+
+class _Damage:
+    """What was wrong with a file, collected while the rest is read."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+        self.reason = ""
+
+    def guard(self, action: Callable[[], Any]) -> Any:
+        """What an action of PyAV gives, None when it fails for the file's sake."""
+        try:
+            return action()
+        except av.error.EOFError:
+            return None
+        except av.error.FFmpegError as error:
+            self.broken += 1
+            self.reason = self.reason or _said(error)
+            return None
+
+    def check(self, name: str, count: int, times: "_Times") -> None:
+        """Raise if the video was damaged or ended before its header says it does."""
+        if not count:
+            raise InputError(f"{name}: no frame of it can be decoded ({self.reason or 'it is empty'})")
+        if self.broken:
+            reason = f" ({self.reason})" if self.reason else ""
+            raise InputError(
+                f"{name}: damaged in {self.broken} places{reason}; the {count} frames that decode were read"
+            )
+        if times.missing > 0:
+            raise InputError(
+                f"{name}: ends at {times.end:.2f} s, {times.missing:.2f} s before its header says; truncated? "
+                f"The {count} frames that are there were read"
+            )
+
+
+class _Times:
+    """When the frames of a stream are shown, seconds from the start of its container."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._step = 1 / float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
+        self._numbered = container.format.name == "avi"  # its frames carry times of decoding only
+        self._start = Fraction(container.start_time or 0, 1_000_000)
+        self._announced = _announced_end(stream)
+        self.end = 0.0
+
+    def of(self, frame: VideoFrame, number: int) -> float:
+        """The time of the next frame."""
+        stamped = frame.pts is not None and frame.time_base is not None and not self._numbered
+        moment = float(frame.pts * frame.time_base - self._start) if stamped else number * self._step  # type: ignore[operator]
+        lasting = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else self._step
+        self.end = max(self.end, moment + lasting)
+        return moment
+
+    @property
+    def missing(self) -> float:
+        """Seconds between the end that was read and the one announced, as far as they are more than two frames."""
+        if self._announced is None:
+            return 0.0
+        missing = self._announced - self.end
+        return missing if missing > max(2 * self._step, 0.1) else 0.0
+
+
+def _announced_end(stream: Any) -> float | None:
+    """When a stream ends by its header, seconds; None where the header does not say, or only guesses."""
+    tag = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
+    if tag:
+        hours, minutes, seconds = tag.groups()
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    if stream.duration is None or "mp4" not in stream.container.format.name:
+        return None
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+
+
+def _open(source: str, name: str, fps: float) -> Any:
+    path = "pipe:" if source == STANDARD_INPUT else source
+    try:
+        if source == STANDARD_INPUT or is_address(source):
+            options = {"framerate": f"{fps:g}", "rtsp_transport": "tcp"}
+            return av.open(path, options=options, timeout=(_PATIENCE, _PATIENCE) if is_address(source) else None)
+        if Path(source).is_dir():
+            raise InputError(f"{name}: a folder, not a video")
+        return av.open(f"file:{path}")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"{name}: not a video that can be read ({_said(error)})") from None
+
+
+def _said(error: Exception) -> str:
+    """What FFmpeg says of an error, without its name of the file."""
+    return (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
+
+
+def _upright(frame: VideoFrame) -> Pixels:
+    """The pixels of a frame as they are to be seen; a display matrix turns in steps of 90 degrees."""
+    image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
