@@ -24,7 +24,7 @@ from mien.training.engine import TrainingData, train
 
 RECIPE = (
     "batch_size=128",
-    "epochs=30",
+    "epochs=20",
     "select_on=last",
     "preprocess.frame_size=32",
     "preprocess.input_size=32",
