@@ -1,0 +1,177 @@
+"""What a whole video showed: every frame, and each person summed up."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from mien.errors import MissingExtraError
+from mien.labels import EMOTIONS
+from mien.results import TABLE_COLUMNS, Frame, table_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LONGEST: Final = 3
+"""Episodes that a summary names for each person."""
+
+_GAP: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of time during which a person showed one expression.
+
+    Args:
+        emotion: name of the expression.
+        start, end: seconds from the start of the video.
+    """
+
+    emotion: str
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSummary:
+    """One person of a video.
+
+    Args:
+        track: the person's number.
+        start, end: when the face was seen first and last, seconds.
+        seconds: for how long it was seen.
+        frames: in how many frames.
+        shares: of ``seconds`` in which each emotion of `EMOTIONS` was shown, sum 1.
+        changes: how often the expression changed from one to another.
+        longest: the longest episodes, longest first.
+    """
+
+    track: int
+    start: float
+    end: float
+    seconds: float
+    frames: int
+    shares: dict[str, float]
+    changes: int
+    longest: tuple[Episode, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return asdict(self) | {"longest": [asdict(episode) for episode in self.longest]}
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is kept of a person while frames come: it grows with changes, not with frames."""
+
+    start: float
+    frames: int = 0
+    changes: int = 0
+    emotion: str | None = None
+    since: float = 0.0
+    until: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EMOTIONS, 0.0))
+    episodes: list[Episode] = field(default_factory=list)
+
+    def see(self, emotion: str, start: float, end: float) -> None:
+        """The expression from the time of one frame to that of the next."""
+        if self.emotion is None or emotion != self.emotion or start - self.until > _GAP:
+            self.close()
+            self.changes += self.emotion not in {None, emotion}
+            self.emotion, self.since = emotion, start
+        self.until = end
+        self.frames += 1
+        self.seconds[emotion] += end - start
+
+    def close(self) -> None:
+        """End the episode that lasts, and keep the longest ones."""
+        if self.emotion is not None:
+            self.episodes.append(Episode(self.emotion, self.since, self.until))
+            self.episodes = sorted(self.episodes, key=lambda episode: -episode.seconds)[:LONGEST]
+
+
+class Summary:
+    """Sums up the people of a video while its frames come, in memory that does not grow with them.
+
+    A frame lasts until the next one; the last one as long as the one before it.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[int, _Record] = {}
+        self._last: Frame | None = None
+        self._step = 0.0
+
+    def add(self, frame: Frame) -> None:
+        """Take in the next frame of the same video."""
+        if self._last is not None:
+            self._step = max(0.0, (frame.time or 0.0) - (self._last.time or 0.0))
+            self._take(self._last)
+        self._last = frame
+
+    def tracks(self) -> list[TrackSummary]:
+        """Everybody who was followed, in the order of their numbers; call it once, at the end."""
+        if self._last is not None:
+            self._take(self._last)
+            self._last = None
+        for record in self._records.values():
+            record.close()
+        return [_summed_up(track, record) for track, record in sorted(self._records.items())]
+
+    def _take(self, frame: Frame) -> None:
+        start = frame.time or 0.0
+        for face in frame.faces:
+            if face.track is not None:
+                record = self._records.setdefault(face.track, _Record(start))
+                record.see(face.emotion, start, start + self._step)
+
+
+def _summed_up(track: int, record: _Record) -> TrackSummary:
+    total = sum(record.seconds.values())
+    shares = {name: seconds / (total or 1.0) for name, seconds in record.seconds.items()}
+    if not total and record.emotion is not None:  # a video of one frame
+        shares[record.emotion] = 1.0
+    longest = tuple(record.episodes)
+    return TrackSummary(track, record.start, record.until, total, record.frames, shares, record.changes, longest)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResult:
+    """Every frame of a video: ``VideoResult(tuple(recognizer.stream("clip.mp4")))``.
+
+    Args:
+        frames: in order.
+    """
+
+    frames: tuple[Frame, ...]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One flat row per face, and one for every frame without a face (see `mien.results.table_rows`)."""
+        return table_rows(self.frames)
+
+    def tracks(self) -> list[TrackSummary]:
+        """Each person summed up."""
+        return summarize(self.frames)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """`rows` as a table.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtraError("a pandas table", "tables") from None
+        return pd.DataFrame(list(self.rows()), columns=list(TABLE_COLUMNS))
+
+
+def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:
+    """Each person of a video summed up."""
+    summary = Summary()
+    for frame in frames:
+        summary.add(frame)
+    return summary.tracks()
