@@ -43,8 +43,12 @@ configs = st.builds(
         st.builds(ScheduleConfig, name=st.just("multistep"), milestones=st.just((3, 7))),
     ),
     augment=st.builds(AugmentConfig, flip=share, shift=share, rotate=st.floats(0, 180)),
-    loss=st.builds(LossConfig, label_smoothing=share, mixup=st.floats(0, 4), mixup_last_epochs=st.integers(0, 9)),
+    loss=st.one_of(
+        st.builds(LossConfig, label_smoothing=share, mixup=st.floats(0, 4), mixup_last_epochs=st.integers(0, 9)),
+        st.builds(LossConfig, targets=st.just("ferplus_probability"), fer2013_weight=st.floats(0, 1)),
+    ),
 )
+SHARED_LABELS = {"targets": "ferplus_majority", "fer2013_weight": 0.5}
 
 
 @given(configs)
@@ -102,6 +106,26 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
         ({"network": "mien_s", "schedule": {"milestones": [3, 2]}}, "expected ascending epochs from 1"),
         ({"network": "mien_s", "schedule": {"milestones": 3}}, "schedule.milestones is 3: expected whole numbers"),
         ({"network": "mien_s", "loss": {"name": "focal"}}, "loss.label_smoothing is 0.1 and loss.name is focal"),
+        (
+            {"network": "mien_s", "loss": {"fer2013_weight": 0.5}},
+            "loss.fer2013_weight is 0.5 and loss.targets is fer2013",
+        ),
+        (
+            {"network": "mien_s", "loss": {"targets": "ferplus_majority", "fer2013_weight": 1.5}},
+            "loss.fer2013_weight is 1.5: expected at least 0 and at most 1",
+        ),
+        (
+            {"network": "mien_s", "loss": {"targets": "majority"}},
+            "loss.targets is 'majority' (did you mean 'ferplus_majority'?): expected one of fer2013,",
+        ),
+        (
+            {"network": "mien_s", "loss": {"name": "focal", "targets": "ferplus_probability"}},
+            "loss.targets is ferplus_probability and loss.name is focal",
+        ),
+        (
+            {"network": "mien_s", "loss": SHARED_LABELS | {"name": "focal", "label_smoothing": 0, "mixup": 0}},
+            "loss.fer2013_weight is 0.5 and loss.name is focal",
+        ),
         (
             {"network": "mien_s", "loss": {"name": "focal", "label_smoothing": 0}},
             "loss.mixup is 0.2 and loss.name is focal",

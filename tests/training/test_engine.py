@@ -1,5 +1,6 @@
 """Whole trainings on a small set whose classes are planted, in this process and in one that is killed."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -319,6 +320,49 @@ def test_rows_held_out_choose_the_epoch_and_public_test_is_only_measured(config,
     assert max(entry["accuracy"] for entry in log_of(tmp_path)) >= 0.9
     assert card.public_test["accuracy"] < 0.4
     assert (card.training["split"], card.training["selected_on"]) == ("stratified", "held_out")
+
+
+@pytest.fixture(scope="module")
+def voted(data):
+    """The planted faces with wrong Training labels, and votes that are right but for 14 rows called unknown."""
+    labels, training = data.store.labels.copy(), data.rows
+    votes = np.zeros((len(labels), 10), np.uint8)
+    votes[np.arange(len(labels)), labels] = 8
+    votes[:, 7] = 2
+    votes[training[:14]] = [0, 0, 0, 0, 0, 0, 0, 0, 10, 0]
+    labels[training] = (labels[training] + 1) % 7
+    return TrainingData(FaceStore(data.store.faces, labels, data.store.usages, data.store.meta, votes), training)
+
+
+def test_votes_teach_what_wrong_labels_do_not(config, voted, tmp_path):
+    loss = replace(config.loss, targets="ferplus_probability")
+    card = train(replace(config, loss=loss), voted, tmp_path, device="cpu")
+    assert card.public_test["accuracy"] >= 0.9
+    assert card.training["rows"] == 196
+    assert card.training["dropped"] == {"without a ferplus_probability target": 14}
+    assert (card.training["targets"], card.training["fer2013_weight"]) == ("ferplus_probability", 0.0)
+    rows = load_network(tmp_path)[1].training
+    assert rows["votes_sha256"] == hashlib.sha256(voted.store.votes[voted.rows[14:]].tobytes()).hexdigest()
+    changed = TrainingData(replace(voted.store, votes=voted.store.votes[::-1]), voted.rows[14:196])
+    with pytest.raises(TrainingError, match="was started on other data"):
+        train(replace(config, loss=loss), changed, tmp_path, resume=True, device="cpu")
+
+
+def test_a_share_of_fer2013s_label_keeps_rows_without_votes(voted):
+    kept = voted.with_targets(LossConfig(targets="ferplus_majority", fer2013_weight=0.1))
+    assert (len(kept.rows), kept.dropped) == (210, {})
+    dropped = voted.with_targets(LossConfig(targets="ferplus_majority"))
+    assert (len(dropped.rows), dropped.dropped) == (196, {"without a ferplus_majority target": 14})
+    again = dropped.with_targets(LossConfig(targets="ferplus_majority"))
+    assert again.identity() == dropped.identity()
+    assert voted.with_targets(LossConfig()) is voted
+
+
+def test_missing_votes_are_one_line_that_says_how_to_import_them(config, data, tmp_path):
+    wanted = replace(config, loss=LossConfig(targets="ferplus_thresholded"))
+    with pytest.raises(TrainingError, match=r"holds no FER\+ votes: import it again .*--ferplus fer2013new\.csv"):
+        train(wanted, data, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
+from torch.nn.functional import one_hot
 from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau, StepLR
 
 from mien.training.averaging import WeightAverage
 from mien.training.config import OptimizerConfig, ScheduleConfig
 from mien.training.engine import make_optimizer
-from mien.training.losses import balanced_weights, focal_loss, mixup, soft_cross_entropy, soft_targets
+from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
 from mien.training.schedules import learning_rate_factor
 
 
@@ -24,7 +25,7 @@ def test_loss_without_smoothing_is_scikit_learns():
     logits = torch.randn(50, 7, generator=generator)
     labels = torch.randint(0, 7, (50,), generator=generator)
     expected = log_loss(labels, logits.double().softmax(1), labels=range(7))
-    assert soft_cross_entropy(logits, soft_targets(labels, 0)).item() == pytest.approx(expected, rel=1e-5)
+    assert soft_cross_entropy(logits, smooth(one_hot(labels, 7), 0)).item() == pytest.approx(expected, rel=1e-5)
 
 
 @given(st.floats(0, 0.9), st.integers(0, 1000))
@@ -33,7 +34,7 @@ def test_smoothed_loss_is_torchs_own(smoothing, seed):
     logits = torch.randn(9, 7, generator=generator)
     labels = torch.randint(0, 7, (9,), generator=generator)
     expected = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    assert soft_cross_entropy(logits, soft_targets(labels, smoothing)).item() == pytest.approx(
+    assert soft_cross_entropy(logits, smooth(one_hot(labels, 7), smoothing)).item() == pytest.approx(
         expected.item(), rel=1e-4
     )
 
@@ -114,10 +115,10 @@ def test_weighted_loss_is_torchs_own_without_smoothing(smoothing, seed):
     labels = torch.randint(0, 7, (9,), generator=generator)
     weights = torch.rand(7, generator=generator) + 0.1
     expected = nn.functional.cross_entropy(logits, labels, weight=weights)
-    assert soft_cross_entropy(logits, soft_targets(labels, 0), weights).item() == pytest.approx(
+    assert soft_cross_entropy(logits, smooth(one_hot(labels, 7), 0), weights).item() == pytest.approx(
         expected.item(), rel=1e-4
     )
-    targets = soft_targets(labels, smoothing)
+    targets = smooth(one_hot(labels, 7), smoothing)
     by_hand = -(weights * targets * logits.log_softmax(1)).sum() / (weights * targets).sum()
     assert soft_cross_entropy(logits, targets, weights).item() == pytest.approx(by_hand.item(), rel=1e-4)
 
@@ -125,8 +126,15 @@ def test_weighted_loss_is_torchs_own_without_smoothing(smoothing, seed):
 def test_balanced_weights_are_scikit_learns():
     labels = np.repeat(np.arange(7), [40, 4, 41, 72, 48, 32, 50])
     expected = compute_class_weight("balanced", classes=np.arange(7), y=labels)
-    np.testing.assert_allclose(balanced_weights(torch.from_numpy(labels)).numpy(), expected, rtol=1e-6)
-    assert balanced_weights(torch.tensor([0, 0, 3]))[1] == 0
+    np.testing.assert_allclose(balanced_weights(one_hot(torch.from_numpy(labels), 7)).numpy(), expected, rtol=1e-6)
+    assert balanced_weights(one_hot(torch.tensor([0, 0, 3]), 7))[1] == 0
+
+
+def test_balanced_weights_of_distributions_count_their_mass():
+    targets = torch.tensor([[0.5, 0.25, 0.25, 0, 0, 0, 0], [0, 0, 0.75, 0.25, 0, 0, 0]])
+    weights = balanced_weights(targets)
+    assert weights.tolist() == pytest.approx([2 / 4 / mass for mass in (0.5, 0.25, 1, 0.25)] + [0, 0, 0])
+    assert (targets * weights).sum().item() == pytest.approx(len(targets))
 
 
 def test_average_follows_the_recursion_statistics_included():

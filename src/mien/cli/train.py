@@ -70,10 +70,10 @@ def train_config(
     store = FaceStore.open(data)
     held_out = held_out_rows(store, config.split, config.seed)
     chosen = training_rows(store, drop_rows, held_out)
-    for reason, count in chosen.dropped.items():
+    training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out).with_targets(config.loss)
+    for reason, count in training_data.dropped.items():
         _say(f"left out of training: {count} rows {reason}", err=True)
-    _say(f"training {config.network} on {len(chosen.rows)} faces", err=True)
-    training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out)
+    _say(f"training {config.network} on {len(training_data.rows)} faces", err=True)
     with _progress() as progress:
         reporter = _ProgressReporter(progress)
         return run_training(

@@ -131,6 +131,10 @@ class LossConfig:
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
         mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
+        targets: "fer2013", its labels; or what FER+'s votes say, see `mien.data.ferplus.vote_targets`. Smoothing and
+            mixup act upon them.
+        fer2013_weight: share of FER2013's label in FER+'s targets, 0..1; with 0, rows without such a target are left
+            out of training, otherwise they have FER2013's label.
     """
 
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -139,13 +143,26 @@ class LossConfig:
     label_smoothing: float = 0.1
     mixup: float = 0.2
     mixup_last_epochs: int = 0
+    targets: Literal["fer2013", "ferplus_majority", "ferplus_probability", "ferplus_thresholded"] = "fer2013"
+    fer2013_weight: float = 0.0
 
     def __post_init__(self) -> None:
         _require("loss.gamma", self.gamma, low=0)
         _require("loss.label_smoothing", self.label_smoothing, low=0, below=1)
         _require("loss.mixup", self.mixup, low=0)
         _require("loss.mixup_last_epochs", self.mixup_last_epochs, low=0)
-        for key in ("label_smoothing", "mixup"):
+        _require("loss.fer2013_weight", self.fer2013_weight, low=0, high=1)
+        if self.targets == "fer2013" and self.fer2013_weight:
+            raise ConfigError(
+                f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, which is nothing else: "
+                "set it to 0, or loss.targets to one of FER+'s"
+            )
+        if self.name == "focal" and self.targets in ("ferplus_probability", "ferplus_thresholded"):
+            raise ConfigError(
+                f"loss.targets is {self.targets} and loss.name is focal, which takes whole labels: "
+                "set it to fer2013 or ferplus_majority"
+            )
+        for key in ("label_smoothing", "mixup", "fer2013_weight"):
             if self.name == "focal" and getattr(self, key):
                 raise ConfigError(
                     f"loss.{key} is {getattr(self, key)} and loss.name is focal, which takes whole labels: set it to 0"

@@ -45,11 +45,12 @@ from mien.models.saved import BEST_FILE, load_network, save_network
 from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
-from mien.training.config import OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
-from mien.training.losses import balanced_weights, focal_loss, mixup, soft_cross_entropy, soft_targets
+from mien.training.config import LossConfig, OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
+from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
 from mien.training.measured import MeasuredFaces, figures
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.schedules import learning_rate_factor
+from mien.training.targets import training_targets
 
 _PRECISION: Final = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
@@ -63,12 +64,28 @@ class TrainingData:
         rows: row numbers to train on.
         held_out: Training rows set aside for choosing the epoch, see `mien.data.splits.held_out_rows`.
         dropped: rows of Training left out, counted by reason; part of the model's provenance.
+        votes_sha256: hash of FER+'s votes for the rows, None where they are not trained on.
     """
 
     store: FaceStore
     rows: NDArray[np.intp]
     dropped: Mapping[str, int] = field(default_factory=dict)
     held_out: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    votes_sha256: str | None = None
+
+    def with_targets(self, loss: LossConfig) -> "TrainingData":
+        """Only the rows that have a target (`mien.training.targets`); the others are counted as dropped.
+
+        Raises:
+            TrainingError: FER+'s targets are asked for, and the data set holds no votes.
+        """
+        if loss.targets == "fer2013":
+            return self
+        kept = training_targets(self.store, self.rows, loss).any(axis=1)
+        without = {} if kept.all() else {f"without a {loss.targets} target": int((~kept).sum())}
+        assert self.store.votes is not None
+        votes = hashlib.sha256(self.store.votes[self.rows[kept]].tobytes()).hexdigest()
+        return replace(self, rows=self.rows[kept], dropped={**self.dropped, **without}, votes_sha256=votes)
 
     def selection_rows(self, select_on: str) -> NDArray[np.intp]:
         """Rows that choose the epoch, none for "last".
@@ -87,7 +104,9 @@ class TrainingData:
         return rows
 
     def identity(self) -> dict[str, Any]:
-        """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason."""
+        """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason,
+        and the hash of FER+'s votes if they are trained on.
+        """
         meta = self.store.meta
         return {
             "source": meta.source,
@@ -95,6 +114,7 @@ class TrainingData:
             "rows": len(self.rows),
             "rows_sha256": hashlib.sha256(self.rows.astype("<i8").tobytes()).hexdigest(),
             "dropped": dict(self.dropped),
+            **({"votes_sha256": self.votes_sha256} if self.votes_sha256 else {}),
         }
 
 
@@ -129,6 +149,7 @@ def train(
             other data, or the data or the machine cannot serve the configuration.
         DivergedError: the loss is no number any more.
     """
+    data = data.with_targets(config.loss)
     if not len(data.rows):
         raise TrainingError("the data have no Training rows that may be used; import data that have them")
     _check_inputs(config)
@@ -238,8 +259,9 @@ class _Trainer:
         self.accuracies: list[float] = []
         faces = config.preprocess.frames(data.store.faces[data.rows])
         self.faces = torch.from_numpy(faces).to(fabric.device)
-        self.labels = torch.from_numpy(data.store.labels[data.rows]).long().to(fabric.device)
-        self.class_weights = balanced_weights(self.labels) if config.loss.class_weights == "balanced" else None
+        targets = training_targets(data.store, data.rows, config.loss)
+        self.targets = torch.from_numpy(targets).to(fabric.device)
+        self.class_weights = balanced_weights(self.targets) if config.loss.class_weights == "balanced" else None
         self.selection = self._measured(data.selection_rows(config.select_on))
         official = config.select_on == "PublicTest"
         self.public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
@@ -337,11 +359,11 @@ class _Trainer:
         return loss.detach()
 
     def _loss(self, epoch: int, rows: Tensor) -> Tensor:
-        config, labels = self.config, self.labels[rows]
+        config, targets = self.config, self.targets[rows]
         inputs = augment(self.faces[rows], config.augment, config.preprocess, config.input_size_at(epoch))
         if config.loss.name == "focal":
-            return focal_loss(self._logits(inputs), labels, config.loss.gamma, self.class_weights)
-        targets = soft_targets(labels, config.loss.label_smoothing)
+            return focal_loss(self._logits(inputs), targets.argmax(1), config.loss.gamma, self.class_weights)
+        targets = smooth(targets, config.loss.label_smoothing)
         if config.loss.mixup and epoch < config.epochs - config.loss.mixup_last_epochs:
             inputs, targets = mixup(inputs, targets, config.loss.mixup)
         return soft_cross_entropy(self._logits(inputs), targets, self.class_weights)
@@ -437,6 +459,8 @@ def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, ep
             "epoch": epoch,
             "split": config.split,
             "selected_on": config.select_on,
+            "targets": config.loss.targets,
+            **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
             "mien": __version__,
         },
     )

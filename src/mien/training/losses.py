@@ -8,12 +8,9 @@ from torch.nn import functional as F
 from mien.labels import EMOTIONS
 
 
-def soft_targets(labels: Tensor, smoothing: float) -> Tensor:
-    """Target distributions (N, 7) of class numbers (N,):
-    ``smoothing`` of the mass is spread evenly over all classes.
-    """
-    one_hot = F.one_hot(labels, len(EMOTIONS)).float()
-    return one_hot * (1 - smoothing) + smoothing / len(EMOTIONS)
+def smooth(targets: Tensor, smoothing: float) -> Tensor:
+    """Target distributions (N, 7) with ``smoothing`` of their mass spread evenly over all classes."""
+    return targets * (1 - smoothing) + smoothing / len(EMOTIONS)
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -45,14 +42,15 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: float, class_weights: Tens
     return (losses * weights).sum() / weights.sum()
 
 
-def balanced_weights(labels: Tensor) -> Tensor:
-    """Weights (7,) in inverse proportion to the class counts of labels (N,), 1 on average over the faces.
+def balanced_weights(targets: Tensor) -> Tensor:
+    """Weights (7,) in inverse proportion to how much of target distributions (N, 7) each class has, 1 on average over
+    the faces.
 
-    A class without faces gets weight 0.
+    A class that has nothing gets weight 0.
     """
-    counts = torch.bincount(labels, minlength=len(EMOTIONS)).float()
+    counts = targets.sum(0)
     present = counts > 0
-    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0.0)
+    return torch.where(present, len(targets) / (present.sum() * counts), 0.0)
 
 
 def mixup(faces: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:

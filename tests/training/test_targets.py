@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.data.ferplus import vote_targets
+from mien.data.store import FaceStore, StoreMeta
+from mien.errors import TrainingError
+from mien.training.config import LossConfig
+from mien.training.targets import training_targets
+
+ANGRY_AND_SAD = [3, 0, 0, 0, 6, 0, 0, 0, 1, 0]
+NO_FACE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]
+ROWS = np.array([0, 1])
+
+
+def store_of(votes, labels=(0, 6)):
+    faces = np.zeros((2, 48, 48), np.uint8)
+    votes = None if votes is None else np.array(votes, np.uint8)
+    return FaceStore(faces, np.array(labels, np.uint8), np.zeros(2, np.uint8), StoreMeta(2, "made.csv", ""), votes)
+
+
+def test_fer2013s_targets_are_its_labels():
+    targets = training_targets(store_of(None), ROWS[::-1], LossConfig())
+    assert targets.tolist() == [[0, 0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ferplus_majority", [0, 0, 0, 0, 1, 0, 0]),
+        ("ferplus_probability", [1 / 3, 0, 0, 0, 2 / 3, 0, 0]),
+        ("ferplus_thresholded", [1 / 3, 0, 0, 0, 2 / 3, 0, 0]),
+    ],
+)
+def test_votes_are_targets_and_rows_without_any_have_none(name, expected):
+    targets = training_targets(store_of([ANGRY_AND_SAD, NO_FACE]), ROWS, LossConfig(targets=name))
+    np.testing.assert_allclose(targets, [expected, [0] * 7], rtol=1e-6)
+
+
+@given(st.floats(0.01, 1), st.sampled_from(["majority", "probability", "thresholded"]))
+def test_the_label_has_its_share(weight, rule):
+    store = store_of([ANGRY_AND_SAD, NO_FACE])
+    targets = training_targets(store, ROWS, LossConfig(targets=f"ferplus_{rule}", fer2013_weight=weight))
+    label, voted = np.eye(7)[0], vote_targets(store.votes[:1], rule)[0]
+    np.testing.assert_allclose(targets[0], weight * label + (1 - weight) * voted, atol=1e-6)
+    np.testing.assert_array_equal(targets[1], np.eye(7)[6])
+    assert targets.dtype == np.float32
+
+
+def test_a_store_without_votes_is_refused():
+    with pytest.raises(TrainingError, match=r"data set of made\.csv holds no FER\+ votes"):
+        training_targets(store_of(None), ROWS, LossConfig(targets="ferplus_majority"))
