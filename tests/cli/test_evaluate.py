@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from mien.cli import evaluate
 from mien.data.store import USAGES, FaceStore
+from mien.evaluation.report import TARGETS
 from mien.evaluation.tta import MODES
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
@@ -35,6 +36,7 @@ def model(tmp_path, write_linear_model):
 def test_the_choices_are_those_of_the_library():
     assert get_args(evaluate.Usage) == USAGES
     assert get_args(evaluate.Augmentation) == MODES
+    assert get_args(evaluate.Targets) == TARGETS
 
 
 def test_json_agrees_with_scikit_learn_and_needs_no_extra(model, small_store, linear_weights):

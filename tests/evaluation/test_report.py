@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,41 @@ def test_test_time_augmentation_changes_the_logits(model, store):
     plain, crops = (evaluate(model, store, "PublicTest", tta) for tta in ("none", "tencrop"))
     assert np.abs(plain.logits - crops.logits).max() > 0.01
     assert crops.to_dict()["tta"] == "tencrop"
+
+
+@pytest.fixture
+def voted(store):
+    """The small data set with votes: PublicTest's first 40 rows have a majority, the other 50 tie or show no face."""
+    votes = np.zeros((150, 10), np.uint8)
+    votes[np.arange(150), np.random.default_rng(2).integers(0, 7, 150)] = 9
+    votes[100:120] = [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]
+    votes[120:] = [0, 0, 0, 4, 0, 0, 0, 0, 0, 6]
+    return replace(store, votes=votes)
+
+
+def test_with_ferplus_only_rows_with_a_majority_count_and_it_is_the_truth(model, voted):
+    evaluation = evaluate(model, voted, "PublicTest", targets="ferplus", drop_seen=True)
+    result = evaluation.to_dict()
+    labels = voted.votes[60:100].argmax(axis=1)
+    predicted = model.logits(voted.faces[60:100]).argmax(axis=1)
+    assert evaluation.rows.tolist() == list(range(60, 100))
+    assert (result["targets"], result["n"], result["without_target"], result["without_seen"]["n"]) == (
+        "ferplus", 40, 50, 40,
+    )  # fmt: skip
+    assert result["accuracy"] == pytest.approx(sk.accuracy_score(labels, predicted))
+    assert result["confusion"] == sk.confusion_matrix(labels, predicted, labels=range(7)).tolist()
+    assert "more of FER+'s votes" in result["target_rule"]
+
+
+def test_ferplus_needs_votes_that_say_something(model, store, voted):
+    with pytest.raises(DataError, match=r"small\.csv: no FER\+ votes; import it again .*--ferplus fer2013new\.csv"):
+        evaluate(model, store, "PublicTest", targets="ferplus")
+    silent = replace(voted, votes=np.zeros_like(voted.votes))
+    with pytest.raises(DataError, match="votes give none of the 90 rows a label"):
+        evaluate(model, silent, "PublicTest", targets="ferplus")
+    with pytest.raises(UsageError, match="unknown targets 'both': expected one of fer2013, ferplus"):
+        evaluate(model, store, "PublicTest", targets="both")
+    assert evaluate(model, voted, "PublicTest").to_dict() == evaluate(model, store, "PublicTest").to_dict()
 
 
 def test_a_usage_without_rows_is_refused(model, store):

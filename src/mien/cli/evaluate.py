@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
 Augmentation = Literal["none", "flip", "tencrop"]
+Targets = Literal["fer2013", "ferplus"]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Annotated[
         str,
         typer.Argument(help="ONNX file (somebody else's: with a TOML beside it), embedded model, or folder of a run."),
@@ -33,6 +34,10 @@ def evaluate(
         ),
     ] = None,
     tta: Annotated[Augmentation, typer.Option(help="Test-time augmentation: the mean of 1, 2 or 10 views.")] = "none",
+    targets: Annotated[
+        Targets,
+        typer.Option(help="What is true: FER2013's labels, or the majority of FER+'s votes where there is one."),
+    ] = "fer2013",
     drop_seen: Annotated[
         bool, typer.Option("--drop-seen", help="Also without the rows that stand in Training, pixel for pixel.")
     ] = False,
@@ -57,7 +62,7 @@ def evaluate(
     folder = report.ReportFolder(out) if out else None
     store, part = _open_data(data, usage, names or [], messages)
     result = report.evaluate(
-        open_classifier(model), store, part, tta, drop_seen=drop_seen, track=partial(_track, messages)
+        open_classifier(model), store, part, tta, drop_seen=drop_seen, targets=targets, track=partial(_track, messages)
     )
     try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
         written = list(folder.write(result)) if folder else []
@@ -101,6 +106,11 @@ def _print(result: "Evaluation", console: "Console") -> None:
     low, high = values["accuracy_interval"]
     what = f"{result.model} on {result.usage} of {result.source}, {len(result):,} faces, tta {result.tta}"
     console.print(what, style="bold", markup=False, highlight=False)
+    if "target_rule" in values:
+        console.print(
+            f"truth      {values['target_rule']}; {values['without_target']:,} rows without one are left out",
+            highlight=False,
+        )
     console.print(
         f"accuracy   {values['accuracy']:.2%} ± {values['standard_error']:.2%} (95 %: {low:.2%} .. {high:.2%})\n"
         f"top-2      {values['top2_accuracy']:.2%}\n"

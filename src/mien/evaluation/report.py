@@ -5,12 +5,13 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.bundle import softmax
+from mien.data.ferplus import FERPLUS_FILE, vote_targets
 from mien.data.splits import identical_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
@@ -18,6 +19,11 @@ from mien.evaluation import metrics
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
+
+TARGETS: Final = ("fer2013", "ferplus")
+"""Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
+
+_FERPLUS_RULE: Final = "one of the seven emotions has more of FER+'s votes than every other of the ten answers"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,6 +43,8 @@ class Evaluation:
         temperature: from the model's card.
         seen: whether a row also stands in Training, pixel for pixel, (N,), at least one of them not; None when that was
             not asked.
+        targets: where ``labels`` are from, one of `TARGETS`.
+        without_target: rows of the usage that are not among ``rows``, since FER+'s votes give them no label.
     """
 
     model: str
@@ -50,6 +58,8 @@ class Evaluation:
     logits: NDArray[np.float32]
     temperature: float
     seen: NDArray[np.bool_] | None = None
+    targets: str = TARGETS[0]
+    without_target: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -92,6 +102,7 @@ class Evaluation:
             "data": {"source": self.source, "sha256": self.source_sha256},
             "usage": self.usage,
             "tta": self.tta,
+            **self._target_rule(),
             "n": len(self),
             "accuracy": self.accuracy,
             "standard_error": metrics.standard_error(self.accuracy, len(self)),
@@ -111,6 +122,11 @@ class Evaluation:
     def to_json(self) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def _target_rule(self) -> dict[str, Any]:
+        if self.targets == "fer2013":
+            return {"targets": self.targets}
+        return {"targets": self.targets, "target_rule": _FERPLUS_RULE, "without_target": self.without_target}
 
     def _without_seen(self) -> dict[str, Any]:
         if self.seen is None:
@@ -143,6 +159,7 @@ def evaluate(
     tta: str = "none",
     *,
     drop_seen: bool = False,
+    targets: str = "fer2013",
     track: Track = iter,
 ) -> Evaluation:
     """Ask a model about every face of one usage.
@@ -153,17 +170,21 @@ def evaluate(
         usage: one of `mien.data.store.USAGES`.
         tta: one of `mien.evaluation.tta.MODES`.
         drop_seen: also give the figures without the rows that stand in Training, pixel for pixel.
+        targets: "fer2013" takes its labels for true; "ferplus" the majority of FER+'s votes, and only the rows where
+            one of the seven emotions has it (`mien.data.ferplus.vote_targets`).
         track: wraps the loop over chunks of faces, for a progress bar.
 
     Raises:
-        DataError: an unknown usage, or one without rows; no Training rows to compare with, or no row that is not there.
-        UsageError: an unknown test-time augmentation.
+        DataError: an unknown usage, or one without rows; no Training rows to compare with, or no row that is not there;
+            no FER+ votes, or none that give a row a label.
+        UsageError: an unknown test-time augmentation, or unknown targets.
         ModelFileError: the model's answers are not finite.
     """
     rows = store.rows_of(usage)
     if not len(rows):
         present = ", ".join(store.counts()) or "no rows at all"
         raise DataError(f"data set of {store.meta.source}: no {usage} rows (it has {present}); choose another usage")
+    rows, labels, without_target = _labelled(store, rows, targets)
     seen = _seen(store, usage, rows) if drop_seen else None
     logits = predict_logits(classifier, store.faces[rows], tta, track=track)
     if not np.isfinite(logits).all():
@@ -176,11 +197,33 @@ def evaluate(
         usage=usage,
         tta=tta,
         rows=rows,
-        labels=store.labels[rows],
+        labels=labels,
         logits=logits,
         temperature=classifier.card.temperature,
         seen=seen,
+        targets=targets,
+        without_target=without_target,
     )
+
+
+def _labelled(
+    store: FaceStore, rows: NDArray[np.intp], targets: str
+) -> tuple[NDArray[np.intp], NDArray[np.uint8], int]:
+    """Those of some rows that have a label, the labels, and how many have none."""
+    if targets not in TARGETS:
+        raise UsageError(f"unknown targets {targets!r}: expected one of {', '.join(TARGETS)}")
+    if targets == "fer2013":
+        return rows, store.labels[rows], 0
+    if store.votes is None:
+        raise DataError(
+            f"data set of {store.meta.source}: no FER+ votes; "
+            f"import it again with `mien data import SRC OUT --ferplus {FERPLUS_FILE}`, or use FER2013's labels"
+        )
+    majority = vote_targets(store.votes[rows], "majority")
+    kept = majority.any(axis=1)
+    if not kept.any():
+        raise DataError(f"data set of {store.meta.source}: FER+'s votes give none of the {len(rows)} rows a label")
+    return rows[kept], majority[kept].argmax(axis=1).astype(np.uint8), int((~kept).sum())
 
 
 def _seen(store: FaceStore, usage: str, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
