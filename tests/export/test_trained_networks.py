@@ -1,0 +1,76 @@
+"""Every recipe trains one epoch on faces, is exported, and answers as its ONNX file does."""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import torch
+
+from mien.bundle import Bundle
+from mien.data.sources import import_data
+from mien.data.store import FaceStore, write_store
+from mien.export.onnx import export_onnx
+from mien.models import network_entry, network_names
+from mien.models.profile import count_macs, outline
+from mien.models.saved import load_network
+from mien.training.config import load_config, recipe_names
+from mien.training.engine import TrainingData, train
+
+FACES, FACES_OF_LARGE, JUDGED = 512, 32, 16
+LARGE = 130_000_000
+"""Multiply-adds from which a network counts as large: it learns from fewer faces, so that the test ends."""
+
+
+def drawn_faces(count):
+    """Faces as smooth as real ones, where there is no real data set."""
+    random = np.random.default_rng(0)
+    coarse = torch.from_numpy(random.uniform(0, 255, (count, 1, 7, 7)))
+    return torch.nn.functional.interpolate(coarse, 48, mode="bicubic").clamp(0, 255).byte()[:, 0].numpy()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """512 Training and 16 PublicTest rows, of FER2013 where it is at hand."""
+    folder = tmp_path_factory.mktemp("faces")
+    rows = FACES + JUDGED
+    if csv := os.environ.get("MIEN_FER2013"):
+        whole = import_data(Path(csv), folder / "whole")
+        chosen = np.concatenate((whole.rows_of("Training")[:FACES], whole.rows_of("PublicTest")[:JUDGED]))
+        faces, labels = whole.faces[chosen], whole.labels[chosen]
+    else:
+        faces, labels = drawn_faces(rows), (np.arange(rows) % 7).astype(np.uint8)
+    usages = np.repeat([0, 1], [FACES, JUDGED]).astype(np.uint8)
+    write_store(folder / "few", faces, labels, usages, source="few", source_sha256="0" * 64)
+    return FaceStore.open(folder / "few")
+
+
+@pytest.fixture
+def brief_folder():
+    """A folder that is removed at once: the files of all networks together take gigabytes."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_every_network_has_a_recipe():
+    assert {load_config(recipe).network for recipe in recipe_names()} == set(network_names())
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
+    config = load_config(recipe, ["epochs=1", "split=official", "select_on=PublicTest", "schedule.warmup_epochs=0"])
+    spec = config.preprocess
+    large = count_macs(outline(network_entry(config.network).build), spec.input_size) > LARGE
+    rows = store.rows_of("Training")[: FACES_OF_LARGE if large else FACES]
+    card = train(config, TrainingData(store, rows), brief_folder / "run", device="cpu")
+    assert card.training["rows"] == len(rows)
+    assert card.public_test["n"] == JUDGED
+    network, _ = load_network(brief_folder / "run")
+    export_onnx(network, card, brief_folder / "model.onnx")
+    inputs = spec.apply(store.faces[:JUDGED])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(inputs)).numpy()
+    bundle = Bundle.load(brief_folder / "model.onnx")
+    assert bundle.card == card
+    np.testing.assert_allclose(bundle.logits_of_input(inputs), expected, atol=1e-4)
