@@ -121,6 +121,8 @@ def _print(result: "Evaluation", console: "Console") -> None:
     )
     if "seen" in values:
         console.print(_without_seen(values["seen"], values["without_seen"]), highlight=False)
+    for name, quarters in values["by_quality"].items():
+        console.print(_by_quality(name, quarters), highlight=False)
     console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
 
 
@@ -129,6 +131,10 @@ def _without_seen(seen: int, figures: dict[str, float]) -> str:
         f"unseen     {figures['accuracy']:.2%}, macro F1 {figures['macro_f1']:.4f} on {figures['n']:,} faces; "
         f"{seen:,} stand in Training"
     )
+
+
+def _by_quality(name: str, quarters: list[dict[str, float]]) -> str:
+    return f"{name:<10} " + ", ".join(f"{quarter['accuracy']:.1%}" for quarter in quarters) + " from least to most"
 
 
 def _class_table(per_class: dict[str, dict[str, float]]) -> "Table":

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +17,15 @@ from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.classifier import Classifier
+from mien.evaluation.quality import accuracy_by_quarter, brightness, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
 
 TARGETS: Final = ("fer2013", "ferplus")
 """Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
+
+_LEAST_FOR_QUARTERS: Final = 40
+"""Faces below which quarters say nothing."""
 
 _FERPLUS_RULE: Final = "one of the seven emotions has more of FER+'s votes than every other of the ten answers"
 
@@ -45,6 +49,7 @@ class Evaluation:
             not asked.
         targets: where ``labels`` are from, one of `TARGETS`.
         without_target: rows of the usage that are not among ``rows``, since FER+'s votes give them no label.
+        qualities: measures of the faces by name, each (N,): accuracy is given by quarters of them.
     """
 
     model: str
@@ -60,6 +65,7 @@ class Evaluation:
     seen: NDArray[np.bool_] | None = None
     targets: str = TARGETS[0]
     without_target: int = 0
+    qualities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -114,6 +120,7 @@ class Evaluation:
             "ece_uncalibrated": self.reliability_uncalibrated.expected_calibration_error,
             "temperature": float(self.temperature),
             "per_class": self._per_class(),
+            "by_quality": self._by_quality(),
             "labels": list(EMOTIONS),
             "confusion": self.confusion.tolist(),
             **self._without_seen(),
@@ -138,6 +145,15 @@ class Evaluation:
             "n": len(labels),
         }
         return {"seen": int(self.seen.sum()), "without_seen": figures}
+
+    def _by_quality(self) -> dict[str, list[dict[str, float]]]:
+        if len(self) < _LEAST_FOR_QUARTERS:
+            return {}
+        right = self.predictions == self.labels
+        return {
+            name: [asdict(quarter) for quarter in accuracy_by_quarter(measure, right)]
+            for name, measure in self.qualities.items()
+        }
 
     def _per_class(self) -> dict[str, dict[str, float | int]]:
         scores = metrics.class_scores(self.confusion)
@@ -186,7 +202,8 @@ def evaluate(
         raise DataError(f"data set of {store.meta.source}: no {usage} rows (it has {present}); choose another usage")
     rows, labels, without_target = _labelled(store, rows, targets)
     seen = _seen(store, usage, rows) if drop_seen else None
-    logits = predict_logits(classifier, store.faces[rows], tta, track=track)
+    faces = store.faces[rows]
+    logits = predict_logits(classifier, faces, tta, track=track)
     if not np.isfinite(logits).all():
         raise ModelFileError(f"model {classifier.card.name}: its outputs are not finite; train or export it again")
     return Evaluation(
@@ -203,6 +220,7 @@ def evaluate(
         seen=seen,
         targets=targets,
         without_target=without_target,
+        qualities={"brightness": brightness(faces), "sharpness": sharpness(faces)},
     )
 
 
