@@ -1,10 +1,10 @@
-"""`mien predict`: the expressions in pictures."""
+"""`mien predict`: the expressions in pictures and videos."""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,9 +17,10 @@ from mien.results import TABLE_COLUMNS, Frame, table_rows
 
 if TYPE_CHECKING:
     from mien.inference.files import RecognizedFile
+    from mien.inference.media import EmptySource
     from mien.inference.saving import PictureFolder
 
-Format = Literal["table", "json", "jsonl", "csv"]
+Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 Write = Callable[[Frame], None]
 
 _DEFAULT_FOLDER = Path("mien-out")
@@ -27,49 +28,71 @@ _MANY = 8
 
 
 def predict(  # noqa: PLR0913, PLR0917 - the options of the command
-    sources: Annotated[list[str], typer.Argument(help="Pictures, folders (searched to the bottom) or glob patterns.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, folders of them (searched to the bottom), videos, glob patterns, the number of a webcam, "
+            "addresses of streams, or - for a video on standard input."
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help=f"Folder for the annotated pictures; with --save {_DEFAULT_FOLDER} by default.")
+        Path | None, typer.Option(help=f"Folder for annotated copies; with --save {_DEFAULT_FOLDER} by default.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="What standard output carries.")] = "table",
     save: Annotated[
-        bool | None, typer.Option("--save/--no-save", help="Save annotated pictures; --out implies it.")
+        bool | None, typer.Option("--save/--no-save", help="Save annotated copies; --out implies it.")
     ] = None,
     model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
     detector: Annotated[
-        Literal["yunet", "none"], typer.Option(help="Face detector; none: every picture is a face.")
+        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face.")
     ] = "yunet",
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
     ] = 0.6,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Pictures whose faces are classified together.")] = 16,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Search the whole picture of every so many frames; else by time.")
+    ] = None,
+    smooth: Annotated[
+        Literal["none", "mode", "ema"], typer.Option(help="How expressions in videos are steadied over time.")
+    ] = "ema",
+    mirror: Annotated[
+        bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Take the pictures of each source for a video of so many frames a second.")
+    ] = None,
 ) -> None:
-    """Find the faces in pictures and say what they express."""
+    """Find the faces in pictures and videos and say what they express."""
+    from mien.cli.predict_video import report_videos
     from mien.inference.files import recognize_files
-    from mien.inference.media import expand_sources
     from mien.inference.recognizer import Recognizer
+    from mien.inference.sources import sort_sources
+    from mien.inference.stream import StreamOptions
+    from mien.inference.video import DEFAULT_FPS
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
-    found = expand_sources(sources)
+    found = sort_sources(sources, fps)
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence)
-    paths = [entry for entry in found if isinstance(entry, Path)]
-    folder = _picture_folder(out or _DEFAULT_FOLDER, paths) if out or save else None
-    files = _tracked(recognize_files(recognizer, found, batch), len(found), form)
+    target = (out or _DEFAULT_FOLDER) if out or save else None
+    options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
+    files = _tracked(recognize_files(recognizer, found.pictures, batch), len(found.pictures), form)
     with _WRITERS[form]() as write:
-        failures = _report(files, write, folder)
+        failures = _report(files, write, _picture_folder(target, found.pictures))
+        failures += report_videos(recognizer, found.videos, options, write, target, people=form == "table")
     if failures:
-        typer.secho(f"mien: {failures} of {len(found)} failed", fg="red", err=True)
+        typer.secho(f"mien: {failures} of {len(found.pictures) + len(found.videos)} failed", fg="red", err=True)
         raise typer.Exit(1)
 
 
-def _picture_folder(folder: Path, sources: list[Path]) -> "PictureFolder":
+def _picture_folder(folder: Path | None, sources: "Sequence[Path | EmptySource]") -> "PictureFolder | None":
     from mien.inference.saving import PictureFolder
 
-    return PictureFolder(folder, sources)
+    return PictureFolder(folder, [entry for entry in sources if isinstance(entry, Path)]) if folder else None
 
 
 def _report(files: Iterable["RecognizedFile"], write: Write, folder: "PictureFolder | None") -> int:
@@ -162,7 +185,8 @@ def _table() -> Iterator[Write]:
     try:
         yield write
     finally:
-        print_table(table)
+        if table.row_count:
+            print_table(table)
 
 
 def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
@@ -177,4 +201,15 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
         yield frame.source, str(number), face.emotion, f"{face.probability:.0%}", position
 
 
-_WRITERS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
+@contextmanager
+def _parquet() -> Iterator[Write]:
+    """The columns of `TABLE_COLUMNS` as a Parquet file, whole even when interrupted."""
+    from mien.inference.parquet import ParquetTable
+
+    if sys.stdout.isatty():
+        raise UsageError("--format parquet writes a file to standard output: add > faces.parquet")
+    with ParquetTable(sys.stdout.buffer) as table:
+        yield table.write
+
+
+_WRITERS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv, "parquet": _parquet}

@@ -16,6 +16,19 @@ _JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 92}
 _PNG: Final[dict[str, Any]] = {"format": "PNG"}
 
 
+def made_folder(folder: Path) -> Path:
+    """The folder, made when it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made a folder for pictures ({error.strerror})") from None
+    return folder
+
+
 class PictureFolder:
     """A folder for annotated pictures: ``party.jpg`` becomes ``party.mien.jpg``, a second one ``party-2.mien.jpg``.
 
@@ -30,11 +43,7 @@ class PictureFolder:
     """
 
     def __init__(self, folder: Path, sources: Iterable[Path]) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made a folder for pictures ({error.strerror})") from None
-        self.path = folder
+        self.path = made_folder(folder)
         self._taken = {source.absolute() for source in sources}
 
     def save(self, frame: Frame, image: Pixels) -> Path:

@@ -1,0 +1,132 @@
+"""The videos of `mien predict`: one after the other, so that one that is broken stops nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mien.cli.tables import print_table
+from mien.errors import MienError
+from mien.labels import EMOTIONS
+from mien.results import Frame
+
+if TYPE_CHECKING:
+    from mien.inference.outputs import VideoFolder, VideoOutputs
+    from mien.inference.recognizer import Recognizer
+    from mien.inference.result import TrackSummary
+    from mien.inference.sources import VideoEntry
+    from mien.inference.stream import RecognizedImage, StreamOptions
+
+_LEAST_SHARE = 0.05
+
+
+def report_videos(
+    recognizer: "Recognizer",
+    videos: "Sequence[VideoEntry]",
+    options: "StreamOptions",
+    write: Callable[[Frame], None],
+    folder: Path | None,
+    *,
+    people: bool,
+) -> int:
+    """Recognise videos, write their frames, save what is to be saved; how many failed, each named on standard error.
+
+    Args:
+        recognizer: what recognises.
+        videos: in order.
+        options: how.
+        write: takes every frame; at the end of a video that failed one with the error.
+        folder: where annotated copies, summaries and timelines go, if anywhere.
+        people: print a table of people instead of writing frames.
+    """
+    from mien.inference.outputs import VideoFolder
+
+    saved = VideoFolder(folder) if folder is not None and videos else None
+    failures = 0
+    for video in videos:
+        report = _VideoReport(video, write, people=people)
+        try:
+            report.run(recognizer, options, saved)
+        except MienError as error:
+            failures += 1
+            report.fail(error)
+    return failures
+
+
+class _VideoReport:
+    """One video on its way to the user."""
+
+    def __init__(self, video: "VideoEntry", write: Callable[[Frame], None], *, people: bool) -> None:
+        from mien.inference.result import Summary
+
+        self._video, self._write, self._people = video, write, people
+        self._name = _name(video)
+        self._summary = Summary()
+        self._count = self._next = 0
+
+    def run(self, recognizer: "Recognizer", options: "StreamOptions", folder: "VideoFolder | None") -> None:
+        from mien.inference.stream import recognize_video
+
+        try:
+            with closing(recognize_video(recognizer, self._video, options)) as images, self._saved(folder) as save:
+                for recognized in images:
+                    self._take(recognized.frame)
+                    save(recognized)
+        finally:
+            self._finish()
+
+    def fail(self, error: MienError) -> None:
+        typer.secho(f"mien: {error}", fg="red", err=True)
+        if not self._people:
+            self._write(Frame(self._name, self._next, error=str(error)))
+
+    @contextmanager
+    def _saved(self, folder: "VideoFolder | None") -> "Iterator[Callable[[RecognizedImage], None]]":
+        """What takes images to be saved; whatever happens, the files are finished and named on standard error."""
+        if folder is None:
+            yield lambda _: None
+            return
+        outputs: VideoOutputs = folder.open(self._name, self._video if isinstance(self._video, Path) else None)
+        try:
+            yield outputs.add
+        finally:
+            for path in outputs.close():
+                typer.secho(f"saved {path}", dim=True, err=True)
+
+    def _take(self, frame: Frame) -> None:
+        self._count += 1
+        self._next = frame.frame + 1
+        if self._people:
+            self._summary.add(frame)
+        else:
+            self._write(frame)
+
+    def _finish(self) -> None:
+        dropped = self._next - self._count
+        if dropped:
+            typer.secho(f"{self._name}: {dropped} of {self._next} frames dropped to keep up", fg="yellow", err=True)
+        if self._people and self._count:
+            _print_people(self._name, self._count, self._summary.tracks())
+
+
+def _name(video: "VideoEntry") -> str:
+    from mien.inference.video import without_password
+
+    return str(video[0].parent) if isinstance(video, tuple) else without_password(str(video))
+
+
+def _print_people(name: str, frames: int, tracks: "list[TrackSummary]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("video", "person", "from", "to", "seen", "changes", "expressions", box=None, pad_edge=False)
+    for track in tracks:
+        shares = sorted(((track.shares[emotion], emotion) for emotion in EMOTIONS), reverse=True)
+        mixture = ", ".join(f"{emotion} {share:.0%}" for share, emotion in shares if share >= _LEAST_SHARE)
+        times = f"{track.start:.2f} s", f"{track.end:.2f} s", f"{track.seconds:.2f} s"
+        table.add_row(*map(Text, (name, str(track.track), *times, str(track.changes), mixture)))
+    if not tracks:
+        table.add_row(Text(name), "-", "-", "-", "-", "-", f"no face found in {frames} frames")
+    print_table(table)

@@ -1,0 +1,115 @@
+"""What is saved of a video: the annotated copy, each person summed up, and each person's timeline."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from mien.errors import InputError
+from mien.inference.annotate import annotate
+from mien.inference.result import Summary, TrackSummary
+from mien.inference.saving import made_folder
+from mien.inference.stream import RecognizedImage
+from mien.inference.timeline import Timelines
+from mien.inference.writer import VideoWriter
+
+LEAST_TIMELINE: Final = 1.0
+"""Seconds for which a person must have been followed to get a timeline."""
+
+
+class VideoFolder:
+    """A folder for what is saved of videos, named after them: ``clip.mp4`` gives ``clip.mien.mp4``, ``clip.mien.json``
+    and ``clip.mien.person-1.png``; a second clip.mp4 gives ``clip-2.mien.mp4``.
+
+    Args:
+        folder: is made when it is not there.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = made_folder(folder)
+        self._taken: set[str] = set()
+
+    def open(self, name: str, source: Path | None) -> "VideoOutputs":
+        """Begin to save a video.
+
+        Args:
+            name: of the source, as in its frames.
+            source: its file, whose sound is taken along; None when it is no file.
+
+        Raises:
+            InputError: the annotated copy cannot be written, or would overwrite its source.
+        """
+        stem = first = source.stem if source is not None else re.sub(r"\W+", "-", name).strip("-") or "video"
+        number = 1
+        while stem in self._taken:
+            number += 1
+            stem = f"{first}-{number}"
+        self._taken.add(stem)
+        return VideoOutputs(self.path / f"{stem}.mien", name, source)
+
+
+class VideoOutputs:
+    """Everything that is saved of one video, written while its frames come.
+
+    Args:
+        base: path without suffix.
+        name: of the source.
+        source: its file, if it is one.
+
+    Raises:
+        InputError: the annotated copy cannot be written, or would overwrite its source.
+    """
+
+    def __init__(self, base: Path, name: str, source: Path | None) -> None:
+        self._base, self._name = base, name
+        target = self._with(".mp4")
+        if source is not None and source.absolute() == target.absolute():
+            raise InputError(f"{target}: is the source itself; choose another folder with --out")
+        self._writer = VideoWriter(target, source)
+        self._summary, self._timelines = Summary(), Timelines()
+
+    def add(self, recognized: RecognizedImage) -> None:
+        """Take in the next image.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        frame, image = recognized.frame, recognized.image
+        self._summary.add(frame)
+        self._timelines.add(frame, image)
+        self._writer.write(annotate(image, frame.faces), frame.time or 0.0)
+
+    def close(self) -> Iterator[Path]:
+        """Finish and name every file, one after the other.
+
+        Raises:
+            InputError: one cannot be written.
+        """
+        video = self._writer.close()
+        if video is not None:
+            yield video
+            yield self._write_summary(self._summary.tracks())
+        for track, history in sorted(self._timelines.tracks.items()):
+            if history.seconds >= LEAST_TIMELINE:
+                picture = history.draw(f"{self._name}, person {track}")
+                yield _saved(self._with(f".person-{track}.png"), picture.save)
+
+    def _with(self, suffix: str) -> Path:
+        return self._base.with_name(self._base.name + suffix)
+
+    def _write_summary(self, tracks: list[TrackSummary]) -> Path:
+        document = {"source": self._name, "people": [track.to_dict() for track in tracks]}
+        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+        return _saved(self._with(".json"), lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _saved(path: Path, save: Callable[[Path], object]) -> Path:
+    try:
+        save(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    return path

@@ -1,0 +1,181 @@
+"""A person's expressions over time as one picture: stacked areas, with the face above them now and then.
+
+Drawn with Pillow, which is in the core, so that no plotting library is needed.
+"""
+
+import math
+from array import array
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mien.inference.annotate import COLOURS
+from mien.labels import EMOTIONS
+from mien.pictures import Pixels
+from mien.results import Box, Face, Frame
+
+_WIDTH: Final = 1200
+_AREA: Final = 220
+_THUMBNAIL: Final = 72
+_MARGIN: Final = 24
+_LEFT: Final = 60
+_TEXT: Final = 15
+_MOST_THUMBNAILS: Final = 32
+_LONGEST_HOLE: Final = 1.0
+_TICK_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+_INK: Final = (30, 30, 30)
+_PAPER: Final = (255, 255, 255)
+_FIELDS: Final = 1 + len(EMOTIONS)
+
+
+class TrackHistory:
+    """What a timeline needs of one person: 32 bytes for every frame, and a bounded number of small faces."""
+
+    def __init__(self) -> None:
+        self._values = array("f")
+        self._thumbnails: list[tuple[float, Image.Image]] = []
+        self._interval = 0.0
+
+    def add(self, time: float, face: Face, image: Pixels) -> None:
+        """The next sight of the person.
+
+        Args:
+            time: seconds, growing.
+            face: the reading.
+            image: the whole frame, RGB uint8 (H, W, 3) or (H, W).
+        """
+        self._values.extend((time, *face.probabilities))
+        if not self._thumbnails or time - self._thumbnails[-1][0] >= self._interval:
+            self._thumbnails.append((time, _thumbnail(image, face.box)))
+            if len(self._thumbnails) > _MOST_THUMBNAILS:
+                self._thumbnails = self._thumbnails[::2]
+                self._interval = 2 * (self._thumbnails[-1][0] - self._thumbnails[0][0]) / _MOST_THUMBNAILS
+
+    @property
+    def seconds(self) -> float:
+        """From first to last sight."""
+        return self._values[-_FIELDS] - self._values[0] if self._values else 0.0
+
+    def draw(self, title: str) -> Image.Image:
+        """The timeline, RGB, 1200 pixels wide."""
+        samples = np.frombuffer(self._values, np.float32).reshape(-1, _FIELDS).astype(np.float64)
+        start, end = samples[0, 0], max(samples[-1, 0], samples[0, 0] + 1e-3)
+        plot = _stacked(samples[:, 0], samples[:, 1:], start, end)
+        return _page(title, plot, self._thumbnails, start, end)
+
+
+class Timelines:
+    """The histories of everybody in a video."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[int, TrackHistory] = {}
+
+    def add(self, frame: Frame, image: Pixels) -> None:
+        """Take in the next frame and its pixels."""
+        for face in frame.faces:
+            if face.track is not None:
+                self.tracks.setdefault(face.track, TrackHistory()).add(frame.time or 0.0, face, image)
+
+
+def _thumbnail(image: Pixels, box: Box) -> Image.Image:
+    part = image[box.y : box.y + box.height, box.x : box.x + box.width]
+    picture = Image.fromarray(part).convert("RGB")
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return picture
+
+
+def _stacked(times: NDArray[np.float64], shares: NDArray[np.float64], start: float, end: float) -> Pixels:
+    """Stacked areas, uint8 (220, W, 3): every column the mean of its moment, the first emotion at the bottom.
+
+    Args:
+        times: seconds (N,), growing.
+        shares: probabilities (N, 7), each row summing to 1.
+        start: time of the left edge.
+        end: time of the right edge.
+    """
+    width = _WIDTH - _LEFT - _MARGIN
+    columns = _columns(times, shares, np.linspace(start, end, width + 1))
+    heights = 1 - (np.arange(_AREA) + 0.5) / _AREA
+    palette = np.array([*(COLOURS[name] for name in EMOTIONS), _PAPER], np.uint8)
+    limits = np.cumsum(columns, axis=1)[:, :-1]
+    classes = (heights[:, None, None] > limits[None]).sum(axis=2)
+    classes[:, np.isnan(columns[:, 0])] = len(EMOTIONS)
+    return np.asarray(palette[classes], np.uint8)
+
+
+def _columns(
+    times: NDArray[np.float64], shares: NDArray[np.float64], edges: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean shares (W, 7) between neighbouring edges; between two readings at most a second apart the earlier one, else
+    NaN.
+    """
+    width = len(edges) - 1
+    column = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, width - 1)
+    counts = np.bincount(column, minlength=width)
+    sums = np.stack([np.bincount(column, weights=values, minlength=width) for values in shares.T], axis=1)
+    last = np.clip(np.searchsorted(times, edges[:-1], side="right") - 1, 0, len(times) - 1)
+    following = np.clip(last + 1, 0, len(times) - 1)
+    held = np.where((times[following] - times[last] <= _LONGEST_HOLE)[:, None], shares[last], np.nan)
+    return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], held)
+
+
+def _page(
+    title: str, plot: Pixels, thumbnails: list[tuple[float, Image.Image]], start: float, end: float
+) -> Image.Image:
+    top = _MARGIN + 2 * _TEXT + _THUMBNAIL
+    page = Image.new("RGB", (_WIDTH, top + _AREA + 5 * _TEXT), _PAPER)
+    pen = ImageDraw.Draw(page)
+    pen.text((_LEFT, _MARGIN // 2), title, font=_font(), fill=_INK)
+    page.paste(Image.fromarray(plot), (_LEFT, top))
+    for share in (0.0, 0.5, 1.0):
+        pen.text((_LEFT - 8, top + (1 - share) * _AREA), f"{share:.0%}", font=_font(), fill=_INK, anchor="rm")
+    scale = plot.shape[1] / (end - start)
+    _paste_faces(page, thumbnails, start, scale, top)
+    _draw_ticks(pen, start, end, scale, top + _AREA)
+    _draw_legend(pen, top + _AREA + 3 * _TEXT)
+    return page
+
+
+def _paste_faces(
+    page: Image.Image, thumbnails: list[tuple[float, Image.Image]], start: float, scale: float, bottom: int
+) -> None:
+    """The faces above their moments, as many as find room."""
+    free = _LEFT
+    for time, picture in thumbnails:
+        left = round(_LEFT + (time - start) * scale - picture.width / 2)
+        left = max(_LEFT, min(left, _WIDTH - _MARGIN - picture.width))
+        if left >= free:
+            page.paste(picture, (left, bottom - 6 - picture.height))
+            free = left + picture.width + 6
+
+
+def _draw_ticks(pen: ImageDraw.ImageDraw, start: float, end: float, scale: float, top: int) -> None:
+    step = next((step for step in _TICK_STEPS if (end - start) / step <= 12), (end - start) / 12)
+    for number in range(math.ceil(start / step - 1e-9), math.floor(end / step + 1e-9) + 1):
+        x = _LEFT + (number * step - start) * scale
+        pen.line((x, top, x, top + 5), fill=_INK)
+        pen.text((x, top + 8), _clock(number * step, step), font=_font(), fill=_INK, anchor="mt")
+
+
+def _draw_legend(pen: ImageDraw.ImageDraw, top: int) -> None:
+    left = _LEFT
+    for name in EMOTIONS:
+        pen.rectangle((left, top, left + _TEXT, top + _TEXT), fill=COLOURS[name], outline=_INK)
+        pen.text((left + _TEXT + 6, top + _TEXT / 2), name, font=_font(), fill=_INK, anchor="lm")
+        left += round(_TEXT + 30 + _font().getlength(name))
+
+
+def _clock(seconds: float, step: float) -> str:
+    """A moment as ``m:ss``, ``h:mm:ss``, or with tenths where ticks are closer than a second."""
+    whole, tenths = divmod(round(seconds * 10), 10)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{text}.{tenths}" if step < 1 else text
+
+
+@lru_cache(maxsize=1)
+def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(_TEXT)
