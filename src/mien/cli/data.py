@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.audit import audit
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.data.store import FaceStore
 
 app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
+app.command("audit")(audit)
 
 
 @app.command("import")

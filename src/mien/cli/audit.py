@@ -1,0 +1,181 @@
+"""`mien data audit`: what is wrong with a data set."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+    from rich.table import Table
+
+    from mien.data.audit import Audit
+    from mien.data.store import FaceStore
+    from mien.evaluation.out_of_sample import Evidence
+
+
+def audit(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the tables.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for audit.json and audit.html, a page that shows faces.")
+    ] = None,
+    faces: Annotated[bool, typer.Option("--faces", help="Also look for rows without a detectable face.")] = False,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL[=ROWS]",
+            help="Also look for wrong labels: a model as `mien evaluate` takes it, with a file of rows it was trained "
+            "without; or a .npy file of out-of-sample probabilities (N, 7). Repeatable: folds of a cross-validation.",
+        ),
+    ] = None,
+    write_clean: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", help="Make a data set without what --remove names, OUT.removed.csv and OUT.removed.txt."
+        ),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="Training rows to remove: leaks, conflicts, constant, copies (these by default), near-leaks, "
+            "near-copies, no-face, mislabelled. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Find duplicates, leaks between usages, contradictory labels, and pictures that show nothing."""
+    from rich.console import Console
+
+    from mien.data.audit import audit as find
+    from mien.data.store import FaceStore
+
+    messages = Console(stderr=True)
+    rules = _checked_rules(remove, write_clean, faces=faces, labels=bool(labels))
+    folder = _made(out) if out else None
+    store = FaceStore.open(data)
+    evidence = _evidence(labels, store, messages) if labels else None
+    messages.print("comparing faces", style="dim")
+    findings = find(
+        store,
+        has_face=_face_finder() if faces else None,
+        probabilities=(evidence.probabilities, evidence.note) if evidence else None,
+        track=partial(_track, messages, "searching faces"),
+    )
+    try:  # files first: a reader of standard output may stop early, a full disk must not take the findings away
+        written = _write(findings, folder) if folder else []
+        written += _clean(findings, rules, write_clean) if write_clean else []
+    finally:
+        _print(findings, as_json=as_json)
+    for path in written:
+        messages.print(f"wrote {path}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
+    """The rules by which rows are removed; what they need is asked for before anything is computed."""
+    from mien.data.cleaning import DEFAULT_RULES, check_rules
+    from mien.data.store import refuse_existing
+    from mien.errors import UsageError
+
+    if remove and out is None:
+        raise UsageError("--remove says what --write-clean leaves out: name a folder with --write-clean OUT")
+    rules = remove or DEFAULT_RULES
+    check_rules(rules)
+    for rule, option, given in (("no-face", "--faces", faces), ("mislabelled", "--labels MODEL", labels)):
+        if rule in rules and not given:
+            raise UsageError(f"the rule {rule} needs {option}")
+    if out is not None:
+        refuse_existing(out)
+    return rules
+
+
+def _made(folder: Path) -> Path:
+    from mien.errors import UsageError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be made ({error.strerror}); name another folder") from None
+    return folder
+
+
+def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") -> "Evidence":
+    from mien.evaluation.classifier import open_classifier
+    from mien.evaluation.out_of_sample import combined, model_evidence, read_probabilities
+
+    found = []
+    for source in labels:
+        name, _, dropped = source.rpartition("=") if "=" in source else (source, "", "")
+        if name.endswith(".npy"):
+            found.append(read_probabilities(Path(name), len(store)))
+            continue
+        track = partial(_track, messages, f"asking {name}")
+        rows = Path(dropped) if dropped else None
+        found.append(model_evidence(open_classifier(name), store, rows, track=track))
+    return combined(found)
+
+
+def _face_finder() -> "Callable[[NDArray[np.uint8]], bool]":
+    from mien.faces.detect import YuNetDetector
+    from mien.faces.presence import FacePresence
+
+    return FacePresence(YuNetDetector())
+
+
+def _track(messages: "Console", what: str, chunks: range) -> "Iterable[int]":
+    from rich.progress import track
+
+    return track(chunks, what, console=messages, transient=True, disable=not messages.is_terminal)
+
+
+def _write(findings: "Audit", folder: Path) -> list[Path]:
+    import json
+
+    from mien.data.audit_page import audit_page
+    from mien.errors import UsageError
+
+    document, page = folder / "audit.json", folder / "audit.html"
+    try:
+        document.write_text(json.dumps(findings.to_dict(), indent=1) + "\n", encoding="utf-8")
+        page.write_text(audit_page(findings), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written ({error.strerror}); name another folder") from None
+    return [document, page]
+
+
+def _clean(findings: "Audit", rules: "Sequence[str]", out: Path) -> list[Path]:
+    from mien.data.cleaning import removals, write_clean
+
+    return write_clean(findings.store, removals(findings, rules), out)
+
+
+def _print(findings: "Audit", *, as_json: bool) -> None:
+    import json
+
+    from mien.cli.tables import print_table
+
+    if as_json:
+        typer.echo(json.dumps(findings.to_dict()))
+        return
+    meta = findings.store.meta
+    typer.echo(f"{meta.rows:,} rows of {meta.source}, SHA-256 {meta.source_sha256}")
+    for leak in findings.leaks:
+        typer.echo(f"leak: {leak.verdict}")
+    print_table(_findings_table(findings))
+    if findings.mislabelled:
+        typer.echo(f"labels judged by {findings.mislabelled.note}")
+
+
+def _findings_table(findings: "Audit") -> "Table":
+    from rich.table import Table
+
+    table = Table("finding", "", "what it means")
+    table.columns[1].justify = "right"
+    for name, count, meaning in findings.summary():
+        table.add_row(name, f"{count:,}", meaning)
+    return table
