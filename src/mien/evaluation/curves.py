@@ -44,6 +44,7 @@ def draw_curves(variants: Sequence[Variant]) -> Figure:
             _draw_curve(axes, variant, key, colour, dashes)
         axes.set_ylabel(title)
         _tidy(axes)
+    _by_powers_of_ten(panels[-1])
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False)
@@ -58,6 +59,13 @@ def _draw_curve(axes: Axes, variant: Variant, key: str, colour: tuple[float, ...
     axes.plot(epochs, np.nanmean(values, axis=0), color=colour, linestyle=dashes, linewidth=1.5, label=_label(variant))
     if len(values) > 1:
         axes.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.2, lw=0)
+
+
+def _by_powers_of_ten(axes: Axes) -> None:
+    """Learning rates span decades; what lies four below the greatest, as the end of a cosine, leaves the picture."""
+    greatest = max(float(np.nanmax(line.get_ydata())) for line in axes.get_lines())
+    axes.set_yscale("log")
+    axes.set_ylim(greatest * 1e-4, greatest * 2)
 
 
 def draw_accuracies(variants: Sequence[Variant]) -> Figure:
