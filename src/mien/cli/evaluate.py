@@ -108,7 +108,7 @@ def _print(result: "Evaluation", console: "Console") -> None:
     console.print(what, style="bold", markup=False, highlight=False)
     if "target_rule" in values:
         console.print(
-            f"truth      majority of FER+'s votes; {values['without_target']:,} faces without one of the seven left out",
+            f"truth      majority of FER+'s votes; {values['without_target']:,} faces without one left out",
             highlight=False,
         )
     console.print(

@@ -10,6 +10,7 @@ A recipe file holds the fields of `TrainConfig`; its sections are the nested dat
 Fields left out keep their defaults; unknown keys, wrong types and contradictions are errors that name the key.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -135,6 +136,9 @@ class LossConfig:
             mixup act upon them.
         fer2013_weight: share of FER2013's label in FER+'s targets, 0..1; with 0, rows without such a target are left
             out of training, otherwise they have FER2013's label.
+        teachers: run folders or safetensors files of networks to learn from, see `mien.training.distillation`.
+        teacher_weight: share of the loss that the teachers' answers have, 0..1.
+        teacher_temperature: divides the logits of teachers and pupil before they are compared.
     """
 
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -145,6 +149,9 @@ class LossConfig:
     mixup_last_epochs: int = 0
     targets: Literal["fer2013", "ferplus_majority", "ferplus_probability", "ferplus_thresholded"] = "fer2013"
     fer2013_weight: float = 0.0
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
+    teacher_temperature: float = 1.0
 
     def __post_init__(self) -> None:
         _require("loss.gamma", self.gamma, low=0)
@@ -152,10 +159,12 @@ class LossConfig:
         _require("loss.mixup", self.mixup, low=0)
         _require("loss.mixup_last_epochs", self.mixup_last_epochs, low=0)
         _require("loss.fer2013_weight", self.fer2013_weight, low=0, high=1)
+        _require("loss.teacher_weight", self.teacher_weight, low=0, high=1)
+        _require("loss.teacher_temperature", self.teacher_temperature, above=0)
         if self.targets == "fer2013" and self.fer2013_weight:
             raise ConfigError(
-                f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, which is nothing else: "
-                "set it to 0, or loss.targets to one of FER+'s"
+                f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, "
+                "which has nothing to blend with: set it to 0, or loss.targets to one of FER+'s"
             )
         if self.name == "focal" and self.targets in ("ferplus_probability", "ferplus_thresholded"):
             raise ConfigError(
@@ -355,6 +364,8 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
         return value
     if hint == tuple[int, ...]:
         return _convert_numbers(value, key)
+    if hint == tuple[str, ...]:
+        return _convert_texts(value, key)
     if get_origin(hint) is tuple:
         return _convert_pairs(value, key)
     allowed, wanted = _SCALARS[hint]
@@ -366,6 +377,12 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 def _convert_numbers(value: Any, key: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(number) is int for number in value):
         raise ConfigError(f"{key} is {value!r}: expected whole numbers, for example [10, 20, 50]")
+    return tuple(value)
+
+
+def _convert_texts(value: Any, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ConfigError(f'{key} is {value!r}: expected texts, for example ["runs/teacher"]')
     return tuple(value)
 
 
@@ -400,4 +417,4 @@ def _toml_value(value: Any) -> str:
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return json.dumps(value) if isinstance(value, str) else repr(value)
