@@ -46,6 +46,7 @@ from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
 from mien.training.config import LossConfig, OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
+from mien.training.distillation import Teachers, distillation_loss, teachers_sha256
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
 from mien.training.measured import MeasuredFaces, figures
 from mien.training.reporter import Reporter, SilentReporter
@@ -155,6 +156,7 @@ def train(
     _check_inputs(config)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
+    Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))  # a wrong one is found before a run is made
     progress = _open_run(config, data, run, resume=resume)
     fabric = _launch(config, device, devices)
     trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
@@ -262,6 +264,7 @@ class _Trainer:
         targets = training_targets(data.store, data.rows, config.loss)
         self.targets = torch.from_numpy(targets).to(fabric.device)
         self.class_weights = balanced_weights(self.targets) if config.loss.class_weights == "balanced" else None
+        self.teachers = Teachers(config.loss.teachers, config.preprocess, fabric.device)
         self.selection = self._measured(data.selection_rows(config.select_on))
         official = config.select_on == "PublicTest"
         self.public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
@@ -362,11 +365,23 @@ class _Trainer:
         config, targets = self.config, self.targets[rows]
         inputs = augment(self.faces[rows], config.augment, config.preprocess, config.input_size_at(epoch))
         if config.loss.name == "focal":
-            return focal_loss(self._logits(inputs), targets.argmax(1), config.loss.gamma, self.class_weights)
+            logits = self._logits(inputs)
+            loss = focal_loss(logits, targets.argmax(1), config.loss.gamma, self.class_weights)
+            return self._with_teachers(loss, logits, inputs)
         targets = smooth(targets, config.loss.label_smoothing)
         if config.loss.mixup and epoch < config.epochs - config.loss.mixup_last_epochs:
             inputs, targets = mixup(inputs, targets, config.loss.mixup)
-        return soft_cross_entropy(self._logits(inputs), targets, self.class_weights)
+        logits = self._logits(inputs)
+        return self._with_teachers(soft_cross_entropy(logits, targets, self.class_weights), logits, inputs)
+
+    def _with_teachers(self, loss: Tensor, logits: Tensor, inputs: Tensor) -> Tensor:
+        """The loss blended with how far the logits are from what the teachers answer to the same inputs."""
+        if not self.config.loss.teachers:
+            return loss
+        temperature = self.config.loss.teacher_temperature
+        with self.fabric.autocast():
+            taught = self.teachers.probabilities(inputs, temperature)
+        return torch.lerp(loss, distillation_loss(logits, taught, temperature), self.config.loss.teacher_weight)
 
     def _logits(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.model(inputs.contiguous(memory_format=torch.channels_last))
@@ -461,6 +476,7 @@ def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, ep
             "selected_on": config.select_on,
             "targets": config.loss.targets,
             **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
+            **({"teachers_sha256": teachers_sha256(config.loss.teachers)} if config.loss.teachers else {}),
             "mien": __version__,
         },
     )

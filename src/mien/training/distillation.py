@@ -1,0 +1,80 @@
+"""Learning from networks that were trained before: knowledge distillation (Hinton et al., arXiv 1503.02531)."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mien.errors import TrainingError
+from mien.models.saved import BEST_FILE, load_network
+from mien.preprocess import PreprocessSpec
+
+
+class Teachers:
+    """An ensemble of trained networks that see what the pupil sees.
+
+    Args:
+        paths: run folders or safetensors files of `mien train`.
+        preprocess: the pupil's; every teacher must have been trained with the same frame and grey levels.
+        device: where they run.
+
+    Raises:
+        ModelFileError: a teacher is missing or damaged.
+        TrainingError: a teacher was trained with another preprocessing.
+    """
+
+    def __init__(self, paths: Sequence[str], preprocess: PreprocessSpec, device: torch.device) -> None:
+        self._networks = [_load(path, preprocess, device) for path in paths]
+
+    @torch.no_grad()
+    def probabilities(self, inputs: Tensor, temperature: float) -> Tensor:
+        """Mean over the teachers of their softened probabilities (N, 7), float32.
+
+        Args:
+            inputs: the pupil's, (N, 1, S, S); resized for a teacher that was made for another side.
+            temperature: divides the logits.
+        """
+        answers = [
+            F.softmax(network(_sized(inputs, side)).float() / temperature, dim=-1) for network, side in self._networks
+        ]
+        return torch.stack(answers).mean(0)
+
+
+def _load(path: str, preprocess: PreprocessSpec, device: torch.device) -> tuple[nn.Module, int]:
+    network, card = load_network(path, str(device))
+    theirs = card.preprocess
+    if _view(theirs) != _view(preprocess):
+        raise TrainingError(
+            f"teacher {path}: was trained with {theirs}: expected the frame, crop and grey levels of {preprocess}"
+        )
+    return network.requires_grad_(False).to(memory_format=torch.channels_last), theirs.input_size  # type: ignore[call-overload]
+
+
+def _view(spec: PreprocessSpec) -> tuple[Any, ...]:
+    """What teacher and pupil must have in common: the part of the face, and how its grey levels are scaled."""
+    return spec.input_size / spec.frame_size, spec.mean, spec.std, spec.equalize, spec.blur
+
+
+def _sized(inputs: Tensor, side: int) -> Tensor:
+    if inputs.shape[-1] == side:
+        return inputs
+    return F.interpolate(inputs, (side, side), mode="bilinear", align_corners=False)
+
+
+def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """Mean cross-entropy of softened logits (N, 7) against teachers' probabilities (N, 7), times the squared temperature.
+
+    So its gradients weigh as much as those of the plain loss, whatever the temperature (arXiv 1503.02531, section 2).
+    """
+    losses = -(taught * F.log_softmax(logits.float() / temperature, dim=-1)).sum(-1)
+    return losses.mean() * temperature**2
+
+
+def teachers_sha256(paths: Sequence[str]) -> list[str]:
+    """Hashes of the teachers' files, lower-case hexadecimal: provenance of what they taught."""
+    files = [Path(path) / BEST_FILE if Path(path).is_dir() else Path(path) for path in paths]
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
