@@ -66,7 +66,7 @@ def _sized(inputs: Tensor, side: int) -> Tensor:
 
 
 def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Mean cross-entropy of softened logits (N, 7) against teachers' probabilities (N, 7), times the squared temperature.
+    """Mean cross-entropy of softened logits (N, 7) against taught probabilities (N, 7), times the squared temperature.
 
     So its gradients weigh as much as those of the plain loss, whatever the temperature (arXiv 1503.02531, section 2).
     """
