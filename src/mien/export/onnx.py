@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from mien.aside import written_aside
 from mien.bundle import METADATA_KEY, Bundle, ModelCard
 from mien.errors import ExportError
 from mien.preprocess import FACE_SIZE
@@ -45,12 +46,10 @@ def export_onnx(network: nn.Module, card: ModelCard, out: Path) -> float:
         raise ExportError(
             f"{out}: logits differ by {difference:.2e} from torch: expected at most {TOLERANCE:.0e}; not written"
         )
-    aside = out.with_name(f".{out.name}.partial")
     try:
-        aside.write_bytes(content)
-        aside.replace(out)
+        with written_aside(out) as aside:
+            aside.write_bytes(content)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
     return difference
 

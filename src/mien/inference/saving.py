@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from mien.aside import written_aside
 from mien.errors import InputError
 from mien.inference.annotate import annotate
 from mien.pictures import Pixels
@@ -53,13 +54,11 @@ class PictureFolder:
             InputError: it cannot be written.
         """
         target = self._free_name(Path(frame.source))
-        aside = target.with_name(f".{target.name}.partial")
         options = _JPEG if target.suffix in _JPEG_SUFFIXES else _PNG
         try:
-            Image.fromarray(annotate(image, frame.faces)).save(aside, **options)
-            aside.replace(target)
+            with written_aside(target) as aside:
+                Image.fromarray(annotate(image, frame.faces)).save(aside, **options)
         except OSError as error:
-            aside.unlink(missing_ok=True)
             raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
         return target
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mien.aside import written_aside
 from mien.bundle import METADATA_KEY, ModelCard
 from mien.errors import ConfigError, ModelFileError
 from mien.models.registry import network_entry
@@ -25,11 +26,10 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
     Raises:
         ModelFileError: cannot be written.
     """
-    aside = path.with_name(f".{path.name}.partial")
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
-        aside.replace(path)
+        with written_aside(path) as aside:
+            save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
     except (SafetensorError, OSError) as error:
         raise ModelFileError(f"{path}: cannot be written ({error})") from None
 

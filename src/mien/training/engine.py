@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from mien import __version__
+from mien.aside import written_aside
 from mien.bundle import ModelCard
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
@@ -419,9 +420,9 @@ class _Trainer:
 
     def _save_answers(self, predictions: NDArray[np.intp], labels: NDArray[np.uint8]) -> None:
         """What the network answers to each PublicTest face, so that runs can be compared face by face."""
-        aside = self.run / f".{ANSWERS_FILE}.partial"
-        aside.write_text(json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()}), encoding="utf-8")
-        aside.replace(self.run / ANSWERS_FILE)
+        answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
+        with written_aside(self.run / ANSWERS_FILE) as aside:
+            aside.write_text(answers, encoding="utf-8")
 
 
 def channels_last(network: nn.Module) -> nn.Module:
