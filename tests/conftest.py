@@ -1,6 +1,7 @@
 """What several tests need: a tiny model file whose answers are known, and a small data set."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 # One thread in every process: tests compare bits between processes, and small networks gain nothing from more.
@@ -65,3 +66,66 @@ def small_store(tmp_path):
     usages = np.repeat(np.array([0, 1], np.uint8), [60, 90])
     write_store(tmp_path / "store", faces, labels, usages, source="small.csv", source_sha256="ab" * 32)
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def write_clip():
+    """Writes RGB images as a video; times in seconds, 25 a second by default."""
+    import av
+
+    def write(path, images, *, times=None, codec="libx264", audio=None, options=None, pixels="yuv420p"):
+        times = [number / 25 for number in range(len(images))] if times is None else times
+        with av.open(str(path), "w", options=options or {}) as file:
+            video = file.add_stream(codec, rate=25, options={"crf": "10"} if codec == "libx264" else {})
+            video.height, video.width = images[0].shape[:2]
+            video.pix_fmt = pixels
+            video.codec_context.time_base = Fraction(1, 25 if codec == "mjpeg" else 90_000)
+            sound = file.add_stream(audio, rate=48_000, layout="mono") if audio else None
+            for image, time in zip(images, times, strict=True):
+                frame = av.VideoFrame.from_ndarray(image, "rgb24")
+                frame.time_base = video.codec_context.time_base
+                frame.pts = round(time / frame.time_base)
+                file.mux(video.encode(frame))
+            file.mux(video.encode())
+            if sound:
+                _write_tone(file, sound, times[-1])
+        return path
+
+    return write
+
+
+def _write_tone(file, stream, seconds):
+    import av
+
+    for number in range(int(seconds * 48_000 / 960)):
+        wave = np.sin(np.arange(number * 960, (number + 1) * 960) * 0.05)
+        frame = av.AudioFrame.from_ndarray((wave * 9000).astype(np.int16)[None], "s16", "mono")
+        frame.rate, frame.pts = 48_000, number * 960
+        file.mux(stream.encode(frame))
+    file.mux(stream.encode())
+
+
+@pytest.fixture(scope="session")
+def portraits():
+    """Two public-domain portraits, RGB (120, 120, 3): Eileen Collins and Grace Hopper."""
+    import cv2
+    import matplotlib
+    from PIL import Image
+    from skimage import data
+
+    hopper = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    whole = data.astronaut()[0:270, 90:360], np.asarray(Image.open(hopper).convert("RGB"))[20:340, 100:420]
+    return tuple(cv2.resize(image, (120, 120), interpolation=cv2.INTER_AREA) for image in whole)
+
+
+@pytest.fixture(scope="session")
+def stage(portraits):
+    """Makes a frame, RGB (240, 426, 3): portraits pasted with their left upper corners at places, last in front."""
+
+    def show(*places):
+        image = np.full((240, 426, 3), (70, 90, 110), np.uint8)
+        for portrait, left, top in places:
+            image[top : top + 120, left : left + 120] = portraits[portrait]
+        return image
+
+    return show

@@ -1,7 +1,7 @@
 """Faces of a video, frame by frame, at a fraction of the cost of searching every picture.
 
 The whole picture is searched now and then. In between only the surroundings of the faces that are followed are looked
-at, each where its motion leads, on some 160 pixels; so every frame has fresh boxes and landmarks.
+at, each where its motion leads, on at most 128 pixels; so every frame has fresh boxes and landmarks.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from mien.faces.detect import Detection, Detector, Rectangle, WholeImage, distin
 from mien.faces.track import Track, Tracks, advance, iou
 from mien.results import Box
 
-SEARCH_INTERVAL: Final = 0.3
+SEARCH_INTERVAL: Final = 0.5
 """Seconds between two searches of the whole picture: as long may a face that enters stay unseen."""
 
 WEAK_SHARE: Final = 2 / 3
 """A face that is followed is kept down to this share of the score that a new one needs."""
 
-_NEAR_REACH: Final = 2.5
-_NEAR_SIDE: Final = 160
+_NEAR_REACH: Final = 2.0
+_NEAR_SIDE: Final = 128
 _NEAR_IOU: Final = 0.2
 _COST_FACTOR: Final = 2.0
 

@@ -131,7 +131,8 @@ class _Sheet:
         self._pen.rectangle(box.corners, outline=colour, width=width)
 
     def _label(self, face: Face, box: _Place, text: int) -> None:
-        words = f"{face.emotion} {face.probability:.0%}"
+        person = "" if face.track is None else f"#{face.track} "
+        words = f"{person}{face.emotion} {face.probability:.0%}"
         font, plate = self._fitting(words, text)
         place = self._label_place(box, plate)
         colour = COLOURS[face.emotion]

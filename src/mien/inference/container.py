@@ -64,44 +64,53 @@ class Container:
     def _frames(self, damage: "_Damage") -> Iterator[VideoFrame]:
         """Every frame that decodes; what does not is noted."""
         packets = self._container.demux(self._stream)
-        while (packet := damage.guard(lambda: next(packets, None))) is not None:
-            for frame in damage.guard(packet.decode) or ():
+        while (packet := damage.of_file(lambda: next(packets, None))) is not None:
+            for frame in damage.of_packet(packet.decode) or ():
                 damage.broken += frame.is_corrupt
                 yield frame
 
 
 class _Damage:
-    """What was wrong with a file, collected while the rest is read."""
+    """What was wrong with a video, collected while the rest is read."""
 
     def __init__(self) -> None:
         self.broken = 0
         self.reason = ""
+        self.stopped = ""
 
-    def guard(self, action: Callable[[], Any]) -> Any:
-        """What an action of PyAV gives, None when it fails for the file's sake."""
+    def of_file(self, action: Callable[[], Any]) -> Any:
+        """What reading gives; None at the end, and when it fails."""
+        try:
+            return action()
+        except av.error.EOFError:
+            return None
+        except av.error.FFmpegError as error:
+            self.stopped = _said(error)
+            return None
+
+    def of_packet(self, action: Callable[[], Any]) -> Any:
+        """What decoding gives; None when it fails."""
         try:
             return action()
         except av.error.EOFError:
             return None
         except av.error.FFmpegError as error:
             self.broken += 1
-            self.reason = self.reason or _said(error)
+            self.reason = self.reason or f", first: {_said(error)}"
             return None
 
     def check(self, name: str, count: int, times: "_Times") -> None:
         """Raise if the video was damaged or ended before its header says it does."""
+        read = f"the {count} frames that could be read are there"
         if not count:
-            raise InputError(f"{name}: no frame of it can be decoded ({self.reason or 'it is empty'})")
+            raise InputError(f"{name}: no frame of it can be decoded{self.reason or ', it is empty'}")
+        if self.stopped:
+            raise InputError(f"{name}: breaks off at {times.end:.2f} s ({self.stopped}); {read}")
         if self.broken:
-            reason = f" ({self.reason})" if self.reason else ""
-            raise InputError(
-                f"{name}: damaged in {self.broken} places{reason}; the {count} frames that decode were read"
-            )
+            raise InputError(f"{name}: damaged (places: {self.broken}{self.reason}); {read}")
         if times.missing > 0:
-            raise InputError(
-                f"{name}: ends at {times.end:.2f} s, {times.missing:.2f} s before its header says; truncated? "
-                f"The {count} frames that are there were read"
-            )
+            lacking = f"{times.missing:.2f} s before its header says; truncated?"
+            raise InputError(f"{name}: ends at {times.end:.2f} s, {lacking} {read.capitalize()}")
 
 
 class _Times:

@@ -123,7 +123,7 @@ class Recognizer:
             source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
                 order, or a source of your own.
             every: the whole picture is searched in every so many frames, in between only where faces are followed; by
-                default some three times a second, for live sources less where the machine is slow.
+                default twice a second, for live sources less often where the machine is slow.
             smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels) or ``ema``
                 (time constant 0.5 s).
             mirror: whether images are mirrored left to right first; by default those of webcams.
