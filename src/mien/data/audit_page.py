@@ -38,10 +38,14 @@ td.count { text-align: right; font-variant-numeric: tabular-nums; white-space: n
 .entry { background: var(--tile); border-radius: 6px; padding: .5rem; }
 .entry .faces { display: flex; flex-wrap: wrap; gap: .5rem; }
 figure { margin: 0; width: 96px; } figure img { display: block; width: 96px; height: 96px; }
-figcaption { font-size: .75rem; line-height: 1.3; } .entry > p { font-size: .8rem; margin: .35rem 0 0; }
+figcaption { font-size: .75rem; line-height: 1.3; margin-top: .2rem; } figcaption b { color: var(--text); } .entry > p { font-size: .8rem; margin: .35rem 0 0; }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .2rem .6rem; align-items: center;
   max-width: 40rem; }
+.bars span:nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums; }
 .bars i { display: block; height: .9rem; background: var(--bar); border-radius: 2px; min-width: 1px; }
+@media (max-width: 500px) { figure, figure img { width: 72px; } figure img { height: 72px; }
+  .sheet { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)); }
+  .sheet.wide { grid-template-columns: 1fr 1fr; } }
 """
 
 
@@ -171,7 +175,7 @@ def _figure(audit: Audit, row: int) -> str:
     picture = _png(audit.store.faces[row])
     return (
         f'<figure><img src="data:image/png;base64,{picture}" alt="row {row}, {label}" loading="lazy">'
-        f"<figcaption>{row} {usage}<br>{label}</figcaption></figure>"
+        f"<figcaption><b>{label}</b><br>{usage}<br>row {row}</figcaption></figure>"
     )
 
 
