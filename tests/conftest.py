@@ -114,7 +114,7 @@ def portraits():
     from skimage import data
 
     hopper = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    whole = data.astronaut()[0:270, 90:360], np.asarray(Image.open(hopper).convert("RGB"))[20:340, 100:420]
+    whole = data.astronaut()[0:270, 90:360], np.asarray(Image.open(hopper).convert("RGB"))[40:440, 66:466]
     return tuple(cv2.resize(image, (120, 120), interpolation=cv2.INTER_AREA) for image in whole)
 
 
