@@ -1,0 +1,180 @@
+"""A live preview: a window that shows what is recognised while it is recognised.
+
+Keys: q or Esc quits, space pauses, s saves the picture that is shown.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from PIL import Image
+
+from mien.aside import written_aside
+from mien.errors import InputError, MissingExtraError, UsageError
+from mien.inference.annotate import annotate
+from mien.inference.stream import RecognizedImage
+from mien.pictures import Pixels
+
+if TYPE_CHECKING:
+    import pygame
+
+LARGEST: Final = (1280, 800)
+"""Width and height in pixels that a window has at most when it opens; it can be made larger."""
+
+_KEYS: Final = "space: pause, s: save, q: quit"
+_PATIENCE: Final = 30
+"""Milliseconds between two looks at the keyboard while the picture stands still."""
+
+_MEMORY: Final = 0.9
+"""How much of the frame rate shown is that of the frames before: it is read by people."""
+
+
+class FrameRate:
+    """Frames a second, steadied.
+
+    Args:
+        clock: seconds that grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._last: float | None = None
+        self._interval: float | None = None
+
+    def tick(self) -> float | None:
+        """The rate after one more frame; None after the first."""
+        now, last = self._clock(), self._last
+        self._last = now
+        if last is None:
+            return None
+        passed = max(now - last, 1e-6)
+        self._interval = passed if self._interval is None else _MEMORY * self._interval + (1 - _MEMORY) * passed
+        return 1 / self._interval
+
+
+def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where a picture (width, height) is shown as large as it can be, whole, in the middle of a window: x, y, width,
+    height, each size at least 1.
+    """
+    scale = min(window[0] / picture[0], window[1] / picture[1])
+    width, height = (max(1, round(side * scale)) for side in picture)
+    return (window[0] - width) // 2, (window[1] - height) // 2, width, height
+
+
+class Preview:
+    """A window with the pictures of a video; closed by `close` or by its user.
+
+    Args:
+        title: of the window.
+        folder: where ``s`` saves pictures; it is made when the first one is saved.
+        wait: waits so many milliseconds, while the picture stands still.
+
+    Raises:
+        MissingExtraError: pygame is not installed.
+        UsageError: there is no display to open a window on.
+    """
+
+    def __init__(self, title: str, folder: Path, wait: Callable[[int], object] | None = None) -> None:
+        try:
+            import pygame
+        except ModuleNotFoundError:
+            raise MissingExtraError("the preview window", "gui") from None
+        self._pygame, self._title, self._folder = pygame, title, folder
+        self._wait = wait or pygame.time.wait
+        self._shown: Pixels | None = None
+        self.closed = self.paused = False
+        try:
+            pygame.display.init()
+            pygame.font.init()
+            self._screen: pygame.Surface | None = None
+            self._text = pygame.font.Font(None, 24)
+        except pygame.error as error:
+            raise UsageError(f"no window can be opened ({error}); leave --show out, or use --out DIR") from None
+
+    def show(self, image: Pixels, note: str) -> None:
+        """Show an image, RGB uint8 (H, W, 3) or grayscale (H, W), with a note in its corner."""
+        self._shown = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+        self._draw(note)
+        self.listen()
+        while self.paused and not self.closed:
+            self._wait(_PATIENCE)
+            self.listen()
+            self._draw("paused")
+
+    def listen(self) -> None:
+        """Do what the user asked for since the last call."""
+        pygame = self._pygame
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                self.closed = True
+            elif event.type == pygame.KEYDOWN:
+                self._press(event.key)
+
+    def close(self) -> None:
+        """Take the window away."""
+        self.closed = True
+        self._pygame.display.quit()
+
+    def _press(self, key: int) -> None:
+        pygame = self._pygame
+        if key in (pygame.K_q, pygame.K_ESCAPE):
+            self.closed = True
+        elif key == pygame.K_SPACE:
+            self.paused = not self.paused
+        elif key == pygame.K_s and self._shown is not None:
+            self._save(self._shown)
+
+    def _save(self, image: Pixels) -> None:
+        target = self._folder / f"mien-{datetime.now().astimezone():%Y-%m-%d-%H-%M-%S-%f}.png"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with written_aside(target) as aside:
+                Image.fromarray(image).save(aside, format="PNG")
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        self._pygame.display.set_caption(f"{self._title} - saved {target}")
+
+    def _draw(self, note: str) -> None:
+        if self._shown is None:
+            return
+        pygame, screen = self._pygame, self._opened(self._shown)
+        height, width = self._shown.shape[:2]
+        x, y, shown_width, shown_height = fitted((width, height), screen.get_size())
+        picture = pygame.image.frombuffer(np.ascontiguousarray(self._shown).tobytes(), (width, height), "RGB")
+        screen.fill((0, 0, 0))
+        screen.blit(pygame.transform.smoothscale(picture, (shown_width, shown_height)), (x, y))
+        words = self._text.render(f" {note} ", True, (255, 255, 255), (0, 0, 0))
+        screen.blit(words, (x, y))
+        pygame.display.flip()
+
+    def _opened(self, image: Pixels) -> "pygame.Surface":
+        if self._screen is None:
+            height, width = image.shape[:2]
+            largest = min(width, LARGEST[0]), min(height, LARGEST[1])
+            size = fitted((width, height), largest)[2:]
+            self._screen = self._pygame.display.set_mode(size, self._pygame.RESIZABLE)
+            self._pygame.display.set_caption(f"{self._title} - {_KEYS}")
+        return self._pygame.display.get_surface() or self._screen
+
+
+def previewed(
+    images: Iterable[RecognizedImage], window: Preview, rate: FrameRate | None = None
+) -> Iterator[RecognizedImage]:
+    """The same images, each shown in a window before it is given on; ends when the window is closed.
+
+    The window is taken away when the images end, however they do.
+    """
+    rate = rate or FrameRate()
+    with closing(window):
+        for recognized in images:
+            speed = rate.tick()
+            window.show(
+                annotate(recognized.image, recognized.frame.faces), "" if speed is None else f"{speed:.0f} frames/s"
+            )
+            yield recognized
+            if window.closed:
+                return
