@@ -43,7 +43,8 @@ def report_videos(
     """
     from mien.inference.outputs import VideoFolder
 
-    saved = VideoFolder(folder) if folder is not None and videos else None
+    files = [video for video in videos if isinstance(video, Path)]
+    saved = VideoFolder(folder, files) if folder is not None and videos else None
     failures = 0
     for video in videos:
         report = _VideoReport(video, write, people=people)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,14 +24,15 @@ class VideoFolder:
 
     Args:
         folder: is made when it is not there.
+        sources: every video that may be saved, so that none is ever overwritten.
 
     Raises:
         InputError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: Iterable[Path] = ()) -> None:
         self.path = made_folder(folder)
-        self._taken: set[str] = set()
+        self._taken = {source.absolute() for source in sources}
 
     def open(self, name: str, source: Path | None) -> "VideoOutputs":
         """Begin to save a video.
@@ -41,14 +42,14 @@ class VideoFolder:
             source: its file, whose sound is taken along; None when it is no file.
 
         Raises:
-            InputError: the annotated copy cannot be written, or would overwrite its source.
+            InputError: the annotated copy cannot be written.
         """
-        stem = first = source.stem if source is not None else re.sub(r"\W+", "-", name).strip("-") or "video"
-        number = 1
-        while stem in self._taken:
+        first = source.stem if source is not None else re.sub(r"\W+", "-", name).strip("-") or "video"
+        stem, number = first, 1
+        while (target := (self.path / f"{stem}.mien.mp4").absolute()) in self._taken:
             number += 1
             stem = f"{first}-{number}"
-        self._taken.add(stem)
+        self._taken.add(target)
         return VideoOutputs(self.path / f"{stem}.mien", name, source)
 
 
@@ -61,15 +62,12 @@ class VideoOutputs:
         source: its file, if it is one.
 
     Raises:
-        InputError: the annotated copy cannot be written, or would overwrite its source.
+        InputError: the annotated copy cannot be written.
     """
 
     def __init__(self, base: Path, name: str, source: Path | None) -> None:
         self._base, self._name = base, name
-        target = self._with(".mp4")
-        if source is not None and source.absolute() == target.absolute():
-            raise InputError(f"{target}: is the source itself; choose another folder with --out")
-        self._writer = VideoWriter(target, source)
+        self._writer = VideoWriter(self._with(".mp4"), source)
         self._summary, self._timelines = Summary(), Timelines()
 
     def add(self, recognized: RecognizedImage) -> None:

@@ -34,6 +34,7 @@ class VideoWriter:
         self.target = target
         self._aside = target.with_name(f".{target.name}.partial")
         try:
+            self._aside.touch()  # PyAV opens the file only when something is written
             self._file = av.open(f"file:{self._aside}", "w", format="mp4")
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
@@ -126,7 +127,7 @@ class _Sound:
             container.close()
             return None
         source = container.streams.audio[0]
-        copied = source.codec_context.name in _COPIED
+        copied = source.codec_context.codec.canonical_name in _COPIED
         target = file.add_stream_from_template(source) if copied else file.add_stream("aac", rate=source.rate)
         return cls(container, source, target, copied=copied)
 
