@@ -1,5 +1,7 @@
 """The preview on SDL's driver without a screen: what is drawn, and what keys do."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -143,6 +145,13 @@ def test_without_a_display_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
     with pytest.raises(UsageError, match="no window can be opened"):
         Preview("test", tmp_path)
+
+
+def test_nothing_is_printed(tmp_path):
+    program = "from pathlib import Path; from mien.inference.window import Preview; Preview('test', Path('.')).close()"
+    environment = {**os.environ, "SDL_VIDEODRIVER": "dummy"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == ""
 
 
 def test_without_pygame_the_extra_is_named(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 Keys: q or Esc quits, space pauses, s saves the picture that is shown.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
@@ -79,6 +80,8 @@ class Preview:
     """
 
     def __init__(self, title: str, folder: Path, wait: Callable[[int], object] | None = None) -> None:
+        # It greets on standard output, which belongs to results.
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         try:
             import pygame
         except ModuleNotFoundError:
