@@ -188,6 +188,13 @@ def test_adamw_resumes_as_well(config, data, tmp_path):
     assert_same_run(tmp_path / "cut", tmp_path / "whole")
 
 
+def test_bf16_learns_as_float32_does(finished, config, data, tmp_path):
+    train(replace(config, precision="fp32"), data, tmp_path, device="cpu")
+    losses = [[entry["loss"] for entry in log_of(run)] for run in (finished[0], tmp_path)]
+    assert config.precision == "bf16"
+    np.testing.assert_allclose(*losses, rtol=0.03)
+
+
 def test_a_best_network_that_a_kill_lost_is_written_again(finished, config, data, tmp_path):
     best = finished[1].training["epoch"]
     with pytest.raises(InterruptionError):
