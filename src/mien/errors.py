@@ -3,6 +3,8 @@
 MienError
 ├── UsageError       the call or the command line contradicts itself
 ├── InputError       a picture, folder or stream cannot be read
+│   └── TooLargeError  it could be, and is larger than what is allowed
+├── RequestError     the service refuses a request
 ├── DataError        a data set is malformed
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
 ├── ConfigError      a recipe has an unknown key, a wrong type or a contradiction
@@ -34,6 +36,23 @@ class UsageError(MienError):
 
 class InputError(MienError):
     """A picture, folder or stream cannot be read."""
+
+
+class TooLargeError(InputError):
+    """A picture or video is larger, or longer, than what is allowed."""
+
+
+class RequestError(MienError):
+    """The service refuses a request.
+
+    Args:
+        status: of the HTTP answer, 400..599.
+        message: one line.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class DataError(MienError):

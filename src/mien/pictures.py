@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mien.errors import InputError
+from mien.errors import InputError, TooLargeError
 
 Pixels = NDArray[np.uint8]
 """An image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
@@ -28,16 +28,20 @@ _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
 
-def decode_picture(file: BinaryIO, name: str, formats: frozenset[str] = FORMATS) -> Pixels:
+def decode_picture(
+    file: BinaryIO, name: str, formats: frozenset[str] = FORMATS, max_pixels: int = MAX_PIXELS
+) -> Pixels:
     """The pixels of a picture file; of an animation or a document with several pages the first picture.
 
     Args:
         file: open for reading, at its beginning.
         name: what to call it in errors.
         formats: which of `FORMATS` are read.
+        max_pixels: width times height that is allowed.
 
     Raises:
-        InputError: empty, truncated, no picture, of another format, or larger than `MAX_PIXELS`.
+        InputError: empty, truncated, no picture, or of another format.
+        TooLargeError: more pixels than are allowed.
     """
     if not file.read(1):
         raise InputError(f"{name}: an empty file, not a picture")
@@ -45,19 +49,20 @@ def decode_picture(file: BinaryIO, name: str, formats: frozenset[str] = FORMATS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata and its own limit of size; damage raises
         with _identified(file, name, formats) as image:
-            return pixels_of(image, name)
+            return pixels_of(image, name, max_pixels)
 
 
-def pixels_of(image: Image.Image, name: str) -> Pixels:
+def pixels_of(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
     """The pixels of a Pillow image.
 
     Raises:
-        InputError: no pixels, more than `MAX_PIXELS`, or damage that shows while they are decoded.
+        InputError: no pixels, or damage that shows while they are decoded.
+        TooLargeError: more pixels than are allowed.
     """
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 10**6
-        raise InputError(f"{name}: {width}x{height} pixels, more than {limit} megapixels; shrink it first")
+    if width * height > max_pixels:
+        limit = max_pixels / 10**6
+        raise TooLargeError(f"{name}: {width}x{height} pixels, more than {limit:g} megapixels; shrink it first")
     if not width * height:
         raise InputError(f"{name}: a picture without pixels ({width}x{height})")
     try:
@@ -79,7 +84,7 @@ def _identified(file: BinaryIO, name: str, formats: frozenset[str]) -> Image.Ima
     try:
         image = Image.open(file)
     except Image.DecompressionBombError:
-        raise InputError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
+        raise TooLargeError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
     except UnidentifiedImageError:
         raise InputError(f"{name}: not a picture (no known format, or damaged at its beginning)") from None
     except Exception as error:  # format plugins raise whatever their parsing meets

@@ -8,8 +8,9 @@ import hashlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any, Final, Protocol
 
 import cv2
@@ -82,8 +83,8 @@ class YuNetDetector:
     """YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), run by OpenCV.
 
     The network finds faces of about 12 to 350 pixels. So it looks at a large image twice: shrunk to ``max_side``, where
-    small faces are found, and at 320 pixels, where faces that fill the image are. It may be shared by threads, which
-    then wait for each other.
+    small faces are found, and at 320 pixels, where faces that fill the image are. It may be shared by threads: each
+    gets a network of its own.
 
     Args:
         min_score: detections below are dropped, 0..1.
@@ -103,8 +104,9 @@ class YuNetDetector:
         if max_side < _COARSE_SIDE:
             raise UsageError(f"max_side is {max_side}: expected at least {_COARSE_SIDE} pixels")
         self._max_side = max_side
-        self._network = _load_yunet(weights, min_score)
-        self._lock = Lock()
+        self._load = partial(_load_yunet, weights, min_score)
+        self._own = local()
+        self._own.network = self._load()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), best score first."""
@@ -120,13 +122,19 @@ class YuNetDetector:
         height, width = image.shape[:2]
         bgr = _bgr(shrink(image, max_side))
         size = bgr.shape[1], bgr.shape[0]
-        with self._lock:
-            self._network.setInputSize(size)
-            _, rows = self._network.detect(bgr)
+        network = self._network()
+        network.setInputSize(size)
+        _, rows = network.detect(bgr)
         if rows is None:
             return []
         stretch = np.array([width / size[0], height / size[1]])
         return [_detection(row, stretch) for row in rows if np.isfinite(row).all() and row[2:4].min() >= 1]
+
+    def _network(self) -> Any:
+        """The network of the thread that asks."""
+        if not hasattr(self._own, "network"):
+            self._own.network = self._load()
+        return self._own.network
 
 
 class HaarDetector:

@@ -88,6 +88,11 @@ class Recognizer:
         self._detector = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
         self._classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
 
+    @property
+    def classifier(self) -> Classifier:
+        """What reads the expressions: the `Bundle` of the model file, or the classifier that was handed in."""
+        return self._classifier
+
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
 
