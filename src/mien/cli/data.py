@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.audit import audit
+from mien.cli.data_export import data_export
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
 app.command("audit")(audit)
+app.command("export")(data_export)
 
 
 @app.command("import")

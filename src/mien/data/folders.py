@@ -36,6 +36,12 @@ USAGE_OF_FOLDER: Final = {
 }
 """Usage by the lower-case name of the folder."""
 
+FOLDER_OF_USAGE: Final = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+"""What mien calls the folder of a usage when it writes one."""
+
+METADATA_FILE: Final = "metadata.csv"
+"""Where Hugging Face's `datasets` looks for what is known of the pictures in a folder."""
+
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 _EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png|tiff"

@@ -1,0 +1,47 @@
+"""`mien data export`: a data set as files for other tools."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def data_export(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder or file to make; it must not exist yet.")],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="folders: train|validation|test/EMOTION/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
+            "Face's datasets. seed3: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. csv: "
+            "one file as Kaggle's. npz, parquet: one file each.",
+        ),
+    ],
+    encoding: Annotated[
+        str | None, typer.Option(help="Of pictures in folders and imagefolder: png (default) or jpg, which loses some.")
+    ] = None,
+    numbers: Annotated[bool, typer.Option("--numbers", help="folders: call them 0..6, not angry..neutral.")] = False,
+) -> None:
+    """Write a data set as folders of pictures, csv, npz or Parquet."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress
+
+    from mien.data.export import export_data
+    from mien.data.store import FaceStore
+
+    store, console = FaceStore.open(data), Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(escape(f"Writing {out.name}"), total=1.0)
+        done = export_data(
+            store,
+            out,
+            format_,
+            lambda part: bar.update(task, completed=part),
+            encoding=encoding,
+            numbers=numbers,
+        )
+    for note in done.notes:
+        typer.echo(note, err=True)
+    typer.echo(f"{out}: {done.rows} rows of {store.meta.source} as {format_}", err=True)

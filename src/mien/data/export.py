@@ -1,0 +1,289 @@
+"""A data set as the files that other tools read: folders of pictures, csv, NumPy's npz, Parquet.
+
+============  =========================================================================================  =============
+format        what is written                                                                            FER+'s votes
+============  =========================================================================================  =============
+folders       ``train|validation|test/<emotion>/<row>.png|jpg``                                          no room
+imagefolder   ``train|validation|test/<row>.png|jpg`` and a ``metadata.csv`` in each, as Hugging Face's  columns
+              ``datasets`` reads them
+seed3         a course report's (S3): see `_write_seed3`                                                 no room
+csv           one file in Kaggle's layout, emotion,pixels,Usage                                          no room
+npz           arrays faces, labels, usages, and the names of both                                        array
+parquet       one line per face: row, usage, label, emotion, pixels                                      columns
+============  =========================================================================================  =============
+
+Everything but JPEG keeps every pixel. An export is written aside and renamed, so it is whole or absent.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.aside import written_aside
+from mien.data.folders import FOLDER_OF_USAGE, METADATA_FILE
+from mien.data.rows import ReportProgress, no_progress
+from mien.data.store import USAGES, FaceStore, folder_aside, refuse_existing
+from mien.errors import DataError, MissingExtraError, UsageError, nearest
+from mien.labels import EMOTIONS, VOTE_CLASSES
+from mien.preprocess import FACE_SIZE
+
+PICTURES: Final = ("png", "jpg")
+"""How pictures are encoded: png keeps every pixel, jpg (quality 95) does not."""
+
+VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
+
+_SEED3_TRAINING: Final = 24_000
+_ROWS_AT_ONCE: Final = 1024
+_JPEG_QUALITY: Final = 95
+_DECIMALS: Final = tuple(str(level).encode() for level in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What an export left behind.
+
+    Args:
+        rows: rows written.
+        notes: one sentence for each thing of the data set that the format has no room for.
+    """
+
+    rows: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An export to be done: ``encoding`` is one of `PICTURES`; ``numbers`` calls class folders 0..6."""
+
+    store: FaceStore
+    out: Path
+    progress: ReportProgress
+    encoding: str
+    numbers: bool
+
+    def tracked(self, rows: NDArray[np.intp]) -> Iterator[int]:
+        """Row numbers one by one, while progress is reported."""
+        for done, row in enumerate(rows.tolist()):
+            if done % _ROWS_AT_ONCE == 0:
+                self.progress(done / len(rows))
+            yield row
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How a format is written, and what it can hold."""
+
+    write: Callable[[_Job], None]
+    votes: bool
+    usages: tuple[str, ...] = USAGES
+    encodings: bool = False
+    numbers: bool = False
+
+
+def export_data(
+    store: FaceStore,
+    out: str | Path,
+    format: str,
+    progress: ReportProgress = no_progress,
+    *,
+    encoding: str | None = None,
+    numbers: bool = False,
+) -> Export:
+    """Write a data set for other tools.
+
+    Args:
+        store: the data set.
+        out: the file (csv, npz, parquet) or folder to make; it must not exist.
+        format: one of `FORMATS`.
+        progress: told which part of the rows has been written.
+        encoding: of the pictures of folders and imagefolder, one of `PICTURES`; png by default.
+        numbers: whether folders calls the folders of classes 0..6 instead of by their emotions.
+
+    Raises:
+        UsageError: an unknown format or encoding, or an option that the format has no use for.
+        DataError: ``out`` exists or cannot be written, or no row is there that the format holds.
+        MissingExtraError: parquet without pyarrow.
+    """
+    chosen = _checked(format, encoding, numbers=numbers)
+    out = Path(out)
+    refuse_existing(out)
+    held = np.isin(store.usages, [USAGES.index(usage) for usage in chosen.usages])
+    if not held.any():
+        raise DataError(f"{out}: no {' or '.join(chosen.usages)} row to write as {format}")
+    chosen.write(_Job(store, out, progress, encoding or PICTURES[0], numbers))
+    progress(1.0)
+    return Export(int(held.sum()), tuple(_left_behind(store, format, chosen)))
+
+
+def _checked(name: str, encoding: str | None, *, numbers: bool) -> _Format:
+    if name not in FORMATS:
+        raise UsageError(f"unknown format {name!r}{nearest(name, FORMATS)}: expected one of {', '.join(FORMATS)}")
+    chosen = FORMATS[name]
+    if encoding is not None and encoding not in PICTURES:
+        raise UsageError(f"unknown encoding {encoding!r} of pictures: expected one of {', '.join(PICTURES)}")
+    for option, given, fits in (
+        ("an encoding of pictures", encoding is not None, chosen.encodings),
+        ("numbers for emotions", numbers, chosen.numbers),
+    ):
+        if given and not fits:
+            raise UsageError(f"the format {name} has no use for {option}: leave it out")
+    return chosen
+
+
+def _left_behind(store: FaceStore, name: str, chosen: _Format) -> Iterator[str]:
+    for usage, counts in store.counts().items():
+        if usage not in chosen.usages:
+            rows = sum(counts.values())
+            yield f"{rows:,} {usage} rows stay behind: {name} holds {' and '.join(chosen.usages)} only"
+    if store.votes is not None and not chosen.votes:
+        kept = [other for other, fits in FORMATS.items() if fits.votes]
+        yield f"FER+'s votes stay behind: {name} has no room for them, but {', '.join(kept)} have"
+
+
+def _write_folders(job: _Job) -> None:
+    store = job.store
+    with folder_aside(job.out) as folder:
+        for row in job.tracked(np.arange(len(store))):
+            emotion = str(store.labels[row]) if job.numbers else EMOTIONS[store.labels[row]]
+            place = folder / FOLDER_OF_USAGE[USAGES[store.usages[row]]] / emotion
+            place.mkdir(parents=True, exist_ok=True)
+            _save_picture(store.faces[row], place / f"{row:05d}.{job.encoding}")
+
+
+def _write_imagefolder(job: _Job) -> None:
+    """Pictures beside their labels, as https://huggingface.co/docs/datasets/image_dataset has it."""
+    store = job.store
+    tables: dict[str, list[tuple[int | str, ...]]] = {
+        usage: [("file_name", *_columns(store))] for usage in store.counts()
+    }
+    with folder_aside(job.out) as folder:
+        for usage in tables:
+            (folder / FOLDER_OF_USAGE[usage]).mkdir()
+        for row in job.tracked(np.arange(len(store))):
+            usage, name = USAGES[store.usages[row]], f"{row:05d}.{job.encoding}"
+            _save_picture(store.faces[row], folder / FOLDER_OF_USAGE[usage] / name)
+            tables[usage].append((name, *_cells(store, row)))
+        for usage, table in tables.items():
+            with (folder / FOLDER_OF_USAGE[usage] / METADATA_FILE).open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows(table)
+
+
+def _write_seed3(job: _Job) -> None:
+    """What a course report (S3) made of Training: faces numbered from 0 in its order.
+
+    ``emotion.csv`` has a label a line and ``pixels.csv`` its grey levels. Faces are ``<number>.jpg`` in the folders of
+    `seed3_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
+    """
+    store, rows = job.store, job.store.rows_of("Training")
+    with folder_aside(job.out) as folder:
+        tracked = job.tracked(rows)
+        with (folder / "emotion.csv").open("wb") as emotions, (folder / "pixels.csv").open("wb") as pixels:
+            for part, numbers in seed3_parts(len(rows)).items():
+                (folder / part).mkdir()
+                with (folder / part / "image_emotion.csv").open("wb") as table:
+                    for number, row in zip(numbers, tracked, strict=False):
+                        emotions.write(b"%d\n" % store.labels[row])
+                        pixels.write(_decimal(store.faces[row]) + b"\n")
+                        table.write(b"%d.jpg,%d\n" % (number, store.labels[row]))
+                        _save_picture(store.faces[row], folder / part / f"{number}.jpg")
+
+
+def seed3_parts(rows: int) -> dict[str, range]:
+    """Which of so many Training faces lie in which folder of S3: the first 24,000 in train_set, the others in
+    verify_set.
+    """
+    end = min(_SEED3_TRAINING, rows)
+    return {"train_set": range(end), "verify_set": range(end, rows)}
+
+
+def _write_csv(job: _Job) -> None:
+    """Kaggle's ``fer2013.csv``, byte for byte where the data set is all of it."""
+    store = job.store
+    usages = [usage.encode() for usage in USAGES]
+    with _file_aside(job.out) as aside, aside.open("wb") as file:
+        file.write(b"emotion,pixels,Usage\n")
+        for row in job.tracked(np.arange(len(store))):
+            file.write(b"%d,%s,%s\n" % (store.labels[row], _decimal(store.faces[row]), usages[store.usages[row]]))
+
+
+def _write_npz(job: _Job) -> None:
+    """Arrays as in `FaceStore`, and what their numbers mean; read with ``numpy.load(path)``."""
+    store = job.store
+    arrays: dict[str, Any] = {"faces": store.faces, "labels": store.labels, "usages": store.usages}
+    arrays |= {"label_names": np.array(EMOTIONS), "usage_names": np.array(USAGES)}
+    if store.votes is not None:
+        arrays |= {"votes": store.votes, "vote_names": np.array(VOTE_CLASSES)}
+    with _file_aside(job.out) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _write_parquet(job: _Job) -> None:
+    """One line per face; ``pixels`` are 2304 grey levels, line by line. The schema's metadata says the source."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError("writing Parquet", "tables") from None
+    store, meta = job.store, job.store.meta
+    numbers: list[tuple[str, Any]] = [(name, pa.uint8()) for name in VOTE_COLUMNS if store.votes is not None]
+    text = [("usage", pa.string()), ("label", pa.uint8()), ("emotion", pa.string())]
+    pixels = pa.list_(pa.uint8(), FACE_SIZE * FACE_SIZE)
+    schema = pa.schema(
+        [("row", pa.int32()), *text, *numbers, ("pixels", pixels)],
+        metadata={"source": meta.source, "source_sha256": meta.source_sha256},
+    )
+    with _file_aside(job.out) as aside, parquet.ParquetWriter(aside, schema, compression="zstd") as writer:
+        for start in range(0, len(store), _ROWS_AT_ONCE):
+            job.progress(start / len(store))
+            rows = range(start, min(start + _ROWS_AT_ONCE, len(store)))
+            cells = zip(*(_cells(store, row) for row in rows), strict=True)
+            faces = pa.FixedSizeListArray.from_arrays(store.faces[rows.start : rows.stop].reshape(-1), type=pixels)
+            columns = dict(zip(_columns(store), cells, strict=True)) | {"pixels": faces}
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+FORMATS: Final[dict[str, _Format]] = {
+    "folders": _Format(_write_folders, votes=False, encodings=True, numbers=True),
+    "seed3": _Format(_write_seed3, votes=False, usages=USAGES[:1]),
+    "csv": _Format(_write_csv, votes=False),
+    "npz": _Format(_write_npz, votes=True),
+    "parquet": _Format(_write_parquet, votes=True),
+    "imagefolder": _Format(_write_imagefolder, votes=True, encodings=True),
+}
+"""What can be written, by name."""
+
+
+def _columns(store: FaceStore) -> tuple[str, ...]:
+    return ("row", "usage", "label", "emotion", *(VOTE_COLUMNS if store.votes is not None else ()))
+
+
+def _cells(store: FaceStore, row: int) -> tuple[int | str, ...]:
+    """What is known of a face beside its pixels, in the order of `_columns`."""
+    label = int(store.labels[row])
+    votes = () if store.votes is None else store.votes[row].tolist()
+    return row, USAGES[store.usages[row]], label, EMOTIONS[label], *votes
+
+
+def _decimal(face: NDArray[np.uint8]) -> bytes:
+    return b" ".join(map(_DECIMALS.__getitem__, face.tobytes()))
+
+
+def _save_picture(face: NDArray[np.uint8], path: Path) -> None:
+    Image.fromarray(np.asarray(face)).save(path, quality=_JPEG_QUALITY)  # PNG has no use for it
+
+
+@contextmanager
+def _file_aside(out: Path) -> Iterator[Path]:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with written_aside(out) as aside:
+            yield aside
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from None
