@@ -61,7 +61,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     fps: Annotated[
-        float | None, typer.Option(help="Take the pictures of each source for a video of so many frames a second.")
+        float | None,
+        typer.Option(min=0.001, help="Take the pictures of each source for a video of so many frames a second."),
     ] = None,
 ) -> None:
     """Find the faces in pictures and videos and say what they express."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mien.cli.tables import print_table
-from mien.errors import MienError
+from mien.errors import MienError, MissingExtraError
 from mien.labels import EMOTIONS
 from mien.results import Frame
 
@@ -41,10 +41,7 @@ def report_videos(
         folder: where annotated copies, summaries and timelines go, if anywhere.
         people: print a table of people instead of writing frames.
     """
-    from mien.inference.outputs import VideoFolder
-
-    files = [video for video in videos if isinstance(video, Path)]
-    saved = VideoFolder(folder, files) if folder is not None and videos else None
+    saved = _video_folder(folder, videos) if folder is not None and videos else None
     failures = 0
     for video in videos:
         report = _VideoReport(video, write, people=people)
@@ -54,6 +51,14 @@ def report_videos(
             failures += 1
             report.fail(error)
     return failures
+
+
+def _video_folder(folder: Path, videos: "Sequence[VideoEntry]") -> "VideoFolder":
+    try:
+        from mien.inference.outputs import VideoFolder
+    except ImportError:
+        raise MissingExtraError("writing videos", "video") from None
+    return VideoFolder(folder, [video for video in videos if isinstance(video, Path)])
 
 
 class _VideoReport:

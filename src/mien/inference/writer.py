@@ -121,8 +121,11 @@ class _Sound:
 
     @classmethod
     def of(cls, path: Path, file: Any) -> "_Sound | None":
-        """The sound of a video, with a stream for it in a file; None when it has none."""
-        container = av.open(f"file:{path}")
+        """The sound of a video, with a stream for it in a file; None when it has none or cannot be read."""
+        try:
+            container = av.open(f"file:{path}")
+        except (av.error.FFmpegError, OSError):  # whoever reads its images says so
+            return None
         if not container.streams.audio:
             container.close()
             return None

@@ -1,0 +1,197 @@
+import contextlib
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+import threading
+
+import av
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mien.cli.main import app
+
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory, write_clip, stage):
+    """The bytes of a clip of one person, with sound."""
+    images = [stage((0, 100 + 2 * number, 60)) for number in range(COUNT)]
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return write_clip(path, images, audio="aac", options={"movflags": "faststart"}).read_bytes()
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, write_linear_model, clip):
+    """A folder with a model, a clip and a truncated copy of it; the current one."""
+    monkeypatch.chdir(tmp_path)
+    write_linear_model(tmp_path / "model.onnx")
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    (tmp_path / "cut.mp4").write_bytes(clip[: int(0.7 * len(clip))])
+    return tmp_path
+
+
+def predict(*arguments):
+    return CliRunner().invoke(app, ["predict", *arguments, "--model", "model.onnx"])
+
+
+def started(*arguments, **options):
+    """The command as installed, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mien", "predict", *arguments, "--model", "model.onnx"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def frames_of(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_video_is_a_line_for_every_frame_with_time_and_track(workplace):
+    result = predict("clip.mp4", "--format", "jsonl")
+    assert result.exit_code == 0, result.stderr
+    frames = frames_of(result)
+    assert [frame["frame"] for frame in frames] == list(range(COUNT))
+    assert [frame["time"] for frame in frames] == pytest.approx([number / 25 for number in range(COUNT)], abs=1e-3)
+    assert [[face["track"] for face in frame["faces"]] for frame in frames] == [[1]] * COUNT
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_truncated_video_gives_its_frames_then_the_error_and_stops_nothing(workplace, form):
+    result = predict("cut.mp4", "clip.mp4", "missing.mp4", "--format", form, "--out", "out")
+    assert result.exit_code == 1
+    read = {
+        "json": json.loads,
+        "csv": lambda text: list(csv.DictReader(io.StringIO(text))),
+    }[form]
+    rows = read(result.stdout)
+    found = {name: [row for row in rows if row["source"] == name] for name in ("cut.mp4", "clip.mp4", "missing.mp4")}
+    *whole, last = found["cut.mp4"]
+    assert 5 < len(whole) < COUNT
+    assert not any(row["error"] for row in whole)
+    assert int(last["frame"]) == len(whole)
+    assert last["error"].startswith("cut.mp4: ")
+    assert len(found["clip.mp4"]) == COUNT
+    assert [row["error"] for row in found["missing.mp4"]] == [
+        "missing.mp4: not a video that can be read (No such file or directory)"
+    ]
+    assert f"mien: {last['error']}" in result.stderr
+    assert "mien: 2 of 3 failed" in result.stderr
+    with av.open("out/cut.mien.mp4") as file:
+        assert sum(1 for _ in file.decode(video=0)) == len(whole)
+
+
+def test_parquet_on_standard_output_is_the_csv(workplace):
+    table = pq.read_table(io.BytesIO(predict("clip.mp4", "--format", "parquet").stdout_bytes)).to_pylist()
+    rows = list(csv.DictReader(io.StringIO(predict("clip.mp4", "--format", "csv").stdout)))
+    assert [{key: "" if value is None else str(value) for key, value in row.items()} for row in table] == rows
+
+
+def test_the_table_sums_up_people(workplace):
+    result = predict("clip.mp4")
+    header, row = result.stdout.splitlines()
+    assert header.split() == ["video", "person", "from", "to", "seen", "changes", "expressions"]
+    assert row.split()[:6] == ["clip.mp4", "1", "0.00", "s", "0.80", "s"]
+    assert "%" in row
+
+
+def test_pictures_and_videos_may_be_mixed(workplace, stage):
+    Image.fromarray(stage((1, 200, 60))).save("a.png")
+    frames = frames_of(predict("a.png", "*.mp4", "--format", "jsonl"))
+    assert [(frame["source"], frame["time"]) for frame in frames[:2]] == [("a.png", None), ("clip.mp4", 0.0)]
+    assert frames[0]["faces"][0]["track"] is None
+
+
+def test_with_fps_the_pictures_of_a_folder_are_one_video(workplace, stage):
+    (workplace / "shots").mkdir()
+    for number in range(8):
+        Image.fromarray(stage((0, 100 + number, 60))).save(f"shots/{number:03}.png")
+    frames = frames_of(predict("shots", "--fps", "10", "--format", "jsonl"))
+    assert [frame["time"] for frame in frames] == pytest.approx([number / 10 for number in range(8)])
+    assert {(frame["source"], frame["faces"][0]["track"]) for frame in frames} == {("shots", 1)}
+    assert {frame["time"] for frame in frames_of(predict("shots", "--format", "jsonl"))} == {None}
+
+
+def test_everything_about_a_video_is_saved_when_asked_for(workplace, stage, write_clip):
+    write_clip(workplace / "long.mp4", [stage((0, 100, 60))] * 40)
+    result = predict("long.mp4", "--save", "--format", "csv")
+    saved = sorted(path.name for path in (workplace / "mien-out").iterdir())
+    assert saved == ["long.mien.json", "long.mien.mp4", "long.mien.person-1.png"]
+    assert all(f"saved mien-out/{name}" in result.stderr for name in saved)
+
+
+def test_options_reach_the_stream(workplace):
+    plain, none, every, mirrored = (
+        predict("clip.mp4", "--format", "jsonl", *options).stdout
+        for options in (["--no-mirror"], ["--smooth", "none"], ["--every", "1"], ["--mirror"])
+    )
+    assert len({plain, none, every, mirrored}) == 4
+    assert plain == predict("clip.mp4", "--format", "jsonl").stdout
+
+
+def test_haar_without_smoothing_is_s3s_way(workplace):
+    arguments = ["--detector", "haar", "--smooth", "mode", "--every", "1", "--mirror"]
+    frames = frames_of(predict("clip.mp4", *arguments, "--format", "jsonl"))
+    assert len(frames) == COUNT
+    assert all(face["landmarks"] == [] and face["confidence"] == 1 for frame in frames for face in frame["faces"])
+
+
+def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workplace, stage):
+    jpeg = io.BytesIO()
+    Image.fromarray(stage((0, 100, 60))).save(jpeg, "JPEG")
+    process = started("-", "--format", "json", "--batch", "1", "--out", "out", stdin=subprocess.PIPE)
+    threading.Thread(target=feed, args=(process.stdin, jpeg.getvalue()), daemon=True).start()
+    lines = [process.stdout.readline() for _ in range(60)]  # it is at work
+    process.send_signal(signal.SIGINT)
+    rest, messages = process.stdout.read(), process.stderr.read()
+    assert process.wait(60) == 130
+    assert b"Traceback" not in messages
+    frames = json.loads(b"".join(lines) + rest)
+    assert frames
+    assert [frame["frame"] for frame in frames] == list(range(len(frames)))
+    with av.open("out/video.mien.mp4") as file:
+        assert sum(1 for _ in file.decode(video=0)) in {len(frames), len(frames) - 1}
+
+
+def feed(pipe, jpeg):
+    """Writes pictures into a pipe until nobody reads them any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            pipe.write(jpeg)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [("av", [], "video"), ("av", ["--save"], "video"), ("pyarrow", ["--format", "parquet"], "tables")],
+)
+def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    for name in ("container", "writer", "outputs"):
+        monkeypatch.delitem(sys.modules, f"mien.inference.{name}", raising=False)
+    result = predict("clip.mp4", *arguments)
+    assert result.exit_code == 1
+    assert f"pip install 'mien[{extra}]'" in result.stderr + str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["clip.mp4", "--every", "0"], 2, "every"),
+        (["clip.mp4", "--smooth", "median"], 2, "smooth"),
+        (["clip.mp4", "--fps", "-1"], 2, "fps"),
+        (["77"], 1, "camera 77: cannot be opened"),
+        (["rtsp://127.0.0.1:1/x"], 1, "not a video that can be read"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line(workplace, arguments, status, words):
+    result = predict(*arguments)
+    output = result.stderr + str(result.exception)
+    assert words in output
+    assert result.exit_code == status or getattr(result.exception, "exit_status", None) == status
