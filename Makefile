@@ -23,6 +23,7 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/core_install.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/classify.py
+	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
