@@ -88,14 +88,13 @@ def test_a_jpeg_copy_of_a_set_matches_its_original_row_by_row():
     assert pairs(near) == [(row, 600 + row) for row in range(600)]
 
 
-def test_many_alike_stay_linked_without_all_their_pairs():
+def test_many_alike_are_linked_into_one_group():
     noise = np.random.default_rng(2).integers(-3, 4, (80, 48, 48))
     near = near_duplicates(np.clip(CLOUDS[0] + noise, 0, 255).astype(np.uint8))
     reached = {0}
     for _ in range(3):
         reached |= {end for pair in pairs(near) if reached & set(pair) for end in pair}
     assert reached == set(range(80))
-    assert len(near) < 80 * 79 / 2 * 0.8
 
 
 @pytest.mark.parametrize("count", [0, 1])
