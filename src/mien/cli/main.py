@@ -15,6 +15,7 @@ from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.models import models
 from mien.cli.predict import predict
+from mien.cli.serve import serve
 from mien.cli.sweep import sweep
 from mien.cli.train import train
 from mien.errors import MienError
@@ -43,6 +44,7 @@ def _main(
 
 
 app.command("predict")(predict)
+app.command("serve")(serve)
 app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("compare")(compare)

@@ -1,0 +1,121 @@
+"""`mien serve`: the web page and the REST service."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mien.errors import InputError, MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from mien.service.settings import Access
+
+TOKEN_VARIABLE = "MIEN_TOKEN"  # noqa: S105 - the name of a variable
+_SHORTEST_TOKEN = 16
+
+
+def serve(  # noqa: PLR0913, PLR0917 - the options of the command
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8000,
+    model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
+    detector: Annotated[
+        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face.")
+    ] = "yunet",
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
+    ] = 0.6,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Threads that find faces.")] = os.cpu_count() or 2,
+    token_file: Annotated[
+        Path | None, typer.Option(help=f"File with the token that requests must carry; or set {TOKEN_VARIABLE}.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let everybody who reaches the port ask.")] = False,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Name by which clients may call this service; several times for several.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="Origin of another page that may use it, such as https://example.org.")
+    ] = None,
+    max_requests: Annotated[int, typer.Option(min=1, help="Requests answered at the same time.")] = 64,
+    max_streams: Annotated[int, typer.Option(min=0, help="Live streams at the same time.")] = 16,
+    max_megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Size of a picture.")] = 25,
+    max_megabytes: Annotated[float, typer.Option(min=0.01, max=1000, help="Size of a request with pictures.")] = 20,
+    max_video_megabytes: Annotated[float, typer.Option(min=0.01, max=4000, help="Size of a video.")] = 100,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Log address, method, path and status of every request.")
+    ] = False,
+) -> None:
+    """Serve the web page and the REST service: pictures, videos and camera streams in, expressions out."""
+    try:
+        from mien.service.app import create_app
+        from mien.service.server import run_server, server_config
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("serving", "serve") from error
+    from mien.inference.recognizer import Recognizer
+    from mien.service.settings import MEGABYTE, Limits, Settings
+
+    access = _access(host, _token(token_file), insecure, allow_host or [], allow_origin or [])
+    limits = Limits(
+        body=round(max_megabytes * MEGABYTE),
+        video_body=round(max_video_megabytes * MEGABYTE),
+        pixels=round(max_megapixels * 10**6),
+        requests=max_requests,
+        streams=max_streams,
+    )
+    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=1)
+    app = create_app(recognizer, Settings(limits=limits, access=access, workers=workers))
+    run_server(server_config(app, host, port, limits, access_log=access_log), _announce)
+
+
+def _announce(address: str) -> None:
+    typer.secho(f"mien serves {address} (stop with Ctrl-C)", err=True)
+
+
+def _access(host: str, token: str | None, insecure: bool, hosts: list[str], origins: list[str]) -> "Access":
+    """Who may ask.
+
+    Raises:
+        UsageError: the service would be open to the network, or an origin is none.
+    """
+    from mien.service.settings import Access
+
+    local = _is_local(host)
+    if not local and token is None and not insecure:
+        raise UsageError(
+            f"--host {host} can be reached from elsewhere: set {TOKEN_VARIABLE} or --token-file, or say --insecure"
+        )
+    for origin in origins:
+        if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
+            raise UsageError(f"--allow-origin {origin}: expected scheme, name and port, such as https://example.org")
+    names = {host, "localhost", "127.0.0.1", "::1"} if local else set()
+    allowed = frozenset(name.lower() for name in (*names, *hosts)) if local or hosts else None
+    return Access(token=token, hosts=allowed, origins=frozenset(origins))
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _token(path: Path | None) -> str | None:
+    """The token from a file or the environment.
+
+    Raises:
+        InputError: the file cannot be read.
+        UsageError: the token is too short to be one, or cannot stand in a header.
+    """
+    try:
+        token = os.environ.get(TOKEN_VARIABLE, "") if path is None else path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not ASCII"
+        raise InputError(f"{path}: the token cannot be read ({reason})") from None
+    token = token.strip()
+    if not token and path is None:
+        return None
+    if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"the token must be at least {_SHORTEST_TOKEN} printable ASCII characters without blanks")
+    return token

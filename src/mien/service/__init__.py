@@ -1,0 +1,1 @@
+"""The web service: expressions over HTTP and WebSocket, and the page that shows them."""

@@ -1,0 +1,78 @@
+"""Who may ask: the checks of host, origin and token, each on the headers of a request alone."""
+
+import base64
+import hmac
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from mien.errors import RequestError
+from mien.service.settings import Access
+
+SUBPROTOCOL: Final = "mien"
+"""Subprotocol of the live stream; a token travels beside it as ``bearer.`` and its base64url without padding, because
+browsers let no page set headers of a WebSocket.
+"""
+
+_BEARER_PROTOCOL: Final = "bearer."
+
+
+def check_host(headers: Mapping[str, str], access: Access) -> None:
+    """Refuse a name of this machine that it does not go by: a page elsewhere may have its own name lead here.
+
+    Raises:
+        RequestError: 421.
+    """
+    host = _host_name(headers.get("host", ""))
+    if access.hosts is not None and host not in access.hosts:
+        raise RequestError(421, f"this service does not go by the name {host!r}; allow it with --allow-host")
+
+
+def check_origin(headers: Mapping[str, str], access: Access) -> None:
+    """Refuse a page that came from elsewhere. Programs that are no browser send no origin and pass.
+
+    Raises:
+        RequestError: 403.
+    """
+    origin = headers.get("origin")
+    if origin is None or origin in access.origins:
+        return
+    if urlsplit(origin).netloc.lower() != headers.get("host", "").lower() or origin == "null":
+        raise RequestError(403, f"pages from {origin[:200]!r} may not use this service; allow it with --allow-origin")
+
+
+def check_token(headers: Mapping[str, str], access: Access) -> None:
+    """Refuse a request without the token, if there is one.
+
+    Raises:
+        RequestError: 401.
+    """
+    if access.token is None:
+        return
+    given = _bearer(headers.get("authorization", "")) or _bearer_of_protocols(headers.get("sec-websocket-protocol", ""))
+    if not hmac.compare_digest(given.encode(), access.token.encode()):
+        raise RequestError(401, "a token is needed: send the header 'Authorization: Bearer TOKEN'")
+
+
+def _host_name(host: str) -> str:
+    """The name in a ``Host`` header, without port, lower case."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _bearer_of_protocols(protocols: str) -> str:
+    for protocol in (name.strip() for name in protocols.split(",")):
+        if protocol.startswith(_BEARER_PROTOCOL):
+            encoded = protocol.removeprefix(_BEARER_PROTOCOL)
+            try:
+                return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+            except ValueError:
+                return ""
+    return ""

@@ -1,0 +1,110 @@
+"""The service as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.staticfiles import StaticFiles
+
+from mien import __version__
+from mien.errors import MienError
+from mien.inference.recognizer import Recognizer
+from mien.service import routes
+from mien.service.documents import API
+from mien.service.engine import Engine
+from mien.service.guard import SECURITY_HEADERS, Guard, problem, refusal_headers
+from mien.service.metrics import Metrics
+from mien.service.settings import Settings
+
+STATIC: Final = Path(str(resources.files("mien.service") / "static"))
+"""Files of the page."""
+
+
+def create_app(recognizer: Recognizer, settings: Settings | None = None) -> FastAPI:
+    """The service: an ASGI application.
+
+    Args:
+        recognizer: what finds and classifies the faces.
+        settings: limits and access; by default everybody who can reach it may ask.
+    """
+    settings = settings or Settings()
+    metrics = Metrics()
+    engine = Engine(recognizer, settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with engine.running():
+            app.state.ready = True
+            yield
+            app.state.ready = False
+
+    app = FastAPI(title="mien", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, **API)
+    app.state.ready = False
+    app.include_router(routes.state_routes(metrics))
+    app.include_router(routes.model_routes(recognizer))
+    app.include_router(routes.picture_routes(engine, settings.limits, metrics))
+    app.include_router(routes.video_routes(recognizer, settings.limits))
+    app.include_router(routes.stream_routes(engine, settings.limits, metrics))
+    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    _add_errors(app)
+    _add_middleware(app, settings, metrics)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    if settings.access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.access.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+        )
+    app.add_middleware(Guard, settings=settings, metrics=metrics)
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Every error as the same JSON; of what was not foreseen nothing is told to the client."""
+    app.add_exception_handler(MienError, _of_mien)
+    app.add_exception_handler(HTTPException, _of_starlette)
+    app.add_exception_handler(RequestValidationError, _of_parameters)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _of_mien(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MienError)
+    return _answer(routes.status_of(error), str(error))
+
+
+async def _of_starlette(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = _answer(error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _of_parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return _answer(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return _answer(400, "the request broke off")
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    response = _answer(500, "an error of the service; its log says which")
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+def _answer(status: int, message: str) -> Response:
+    return Response(problem(message), status, refusal_headers(status), "application/json")

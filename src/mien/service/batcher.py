@@ -1,0 +1,70 @@
+"""Faces of several requests, classified together."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+from mien.inference.recognizer import Candidate
+from mien.results import Face
+
+Candidates = Sequence[Candidate]
+Classify = Callable[[Sequence[Candidates]], list[list[Face]]]
+
+
+class Batcher:
+    """Collects the faces of pictures for a few milliseconds, or while others are classified, and classifies them in
+    one forward pass.
+
+    Args:
+        classify: lists of candidates to lists of faces, as they came.
+        executor: in which it runs.
+        seconds: for which the first waits for others, when others are to be expected.
+        expecting: whether others are on their way.
+        note: is told the number of pictures and of faces of every batch.
+    """
+
+    def __init__(
+        self,
+        classify: Classify,
+        executor: Executor,
+        seconds: float,
+        expecting: Callable[[], bool],
+        note: Callable[[int, int], None],
+    ) -> None:
+        self._classify, self._executor, self._seconds = classify, executor, seconds
+        self._expecting, self._note = expecting, note
+        self._waiting: list[tuple[Candidates, asyncio.Future[list[Face]]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def classified(self, candidates: Candidates) -> list[Face]:
+        """The expressions of the faces of one picture."""
+        if not candidates:
+            return []
+        answer: asyncio.Future[list[Face]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((candidates, answer))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return await answer
+
+    async def _run(self) -> None:
+        while self._waiting:
+            if self._expecting():
+                await asyncio.sleep(self._seconds)
+            batch, self._waiting = self._waiting, []
+            await self._answer([(faces, answer) for faces, answer in batch if not answer.done()])
+        self._running = None
+
+    async def _answer(self, batch: Sequence[tuple[Candidates, asyncio.Future[list[Face]]]]) -> None:
+        candidates = [faces for faces, _ in batch]
+        self._note(len(candidates), sum(map(len, candidates)))
+        loop = asyncio.get_running_loop()
+        results = await asyncio.gather(
+            loop.run_in_executor(self._executor, self._classify, candidates), return_exceptions=True
+        )
+        for number, (_, answer) in enumerate(batch):
+            if answer.done():  # whoever asked has gone
+                continue
+            if isinstance(results[0], BaseException):
+                answer.set_exception(results[0])
+            else:
+                answer.set_result(results[0][number])

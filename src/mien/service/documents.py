@@ -1,0 +1,97 @@
+"""The words and examples of the OpenAPI document."""
+
+from typing import Any, Final
+
+from mien.labels import EMOTIONS
+from mien.service.media_types import ANY, PICTURES, VIDEOS
+from mien.service.schemas import FrameResult, Pictures, Problem
+
+API: Final[dict[str, Any]] = {
+    "description": (
+        "Facial expressions in pictures, videos and live streams. Results are the JSON of `mien predict --format json`."
+        " Pictures are decoded in memory, and neither kept nor logged. Live streams: `/v1/stream`, a WebSocket that"
+        " takes pictures as binary messages and answers each that it looks at with a `FrameResult`."
+    ),
+    "license_info": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
+
+_REASONS: Final = {
+    400: "The form or the JSON is malformed.",
+    401: "A token is needed.",
+    403: "A page from elsewhere may not use this service.",
+    408: "The request came too slowly.",
+    413: "Too many bytes, pixels, pictures, seconds or frames.",
+    415: "Not a type of picture or video that is read.",
+    421: "This service does not go by that name.",
+    422: "A parameter, or every picture, cannot be read.",
+    429: "Too many requests of one address at a time.",
+    503: "Too many requests at a time, or not ready yet.",
+}
+
+_FACE: Final = {
+    "box": [283, 64, 113, 156],
+    "confidence": 0.94,
+    "emotion": "happy",
+    "probabilities": dict(zip(EMOTIONS, (0.002, 0.001, 0.003, 0.976, 0.004, 0.005, 0.009), strict=True)),
+    "landmarks": [[315.0, 126.5], [368.2, 124.9], [343.1, 158.8], [321.7, 181.0], [366.9, 179.6]],
+    "track": None,
+}
+_FRAME: Final = {"source": "party.jpg", "frame": 0, "time": None, "width": 640, "height": 480, "faces": [_FACE]}
+EXAMPLE: Final[dict[str, Any]] = {**_FRAME, "error": None}
+"""A frame with one face."""
+
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers that are no result, for `responses` of a route."""
+    return {status: {"model": Problem, "description": _REASONS[status]} for status in statuses}
+
+
+ALWAYS: Final = (401, 403, 421)
+"""Refusals that every route under ``/v1`` may give."""
+
+PICTURES_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **dict.fromkeys((*PICTURES, ANY), _BINARY),
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["picture"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "picture": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                    },
+                }
+            },
+            "application/json": {
+                "schema": Pictures.model_json_schema(ref_template="#/components/schemas/{model}"),
+                "example": {"pictures": [{"name": "party.jpg", "data": "/9j/4AAQSkZJRg..."}]},
+            },
+        },
+    }
+}
+
+VIDEO_BODY: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "content": dict.fromkeys(VIDEOS, _BINARY)},
+}
+
+LINES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": (
+            "A `FrameResult` a line, as the video is read. If it breaks off, the last line carries the `error`."
+        ),
+        "content": {
+            "application/x-ndjson": {"schema": FrameResult.model_json_schema(), "example": {**EXAMPLE, "time": 0.0}}
+        },
+    }
+}
+
+FRAMES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "A frame for every picture, in order; one that could not be read has an `error`.",
+        "content": {"application/json": {"example": [EXAMPLE]}},
+    }
+}

@@ -1,0 +1,147 @@
+"""From bytes to expressions, for many clients at once.
+
+A few threads decode pictures and find faces; another one classifies the faces of all of them together. So the loop that
+answers clients never waits.
+"""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mien.faces.follow import Pace
+from mien.inference.recognizer import Candidate, Recognizer
+from mien.inference.smoothing import Smoother
+from mien.pictures import Pixels, decode_picture
+from mien.results import Frame
+from mien.service.batcher import Batcher
+from mien.service.media_types import ANY, PICTURES, picture_type
+from mien.service.metrics import Metrics
+from mien.service.settings import Settings
+
+Find = Callable[[Pixels], Sequence[Candidate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that a client sent.
+
+    Args:
+        name: what the client calls it.
+        content: of the file.
+        declared: its media type, as the client says.
+    """
+
+    name: str
+    content: bytes
+    declared: str = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    """A picture in which faces were looked for; its pixels are let go."""
+
+    width: int
+    height: int
+    candidates: Sequence[Candidate]
+
+
+class Viewer:
+    """What is known of one live stream: who is whom, and what they showed so far.
+
+    Args:
+        recognizer: what finds and classifies the faces.
+        smooth: ``none``, ``mode`` or ``ema``.
+
+    Raises:
+        UsageError: another smoothing.
+    """
+
+    def __init__(self, recognizer: Recognizer, smooth: str) -> None:
+        self.smoother = Smoother.named(smooth)
+        self._recognizer = recognizer
+        self._follower = recognizer.follower(Pace(clock=time.monotonic))
+
+    def find(self, image: Pixels, number: int, seconds: float) -> list[Candidate]:
+        """The faces of the next picture of the stream, with their tracks."""
+        return self._recognizer.crop(image, self._follower.follow(image, number, seconds))
+
+
+class Engine:
+    """Recognises expressions for many clients at once.
+
+    Args:
+        recognizer: what finds and classifies the faces.
+        settings: how many threads, and what is allowed.
+        metrics: are told what was done.
+    """
+
+    def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
+        self.recognizer = recognizer
+        self._max_pixels = settings.limits.pixels
+        self._finders = ThreadPoolExecutor(settings.workers, thread_name_prefix="mien-find")
+        self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
+        self._finding = 0
+        self._batcher = Batcher(
+            recognizer.classify, self._classifiers, settings.gather_seconds, lambda: self._finding > 0, metrics.batch
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Engine"]:
+        """The engine, warm; its threads end afterwards."""
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._finders, self.recognizer.predict, np.zeros((48, 48, 3), np.uint8))
+            yield self
+        finally:
+            self._finders.shutdown(cancel_futures=True)
+            self._classifiers.shutdown(cancel_futures=True)
+
+    async def recognize(self, upload: Upload) -> Frame:
+        """The faces of a picture.
+
+        Raises:
+            RequestError: it is none of the pictures that are taken.
+            InputError: it cannot be read.
+        """
+        return await self._frame(upload, self.recognizer.find)
+
+    async def view(self, viewer: Viewer, upload: Upload, number: int, seconds: float) -> Frame:
+        """The faces of the next picture of a live stream; one picture of a stream at a time.
+
+        Raises:
+            RequestError: it is none of the pictures that are taken.
+            InputError: it cannot be read.
+        """
+        frame = await self._frame(upload, lambda image: viewer.find(image, number, seconds))
+        return viewer.smoother.smooth(replace(frame, frame=number, time=seconds))
+
+    async def _frame(self, upload: Upload, find: Find) -> Frame:
+        self._finding += 1
+        try:
+            loop = asyncio.get_running_loop()
+            searched = await loop.run_in_executor(self._finders, self._search, upload, find)
+        finally:
+            self._finding -= 1
+        faces = await self._batcher.classified(searched.candidates)
+        return Frame(upload.name, width=searched.width, height=searched.height, faces=tuple(faces))
+
+    def _search(self, upload: Upload, find: Find) -> _Searched:
+        image = decoded(upload, self._max_pixels)
+        return _Searched(image.shape[1], image.shape[0], find(image))
+
+
+def decoded(upload: Upload, max_pixels: int) -> Pixels:
+    """The pixels of a picture that a client sent.
+
+    Raises:
+        RequestError: it is none of the pictures that are taken.
+        InputError: it cannot be read.
+    """
+    formats = PICTURES[picture_type(upload.content, upload.name, upload.declared)]
+    return decode_picture(io.BytesIO(upload.content), upload.name, formats, max_pixels)

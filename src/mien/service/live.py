@@ -1,0 +1,161 @@
+"""A live stream: pictures come in as fast as the client likes, the newest one is recognised, the others are dropped."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
+
+from mien.errors import MienError
+from mien.results import Frame
+from mien.service.access import SUBPROTOCOL
+from mien.service.engine import Engine, Upload, Viewer
+from mien.service.metrics import Metrics
+from mien.service.settings import Limits
+
+SOURCE: Final = "stream"
+"""What the frames of a live stream call their source."""
+
+_MOST_BROKEN: Final = 10
+
+_ENDED: Final = 1000
+_LEFT: Final = 1001
+_NOT_TAKEN: Final = 1003
+_BROKEN: Final = 1007
+_TOO_BIG: Final = 1009
+
+
+class StreamClosedError(Exception):
+    """The stream is to be closed.
+
+    Args:
+        code: of the WebSocket protocol.
+        reason: for the client, at most 123 bytes.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class Newest:
+    """Holds the newest picture until it is taken; one that comes earlier replaces the one that waits."""
+
+    def __init__(self) -> None:
+        self._waiting: tuple[int, float, bytes] | None = None
+        self._changed = asyncio.Event()
+        self.count = self.dropped = 0
+
+    def put(self, content: bytes, seconds: float) -> None:
+        """The next picture."""
+        self.dropped += self._waiting is not None
+        self._waiting = self.count, seconds, content
+        self.count += 1
+        self._changed.set()
+
+    async def take(self) -> tuple[int, float, bytes]:
+        """Number, time in seconds, and content of the newest picture, when there is one."""
+        await self._changed.wait()
+        self._changed.clear()
+        taken, self._waiting = self._waiting, None
+        assert taken is not None
+        return taken
+
+
+class LiveStream:
+    """One live stream, from its first picture to its last answer.
+
+    Args:
+        socket: of the client, not accepted yet.
+        engine: what recognises.
+        smooth: ``none``, ``mode`` or ``ema``.
+        limits: what is allowed.
+        metrics: count pictures.
+        clock: seconds.
+
+    Raises:
+        UsageError: another smoothing.
+    """
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        engine: Engine,
+        smooth: str,
+        limits: Limits,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._socket, self._engine, self._limits, self._metrics, self._clock = socket, engine, limits, metrics, clock
+        self._viewer = Viewer(engine.recognizer, smooth)
+        self._newest = Newest()
+        self._broken = 0
+
+    async def run(self) -> None:
+        """Answer until the client leaves or a limit is reached."""
+        await self._socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in self._socket["subprotocols"] else None)
+        tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._answer())]
+        try:
+            async with asyncio.timeout(self._limits.stream_seconds):
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended = done.pop().exception()
+        except TimeoutError:
+            ended = StreamClosedError(_ENDED, f"a stream lasts at most {self._limits.stream_seconds:g} s; open another")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._metrics.picture("dropped", self._newest.dropped)
+        await self._close(ended)
+
+    async def _close(self, ended: BaseException | None) -> None:
+        if isinstance(ended, StreamClosedError) and self._socket.client_state is WebSocketState.CONNECTED:
+            await self._socket.close(ended.code, ended.reason)
+        elif ended is not None and not isinstance(ended, StreamClosedError | WebSocketDisconnect | OSError):
+            raise ended
+
+    async def _receive(self) -> None:
+        started: float | None = None
+        while True:
+            content = await self._received()
+            started = self._clock() if started is None else started
+            self._newest.put(content, self._clock() - started)
+
+    async def _received(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.idle_seconds):
+                message = await self._socket.receive()
+        except TimeoutError:
+            raise StreamClosedError(_LEFT, f"no picture for {self._limits.idle_seconds:g} s") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        content = message.get("bytes")
+        if content is None:
+            raise StreamClosedError(_NOT_TAKEN, "expected pictures as binary messages, got text")
+        if len(content) > self._limits.frame_body:
+            raise StreamClosedError(
+                _TOO_BIG, f"a picture of more than {self._limits.frame_body:,} bytes; send it smaller"
+            )
+        return bytes(content)
+
+    async def _answer(self) -> None:
+        while True:
+            number, seconds, content = await self._newest.take()
+            frame = await self._frame(Upload(SOURCE, content), number, seconds)
+            async with asyncio.timeout(self._limits.idle_seconds):
+                await self._socket.send_text(frame.to_json())
+            if self._broken == _MOST_BROKEN:
+                raise StreamClosedError(_BROKEN, f"{_MOST_BROKEN} pictures in a row could not be read")
+
+    async def _frame(self, upload: Upload, number: int, seconds: float) -> Frame:
+        try:
+            frame = await self._engine.view(self._viewer, upload, number, seconds)
+        except MienError as error:
+            self._broken += 1
+            self._metrics.picture("refused")
+            return Frame(SOURCE, number, seconds, error=str(error))
+        self._broken = 0
+        self._metrics.picture("recognized")
+        return frame

@@ -1,0 +1,67 @@
+"""Which pictures and videos the service takes, told by their first bytes and by what the client says they are."""
+
+from typing import Final
+
+from mien.errors import RequestError
+
+ANY: Final = "application/octet-stream"
+"""Media type of a client that does not say."""
+
+PICTURES: Final = {
+    "image/jpeg": frozenset({"JPEG", "MPO"}),
+    "image/png": frozenset({"PNG"}),
+    "image/webp": frozenset({"WEBP"}),
+    "image/gif": frozenset({"GIF"}),
+    "image/bmp": frozenset({"BMP", "DIB"}),
+    "image/avif": frozenset({"AVIF"}),
+}
+"""Media types of pictures, and Pillow's names of the formats that they may turn out to be."""
+
+VIDEOS: Final = {
+    "video/mp4": "mp4",
+    "video/quicktime": "mov",
+    "video/webm": "webm",
+    "video/x-matroska": "matroska",
+    "video/x-msvideo": "avi",
+}
+"""Media types of videos, and FFmpeg's names of the only reader that is tried: none that follows links to elsewhere."""
+
+_ALIASES: Final = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "video/avi": "video/x-msvideo"}
+
+
+def normalized(content_type: str) -> str:
+    """The media type of a ``Content-Type`` header: lower case, without parameters, by its usual name."""
+    name = content_type.partition(";")[0].strip().lower()
+    return _ALIASES.get(name, name)
+
+
+def picture_type(content: bytes, name: str, declared: str) -> str:
+    """The media type of a picture by its first bytes.
+
+    Args:
+        content: of the file.
+        name: what to call it in errors.
+        declared: what the client says it is; `ANY` or nothing when it does not say.
+
+    Raises:
+        RequestError: 415, none of `PICTURES`, or another one than declared.
+    """
+    if declared not in {"", ANY, *PICTURES}:
+        raise RequestError(415, f"{name}: {declared} is not read; send one of {', '.join(PICTURES)}")
+    found = _sniffed(content)
+    if found is None:
+        raise RequestError(415, f"{name}: not a picture; send one of {', '.join(PICTURES)}")
+    if declared not in {"", ANY, found}:
+        raise RequestError(415, f"{name}: declared as {declared} and looks like {found}; declare what it is, or {ANY}")
+    return found
+
+
+def _sniffed(content: bytes) -> str | None:
+    """See https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern."""
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "image/webp"
+    if content[4:8] == b"ftyp" and content[8:12] in {b"avif", b"avis", b"mif1"}:
+        return "image/avif"
+    starts = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"BM": "image/bmp"}
+    starts |= {b"GIF87a": "image/gif", b"GIF89a": "image/gif"}
+    return next((kind for start, kind in starts.items() if content.startswith(start)), None)

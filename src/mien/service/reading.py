@@ -1,0 +1,108 @@
+"""The pictures in a request: one as its body, several as a form or as JSON. Everything stays in memory."""
+
+import base64
+import binascii
+import json
+import sys
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from mien.errors import RequestError
+from mien.service.engine import Upload
+from mien.service.media_types import ANY, PICTURES, normalized
+from mien.service.schemas import Pictures
+
+FORM: Final = "multipart/form-data"
+JSON: Final = "application/json"
+FIELD: Final = "picture"
+"""Name of the form field, which may come several times."""
+
+_LONGEST_NAME: Final = 255
+
+
+class _InMemory(MultiPartParser):
+    """Never writes a part to disk; how much may come is limited elsewhere."""
+
+    spool_max_size = sys.maxsize
+
+
+async def read_pictures(headers: Headers, body: AsyncGenerator[bytes, None], most: int) -> list[Upload]:
+    """The pictures of a request.
+
+    Args:
+        headers: of the request.
+        body: its parts, bounded.
+        most: how many pictures are taken.
+
+    Raises:
+        RequestError: 400, malformed; 413, too many pictures; 415, no content type that is taken.
+    """
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestError(415, "compressed requests are not read; send the picture as it is")
+    kind = normalized(headers.get("content-type", ""))
+    if kind == FORM:
+        uploads = await _read_form(headers, body, most)
+    elif kind == JSON:
+        uploads = _read_json(await joined(body))
+    elif kind == ANY or kind in PICTURES:
+        uploads = [Upload("picture", await joined(body), kind)]
+    else:
+        known = ", ".join((*PICTURES, ANY, FORM, JSON))
+        raise RequestError(415, f"content type {kind[:100]!r} is not read; send one of {known}")
+    if len(uploads) > most:
+        raise RequestError(413, f"{len(uploads)} pictures in one request; send at most {most}")
+    return uploads
+
+
+async def joined(body: AsyncGenerator[bytes, None]) -> bytes:
+    """A whole body."""
+    return b"".join([part async for part in body])
+
+
+async def _read_form(headers: Headers, body: AsyncGenerator[bytes, None], most: int) -> list[Upload]:
+    try:
+        form = await _InMemory(headers, body, max_files=most + 1, max_fields=0).parse()
+    except MultiPartException as error:
+        raise RequestError(400, f"the form is malformed: {error.message}") from None
+    uploads = [await _of_part(name, part) for name, part in form.multi_items()]
+    await form.close()
+    if not uploads:
+        raise RequestError(400, f"no picture in the form; send files in the field {FIELD!r}")
+    return uploads
+
+
+async def _of_part(name: str, part: Any) -> Upload:
+    if name != FIELD or not isinstance(part, UploadFile):
+        raise RequestError(400, f"unknown form field {name[:100]!r}; send files in the field {FIELD!r}")
+    declared = normalized(part.content_type or ANY)
+    return Upload((part.filename or "picture")[:_LONGEST_NAME], await part.read(), declared)
+
+
+def _read_json(content: bytes) -> list[Upload]:
+    try:
+        pictures = Pictures.model_validate(json.loads(content)).pictures
+    except (ValueError, RecursionError) as error:
+        raise RequestError(400, f"the JSON is malformed: {_reason(error)}") from None
+    return [
+        Upload(picture.name or f"picture-{number}", _bytes(picture.data, number))
+        for number, picture in enumerate(pictures, 1)
+    ]
+
+
+def _bytes(data: str, number: int) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise RequestError(400, f"picture {number}: its data is not base64") from None
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong and where, without what was sent."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,166 @@
+"""What the service answers to which request."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request, Response, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from mien.bundle import Bundle
+from mien.errors import InputError, MienError, RequestError, TooLargeError
+from mien.inference.recognizer import Recognizer
+from mien.inference.smoothing import SMOOTHINGS
+from mien.inference.stream import StreamOptions
+from mien.results import Frame
+from mien.service import guard
+from mien.service.documents import ALWAYS, FRAMES, LINES, PICTURES_BODY, VIDEO_BODY, refusals
+from mien.service.engine import Engine, Upload
+from mien.service.live import LiveStream
+from mien.service.media_types import VIDEOS, normalized
+from mien.service.metrics import CONTENT_TYPE, Metrics
+from mien.service.reading import joined, read_pictures
+from mien.service.schemas import FrameResult, Health, ModelDescription
+from mien.service.settings import Limits
+from mien.service.uploads import UploadedVideo
+from mien.service.videos import as_lines, recognized_frames
+
+Smoothing = Literal[SMOOTHINGS]  # type: ignore[valid-type]
+Name = Annotated[str, Query(max_length=255, description="Comes back as `source`.")]
+
+Every = Annotated[int | None, Query(ge=1, description="Frames between two searches of the whole picture.")]
+
+LINES_TYPE: Final = "application/x-ndjson"
+
+_BATCH: Final = 8
+
+
+def state_routes(metrics: Metrics) -> APIRouter:
+    """How the service is."""
+    router = APIRouter(tags=["state"])
+
+    @router.get("/healthz", responses=refusals(421))
+    async def healthz() -> Health:
+        """The process answers."""
+        return Health(status="ok")
+
+    not_ready: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Not yet, or not any more."}}
+
+    @router.get("/readyz", responses={**not_ready, **refusals(421)})
+    async def readyz(request: Request, response: Response) -> Health:
+        """The model is loaded, and the service is not shutting down."""
+        if request.app.state.ready:
+            return Health(status="ok")
+        response.status_code = 503
+        return Health(status="starting")
+
+    @router.get(guard.METRICS, response_class=Response, responses=refusals(*ALWAYS))
+    async def prometheus() -> Response:
+        """Counters in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    return router
+
+
+def model_routes(recognizer: Recognizer) -> APIRouter:
+    """What answers."""
+    router = APIRouter(tags=["models"])
+
+    @router.get(guard.MODELS, responses=refusals(*ALWAYS))
+    async def models() -> list[ModelDescription]:
+        """The models that answer, with the figures that they were measured to have."""
+        model = recognizer.classifier
+        return [_described(model)] if isinstance(model, Bundle) else []
+
+    return router
+
+
+def picture_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter:
+    """Pictures in, faces out."""
+    router = APIRouter(tags=["pictures"])
+
+    @router.post(
+        guard.PREDICT,
+        response_model=list[FrameResult],
+        responses={**FRAMES, **refusals(*ALWAYS, 400, 408, 413, 415, 422, 429, 503)},
+        openapi_extra=PICTURES_BODY,
+    )
+    async def predict(request: Request) -> Response:
+        """The faces in pictures and what they express.
+
+        One picture as the body; or several, as the files `picture` of a form or in base64 in JSON. Pictures that cannot
+        be read have an `error`; when none can be read, the status says so.
+        """
+        uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
+        results = await asyncio.gather(*map(engine.recognize, uploads), return_exceptions=True)
+        frames = [_frame(upload, result) for upload, result in zip(uploads, results, strict=True)]
+        errors = [result for result in results if isinstance(result, MienError)]
+        metrics.picture("refused", len(errors))
+        metrics.picture("recognized", len(frames) - len(errors))
+        if len(errors) == len(frames):
+            raise RequestError(status_of(errors[0]), "; ".join(map(str, errors)))
+        return JSONResponse([frame.to_dict() for frame in frames])
+
+    return router
+
+
+def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
+    """Videos in, lines of JSON out."""
+    router = APIRouter(tags=["videos"])
+
+    @router.post(
+        guard.VIDEO,
+        response_class=StreamingResponse,
+        responses={**LINES, **refusals(*ALWAYS, 408, 413, 415, 422, 429, 503)},
+        openapi_extra=VIDEO_BODY,
+    )
+    async def predict_video(
+        request: Request,
+        name: Name = "video",
+        every: Every = None,
+        smooth: Smoothing = "ema",
+    ) -> Response:
+        """The faces in a video, followed through time: a line of JSON for every frame, as the video is read."""
+        kind = normalized(request.headers.get("content-type", ""))
+        if kind not in VIDEOS:
+            raise RequestError(415, f"content type {kind[:100]!r} is not read; send one of {', '.join(VIDEOS)}")
+        content = await joined(request.stream())
+        options = StreamOptions(every=every, smooth=smooth, batch=_BATCH)
+        frames = recognized_frames(recognizer, lambda: UploadedVideo(content, name, kind, limits), options)
+        first = await anext(frames)  # what cannot be read at all gets a status that says so
+        return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE)
+
+    return router
+
+
+def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter:
+    """Pictures of a camera in, faces out."""
+    router = APIRouter()
+
+    @router.websocket(guard.STREAM)
+    async def stream(socket: WebSocket, smooth: Smoothing = "ema") -> None:
+        await LiveStream(socket, engine, smooth, limits, metrics).run()
+
+    return router
+
+
+def status_of(error: MienError) -> int:
+    """The HTTP status of an error made on purpose."""
+    if isinstance(error, RequestError):
+        return error.status
+    if isinstance(error, TooLargeError):
+        return 413
+    return 422 if isinstance(error, InputError) else 500
+
+
+def _frame(upload: Upload, result: Frame | BaseException) -> Frame:
+    if isinstance(result, MienError):
+        return Frame(upload.name, error=str(result))
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _described(model: Bundle) -> ModelDescription:
+    card = asdict(model.card)
+    return ModelDescription(**{**card, "labels": list(card["labels"])}, sha256=model.sha256)

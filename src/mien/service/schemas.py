@@ -1,0 +1,80 @@
+"""What goes over the wire, for the OpenAPI document: the JSON of `mien.results.Frame.to_dict` and what is asked."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mien.labels import EMOTIONS
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PictureData(_Document):
+    """One picture in JSON."""
+
+    data: Annotated[str, Field(description="The content of the file in base64.", json_schema_extra={"format": "byte"})]
+    name: Annotated[str, Field(max_length=255, description="Comes back as `source`.")] = ""
+
+
+class Pictures(_Document):
+    """Several pictures in JSON."""
+
+    pictures: Annotated[list[PictureData], Field(min_length=1)]
+
+
+class FaceResult(_Document):
+    """One face and its expression."""
+
+    box: Annotated[list[int], Field(min_length=4, max_length=4, description="x, y, width, height in pixels.")]
+    confidence: Annotated[Probability, Field(description="How sure the detector is that this is a face.")]
+    emotion: Annotated[Literal[EMOTIONS], Field(description="The likeliest, or the one that holds over time.")]  # type: ignore[valid-type]
+    probabilities: Annotated[dict[str, Probability], Field(description="Calibrated, one for each expression, sum 1.")]
+    landmarks: Annotated[
+        list[Annotated[list[float], Field(min_length=2, max_length=2)]],
+        Field(description="Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture."),
+    ]
+    track: Annotated[int | None, Field(description="Number of the person in a video or stream.")]
+
+
+class FrameResult(_Document):
+    """One picture, or one frame of a video or stream: one line of `mien predict --format jsonl`."""
+
+    source: Annotated[str, Field(description="What the client called it.")]
+    frame: Annotated[int, Field(ge=0, description="Number within a video or stream.")]
+    time: Annotated[float | None, Field(description="Seconds from the start of a video or stream.")]
+    width: Annotated[int, Field(ge=0)]
+    height: Annotated[int, Field(ge=0)]
+    faces: Annotated[list[FaceResult], Field(description="Largest first; empty when there is none.")]
+    error: Annotated[str | None, Field(description="Why it could not be read.")]
+
+
+class Problem(_Document):
+    """Why a request was refused: one line that says what, what was expected and how to mend it."""
+
+    error: str
+
+
+class Health(_Document):
+    """How the service is."""
+
+    status: Literal["ok", "starting"]
+
+
+class ModelDescription(BaseModel):
+    """A model that answers; its card, as it lies in the model file."""
+
+    name: str
+    network: str
+    parameters: int
+    macs: int
+    labels: list[str]
+    preprocess: dict[str, Any]
+    temperature: float
+    training: dict[str, Any]
+    public_test: dict[str, Any]
+    licence: str
+    sha256: Annotated[str, Field(description="Hash of the model file.")]

@@ -1,0 +1,137 @@
+"""The service on a socket: uvicorn, with patience for slow clients bounded."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mien.errors import UsageError
+from mien.service.settings import Limits
+
+_KEEP_ALIVE: Final = 15
+
+
+def server_config(app: FastAPI, host: str, port: int, limits: Limits, *, access_log: bool = False) -> uvicorn.Config:
+    """How uvicorn runs the service.
+
+    Args:
+        app: see `mien.service.app.create_app`.
+        host: address to listen on.
+        port: to listen on; 0 takes a free one.
+        limits: of connections and time.
+        access_log: whether a line is logged for each request: address, method, path, status.
+    """
+    return uvicorn.Config(
+        app,
+        host,
+        port,
+        http=type("Protocol", (Impatient,), {"seconds": limits.headers_seconds}),
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=limits.shutdown_seconds,
+        ws="websockets-sansio",
+        ws_max_size=limits.frame_body + 1,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        server_header=False,
+        access_log=access_log,
+        log_level="info" if access_log else "warning",
+    )
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 as uvicorn speaks it; but a connection is closed when the head of a request, or what is left of one that
+    was answered already, does not come in time.
+    """
+
+    seconds = 10.0
+    _deadline: asyncio.TimerHandle | None = None
+    _upgraded = False
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._rest()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._upgraded = True
+        super().handle_websocket_upgrade(event)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Begin to wait, or stop waiting, for the client."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        kept_alive = self.timeout_keep_alive_task is not None and self.conn.their_state is h11.IDLE
+        if answering or kept_alive or self._upgraded:
+            self._rest()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.seconds, self._give_up)
+
+    def _rest(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def run_server(config: uvicorn.Config, announce: Callable[[str], None]) -> None:
+    """Serve until the process is told to stop; requests in flight are then answered first.
+
+    Args:
+        config: see `server_config`.
+        announce: is told the address of the page once the service answers.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    listener = _listener(config.host, config.port)
+    server = _Announcing(config, lambda: announce(address_of(listener)))
+    server.run([listener])
+
+
+class _Announcing(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot listen on {host}, port {port} ({reason}); choose another --port") from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address of the page, with a name instead of an address that means all of them."""
+    host, port = listener.getsockname()[:2]
+    name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}/"
