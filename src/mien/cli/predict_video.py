@@ -1,6 +1,7 @@
 """The videos of `mien predict`: one after the other, so that one that is broken stops nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from mien.labels import EMOTIONS
 from mien.results import Frame
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from mien.inference.outputs import VideoFolder, VideoOutputs
     from mien.inference.recognizer import Recognizer
     from mien.inference.result import TrackSummary
@@ -77,11 +80,22 @@ class _VideoReport:
 
         try:
             with closing(recognize_video(recognizer, self._video, options)) as images, self._saved(folder) as save:
-                for recognized in images:
+                for recognized in self._watched(images):
                     self._take(recognized.frame)
                     save(recognized)
         finally:
             self._finish()
+
+    def _watched(self, images: "Iterable[RecognizedImage]") -> "Iterable[RecognizedImage]":
+        """The same images with a count on standard error, where a terminal shows no results meanwhile."""
+        if not sys.stderr.isatty() or (sys.stdout.isatty() and not self._people):
+            return images
+        from rich.console import Console
+        from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = SpinnerColumn(), TextColumn(self._name, markup=False), MofNCompleteColumn(), TimeElapsedColumn()
+        progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        return _counted(images, progress)
 
     def fail(self, error: MienError) -> None:
         typer.secho(f"mien: {error}", fg="red", err=True)
@@ -115,6 +129,11 @@ class _VideoReport:
             typer.secho(f"{self._name}: {dropped} of {self._next} frames dropped to keep up", fg="yellow", err=True)
         if self._people and self._count:
             _print_people(self._name, self._count, self._summary.tracks())
+
+
+def _counted(images: "Iterable[RecognizedImage]", progress: "Progress") -> "Iterator[RecognizedImage]":
+    with progress:
+        yield from progress.track(images, total=None)
 
 
 def _name(video: "VideoEntry") -> str:
