@@ -7,14 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mien.errors import UsageError
-from mien.evaluation.quality import accuracy_by_quarter, brightness, sharpness
+from mien.evaluation.quality import accuracy_by_quarter, sharpness
 
 faces = arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(3, 12), st.integers(3, 12)))
-
-
-@given(faces)
-def test_brightness_is_the_mean_grey_level(found):
-    assert brightness(found) == pytest.approx([face.astype(float).mean() for face in found])
 
 
 @given(faces)

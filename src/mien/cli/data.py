@@ -7,6 +7,7 @@ import typer
 
 from mien.cli.audit import audit
 from mien.cli.data_export import data_export
+from mien.cli.data_stats import data_stats
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
 app.command("audit")(audit)
+app.command("stats")(data_stats)
 app.command("export")(data_export)
 
 

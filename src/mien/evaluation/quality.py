@@ -1,4 +1,4 @@
-"""How bright and how sharp faces are, and what that does to a network's accuracy."""
+"""How sharp faces are, and what such measures have to do with a network's accuracy."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,11 +25,6 @@ class Quarter:
     high: float
     n: int
     accuracy: float
-
-
-def brightness(faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean grey level, 0..255, of grayscale faces (N, H, W); (N,)."""
-    return np.asarray(faces.mean(axis=(1, 2)), np.float64)
 
 
 def sharpness(faces: NDArray[np.uint8]) -> NDArray[np.float64]:

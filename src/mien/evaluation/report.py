@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from mien.bundle import softmax
 from mien.data.ferplus import FERPLUS_FILE, vote_targets
 from mien.data.splits import identical_rows
+from mien.data.statistics import brightness
 from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.classifier import Classifier
-from mien.evaluation.quality import accuracy_by_quarter, brightness, sharpness
+from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
 

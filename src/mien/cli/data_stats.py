@@ -1,0 +1,136 @@
+"""`mien data stats`: what the faces of a data set are like."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mien.data.statistics import Statistics
+    from mien.data.store import FaceStore
+    from mien.training.config import TrainConfig
+
+_VARIANTS: Final = 16
+_MEASURES: Final = ("brightness", "contrast")
+
+
+def data_stats(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for statistics.json and pictures: counts, mean faces, tones, samples."
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help=f"Also draw {_VARIANTS} variants of a face as this recipe trains on it."
+        ),
+    ] = None,
+    row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe varies; 0 by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
+) -> None:
+    """Count, average and sample the faces of a data set, and say how bright and how rich in contrast they are."""
+    import json
+
+    from mien.cli.tables import print_table
+    from mien.data.statistics import statistics
+    from mien.data.store import FaceStore
+    from mien.errors import DataError
+
+    store = FaceStore.open(data)
+    if not len(store):
+        raise DataError(f"{data}: no rows in it")
+    config = _recipe(recipe, row, store, out)
+    found = statistics(store)
+    document = found.to_dict()
+    try:
+        if out is not None:
+            _write(found, document, out)
+            if recipe is not None and config is not None:
+                _write_variants(store, row or 0, recipe, config, out)
+    finally:
+        if as_json:
+            typer.echo(json.dumps(document))
+        else:
+            typer.echo(f"{len(store):,} rows of {store.meta.source}; brightness and contrast in grey levels 0..255")
+            print_table(_table(document))
+
+
+def _recipe(name: str | None, row: int | None, store: "FaceStore", out: Path | None) -> "TrainConfig | None":
+    """The recipe to show, after the options around it were checked."""
+    from mien.errors import UsageError
+    from mien.training.config import load_config
+
+    if row is not None and name is None:
+        raise UsageError("--row names the face that --recipe varies: name a recipe too")
+    if name is None:
+        return None
+    if out is None:
+        raise UsageError("--recipe draws a picture: name a folder with --out DIR")
+    if row is not None and not 0 <= row < len(store):
+        raise UsageError(f"--row is {row}: expected 0..{len(store) - 1}")
+    return load_config(name)
+
+
+def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
+    import json
+
+    from mien.errors import MissingExtraError, UsageError
+
+    try:
+        from mien.data.charts import draw_statistics
+    except ModuleNotFoundError:
+        raise MissingExtraError("drawing statistics", "train") from None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / "statistics.json"
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        _said([path, *draw_statistics(found, out)])
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
+
+
+def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainConfig", out: Path) -> None:
+    from mien.data.charts import draw_variants, save
+    from mien.errors import MissingExtraError, UsageError
+    from mien.labels import EMOTIONS
+
+    try:
+        from mien.training.preview import augmented_variants
+    except ModuleNotFoundError:
+        raise MissingExtraError("varying a face", "train") from None
+    variants = augmented_variants(store.faces[row], config, _VARIANTS)
+    title = f"{store.meta.source} row {row}, {EMOTIONS[store.labels[row]]}, under the recipe {Path(recipe).stem}"
+    try:
+        _said([save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")])
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
+
+
+def _said(paths: list[Path]) -> None:
+    for path in paths:
+        typer.secho(f"wrote {path}", dim=True, err=True)
+
+
+def _table(document: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    counts = document["counts"]
+    table = Table("emotion")
+    for name in (*counts, *_MEASURES):
+        table.add_column(name, justify="right")
+    for emotion in document["brightness"]["per_class"]:
+        rows = (f"{by_name[emotion]:,}" for by_name in counts.values())
+        table.add_row(emotion, *rows, *(_moments(document[name]["per_class"][emotion]) for name in _MEASURES))
+    table.add_section()
+    rows = (f"{sum(by_name.values()):,}" for by_name in counts.values())
+    table.add_row("all", *rows, *(_moments(document[name]["all"]) for name in _MEASURES))
+    return table
+
+
+def _moments(spread: dict[str, float]) -> str:
+    return f"{spread['mean']:.1f} ± {spread['deviation']:.1f}"

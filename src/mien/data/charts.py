@@ -1,0 +1,156 @@
+"""The statistics of a data set as pictures, drawn with matplotlib off screen."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from mien.data.statistics import Statistics, sample_rows
+from mien.data.store import USAGES
+from mien.labels import EMOTIONS
+
+SAMPLES: Final = 64
+"""Faces on the sample sheet of an emotion."""
+
+_DPI: Final = 200
+_COLOURS: Final = dict(zip(USAGES, ("#1f5a94", "#e08a1e", "#4d9221"), strict=True))
+_GAP: Final = 2
+"""White pixels between the faces of a sheet."""
+
+
+def draw_statistics(statistics: Statistics, folder: Path) -> list[Path]:
+    """Write counts.png, mean_faces.png, tones.png and a samples_<emotion>.png for each emotion; returns their paths."""
+    figures = {
+        "counts": draw_counts(statistics),
+        "mean_faces": draw_mean_faces(statistics),
+        "tones": draw_tones(statistics),
+    }
+    store = statistics.store
+    for emotion, rows in sample_rows(store.labels, SAMPLES).items():
+        total = int((store.labels == EMOTIONS.index(emotion)).sum())
+        title = f"{store.meta.source}: {emotion}, {len(rows)} of {total:,} faces, drawn by chance"
+        figures[f"samples_{emotion}"] = draw_sheet(store.faces[rows], title, columns=8)
+    return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def draw_counts(statistics: Statistics) -> Figure:
+    """Rows of each emotion, a panel for each usage; a bar says its rows and its share of the usage."""
+    counts = statistics.store.counts()
+    figure = _figure(statistics, "rows by emotion", 7.6, 0.8 + 2.1 * len(counts))
+    panels = np.atleast_1d(figure.subplots(len(counts), 1, sharex=True))
+    for axes, (usage, by_emotion) in zip(panels, counts.items(), strict=True):
+        values, total = list(by_emotion.values()), sum(by_emotion.values())
+        bars = axes.bar(EMOTIONS, values, color=_COLOURS[usage], width=0.7)
+        axes.bar_label(bars, [f"{value:,}\n{value / total:.1%}" for value in values], padding=2, fontsize=8)
+        axes.set_title(f"{usage}, {total:,} rows", loc="left", fontsize=10)
+        axes.margins(y=0.3)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        _tidy(axes)
+    return figure
+
+
+def draw_mean_faces(statistics: Statistics) -> Figure:
+    """The mean face of each emotion that occurs, all on one scale from the darkest to the brightest grey level."""
+    means = statistics.mean_faces
+    occurring = [number for number in range(len(EMOTIONS)) if not np.isnan(means[number]).any()]
+    low, high = float(np.nanmin(means)), float(np.nanmax(means))
+    figure = _figure(statistics, f"mean face of each emotion, grey levels {low:.0f}..{high:.0f} stretched", 8, 2.2)
+    for axes, number in zip(np.atleast_1d(figure.subplots(1, len(occurring))), occurring, strict=True):
+        axes.imshow(means[number], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axes.set_title(EMOTIONS[number], fontsize=10)
+        axes.set_axis_off()
+    return figure
+
+
+def draw_tones(statistics: Statistics) -> Figure:
+    """Brightness and contrast: their distribution in each usage, and their quartiles for each emotion.
+
+    The whiskers of a box end at the percentiles 5 and 95.
+    """
+    store = statistics.store
+    figure = _figure(statistics, "brightness (mean) and contrast (standard deviation) of a face", 9, 6.4)
+    panels = figure.subplots(2, 2, sharex="col")
+    measures = (("brightness, grey levels", statistics.brightness), ("contrast, grey levels", statistics.contrast))
+    for (above, below), (name, values) in zip(panels.T, measures, strict=True):
+        edges = np.linspace(0, max(1.0, float(values.max())), 41)
+        for usage in store.counts():
+            share = np.histogram(values[store.rows_of(usage)], edges)[0] / len(store.rows_of(usage))
+            above.stairs(share, edges, color=_COLOURS[usage], label=usage, linewidth=1.4)
+        above.yaxis.set_major_formatter("{x:.0%}")
+        above.set_ylabel("share of the usage")
+        groups = [values[store.labels == number] for number in range(len(EMOTIONS))]
+        below.boxplot(
+            groups, orientation="horizontal", tick_labels=EMOTIONS, whis=(5, 95), showfliers=False, widths=0.6
+        )
+        below.invert_yaxis()
+        below.set_xlabel(name)
+        _tidy(above)
+        _tidy(below)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def draw_sheet(faces: NDArray[np.uint8], title: str, columns: int) -> Figure:
+    """Faces uint8 (N, H, W) line by line, so many in a line."""
+    sheet = tiled(faces, columns)
+    side = 0.8 * columns
+    figure = Figure(figsize=(side, side * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
+    axes = figure.subplots()
+    _show(axes, sheet)
+    axes.set_title(title, loc="left", fontsize=9, parse_math=False)
+    return figure
+
+
+def draw_variants(face: NDArray[np.uint8], variants: NDArray[np.uint8], title: str) -> Figure:
+    """A face (H, W), and beside it what augmentation makes of it (N, S, S), four in a line."""
+    figure = Figure(figsize=(7.5, 4.9), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, 2])
+    _show(left, face)
+    left.set_title("as in the data set", loc="left", fontsize=9)
+    _show(right, tiled(variants, 4))
+    right.set_title("as the network is trained on it", loc="left", fontsize=9)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
+    return figure
+
+
+def tiled(faces: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Faces (N, H, W) as one picture, line by line, two white pixels between them and where the last line ends."""
+    count, height, width = faces.shape
+    lines = -(-count // columns)
+    cells = np.full((lines * columns, height + _GAP, width + _GAP), 255, np.uint8)
+    cells[:count, :height, :width] = faces
+    cells = cells.reshape(lines, columns, height + _GAP, width + _GAP).swapaxes(1, 2)
+    return cells.reshape(lines * (height + _GAP), columns * (width + _GAP))[:-_GAP, :-_GAP]
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as a PNG file; returns its path."""
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=_DPI)
+    return path
+
+
+def _figure(statistics: Statistics, subtitle: str, width: float, height: float) -> Figure:
+    """An empty figure of so many inches that says which data set it is of."""
+    meta = statistics.store.meta
+    figure = Figure(figsize=(width, height), layout="constrained")
+    title = f"{meta.source}, {meta.rows:,} rows\n{subtitle}"
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
+    return figure
+
+
+def _show(axes: Axes, grey: NDArray[np.uint8]) -> None:
+    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(axis="x", length=0)
+    axes.set_axisbelow(True)

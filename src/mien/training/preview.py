@@ -1,0 +1,29 @@
+"""What augmentation makes of a face, for eyes."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mien.training.augment import augment
+from mien.training.config import TrainConfig
+
+
+def augmented_variants(face: NDArray[np.uint8], config: TrainConfig, count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Variants of a face as a training on a recipe sees them, its last resolution, mixup left out.
+
+    Args:
+        face: grayscale uint8 (H, W).
+        config: the recipe.
+        count: how many.
+        seed: of the chance that varies them; torch's own generator is left as it was.
+
+    Returns:
+        uint8 (count, S, S), S the side of the network's input: grey levels before they are put on its scale.
+    """
+    spec = config.preprocess
+    frames = torch.from_numpy(spec.frames(face[None]).repeat(count, axis=0))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        inputs = augment(frames, config.augment, spec, config.input_size_at(config.epochs - 1))[:, 0]
+    grey = 255 * (inputs * spec.std + spec.mean)
+    return np.asarray(grey.round().clamp(0, 255).to(torch.uint8).numpy())

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.data.charts import draw_counts, draw_statistics, draw_tones, draw_variants, tiled
+from mien.data.statistics import statistics
+from mien.data.store import FaceStore, StoreMeta
+from mien.labels import EMOTIONS
+
+
+@pytest.fixture(scope="module")
+def found():
+    random = np.random.default_rng(1)
+    labels, usages = np.repeat(np.arange(6), 20).astype(np.uint8), (np.arange(120) % 3).astype(np.uint8)
+    faces = random.integers(0, 256, (120, 48, 48), np.uint8)
+    return statistics(FaceStore(faces, labels, usages, StoreMeta(120, "a $1 set_", "0" * 64)))
+
+
+def test_every_picture_is_written(tmp_path, found):
+    names = [path.name for path in draw_statistics(found, tmp_path)]
+    samples = [f"samples_{emotion}.png" for emotion in EMOTIONS if emotion != "neutral"]
+    assert names == ["counts.png", "mean_faces.png", "tones.png", *samples]
+    for name in names:
+        with Image.open(tmp_path / name) as picture:
+            assert min(picture.size) > 300
+
+
+def test_bars_are_as_high_as_the_counts(found):
+    panels = draw_counts(found).axes
+    for axes, (usage, counts) in zip(panels, found.store.counts().items(), strict=True):
+        assert axes.get_title(loc="left").startswith(usage)
+        assert [bar.get_height() for bar in axes.patches] == list(counts.values())
+
+
+def test_shares_of_a_usage_sum_to_one(found):
+    axes = draw_tones(found).axes[0]
+    assert [patch.get_data().values.sum() for patch in axes.patches] == pytest.approx([1, 1, 1])
+
+
+def test_tiles_lie_line_by_line():
+    faces = np.arange(5, dtype=np.uint8)[:, None, None].repeat(3, 1).repeat(4, 2)
+    sheet = tiled(faces, 2)
+    assert sheet.shape == (3 * 3 + 2 * 2, 2 * 4 + 2)
+    for number in range(5):
+        top, left = 5 * (number // 2), 6 * (number % 2)
+        assert (sheet[top : top + 3, left : left + 4] == number).all()
+    assert (sheet[10:, 6:] == 255).all()
+    assert (sheet[3:5] == 255).all()
+    assert (sheet[:, 4:6] == 255).all()
+
+
+def test_variants_stand_beside_the_face(found):
+    figure = draw_variants(found.store.faces[0], found.store.faces[:16], "title")
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    np.testing.assert_array_equal(shown[0], found.store.faces[0])
+    np.testing.assert_array_equal(shown[1], tiled(found.store.faces[:16], 4))
