@@ -1,0 +1,36 @@
+// What was found, and its downloads: the JSON and the CSV of `mien predict`.
+
+import { EMOTIONS } from "./i18n.js";
+
+const COLUMNS = [
+  "source", "frame", "time", "face", "track", "x", "y", "width", "height", "confidence", "emotion", ...EMOTIONS, "error",
+];
+
+/** Frames as CSV: a row for each face, and one for every frame without a face. */
+export function toCsv(frames) {
+  const rows = frames.flatMap((frame) => {
+    const shared = { source: frame.source, frame: frame.frame, time: frame.time, error: frame.error };
+    if (!frame.faces.length) return [shared];
+    return frame.faces.map((face, number) => {
+      const [x, y, width, height] = face.box;
+      const { track, confidence, emotion, probabilities } = face;
+      return { ...shared, face: number, track, x, y, width, height, confidence, emotion, ...probabilities };
+    });
+  });
+  const lines = rows.map((row) => COLUMNS.map((column) => quoted(row[column])).join(","));
+  return [COLUMNS.join(","), ...lines, ""].join("\n");
+}
+
+function quoted(value) {
+  const words = String(value ?? "");
+  return /[",\n\r]/.test(words) ? `"${words.replace(/"/g, '""')}"` : words;
+}
+
+/** Let the browser save something under a name. */
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
