@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mien.cli.main import app
+from mien.errors import UsageError
 
 COUNT = 20
 
@@ -195,3 +196,27 @@ def test_wrong_use_is_told_in_a_line(workplace, arguments, status, words):
     output = result.stderr + str(result.exception)
     assert words in output
     assert result.exit_code == status or getattr(result.exception, "exit_status", None) == status
+
+
+def test_a_shown_video_gives_the_same_rows(workplace, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    shown, plain = (predict("clip.mp4", "--format", "jsonl", *option) for option in (["--show"], []))
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout == plain.stdout
+
+
+def test_quitting_the_window_begins_no_further_video(workplace, monkeypatch):
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pygame.display.init()
+    pygame.event.post(pygame.event.Event(pygame.QUIT))
+    result = predict("clip.mp4", "clip.mp4", "cut.mp4", "--format", "jsonl", "--show")
+    assert result.exit_code == 0, result.stderr
+    assert [frame["frame"] for frame in frames_of(result)] == [0]
+
+
+def test_pictures_are_not_shown_in_a_window(workplace):
+    Image.new("RGB", (40, 40)).save(workplace / "photo.png")
+    result = predict("photo.png", "--show")
+    assert isinstance(result.exception, UsageError)
+    assert "--show shows videos, and photo.png is none" in str(result.exception)

@@ -85,6 +85,19 @@ def test_a_large_picture_opens_a_window_that_fits_a_screen(window):
     assert pygame.display.get_surface().get_size() == (1067, 800)
 
 
+def test_a_file_is_shown_no_faster_than_it_was_filmed(monkeypatch, tmp_path):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    now, waits = [100.0], []
+
+    def wait(milliseconds):
+        waits.append(milliseconds)
+        now[0] += milliseconds / 1000
+
+    window = Preview("test", tmp_path, wait=wait)
+    assert len(list(previewed(map(recognized, range(5)), window, clock=lambda: now[0]))) == 5
+    assert waits == [40, 40, 40, 40]
+
+
 @pytest.mark.parametrize("key", [pygame.K_q, pygame.K_ESCAPE])
 def test_quitting_ends_the_images_and_releases_their_source(window, key):
     released = []

@@ -60,6 +60,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show videos in a window meanwhile; q quits, space pauses, s saves.")
+    ] = False,
     fps: Annotated[
         float | None,
         typer.Option(min=0.001, help="Take the pictures of each source for a video of so many frames a second."),
@@ -78,13 +81,16 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)
+    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path)]):
+        raise UsageError(f"--show shows videos, and {pictures[0]} is none: use --out DIR, or --fps N for a video")
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     files = _tracked(recognize_files(recognizer, found.pictures, batch), len(found.pictures), form)
     with _WRITERS[form]() as write:
         failures = _report(files, write, _picture_folder(target, found.pictures))
-        failures += report_videos(recognizer, found.videos, options, write, target, people=form == "table")
+        shown = (target or _DEFAULT_FOLDER) if show else None
+        failures += report_videos(recognizer, found.videos, options, write, target, shown, people=form == "table")
     if failures:
         typer.secho(f"mien: {failures} of {len(found.pictures) + len(found.videos)} failed", fg="red", err=True)
         raise typer.Exit(1)

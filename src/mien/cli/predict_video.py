@@ -31,6 +31,7 @@ def report_videos(
     options: "StreamOptions",
     write: Callable[[Frame], None],
     folder: Path | None,
+    shown: Path | None = None,
     *,
     people: bool,
 ) -> int:
@@ -42,17 +43,21 @@ def report_videos(
         options: how.
         write: takes every frame; at the end of a video that failed one with the error.
         folder: where annotated copies, summaries and timelines go, if anywhere.
+        shown: a window shows the videos, and saves there what its user wants saved; None: no window. Once the user
+            closes it, no further video is begun.
         people: print a table of people instead of writing frames.
     """
     saved = _video_folder(folder, videos) if folder is not None and videos else None
     failures = 0
     for video in videos:
-        report = _VideoReport(video, write, people=people)
+        report = _VideoReport(video, write, shown, people=people)
         try:
             report.run(recognizer, options, saved)
         except MienError as error:
             failures += 1
             report.fail(error)
+        if report.stopped:
+            break
     return failures
 
 
@@ -67,10 +72,13 @@ def _video_folder(folder: Path, videos: "Sequence[VideoEntry]") -> "VideoFolder"
 class _VideoReport:
     """One video on its way to the user."""
 
-    def __init__(self, video: "VideoEntry", write: Callable[[Frame], None], *, people: bool) -> None:
+    def __init__(
+        self, video: "VideoEntry", write: Callable[[Frame], None], shown: Path | None, *, people: bool
+    ) -> None:
         from mien.inference.result import Summary
 
-        self._video, self._write, self._people = video, write, people
+        self._video, self._write, self._shown, self._people = video, write, shown, people
+        self.stopped = False
         self._name = _name(video)
         self._summary = Summary()
         self._count = self._next = 0
@@ -87,7 +95,9 @@ class _VideoReport:
             self._finish()
 
     def _watched(self, images: "Iterable[RecognizedImage]") -> "Iterable[RecognizedImage]":
-        """The same images with a count on standard error, where a terminal shows no results meanwhile."""
+        """The same images: in a window, or with a count on standard error where a terminal shows no results."""
+        if self._shown is not None:
+            return self._previewed(images, self._shown)
         if not sys.stderr.isatty() or (sys.stdout.isatty() and not self._people):
             return images
         from rich.console import Console
@@ -96,6 +106,13 @@ class _VideoReport:
         columns = SpinnerColumn(), TextColumn(self._name, markup=False), MofNCompleteColumn(), TimeElapsedColumn()
         progress = Progress(*columns, console=Console(stderr=True), transient=True)
         return _counted(images, progress)
+
+    def _previewed(self, images: "Iterable[RecognizedImage]", folder: Path) -> "Iterator[RecognizedImage]":
+        from mien.inference.window import Preview, previewed
+
+        window = Preview(f"mien: {self._name}", folder)
+        yield from previewed(images, window)
+        self.stopped = window.quit
 
     def fail(self, error: MienError) -> None:
         typer.secho(f"mien: {error}", fg="red", err=True)

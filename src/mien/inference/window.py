@@ -67,12 +67,12 @@ def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int,
 
 
 class Preview:
-    """A window with the pictures of a video; closed by `close` or by its user.
+    """A window with the pictures of a video. ``quit`` says that its user wants no more of them.
 
     Args:
         title: of the window.
         folder: where ``s`` saves pictures; it is made when the first one is saved.
-        wait: waits so many milliseconds, while the picture stands still.
+        wait: waits so many milliseconds.
 
     Raises:
         MissingExtraError: pygame is not installed.
@@ -87,9 +87,9 @@ class Preview:
         except ModuleNotFoundError:
             raise MissingExtraError("the preview window", "gui") from None
         self._pygame, self._title, self._folder = pygame, title, folder
-        self._wait = wait or pygame.time.wait
+        self.wait = wait or pygame.time.wait
         self._shown: Pixels | None = None
-        self.closed = self.paused = False
+        self.quit = self.paused = False
         try:
             pygame.display.init()
             pygame.font.init()
@@ -103,8 +103,8 @@ class Preview:
         self._shown = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
         self._draw(note)
         self.listen()
-        while self.paused and not self.closed:
-            self._wait(_PATIENCE)
+        while self.paused and not self.quit:
+            self.wait(_PATIENCE)
             self.listen()
             self._draw("paused")
 
@@ -113,19 +113,18 @@ class Preview:
         pygame = self._pygame
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
-                self.closed = True
+                self.quit = True
             elif event.type == pygame.KEYDOWN:
                 self._press(event.key)
 
     def close(self) -> None:
         """Take the window away."""
-        self.closed = True
         self._pygame.display.quit()
 
     def _press(self, key: int) -> None:
         pygame = self._pygame
         if key in (pygame.K_q, pygame.K_ESCAPE):
-            self.closed = True
+            self.quit = True
         elif key == pygame.K_SPACE:
             self.paused = not self.paused
         elif key == pygame.K_s and self._shown is not None:
@@ -165,19 +164,26 @@ class Preview:
 
 
 def previewed(
-    images: Iterable[RecognizedImage], window: Preview, rate: FrameRate | None = None
+    images: Iterable[RecognizedImage], window: Preview, clock: Callable[[], float] = monotonic
 ) -> Iterator[RecognizedImage]:
-    """The same images, each shown in a window before it is given on; ends when the window is closed.
+    """The same images, each shown in a window before it is given on, no faster than they were filmed.
 
-    The window is taken away when the images end, however they do.
+    They end when the user of the window quits. The window is taken away when they end, however they do.
+
+    Args:
+        images: of a video, in order.
+        window: shows them.
+        clock: seconds of the wall.
     """
-    rate = rate or FrameRate()
+    rate, started = FrameRate(clock), clock()
     with closing(window):
         for recognized in images:
+            ahead = (recognized.frame.time or 0.0) - (clock() - started)
+            if ahead > 0:
+                window.wait(round(1000 * ahead))
             speed = rate.tick()
-            window.show(
-                annotate(recognized.image, recognized.frame.faces), "" if speed is None else f"{speed:.0f} frames/s"
-            )
+            note = "" if speed is None else f"{speed:.0f} frames/s"
+            window.show(annotate(recognized.image, recognized.frame.faces), note)
             yield recognized
-            if window.closed:
+            if window.quit:
                 return
