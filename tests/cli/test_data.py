@@ -81,3 +81,21 @@ def test_bad_input_gets_one_line_and_status_1(tmp_path):
     assert done.stderr.count("\n") == 1
     assert "row 0 (line 2): emotion is '8': expected 0..6" in done.stderr
     assert mien("data", "info", tmp_path / "store").returncode == 1
+
+
+def test_what_classes_were_taken_for_is_said(tmp_path):
+    from PIL import Image
+
+    for part, name in [("train", "0"), ("train", "1"), ("val", "7"), ("val", "7")]:
+        folder = tmp_path / "AffectNet" / part / name
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (50, 50)).save(folder / f"{len(list(folder.iterdir()))}.png")
+    done = mien("data", "import", tmp_path / "AffectNet", tmp_path / "store", "--map", "affectnet")
+    assert (done.returncode, done.stdout) == (0, "")
+    said, summary = done.stderr.splitlines()
+    assert said == "layout splits, 4 pictures: 0 = neutral (1), 1 = happy (1), 7 = skipped (2)"
+    assert "2 rows of AffectNet" in summary
+    (tmp_path / "AffectNet" / "val" / "7").rename(tmp_path / "AffectNet" / "val" / "2")
+    done = mien("data", "import", tmp_path / "AffectNet", tmp_path / "guessed")
+    assert "0 = angry (1), 1 = disgust (1), 2 = fear (2)" in done.stderr
+    assert "numbers were taken for FER2013's" in done.stderr

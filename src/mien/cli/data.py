@@ -12,6 +12,7 @@ from mien.cli.data_stats import data_stats
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mien.data.layouts import FoundPictures
     from mien.data.store import FaceStore
 
 app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
@@ -27,7 +28,8 @@ def import_(
         typer.Argument(
             metavar="SRC",
             help="fer2013.csv, icml_face_data.csv or train.csv, also inside .zip, .tar.gz or .gz; or a folder "
-            "train|validation|test/<emotion>/*.jpg|png (Training, PublicTest, PrivateTest).",
+            "train|validation|test/<emotion>/*.jpg|png (Training, PublicTest, PrivateTest), or one with CK+48, RAF-DB, "
+            "JAFFE, AffectNet or ExpW.",
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make; it must not exist yet.")],
@@ -39,6 +41,25 @@ def import_(
             "fer2013new.csv beside SRC is found without this option.",
         ),
     ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="NAME=EMOTION|SET|FILE",
+            help="What the classes of a folder mean: contempt=skip, joy=happy, a TOML file of such pairs, or fer2013, "
+            "raf-db, affectnet, ck+48, jaffe. Repeatable.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a folder: splits, classes, imagefolder, raf-db, jaffe or expw; by default told by what is in it."
+        ),
+    ] = None,
+    usage: Annotated[
+        str | None,
+        typer.Option(help="Training, PublicTest or PrivateTest: of all pictures of a layout that says none."),
+    ] = None,
 ) -> None:
     """Make a memory-mapped data set of a FER2013 csv or a folder of pictures."""
     import time
@@ -47,6 +68,7 @@ def import_(
     from rich.markup import escape
     from rich.progress import Progress
 
+    from mien.data.class_names import class_map
     from mien.data.sources import ferplus_beside, import_data
 
     if ferplus is None and (ferplus := ferplus_beside(source)):
@@ -54,9 +76,30 @@ def import_(
     start, console = time.perf_counter(), Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(escape(f"Reading {source.name}"), total=1.0)
-        store = import_data(source, out, lambda done: bar.update(task, completed=done), ferplus=ferplus)
+        store = import_data(
+            source,
+            out,
+            lambda done: bar.update(task, completed=done),
+            ferplus=ferplus,
+            layout=layout,
+            names=class_map(map_) if map_ else None,
+            usage=usage,
+            tell=lambda found: _say_classes(found, guessed=not map_),
+        )
     seconds = time.perf_counter() - start
     typer.echo(f"{out}: {len(store)} rows of {store.meta.source} in {seconds:.1f} s", err=True)
+
+
+def _say_classes(found: "FoundPictures", *, guessed: bool) -> None:
+    """What the classes of a folder were taken for, on standard error."""
+    classes = found.classes()
+    meanings = (f"{name} = {emotion or 'skipped'} ({count:,})" for name, (emotion, count) in classes.items())
+    typer.echo(f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}", err=True)
+    if guessed and found.layout == "splits" and any(name.isdigit() for name in classes):
+        typer.echo(
+            "numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet",
+            err=True,
+        )
 
 
 @app.command()

@@ -6,23 +6,16 @@ on; rename the folder to ``validation`` if that is what it is for. The second le
 it, or its number. What the folders of the latter mean, a class map says (`mien.data.class_names`).
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mien.data.class_names import SKIP, ClassMap, class_number
+from mien.data.class_names import SKIP, ClassMap, class_map, class_number
+from mien.data.picture_rows import SUFFIXES, LabelledPicture, entries, listed, read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import TEST_USAGES, USAGES
-from mien.errors import DataError, InputError
-from mien.labels import EMOTIONS, emotion_index
-from mien.pictures import decode_picture
-from mien.preprocess import face_crop, to_gray
+from mien.errors import DataError
+from mien.labels import EMOTIONS
 
 USAGE_OF_FOLDER: Final = {
     "train": "Training",
@@ -42,45 +35,21 @@ FOLDER_OF_USAGE: Final = {"Training": "train", "PublicTest": "validation", "Priv
 METADATA_FILE: Final = "metadata.csv"
 """Where Hugging Face's `datasets` looks for what is known of the pictures in a folder."""
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-
 _EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png|tiff"
-_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
-_LITTER: Final = ("thumbs.db", "desktop.ini")
-_NAMED_IN_ERRORS: Final = 5
-
-
 _Label = TypeVar("_Label")
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    path: Path
-    label: int
-    usage: int
-
-
 def read_folder(folder: Path, progress: ReportProgress = no_progress) -> tuple[FaceRows, str]:
-    """Rows of a folder of pictures in the order of their relative paths, and the SHA-256 of it.
-
-    A picture is decoded (`mien.pictures.decode_picture`), made gray and brought to 48x48 (`mien.preprocess.face_crop`)
-    as prediction does it. Names that begin with a dot, and files beside ``train``, are ignored.
+    """Rows of a folder of usages in the order of their relative paths, and the SHA-256 of it (`read_pictures`).
 
     Args:
         folder: the folder that holds ``train``, ``validation`` or ``test``.
         progress: told which part of the pictures has been read.
 
-    Returns:
-        The rows, and the lower-case hexadecimal SHA-256 over relative path (with slashes), size and content of every
-        picture in that order.
-
     Raises:
         DataError: another layout, an unknown folder, a file that is no picture, or no picture at all; they are named.
     """
-    pictures = list(_pictures(folder))
-    if not pictures:
-        raise DataError(f"{folder}: no pictures in it: expected {_EXPECTED}")
-    return _read(folder, pictures, progress)
+    return read_pictures(folder, split_pictures(folder), progress)
 
 
 def read_class_folder(
@@ -99,67 +68,107 @@ def read_class_folder(
     Raises:
         DataError: an unknown class, a file that is no picture, or no picture at all; they are named.
     """
-    usage = USAGES.index(TEST_USAGES[-1])
-    classes = _class_folders(folder, names)
+    pictures = class_pictures(folder, names, TEST_USAGES[-1])
+    skipped: dict[str, int] = {}
+    for picture in pictures:
+        if picture.label is None:
+            skipped[picture.name] = skipped.get(picture.name, 0) + 1
+    return *read_pictures(folder, pictures, progress), skipped
+
+
+def split_pictures(folder: Path, names: ClassMap | None = None) -> list[LabelledPicture]:
+    """Pictures in folders of emotions in folders of usages, by their relative paths.
+
+    Names that begin with a dot, and files beside ``train``, are ignored.
+
+    Args:
+        folder: the folder that holds ``train``, ``validation`` or ``test``.
+        names: what the names of the emotions' folders mean; by default numbers are FER2013's.
+
+    Raises:
+        DataError: as `read_folder`.
+    """
+    names = class_map(["fer2013"]) if names is None else names
     pictures = [
-        _Picture(path, label, usage) for entry, label in classes if label is not None for path in _picture_files(entry)
+        LabelledPicture(path, emotion.name, label, USAGES.index(USAGE_OF_FOLDER[part.name.lower()]))
+        for part in usage_folders(folder)
+        for emotion, label in _emotion_folders(part, names)
+        for path in _picture_files(emotion)
     ]
-    if not pictures:
+    if all(picture.label is None for picture in pictures):
+        raise DataError(f"{folder}: no pictures in it: expected {_EXPECTED}")
+    return pictures
+
+
+def class_pictures(folder: Path, names: ClassMap, usage: str) -> list[LabelledPicture]:
+    """Pictures in folders of classes, by their relative paths; all have the same usage.
+
+    Args:
+        folder: the folder that holds one folder for each class.
+        names: as in `read_class_folder`.
+        usage: one of `USAGES`.
+
+    Raises:
+        DataError: as `read_class_folder`.
+    """
+    pictures = [
+        LabelledPicture(path, entry.name, label, USAGES.index(usage))
+        for entry, label in _class_folders(folder, names)
+        for path in _picture_files(entry)
+    ]
+    if all(picture.label is None for picture in pictures):
         raise DataError(
             f"{folder}: no pictures to read: expected <class>/*.jpg|jpeg|png|tiff, or what `mien data import` made"
         )
-    skipped = {entry.name: len(_picture_files(entry)) for entry, label in classes if label is None}
-    return *_read(folder, pictures, progress), skipped
+    return pictures
 
 
-def _read(folder: Path, pictures: Sequence[_Picture], progress: ReportProgress) -> tuple[FaceRows, str]:
-    rows, digest = FaceRows(), hashlib.sha256()
-    for number, picture in enumerate(pictures, start=1):
-        content = _content(picture.path)
-        name = picture.path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
-        digest.update(name + b"\0%d\0" % len(content))
-        digest.update(content)
-        rows.extend(_face(content, picture.path), [picture.label], [picture.usage])
-        progress(number / len(pictures))
-    return rows, digest.hexdigest()
+def usage_folders(folder: Path) -> list[Path]:
+    """The folders of usages in a folder, by their names.
 
-
-def _pictures(folder: Path) -> Iterator[_Picture]:
-    parts = [entry for entry in _entries(folder) if entry.is_dir()]
+    Raises:
+        DataError: there are none, or others too.
+    """
+    parts = [entry for entry in entries(folder) if entry.is_dir()]
     unknown = [part for part in parts if part.name.lower() not in USAGE_OF_FOLDER]
     if unknown or not parts:
         found = f"unknown folders {_names(unknown)}" if unknown else "no folders"
         raise DataError(f"{folder}: {found} in it: expected {_EXPECTED} (or {', '.join(USAGE_OF_FOLDER)})")
-    for part in parts:
-        usage = USAGES.index(USAGE_OF_FOLDER[part.name.lower()])
-        for emotion, label in _emotion_folders(part):
-            yield from (_Picture(path, label, usage) for path in _picture_files(emotion))
+    return parts
 
 
-def _emotion_folders(part: Path) -> list[tuple[Path, int]]:
-    known, unknown = _sorted_out(_entries(part), emotion_index)
-    if unknown:
-        raise DataError(f"{part}: {_names(unknown)} in it: expected folders named {', '.join(EMOTIONS)}")
-    return known
-
-
-def _class_folders(folder: Path, names: ClassMap) -> list[tuple[Path, int | None]]:
-    folders = [entry for entry in _entries(folder) if entry.is_dir()]
-    known, unknown = _sorted_out(folders, lambda name: class_number(name, names))
-    if parts := [entry for entry in unknown if entry.name.lower() in USAGE_OF_FOLDER]:
-        raise DataError(f"{folder}: {_names(parts)} in it, not classes; name one of them, such as {parts[0]}")
+def _emotion_folders(part: Path, names: ClassMap) -> list[tuple[Path, int | None]]:
+    known, unknown = _sorted_out(entries(part), lambda name: class_number(name, names))
     if unknown:
         raise DataError(
-            f"{folder}: unknown classes {_names(unknown)}: expected {', '.join(EMOTIONS)}; "
-            f"say what they are, such as --map {unknown[0].name}=EMOTION or --map {unknown[0].name}={SKIP}"
+            f"{part}: {_names(unknown)} in it: expected folders named {', '.join(EMOTIONS)}; "
+            f"say what others are, such as --map {unknown[0].name}=EMOTION or --map {unknown[0].name}={SKIP}"
         )
     return known
 
 
-def _sorted_out(entries: list[Path], label: Callable[[str], _Label]) -> tuple[list[tuple[Path, _Label]], list[Path]]:
+def _class_folders(folder: Path, names: ClassMap) -> list[tuple[Path, int | None]]:
+    folders = [entry for entry in entries(folder) if entry.is_dir()]
+    known, unknown = _sorted_out(folders, lambda name: class_number(name, names))
+    if parts := [entry for entry in unknown if entry.name.lower() in USAGE_OF_FOLDER]:
+        raise DataError(f"{folder}: {_names(parts)} in it, not classes; name one of them, such as {parts[0]}")
+    if unknown:
+        raise DataError(f"{folder}: {unknown_classes([entry.name for entry in unknown])}")
+    return known
+
+
+def unknown_classes(names: list[str]) -> str:
+    """What is wrong with classes that no map knows, and how to mend it."""
+    return (
+        f"unknown classes {listed(names)}: expected {', '.join(EMOTIONS)}; "
+        f"say what they are, such as --map {names[0]}=EMOTION or --map {names[0]}={SKIP}"
+    )
+
+
+def _sorted_out(found: list[Path], label: Callable[[str], _Label]) -> tuple[list[tuple[Path, _Label]], list[Path]]:
     """Folders with their labels, and the entries that are no folders or have names without a label."""
     known, unknown = [], []
-    for entry in entries:
+    for entry in found:
         try:
             if not entry.is_dir():
                 raise DataError(f"{entry}: not a folder")
@@ -170,7 +179,7 @@ def _sorted_out(entries: list[Path], label: Callable[[str], _Label]) -> tuple[li
 
 
 def _picture_files(folder: Path) -> list[Path]:
-    files = _entries(folder)
+    files = entries(folder)
     others = [path for path in files if path.suffix.lower() not in SUFFIXES or path.is_dir()]
     if others:
         raise DataError(
@@ -179,31 +188,5 @@ def _picture_files(folder: Path) -> list[Path]:
     return files
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What a user sees in a folder, sorted by name."""
-    try:
-        visible = [path for path in folder.iterdir() if path.name[0] != "." and path.name.lower() not in _LITTER]
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
-    return sorted(visible, key=lambda path: path.name)
-
-
 def _names(paths: list[Path]) -> str:
-    shown = ", ".join(repr(path.name) for path in paths[:_NAMED_IN_ERRORS])
-    more = len(paths) - _NAMED_IN_ERRORS
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _face(content: bytes, path: Path) -> NDArray[np.uint8]:
-    """The face (48, 48) in an encoded picture."""
-    try:
-        return face_crop(to_gray(decode_picture(BytesIO(content), str(path), _FORMATS)))
-    except InputError as error:
-        raise DataError(f"{error}; replace or remove it") from None
+    return listed([path.name for path in paths])

@@ -1,6 +1,7 @@
 """From whatever a data set comes as to a store."""
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -8,10 +9,12 @@ from typing import Final
 from mien.data.class_names import ClassMap
 from mien.data.fer2013 import read_fer2013
 from mien.data.ferplus import FERPLUS_FILE, read_votes
-from mien.data.folders import read_class_folder, read_folder
+from mien.data.folders import read_class_folder
+from mien.data.layouts import FoundPictures, find_pictures
+from mien.data.picture_rows import read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import FaceStore, StoreMeta, refuse_existing, write_store
-from mien.errors import DataError
+from mien.errors import DataError, UsageError
 
 # Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
 _PIECE: Final = 8 << 20
@@ -23,14 +26,22 @@ def import_data(
     progress: ReportProgress = no_progress,
     *,
     ferplus: str | Path | None = None,
+    layout: str | None = None,
+    names: ClassMap | None = None,
+    usage: str | None = None,
+    tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
-    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`read_folder`).
+    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`find_pictures`).
 
     Args:
         source: the file or folder.
         out: the store's folder, which must not exist; nothing is left there when the import fails.
         progress: told which part of the source has been read.
         ferplus: FER+'s votes for the rows of a csv (`mien.data.ferplus.read_votes`), kept in the store.
+        layout: of a folder of pictures, see `find_pictures`.
+        names: likewise, what its classes mean.
+        usage: likewise, of all of its pictures.
+        tell: told what was found in a folder of pictures before it is read.
 
     Returns:
         The store, opened.
@@ -38,14 +49,23 @@ def import_data(
     Raises:
         DataError: ``source`` or ``ferplus`` is missing or malformed, they do not belong together, or ``out`` exists or
             cannot be written.
+        UsageError: ``layout``, ``names`` or ``usage`` do not fit the source.
     """
     source, out = Path(source), Path(out)
     refuse_existing(out)
+    if source.is_file() and (layout, names, usage) != (None, None, None):
+        raise UsageError(f"{source}: a layout, a map of names and a usage are for folders of pictures: leave them out")
     if ferplus is not None and source.is_dir():
         raise DataError(
             f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
         )
-    rows, name, sha256 = _read(source, progress)
+    if source.is_dir():
+        found = find_pictures(source, layout, names, usage)
+        tell(found)
+        rows, sha256 = read_pictures(source, found.pictures, progress, found.lists)
+        name = source.resolve().name
+    else:
+        rows, name, sha256 = _read_file(source, progress)
     faces, labels, usages = rows.arrays()
     votes = None if ferplus is None else read_votes(ferplus, usages)
     write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes)
@@ -79,12 +99,9 @@ def faces_by_class(
     return FaceStore(*rows.arrays(), StoreMeta(len(rows), folder.resolve().name, sha256)), skipped
 
 
-def _read(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:
-    """Rows of a source, its name, and its SHA-256."""
+def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:
+    """Rows of a file, its name, and its SHA-256."""
     name = source.resolve().name
-    if source.is_dir():
-        rows, sha256 = read_folder(source, progress)
-        return rows, name, sha256
     if not source.is_file():
         problem = "not a regular file or folder" if source.exists() else "no such file or folder"
         raise DataError(f"{source}: {problem}: expected a FER2013 csv, an archive with one, or a folder of pictures")
