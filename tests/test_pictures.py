@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.data.folders import read_folder
+from mien.data.sources import import_data
 from mien.errors import InputError
 from mien.inference.media import read_image
 from mien.inference.recognizer import Recognizer
@@ -50,11 +50,11 @@ class NoClassifier:
 @pytest.mark.filterwarnings("ignore:'mode' parameter")
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_gives_the_same_face_in_a_data_set_and_in_prediction(tmp_path, name):
-    path = tmp_path / "train/happy" / name
+    path = tmp_path / "set/train/happy" / name
     path.parent.mkdir(parents=True)
     image, options = FILES[name]
     image.save(path, **options)
-    imported = read_folder(tmp_path)[0].arrays()[0][0]
+    imported = import_data(tmp_path / "set", tmp_path / "store").faces[0]
     (candidate,) = Recognizer(NoClassifier(), "none").find(read_image(path))
     np.testing.assert_array_equal(imported, candidate.crop)
     assert np.ptp(imported) > 50

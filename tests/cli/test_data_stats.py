@@ -3,6 +3,9 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
+
+from mien.labels import EMOTIONS
 
 
 def mien(*arguments):
@@ -17,8 +20,11 @@ def test_table_document_and_pictures(tmp_path, small_store):
     total = next(line.replace("│", " ").split() for line in done.stdout.splitlines() if "all" in line.split()[1:2])
     assert total[:3] == ["all", "60", "90"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"statistics.json", "counts.png", "mean_faces.png", "tones.png", "samples_fear.png"} < written
-    assert "augmentation.png" in written
+    pictures = {f"{name}.png" for name in ("counts", "mean_faces", "tones", "augmentation")}
+    assert written == pictures | {f"samples_{emotion}.png" for emotion in EMOTIONS} | {"statistics.json"}
+    for name in written - {"statistics.json"}:
+        with Image.open(tmp_path / "out" / name) as picture:
+            assert min(picture.size) > 300
     assert done.stderr.count("wrote ") == len(written)
     document = json.loads((tmp_path / "out" / "statistics.json").read_text())
     assert json.loads(mien("data", "stats", small_store, "--json").stdout) == document

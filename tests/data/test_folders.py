@@ -6,9 +6,16 @@ import pytest
 from PIL import Image
 
 from mien.data.class_names import class_map
-from mien.data.folders import read_class_folder, read_folder
+from mien.data.folders import class_pictures, split_pictures
+from mien.data.picture_rows import read_pictures
+from mien.data.rows import no_progress
+from mien.data.sources import faces_by_class
 from mien.errors import DataError
 from mien.labels import EMOTIONS
+
+
+def read_folder(folder, progress=no_progress):
+    return read_pictures(folder, split_pictures(folder), progress)
 
 
 def random_face(seed, shape=(48, 48)):
@@ -196,15 +203,14 @@ def test_a_folder_per_class_is_read_without_usages(tmp_path):
     save(tmp_path, "contempt/d.png", random_face(9))
     save(tmp_path, "contempt/e.png", random_face(9))
     (tmp_path / "LICENCE.txt").write_text("x")
-    rows, sha256, skipped = read_class_folder(tmp_path, class_map(["contempt=skip"]))
-    faces, labels, usages = rows.arrays()
-    assert labels.tolist() == list(in_order.values())
-    assert set(usages.tolist()) == {2}
+    store, skipped = faces_by_class(tmp_path, class_map(["contempt=skip"]))
+    assert store.labels.tolist() == list(in_order.values())
+    assert set(store.usages.tolist()) == {2}
     assert skipped == {"contempt": 2}
-    np.testing.assert_array_equal(faces, [random_face(seed) for seed in range(3)])
+    np.testing.assert_array_equal(store.faces, [random_face(seed) for seed in range(3)])
     contents = [(name, (tmp_path / name).read_bytes()) for name in in_order]
     whole = b"".join(name.encode() + b"\0%d\0" % len(content) + content for name, content in contents)
-    assert sha256 == hashlib.sha256(whole).hexdigest()
+    assert store.meta.source_sha256 == hashlib.sha256(whole).hexdigest()
 
 
 def test_unknown_classes_are_all_named_with_the_way_out(tmp_path):
@@ -213,26 +219,27 @@ def test_unknown_classes_are_all_named_with_the_way_out(tmp_path):
     with pytest.raises(
         DataError, match=r"unknown classes '7', 'bored', 'contempt': .* --map 7=EMOTION or --map 7=skip"
     ):
-        read_class_folder(tmp_path, {})
+        faces_by_class(tmp_path, {})
 
 
 def test_numbered_classes_need_a_map(tmp_path):
     save(tmp_path, "1/a.png", random_face(0))
     with pytest.raises(DataError, match="unknown classes '1'"):
-        read_class_folder(tmp_path, {})
-    assert read_class_folder(tmp_path, class_map(["raf-db"]))[0].labels == bytes([EMOTIONS.index("surprise")])
+        faces_by_class(tmp_path, {})
+    (picture,) = class_pictures(tmp_path, class_map(["raf-db"]), "Training")
+    assert (picture.label, picture.usage) == (EMOTIONS.index("surprise"), 0)
 
 
 def test_parts_of_a_data_set_are_not_classes(tmp_path):
     save(tmp_path, "test/sad/a.png", random_face(0))
     save(tmp_path, "train/sad/a.png", random_face(0))
     with pytest.raises(DataError, match=r"'test', 'train' in it, not classes; name one of them, such as .*test$"):
-        read_class_folder(tmp_path, {})
+        faces_by_class(tmp_path, {})
 
 
 def test_a_folder_without_pictures_of_classes_is_refused(tmp_path):
     with pytest.raises(DataError, match="no pictures to read: expected <class>/"):
-        read_class_folder(tmp_path, {})
+        faces_by_class(tmp_path, {})
     save(tmp_path, "contempt/a.png", random_face(0))
     with pytest.raises(DataError, match="no pictures to read"):
-        read_class_folder(tmp_path, class_map(["ck+48"]))
+        faces_by_class(tmp_path, class_map(["ck+48"]))

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mien.data.class_names import SKIP, ClassMap, class_map, class_number
-from mien.data.picture_rows import SUFFIXES, LabelledPicture, entries, listed, read_pictures
-from mien.data.rows import FaceRows, ReportProgress, no_progress
-from mien.data.store import TEST_USAGES, USAGES
+from mien.data.picture_rows import SUFFIXES, LabelledPicture, entries, listed
+from mien.data.store import USAGES
 from mien.errors import DataError
 from mien.labels import EMOTIONS
 
@@ -39,43 +38,6 @@ _EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png|tiff"
 _Label = TypeVar("_Label")
 
 
-def read_folder(folder: Path, progress: ReportProgress = no_progress) -> tuple[FaceRows, str]:
-    """Rows of a folder of usages in the order of their relative paths, and the SHA-256 of it (`read_pictures`).
-
-    Args:
-        folder: the folder that holds ``train``, ``validation`` or ``test``.
-        progress: told which part of the pictures has been read.
-
-    Raises:
-        DataError: another layout, an unknown folder, a file that is no picture, or no picture at all; they are named.
-    """
-    return read_pictures(folder, split_pictures(folder), progress)
-
-
-def read_class_folder(
-    folder: Path, names: ClassMap, progress: ReportProgress = no_progress
-) -> tuple[FaceRows, str, dict[str, int]]:
-    """Rows of a folder with one folder of pictures per class, as `read_folder` reads them; all are PrivateTest rows.
-
-    Args:
-        folder: the folder that holds one folder for each class.
-        names: what the names of those folders mean, beside what `mien.labels.emotion_index` knows.
-        progress: told which part of the pictures has been read.
-
-    Returns:
-        The rows, their SHA-256 as in `read_folder`, and the pictures skipped, by class.
-
-    Raises:
-        DataError: an unknown class, a file that is no picture, or no picture at all; they are named.
-    """
-    pictures = class_pictures(folder, names, TEST_USAGES[-1])
-    skipped: dict[str, int] = {}
-    for picture in pictures:
-        if picture.label is None:
-            skipped[picture.name] = skipped.get(picture.name, 0) + 1
-    return *read_pictures(folder, pictures, progress), skipped
-
-
 def split_pictures(folder: Path, names: ClassMap | None = None) -> list[LabelledPicture]:
     """Pictures in folders of emotions in folders of usages, by their relative paths.
 
@@ -86,7 +48,7 @@ def split_pictures(folder: Path, names: ClassMap | None = None) -> list[Labelled
         names: what the names of the emotions' folders mean; by default numbers are FER2013's.
 
     Raises:
-        DataError: as `read_folder`.
+        DataError: another layout, an unknown folder, a file that is no picture, or no picture at all; they are named.
     """
     names = class_map(["fer2013"]) if names is None else names
     pictures = [
@@ -105,11 +67,11 @@ def class_pictures(folder: Path, names: ClassMap, usage: str) -> list[LabelledPi
 
     Args:
         folder: the folder that holds one folder for each class.
-        names: as in `read_class_folder`.
+        names: what the names of those folders mean, beside what `mien.labels.emotion_index` knows.
         usage: one of `USAGES`.
 
     Raises:
-        DataError: as `read_class_folder`.
+        DataError: an unknown class, a file that is no picture, or no picture at all; they are named.
     """
     pictures = [
         LabelledPicture(path, entry.name, label, USAGES.index(usage))

@@ -9,11 +9,10 @@ from typing import Final
 from mien.data.class_names import ClassMap
 from mien.data.fer2013 import read_fer2013
 from mien.data.ferplus import FERPLUS_FILE, read_votes
-from mien.data.folders import read_class_folder
 from mien.data.layouts import FoundPictures, find_pictures
 from mien.data.picture_rows import read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
-from mien.data.store import FaceStore, StoreMeta, refuse_existing, write_store
+from mien.data.store import TEST_USAGES, FaceStore, StoreMeta, refuse_existing, write_store
 from mien.errors import DataError, UsageError
 
 # Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
@@ -81,7 +80,7 @@ def ferplus_beside(source: Path) -> Path | None:
 def faces_by_class(
     folder: str | Path, names: ClassMap, progress: ReportProgress = no_progress
 ) -> tuple[FaceStore, dict[str, int]]:
-    """A folder with one folder of pictures per class (`read_class_folder`) as a data set in memory.
+    """A folder with one folder of pictures per class (`mien.data.folders.class_pictures`) as a data set in memory.
 
     Args:
         folder: the folder.
@@ -92,10 +91,12 @@ def faces_by_class(
         The data set, every row PrivateTest, and the pictures skipped, by class.
 
     Raises:
-        DataError: the folder is malformed; see `read_class_folder`.
+        DataError: the folder is malformed; see there.
     """
     folder = Path(folder)
-    rows, sha256, skipped = read_class_folder(folder, names, progress)
+    found = find_pictures(folder, "classes", names, TEST_USAGES[-1])
+    rows, sha256 = read_pictures(folder, found.pictures, progress)
+    skipped = {name: pictures for name, (emotion, pictures) in found.classes().items() if emotion is None}
     return FaceStore(*rows.arrays(), StoreMeta(len(rows), folder.resolve().name, sha256)), skipped
 
 
