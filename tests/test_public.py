@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -45,3 +46,10 @@ def test_analyze_uses_the_embedded_model():
     (face,) = mien.analyze(data.astronaut())
     assert face.emotion == "happy"
     assert mien.analyze(data.astronaut()) == [face]
+
+
+def test_predicting_leaves_nothing_in_the_home_folder(tmp_path):
+    script = "import mien, numpy as np; mien.analyze(np.zeros((64, 64, 3), np.uint8))"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", script], check=True, env={**kept, "HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@
 What needs OpenCV and onnxruntime is imported when it is first used.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError
@@ -16,6 +17,9 @@ from mien.results import Face
 
 if TYPE_CHECKING:
     from mien.inference.recognizer import Recognizer, analyze
+
+# onnxruntime 1.31 reports its use to its maker and keeps a device id in the home folder; mien reports nothing.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
