@@ -48,6 +48,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     ] = False,
 ) -> None:
     """Serve the web page and the REST service: pictures, videos and camera streams in, expressions out."""
+    access = _access(host, _token(token_file), insecure, allow_host or [], allow_origin or [])
     try:
         from mien.service.app import create_app
         from mien.service.server import run_server, server_config
@@ -56,7 +57,6 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.inference.recognizer import Recognizer
     from mien.service.settings import MEGABYTE, Limits, Settings
 
-    access = _access(host, _token(token_file), insecure, allow_host or [], allow_origin or [])
     limits = Limits(
         body=round(max_megabytes * MEGABYTE),
         video_body=round(max_video_megabytes * MEGABYTE),
@@ -66,7 +66,20 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     )
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=1)
     app = create_app(recognizer, Settings(limits=limits, access=access, workers=workers))
-    run_server(server_config(app, host, port, limits, access_log=access_log), _announce)
+    if access_log:
+        _log_access()
+    run_server(server_config(app, host, port, limits), _announce)
+
+
+def _log_access() -> None:
+    import logging
+
+    from mien.service.guard import ACCESS
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    ACCESS.addHandler(handler)
+    ACCESS.setLevel(logging.INFO)
 
 
 def _announce(address: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -21,6 +22,9 @@ VIDEO: Final = "/v1/predict/video"
 STREAM: Final = "/v1/stream"
 MODELS: Final = "/v1/models"
 METRICS: Final = "/metrics"
+
+ACCESS: Final = logging.getLogger("mien.access")
+"""Told of every request: address, method, path, status, time."""
 
 _COUNTED: Final = (PREDICT, VIDEO, MODELS, METRICS, "/healthz", "/readyz", "/openapi.json", "/")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -76,8 +80,14 @@ class Guard:
             answer.status = 500
             raise
         finally:
-            path = scope["path"] if scope["path"] in _COUNTED else "other"
-            self._metrics.request(path, answer.status, time.monotonic() - started)
+            self._note(scope, answer.status, time.monotonic() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and log a request; of what the client wrote only the path is told, without its query."""
+        path = scope["path"] if scope["path"] in _COUNTED else "other"
+        self._metrics.request(path, status, seconds)
+        client = (scope.get("client") or ("unknown",))[0]
+        ACCESS.info("%s %s %s %d %.0f ms", client, scope["method"], ascii(scope["path"][:200]), status, 1000 * seconds)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

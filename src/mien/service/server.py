@@ -16,7 +16,7 @@ from mien.service.settings import Limits
 _KEEP_ALIVE: Final = 15
 
 
-def server_config(app: FastAPI, host: str, port: int, limits: Limits, *, access_log: bool = False) -> uvicorn.Config:
+def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn.Config:
     """How uvicorn runs the service.
 
     Args:
@@ -24,7 +24,6 @@ def server_config(app: FastAPI, host: str, port: int, limits: Limits, *, access_
         host: address to listen on.
         port: to listen on; 0 takes a free one.
         limits: of connections and time.
-        access_log: whether a line is logged for each request: address, method, path, status.
     """
     return uvicorn.Config(
         app,
@@ -39,8 +38,8 @@ def server_config(app: FastAPI, host: str, port: int, limits: Limits, *, access_
         ws_per_message_deflate=False,
         proxy_headers=False,
         server_header=False,
-        access_log=access_log,
-        log_level="info" if access_log else "warning",
+        access_log=False,
+        log_level="warning",
     )
 
 

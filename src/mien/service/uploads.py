@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import av
 
@@ -11,6 +11,9 @@ from mien.inference.container import Container
 from mien.inference.video import VideoImage
 from mien.service.media_types import VIDEOS
 from mien.service.settings import Limits
+
+_CODED: Final = 2
+"""FFmpeg counts a frame as it is coded, which for small ones may be nearly twice as large as it is shown."""
 
 
 class UploadedVideo(Container):
@@ -41,7 +44,7 @@ class UploadedVideo(Container):
             raise InputError(f"{name}: no video in it")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
-        self._stream.codec_context.options = {"max_pixels": str(limits.pixels)}
+        self._stream.codec_context.options = {"max_pixels": str(_CODED * limits.pixels)}
         self._check_announced()
 
     def images(self) -> Iterator[VideoImage]:

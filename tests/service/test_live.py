@@ -1,0 +1,124 @@
+import json
+import threading
+
+import httpx
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from mien.inference.recognizer import Recognizer
+from mien.service.live import Newest
+
+
+def received(stream):
+    return json.loads(stream.recv(timeout=20))
+
+
+def test_a_person_keeps_the_number(address, astronaut_jpeg):
+    with connect(f"ws://{address}/v1/stream") as stream:
+        frames = []
+        for _ in range(4):
+            stream.send(astronaut_jpeg)
+            frames.append(received(stream))
+    assert [frame["frame"] for frame in frames] == [0, 1, 2, 3]
+    assert [[face["track"] for face in frame["faces"]] for frame in frames] == [[1]] * 4
+    assert {face["emotion"] for frame in frames for face in frame["faces"]} == {"happy"}
+    times = [frame["time"] for frame in frames]
+    assert times == sorted(times)
+    assert times[0] == pytest.approx(0, abs=0.01)
+
+
+class HeldBack:
+    """Answers one batch each time it is let go."""
+
+    def __init__(self):
+        self.let_go = threading.Semaphore(0)
+        self.begun = threading.Semaphore(0)
+
+    def probabilities(self, faces):
+        if faces.any():
+            self.begun.release()
+            self.let_go.acquire(timeout=20)
+        return np.full((len(faces), 7), 1 / 7)
+
+
+def test_only_the_newest_picture_waits(serve, picture):
+    classifier = HeldBack()
+    with serve(Recognizer(classifier, "none")) as address:
+        with connect(f"ws://{address}/v1/stream") as stream:
+            stream.send(picture("PNG"))
+            classifier.begun.acquire(timeout=20)
+            for _ in range(9):
+                stream.send(picture("PNG"))
+            stream.ping().wait(20)  # it has been answered, so the pictures before it have come
+            classifier.let_go.release(10)
+            assert [received(stream)["frame"], received(stream)["frame"]] == [0, 9]
+        assert 'mien_pictures_total{outcome="recognized"} 2.0' in metrics_when(address, "mien_streams 0.0")
+        assert 'mien_pictures_total{outcome="dropped"} 8.0' in metrics_when(address, "dropped")
+
+
+def metrics_when(address, text):
+    while text not in (metrics := httpx.get(f"http://{address}/metrics").text):
+        pass
+    return metrics
+
+
+def test_a_broken_picture_is_answered_and_the_stream_goes_on(address, picture):
+    with connect(f"ws://{address}/v1/stream") as stream:
+        stream.send(b"no picture")
+        broken = received(stream)
+        assert broken["error"].startswith("stream: not a picture")
+        assert broken["faces"] == []
+        stream.send(picture("PNG"))
+        assert received(stream)["error"] is None
+
+
+def closed(stream):
+    with pytest.raises(ConnectionClosed) as ended:
+        stream.recv(timeout=20)
+    return ended.value.rcvd.code
+
+
+def test_streams_are_closed_with_a_reason(serve, picture):
+    limits = {"frame_body": 1000, "idle_seconds": 0.3, "pixels": 10_000}
+    with serve(limits=limits) as address:
+        url = f"ws://{address}/v1/stream"
+        with connect(url) as stream:
+            stream.send("text")
+            assert closed(stream) == 1003
+        with connect(url) as stream:
+            stream.send(bytes(1001))
+            assert closed(stream) == 1009
+        with connect(url) as stream:
+            stream.send(bytes(5000))
+            assert closed(stream) == 1009
+        with connect(url) as stream:
+            assert closed(stream) == 1001
+        with connect(url) as stream:
+            for _ in range(10):
+                stream.send(b"no picture")
+                received(stream)
+            assert closed(stream) == 1007
+
+
+def test_a_stream_lasts_so_long_and_no_longer(serve):
+    with serve(limits={"stream_seconds": 0.3}) as address, connect(f"ws://{address}/v1/stream") as stream:
+        assert closed(stream) == 1000
+
+
+def test_an_unknown_smoothing_is_refused(address):
+    with pytest.raises(Exception, match="403"):
+        connect(f"ws://{address}/v1/stream?smooth=no")
+
+
+def test_newest_forgets_what_was_not_taken():
+    import asyncio
+
+    async def run():
+        newest = Newest()
+        for number in range(5):
+            newest.put(bytes([number]), float(number))
+        return await newest.take(), newest.count, newest.dropped
+
+    assert asyncio.run(run()) == ((4, 4.0, b"\x04"), 5, 4)

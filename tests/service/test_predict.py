@@ -1,0 +1,217 @@
+import base64
+import json
+import subprocess
+import sys
+import threading
+
+import httpx
+import numpy as np
+import pytest
+
+from mien.inference.recognizer import Recognizer
+from mien.service.metrics import Metrics
+
+WORD_IN_A_FORM = b'--x\r\ncontent-disposition: form-data; name="word"\r\n\r\nhello\r\n--x--\r\n'
+
+
+def test_a_body_a_form_and_json_give_what_the_command_line_gives(client, astronaut_jpeg, tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(astronaut_jpeg)
+    command = [sys.executable, "-m", "mien", "predict", str(path), "--format", "json"]
+    expected = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[0]
+
+    body = client.post("/v1/predict", content=astronaut_jpeg, headers={"content-type": "image/jpeg"})
+    form = client.post("/v1/predict", files=[("picture", ("a.jpg", astronaut_jpeg, "image/jpeg"))])
+    data = base64.b64encode(astronaut_jpeg).decode()
+    document = client.post("/v1/predict", json={"pictures": [{"name": "a.jpg", "data": data}]})
+
+    assert body.json()[0]["source"] == "picture"
+    for answer in (body, form, document):
+        assert answer.status_code == 200
+        (found,) = answer.json()
+        assert found.keys() == expected.keys()
+        (face,), (wanted,) = found["faces"], expected["faces"]
+        assert face["box"] == wanted["box"]
+        assert face["emotion"] == wanted["emotion"]
+        assert list(face["probabilities"].values()) == pytest.approx(list(wanted["probabilities"].values()), abs=1e-5)
+    assert form.json()[0]["source"] == document.json()[0]["source"] == "a.jpg"
+
+
+def test_a_broken_picture_among_good_ones_loses_nothing(client, astronaut_jpeg):
+    files = [("picture", ("a.jpg", astronaut_jpeg, "image/jpeg")), ("picture", ("b.txt", b"words", "text/plain"))]
+    answer = client.post("/v1/predict", files=files)
+    assert answer.status_code == 200
+    good, broken = answer.json()
+    assert len(good["faces"]) == 1
+    assert good["error"] is None
+    assert broken["faces"] == []
+    assert broken["error"].startswith("b.txt: text/plain is not read")
+
+
+def test_all_broken_pictures_are_named(client, picture):
+    files = [("picture", (name, b"", "image/png")) for name in ("a.png", "b.png")]
+    answer = client.post("/v1/predict", files=files)
+    assert answer.status_code == 415
+    assert "a.png" in answer.json()["error"]
+    assert "b.png" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("PNG", "image/png"),
+        ("WEBP", "image/webp"),
+        ("GIF", "image/gif"),
+        ("BMP", "image/bmp"),
+        ("AVIF", "image/avif"),
+    ],
+)
+def test_every_format_is_taken_by_its_type_and_without(client, picture, form, kind):
+    for declared in (kind, "application/octet-stream"):
+        answer = client.post("/v1/predict", content=picture(form), headers={"content-type": declared})
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()[0]["width"], answer.json()[0]["height"]) == (64, 48)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"", "image/jpeg", 415),
+        (b"GIF89a", "image/gif", 422),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", 415),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/png", 415),
+        (b"%PDF-1.7", "application/octet-stream", 415),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "application/octet-stream", 415),
+        (b"{}", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"pictures": [{"data": "*"}]}', "application/json", 400),
+        (b'{"pictures": [], "more": 1}', "application/json", 400),
+        (b"--x\r\n", "multipart/form-data; boundary=x", 400),
+        (b"anything", "multipart/form-data", 400),
+        (WORD_IN_A_FORM, "multipart/form-data; boundary=x", 400),
+        (b"words", "text/plain", 415),
+        (b"words", "", 415),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_one_line(client, content, kind, status):
+    answer = client.post("/v1/predict", content=content, headers={"content-type": kind})
+    assert answer.status_code == status, answer.text
+    assert answer.json().keys() == {"error"}
+    assert "\n" not in answer.json()["error"]
+
+
+def test_another_type_than_declared_is_refused(client, picture):
+    answer = client.post("/v1/predict", content=picture("PNG"), headers={"content-type": "image/jpeg"})
+    assert answer.status_code == 415
+    assert "image/png" in answer.json()["error"]
+
+
+def test_compressed_bodies_are_refused(client, picture):
+    headers = {"content-type": "image/png", "content-encoding": "gzip"}
+    assert client.post("/v1/predict", content=picture("PNG"), headers=headers).status_code == 415
+
+
+def test_limits_of_size(serve, picture):
+    with serve(limits={"body": 20_000, "pixels": 5000, "pictures": 2}) as address:
+        url = f"http://{address}/v1/predict"
+        kind = {"content-type": "application/octet-stream"}
+        assert httpx.post(url, content=picture("PNG", (50, 100)), headers=kind).status_code == 200
+        assert httpx.post(url, content=picture("PNG", (51, 100)), headers=kind).status_code == 413
+        assert httpx.post(url, content=bytes(20_001), headers=kind).status_code == 413
+        assert httpx.post(url, content=iter([bytes(15_000)] * 2), headers=kind).status_code == 413
+        files = [("picture", ("a.png", picture("PNG"), "image/png"))]
+        assert httpx.post(url, files=files * 2).status_code == 200
+        for many in (3, 4):
+            assert httpx.post(url, files=files * many).status_code in {400, 413}
+
+
+class SlowClassifier:
+    """Answers evenly, after being let go; notes how many faces came at once."""
+
+    def __init__(self):
+        self.sizes = []
+        self.let_go = threading.Event()
+
+    def probabilities(self, faces):
+        self.sizes.append(len(faces))
+        if len(faces) and faces.any():
+            self.let_go.wait(20)
+        return np.full((len(faces), 7), 1 / 7)
+
+
+def post_many(url, count, content):
+    answers = [None] * count
+
+    def post(number):
+        answers[number] = httpx.post(url, content=content, headers={"content-type": "image/png"}, timeout=60)
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def wait_in_flight(address, count):
+    """Wait until so many requests, besides the one that asks, are being answered."""
+    while f"mien_requests_in_flight {count + 1}.0" not in httpx.get(f"http://{address}/metrics").text:
+        pass
+
+
+def test_faces_of_concurrent_requests_are_classified_together(serve, picture):
+    classifier = SlowClassifier()
+    with serve(Recognizer(classifier, "none")) as address:
+        threads, answers = post_many(f"http://{address}/v1/predict", 9, picture("PNG"))
+        wait_in_flight(address, 9)
+        classifier.let_go.set()
+        for thread in threads:
+            thread.join(20)
+    assert [answer.status_code for answer in answers] == [200] * 9
+    sizes = classifier.sizes[1:]  # without the warming up
+    assert sum(sizes) == 9
+    assert len(sizes) <= 3
+
+
+def test_too_many_requests_get_429_and_503(serve, picture):
+    for limits, status in (({"requests": 2}, 503), ({"requests_per_client": 2}, 429)):
+        classifier = SlowClassifier()
+        with serve(Recognizer(classifier, "none"), limits=limits) as address:
+            url = f"http://{address}/v1/predict"
+            threads, answers = post_many(url, 2, picture("PNG"))
+            wait_in_flight(address, 2)
+            refused = httpx.post(url, content=picture("PNG"), headers={"content-type": "image/png"})
+            assert (refused.status_code, refused.headers["retry-after"]) == (status, "1")
+            classifier.let_go.set()
+            for thread in threads:
+                thread.join(20)
+            assert [answer.status_code for answer in answers] == [200, 200]
+            assert httpx.post(url, content=picture("PNG"), headers={"content-type": "image/png"}).status_code == 200
+
+
+def test_the_card_of_the_model_is_told(client, recognizer):
+    (model,) = client.get("/v1/models").json()
+    assert model["name"] == "mien_s"
+    assert model["sha256"] == recognizer.classifier.sha256
+    assert model["public_test"]["n"] > 0
+
+
+def test_state_and_metrics(client, picture):
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok"}
+    assert client.get("/nowhere").json() == {"error": "Not Found"}
+    before = client.get("/metrics").text
+    client.post("/v1/predict", content=picture("PNG"), headers={"content-type": "image/png"})
+    after = client.get("/metrics").text
+    name = 'mien_requests_total{path="/v1/predict",status="200"} '
+    assert value_of(after, name) == value_of(before, name) + 1
+
+
+def value_of(metrics, name):
+    return next((float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name)), 0.0)
+
+
+def test_metrics_tell_nothing_of_faces():
+    metrics = Metrics()
+    metrics.batch(2, 3)
+    metrics.picture("recognized")
+    assert not any(emotion in metrics.text().decode() for emotion in ("happy", "angry", "source"))

@@ -1,0 +1,249 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from mien.errors import UsageError
+from mien.inference.recognizer import Recognizer
+from mien.service.server import address_of, run_server, server_config
+from mien.service.settings import Limits
+
+TOKEN = "a-token-of-enough-length"
+
+
+@pytest.fixture(scope="module")
+def hasty(serve):
+    """A service with little patience."""
+    with serve(limits={"headers_seconds": 0.5, "body_seconds": 0.5}) as address:
+        yield address
+
+
+def connected(address):
+    host, port = address.split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nhost: "])
+def test_a_head_that_does_not_come_is_not_waited_for(hasty, sent):
+    with connected(hasty) as connection:
+        connection.sendall(sent)
+        started = time.monotonic()
+        while connection.recv(65536):
+            pass
+        assert 0.3 < time.monotonic() - started < 15
+
+
+def test_nor_is_the_next_head_of_a_connection(hasty):
+    with connected(hasty) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        answer = b""
+        while b'"ok"' not in answer:
+            answer += connection.recv(65536)
+        connection.sendall(b"GET /")
+        started = time.monotonic()
+        assert connection.recv(65536) == b""
+        assert time.monotonic() - started < 10
+
+
+HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\n"
+
+
+def test_a_body_that_does_not_come_gets_408(hasty):
+    with connected(hasty) as connection:
+        connection.sendall(HEAD + b"x")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+        while connection.recv(65536):
+            pass
+
+
+def test_a_client_that_leaves_disturbs_nobody(hasty, picture):
+    for _ in range(5):
+        with connected(hasty) as connection:
+            connection.sendall(HEAD + b"x")
+    answer = httpx.post(f"http://{hasty}/v1/predict", content=picture("PNG"), headers={"content-type": "image/png"})
+    assert answer.status_code == 200
+
+
+def test_a_client_that_does_not_read_is_left(serve, stage, write_clip, tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", [stage(*[(0, 0, 60)] * 3)] * 3)
+    head = HEAD.replace(b"/predict", b"/predict/video").replace(b"image/png", b"video/mp4")
+    head = head.replace(b"1000", str(clip.stat().st_size).encode())
+    limits = {"idle_seconds": 0.5, "videos": 1}
+    with serve(Recognizer(Even(), Endless(400)), limits=limits) as address, connected(address) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(head + clip.read_bytes())
+        url = f"http://{address}/v1/predict/video"
+        wait_for(lambda: httpx.post(url, headers={"content-type": "video/mp4"}).status_code == 503)
+        wait_for(lambda: httpx.post(url, headers={"content-type": "video/mp4"}).status_code == 415)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+class Endless:
+    """Finds so many faces that a frame does not fit into any buffer."""
+
+    def __init__(self, count):
+        from mien.faces.detect import Detection
+
+        self._found = [Detection((float(x), 0.0, 20.0, 20.0), 0.9) for x in range(count)]
+
+    def detect(self, image):
+        return self._found
+
+
+class Even:
+    """Every face shows everything; answers when it is let go."""
+
+    def __init__(self):
+        self.let_go = threading.Event()
+        self.let_go.set()
+
+    def probabilities(self, faces):
+        self.let_go.wait(20)
+        return np.full((len(faces), 7), 1 / 7)
+
+
+def test_more_connections_than_allowed_get_503(serve):
+    with serve(limits={"connections": 3}) as address:
+        idle = [connected(address) for _ in range(3)]
+        assert httpx.get(f"http://{address}/healthz").status_code == 503
+        for connection in idle:
+            connection.close()
+        wait_for(lambda: httpx.get(f"http://{address}/healthz").status_code == 200)
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Runs `mien serve` as a process on a free port; gives process and address."""
+    processes = []
+
+    def start(*arguments, **environment):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path), **environment},
+        )
+        processes.append(process)
+        line = process.stderr.readline()
+        assert line.startswith("mien serves http://"), line
+        return process, line.split()[2].rstrip("/")
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def secret_clip(stage, write_clip, tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("clip") / "secret.mp4", [stage((0, 40, 60))] * 3).read_bytes()
+
+
+def test_nothing_of_a_client_is_written_or_logged(command, astronaut_jpeg, secret_clip, tmp_path):
+    large = astronaut_jpeg + bytes(3 * 2**20)  # forms of more than a megabyte are what web frameworks put on disk
+    process, address = command("--access-log")
+    before = written(process)
+    files = [("picture", ("secret-name.jpg", large, "image/jpeg"))] * 2
+    assert httpx.post(f"{address}/v1/predict", files=files, timeout=60).status_code == 200
+    headers = {"content-type": "video/mp4"}
+    answer = httpx.post(f"{address}/v1/predict/video?name=secret", content=secret_clip, headers=headers, timeout=60)
+    assert len(answer.text.splitlines()) == 3
+    assert httpx.post(f"{address}/v1/predict", content=b"secret", headers=headers).status_code == 415
+    assert list(tmp_path.iterdir()) == []
+    assert not [name for name in open_files(process) if "tmp" in name.lower() and "pytest" not in name]
+    assert written(process) - before < 100_000  # bytes: answers and log lines, not pictures
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert "POST '/v1/predict' 200" in out + err
+    assert "secret" not in out + err
+    assert "Traceback" not in out + err
+
+
+def written(process):
+    """Bytes that a process has handed to write calls, sockets not included."""
+    lines = Path(f"/proc/{process.pid}/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("wchar"))
+
+
+def open_files(process):
+    return [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir()]
+
+
+def test_what_is_in_flight_is_answered_before_the_service_stops(serve, picture):
+    classifier = Even()
+    with serve(Recognizer(classifier, "none")) as address:
+        classifier.let_go.clear()
+        answers = []
+        options = {"content": picture("PNG"), "headers": {"content-type": "image/png"}, "timeout": 60}
+        asking = threading.Thread(target=lambda: answers.append(httpx.post(f"http://{address}/v1/predict", **options)))
+        asking.start()
+        while "mien_requests_in_flight 2.0" not in httpx.get(f"http://{address}/metrics").text:
+            pass
+        threading.Timer(0.5, classifier.let_go.set).start()
+    asking.join(20)
+    assert answers[0].status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://{address}/healthz")
+
+
+def test_the_command_takes_the_token_from_a_file(command, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    _, address = command("--token-file", str(file))
+    assert httpx.get(f"{address}/v1/models").status_code == 401
+    assert httpx.get(f"{address}/v1/models", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--host", "0.0.0.0"], "--insecure"),
+        (["--token-file", "missing"], "missing: the token cannot be read"),
+        (["--allow-origin", "example.org"], "--allow-origin example.org"),
+    ],
+)
+def test_wrong_use_is_said_in_one_line(arguments, says, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mien", "serve", *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode in {1, 2}
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_said(serve):
+    with serve() as address:
+        config = server_config(None, "127.0.0.1", int(address.split(":")[1]), Limits())
+        with pytest.raises(UsageError, match="choose another --port"):
+            run_server(config, print)
+
+
+def test_the_address_is_one_that_can_be_clicked():
+    for host, name in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "localhost")):
+        with socket.create_server((host, 0)) as listener:
+            assert address_of(listener) == f"http://{name}:{listener.getsockname()[1]}/"
+
+
+def test_the_openapi_document_names_every_route(client):
+    document = json.loads(client.get("/openapi.json").text)
+    assert set(document["paths"]) == {
+        "/v1/predict", "/v1/predict/video", "/v1/models", "/healthz", "/readyz", "/metrics",
+    }  # fmt: skip
+    for path in ("/v1/predict", "/v1/predict/video"):
+        assert {"200", "401", "413", "415", "422", "429", "503"} <= set(document["paths"][path]["post"]["responses"])

@@ -1,0 +1,89 @@
+import json
+
+import httpx
+import numpy as np
+import pytest
+
+from mien.inference.recognizer import Recognizer
+
+MP4 = {"content-type": "video/mp4"}
+
+
+@pytest.fixture(scope="module")
+def clip(stage, write_clip, tmp_path_factory):
+    """Eileen Collins crosses the picture, a second of it."""
+    images = [stage((0, 40 + 4 * number, 60)) for number in range(25)]
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", images)
+
+
+def lines_of(answer):
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_a_video_gives_what_the_recogniser_gives(client, recognizer, clip):
+    answer = client.post("/v1/predict/video?name=clip.mp4", content=clip.read_bytes(), headers=MP4)
+    expected = [json.loads(frame.to_json()) | {"source": "clip.mp4"} for frame in recognizer.stream(clip)]
+    assert lines_of(answer) == expected
+    assert {face["track"] for frame in expected for face in frame["faces"]} == {1}
+
+
+def test_a_video_that_breaks_off_keeps_its_frames(client, stage, write_clip, tmp_path):
+    images = [stage((0, 40, 60))] * 30
+    whole = write_clip(tmp_path / "a.avi", images, codec="mjpeg", pixels="yuvj420p").read_bytes()
+    kind = {"content-type": "video/x-msvideo"}
+    frames = lines_of(client.post("/v1/predict/video", content=whole[: len(whole) * 2 // 3], headers=kind))
+    assert len(frames) > 10
+    assert all(frame["error"] is None for frame in frames[:-1])
+    assert frames[-1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"", "video/mp4", 415),
+        (b"words", "video/mp4", 415),
+        (b"\x1aE\xdf\xa3" + bytes(100), "video/webm", 415),
+        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "video/mp4", 415),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "video/x-matroska", 415),
+        (b"#EXTM3U\n", "application/vnd.apple.mpegurl", 415),
+        (b"words", "text/plain", 415),
+    ],
+)
+def test_what_is_no_video_is_refused(client, content, kind, status):
+    answer = client.post("/v1/predict/video", content=content, headers={"content-type": kind})
+    assert answer.status_code == status
+    assert answer.json().keys() == {"error"}
+
+
+def test_parameters_are_checked(client):
+    for query in ("every=0", "every=x", "smooth=no", f"name={'x' * 300}"):
+        answer = client.post(f"/v1/predict/video?{query}", content=b"", headers=MP4)
+        assert answer.status_code == 422
+        assert query.partition("=")[0] in answer.json()["error"]
+
+
+def test_limits_of_length_and_size(serve, clip):
+    content = clip.read_bytes()
+    for limits, status in (
+        ({"video_body": len(content) - 1}, 413),
+        ({"video_seconds": 0.5}, 413),
+        ({"pixels": 426 * 240 - 1}, 413),
+        ({"pixels": 426 * 240}, 200),
+    ):
+        with serve(Recognizer(Even(), "none"), limits=limits) as address:
+            answer = httpx.post(f"http://{address}/v1/predict/video", content=content, headers=MP4, timeout=60)
+            assert answer.status_code == status, answer.text
+    with serve(Recognizer(Even(), "none"), limits={"video_frames": 10}) as address:
+        answer = httpx.post(f"http://{address}/v1/predict/video", content=content, headers=MP4, timeout=60)
+        frames = lines_of(answer)
+        assert len(frames) == 11
+        assert "longer than" in frames[-1]["error"]
+
+
+class Even:
+    """Every face shows everything."""
+
+    def probabilities(self, faces):
+        return np.full((len(faces), 7), 1 / 7)
