@@ -3,9 +3,11 @@ import struct
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,6 +59,7 @@ def folder(tmp_path_factory, write_clip, images):
     noisy = [image + grain for image, grain in zip(images, noise, strict=True)]
     write_clip(folder / "clip.mp4", noisy, audio="aac", options={"movflags": "faststart"})
     write_clip(folder / "clip.mkv", noisy)
+    write_avi(folder / "clip.avi", noisy, range(COUNT), "mjpeg")
     return folder
 
 
@@ -92,7 +95,35 @@ def test_the_rotation_in_the_track_header_is_applied(tmp_path, write_clip, quart
     np.testing.assert_allclose(shown[:, :, 0].astype(int), np.rot90(stored, -quarter_turns), atol=6)
 
 
-@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+@pytest.mark.parametrize("codec", ["libx264", "mjpeg"])
+def test_frames_of_avi_are_evenly_spaced_whatever_their_order_in_the_file(tmp_path, write_clip, images, codec):
+    painted, times, error = read(write_avi(tmp_path / "a.avi", images, range(COUNT), codec))
+    assert (painted, error) == (list(range(COUNT)), None)
+    assert times == pytest.approx(np.arange(COUNT) / 25)
+
+
+def test_places_that_were_left_empty_in_avi_shift_nothing(tmp_path, images):
+    places = [number + 5 * (number > 9) for number in range(COUNT)]
+    painted, times, error = read(write_avi(tmp_path / "a.avi", images, places, "mjpeg"))
+    assert (painted, error) == (list(range(COUNT)), None)
+    assert times == pytest.approx(np.array(places) / 25)
+
+
+def write_avi(path, images, places, codec):
+    """AVI at 25 frames a second, a frame in each of the places; the writer fills the others with empty packets."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=25)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for image, place in zip(images, places, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, "rgb24")
+            frame.pts, frame.time_base = place, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_a_truncated_video_gives_its_frames_and_then_an_error(folder, tmp_path, name, share):
     content = (folder / name).read_bytes()
@@ -156,8 +187,6 @@ def test_what_is_no_video_is_named(tmp_path, name, content, words):
 
 
 def test_sound_alone_is_no_video(tmp_path, write_clip, images):
-    import av
-
     whole = av.open(str(write_clip(tmp_path / "a.mp4", images, audio="aac")))
     with whole, av.open(str(tmp_path / "sound.mp4"), "w") as file:
         stream = file.add_stream_from_template(whole.streams.audio[0])
@@ -322,7 +351,9 @@ def test_a_file_named_like_a_webcam_is_a_file(tmp_path, monkeypatch):
     ("address", "shown"),
     [
         ("rtsp://me:secret@host:554/a", "rtsp://host:554/a"),
+        ("rtsp://me:p@ss@host/a", "rtsp://host/a"),
         ("http://host/a@b", "http://host/a@b"),
+        ("http://host?a@b", "http://host?a@b"),
         ("me@host.mp4", "me@host.mp4"),
     ],
 )

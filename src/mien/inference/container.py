@@ -4,6 +4,7 @@ What is damaged or missing becomes an error after the last frame that can be rea
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -52,7 +53,7 @@ class Container:
         damage = _Damage()
         times = _Times(self._container, self._stream)
         number = 0
-        for frame in self._frames(damage):
+        for frame in self._frames(damage, times):
             moment = times.of(frame, number)
             yield VideoImage(number, moment, _upright(frame))
             number += 1
@@ -61,11 +62,14 @@ class Container:
     def close(self) -> None:
         self._container.close()
 
-    def _frames(self, damage: "_Damage") -> Iterator[VideoFrame]:
+    def _frames(self, damage: "_Damage", times: "_Times") -> Iterator[VideoFrame]:
         """Every frame that decodes; what does not is noted."""
         packets = self._container.demux(self._stream)
         while (packet := damage.of_file(lambda: next(packets, None))) is not None:
-            for frame in damage.of_packet(packet.decode) or ():
+            frames = damage.of_packet(packet.decode)
+            if frames is not None:
+                times.note(packet)
+            for frame in frames or ():
                 damage.broken += frame.is_corrupt
                 yield frame
 
@@ -114,22 +118,38 @@ class _Damage:
 
 
 class _Times:
-    """When the frames of a stream are shown, seconds from the start of its container."""
+    """When the frames of a stream are shown, seconds from the start of its container.
+
+    AVI says only when packets are decoded. Its frames are shown in the order of these moments, one for one; packets
+    that do not decode, and places that were left empty when it was filmed, shift nothing.
+    """
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._step = 1 / float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
-        self._numbered = container.format.name == "avi"  # its frames carry times of decoding only
+        self._decoded: deque[float] | None = deque() if container.format.name == "avi" else None
         self._start = Fraction(container.start_time or 0, 1_000_000)
         self._announced = _announced_end(stream)
         self.end = 0.0
 
+    def note(self, packet: Any) -> None:
+        """Take in a packet that was decoded, before its frames."""
+        if self._decoded is not None and packet.dts is not None:
+            self._decoded.append(float(packet.dts * packet.time_base))
+
     def of(self, frame: VideoFrame, number: int) -> float:
         """The time of the next frame."""
-        stamped = frame.pts is not None and frame.time_base is not None and not self._numbered
-        moment = float(frame.pts * frame.time_base - self._start) if stamped else number * self._step  # type: ignore[operator]
+        moment = self._moment(frame)
+        moment = number * self._step if moment is None else moment
         lasting = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else self._step
         self.end = max(self.end, moment + lasting)
         return moment
+
+    def _moment(self, frame: VideoFrame) -> float | None:
+        if self._decoded is not None:
+            return self._decoded.popleft() if self._decoded else self.end
+        if frame.pts is None or frame.time_base is None:
+            return None
+        return float(frame.pts * frame.time_base - self._start)
 
     @property
     def missing(self) -> float:
@@ -146,6 +166,10 @@ def _announced_end(stream: Any) -> float | None:
     if tag:
         hours, minutes, seconds = tag.groups()
         return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    if (
+        stream.container.format.name == "avi"
+    ):  # FFmpeg guesses the duration of one without index; the count is the header's
+        return float(stream.frames / stream.average_rate) if stream.frames and stream.average_rate else None
     if stream.duration is None or "mp4" not in stream.container.format.name:
         return None
     return float(((stream.start_time or 0) + stream.duration) * stream.time_base)

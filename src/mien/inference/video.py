@@ -81,7 +81,7 @@ def is_address(source: str) -> bool:
 
 def without_password(address: str) -> str:
     """An address without user and password, for results and messages."""
-    return re.sub(r"^([a-z][a-z0-9+.-]+://)[^/@]*@", r"\1", address, flags=re.IGNORECASE)
+    return re.sub(r"^([a-z][a-z0-9+.-]+://)[^/?#]*@", r"\1", address, flags=re.IGNORECASE)
 
 
 class PictureSequence:
@@ -170,8 +170,8 @@ def open_video(source: str | Path | int | Sequence[Path], fps: float = DEFAULT_F
         raise UsageError(f"fps is {fps}: expected a number above 0")
     if not isinstance(source, str | Path | int):
         return PictureSequence(source, fps)
-    if is_camera(source) and not Path(str(source)).exists():
-        return Camera(int(source))  # type: ignore[arg-type]
+    if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
+        return Camera(int(str(source)))
     try:
         from mien.inference.container import Container
     except ImportError:
