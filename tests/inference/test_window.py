@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,7 +96,36 @@ def test_a_file_is_shown_no_faster_than_it_was_filmed(monkeypatch, tmp_path):
 
     window = Preview("test", tmp_path, wait=wait)
     assert len(list(previewed(map(recognized, range(5)), window, clock=lambda: now[0]))) == 5
-    assert waits == [40, 40, 40, 40]
+    assert sum(waits) == 4 * 40
+    window.close()
+
+
+def test_after_a_pause_a_file_goes_on_at_its_own_speed(monkeypatch, tmp_path):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    now, shown = [100.0], []
+
+    def wait(milliseconds):
+        now[0] += milliseconds / 1000
+        if window.paused and now[0] > 120:
+            press(pygame.K_SPACE)
+
+    window = Preview("test", tmp_path, wait=wait)
+    for number, _ in enumerate(previewed(map(recognized, range(60)), window, clock=lambda: now[0])):
+        shown.append(now[0])
+        if number == 9:
+            press(pygame.K_SPACE)
+    late = 13  # frames of half a second: so many are shown at once
+    assert shown[10] > 120
+    assert np.diff(shown[11 + late :]) == pytest.approx([0.04] * (48 - late), abs=2e-3)
+
+
+def test_quitting_needs_no_next_picture(window):
+    """The second picture is due in an hour."""
+    distant = replace(recognized(1), frame=replace(recognized(1).frame, time=3600.0))
+    shown = previewed([recognized(0), distant, recognized(2)], window)
+    next(shown)
+    press(pygame.K_q)
+    assert len(list(shown)) == 1
 
 
 @pytest.mark.parametrize("key", [pygame.K_q, pygame.K_ESCAPE])

@@ -30,6 +30,9 @@ _KEYS: Final = "space: pause, s: save, q: quit"
 _PATIENCE: Final = 30
 """Milliseconds between two looks at the keyboard while the picture stands still."""
 
+_MOST_LATE: Final = 0.5
+"""Seconds by which pictures may follow each other faster than they were filmed, to make up for a delay."""
+
 _MEMORY: Final = 0.9
 """How much of the frame rate shown is that of the frames before: it is read by people."""
 
@@ -168,7 +171,8 @@ def previewed(
 ) -> Iterator[RecognizedImage]:
     """The same images, each shown in a window before it is given on, no faster than they were filmed.
 
-    They end when the user of the window quits. The window is taken away when they end, however they do.
+    They end when the user of the window quits. The window is taken away when they end, however they do. What is late by
+    more than half a second, after a pause or on a slow machine, is not made up for.
 
     Args:
         images: of a video, in order.
@@ -178,12 +182,19 @@ def previewed(
     rate, started = FrameRate(clock), clock()
     with closing(window):
         for recognized in images:
-            ahead = (recognized.frame.time or 0.0) - (clock() - started)
-            if ahead > 0:
-                window.wait(round(1000 * ahead))
+            time = recognized.frame.time or 0.0
+            started = max(started, clock() - time - _MOST_LATE)
+            _await(window, clock, started + time)
             speed = rate.tick()
             note = "" if speed is None else f"{speed:.0f} frames/s"
             window.show(annotate(recognized.image, recognized.frame.faces), note)
             yield recognized
             if window.quit:
                 return
+
+
+def _await(window: Preview, clock: Callable[[], float], moment: float) -> None:
+    """Wait for a moment of the clock, all the while doing what the window's user asks for."""
+    while not window.quit and (left := round(1000 * (moment - clock()))) > 0:
+        window.wait(min(left, _PATIENCE))
+        window.listen()
