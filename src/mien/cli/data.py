@@ -10,6 +10,7 @@ from mien.cli.data_export import data_export
 from mien.cli.data_stats import data_stats
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from mien.data.layouts import FoundPictures
@@ -84,22 +85,21 @@ def import_(
             layout=layout,
             names=class_map(map_) if map_ else None,
             usage=usage,
-            tell=lambda found: _say_classes(found, guessed=not map_),
+            tell=lambda found: _say_classes(console, found, guessed=not map_),
         )
     seconds = time.perf_counter() - start
     typer.echo(f"{out}: {len(store)} rows of {store.meta.source} in {seconds:.1f} s", err=True)
 
 
-def _say_classes(found: "FoundPictures", *, guessed: bool) -> None:
+def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -> None:
     """What the classes of a folder were taken for, on standard error."""
     classes = found.classes()
     meanings = (f"{name} = {emotion or 'skipped'} ({count:,})" for name, (emotion, count) in classes.items())
-    typer.echo(f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}", err=True)
+    said = [f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}"]
     if guessed and found.layout == "splits" and any(name.isdigit() for name in classes):
-        typer.echo(
-            "numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet",
-            err=True,
-        )
+        said.append("numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet")
+    for line in said:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)  # above the bar, if there is one
 
 
 @app.command()
