@@ -44,8 +44,7 @@ function askForToken(then) {
 
 // Pictures
 
-async function lookAt(files) {
-  const pictures = [...files];
+async function lookAt(pictures) {
   if (!pictures.length) return;
   stopCamera();
   say("working");
@@ -173,7 +172,11 @@ function savePicture() {
 
 function connect() {
   $("choose").onclick = () => $("file").click();
-  $("file").onchange = () => attempt(() => lookAt($("file").files)).finally(() => ($("file").value = ""));
+  $("file").onchange = () => {
+    const files = [...$("file").files];
+    $("file").value = ""; // so that the same file may be chosen again
+    attempt(() => lookAt(files));
+  };
   $("camera").onclick = () => (state.camera ? stopCamera() : attempt(startCamera, "noCamera"));
   $("pause").onclick = togglePause;
   $("mirror").onclick = toggleMirror;
@@ -183,9 +186,11 @@ function connect() {
   $("save-json").onclick = () =>
     save(new Blob([JSON.stringify(state.frames, null, 2)], { type: "application/json" }), "mien.json");
   $("token-cancel").onclick = () => $("token-dialog").close("");
-  $("token-dialog").querySelector("form").onsubmit = () => ($("token-dialog").returnValue = "token");
   $("language").onchange = () => speak($("language").value);
-  document.onpaste = ({ clipboardData }) => attempt(() => lookAt(clipboardData.files));
+  document.onpaste = ({ clipboardData }) => {
+    const files = [...clipboardData.files];
+    attempt(() => lookAt(files));
+  };
   document.ondragover = (event) => {
     event.preventDefault();
     $("stage").classList.add("target");
@@ -194,7 +199,8 @@ function connect() {
   document.ondrop = (event) => {
     event.preventDefault();
     $("stage").classList.remove("target");
-    attempt(() => lookAt(event.dataTransfer.files));
+    const files = [...event.dataTransfer.files];
+    attempt(() => lookAt(files));
   };
 }
 

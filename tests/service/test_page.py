@@ -1,0 +1,173 @@
+"""The page in a real browser, with a camera that shows a clip of a public-domain face."""
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from skimage import data
+from skimage.transform import resize
+
+from mien.labels import EMOTIONS
+from mien.results import TABLE_COLUMNS
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium, or make browser")
+
+
+@pytest.fixture(scope="module")
+def camera_clip(tmp_path_factory):
+    """Eight seconds of a face that moves slowly, as Motion JPEG."""
+    import av
+
+    photo = (resize(data.astronaut(), (480, 480)) * 255).astype(np.uint8)
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    with av.open(str(path), "w", format="mjpeg") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
+        for number in range(100):
+            image = np.full((480, 640, 3), 90, np.uint8)
+            left = 80 + round(40 * np.sin(2 * np.pi * number / 100))
+            image[:, left : left + 480] = photo
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        file.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera_clip):
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera_clip}",
+    ]
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page; afterwards it must have said no error and asked no other host."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    troubles, hosts = [], set()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if is_trouble(message) else None)
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    page.goto(f"http://{address}/")
+    yield page
+    context.close()
+    assert troubles == []
+    assert hosts - {""} == {address}
+
+
+def is_trouble(message):
+    """Whether a message of the console is an error, answers of the service left aside."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
+
+
+@pytest.fixture
+def photo(astronaut_jpeg):
+    return {"name": "a, b.jpg", "mimeType": "image/jpeg", "buffer": astronaut_jpeg}
+
+
+def downloaded(page, button):
+    with page.expect_download() as download:
+        page.click(button)
+    with open(download.value.path(), "rb") as file:  # noqa: PTH123 - a path of the browser
+        return download.value.suggested_filename, file.read()
+
+
+def test_a_picture_is_read_and_its_results_come_down(page, photo, client, astronaut_jpeg):
+    page.set_input_files("#file", photo)
+    page.wait_for_selector(".card")
+    assert page.inner_text(".verdict").startswith("happy ")
+    (expected,) = client.post("/v1/predict", files=[("picture", ("a, b.jpg", astronaut_jpeg, "image/jpeg"))]).json()
+    name, content = downloaded(page, "#save-json")
+    (frame,) = json.loads(content)
+    assert name == "mien.json"
+    assert frame["source"] == "a, b.jpg"
+    assert frame["faces"][0]["box"] == expected["faces"][0]["box"]
+    _, content = downloaded(page, "#save-csv")
+    (row,) = csv.DictReader(io.StringIO(content.decode()))
+    assert tuple(row) == TABLE_COLUMNS
+    assert row["source"] == "a, b.jpg"
+    assert float(row["happy"]) == frame["faces"][0]["probabilities"]["happy"]
+    _, content = downloaded(page, "#save-picture")
+    assert content.startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_read_is_said(page):
+    page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
+    page.wait_for_selector("#status:has-text('a.jpg: not a picture')")
+
+
+def test_the_camera_is_followed(page):
+    page.click("#camera")
+    page.wait_for_selector(".timeline:visible", timeout=30_000)
+    assert page.inner_text(".card h3").startswith("Person ")
+    assert page.inner_text(".verdict").startswith("happy ")
+    page.click("#pause")
+    assert page.get_attribute("#pause", "aria-pressed") == "true"
+    page.wait_for_timeout(500)
+    before = page.get_attribute("#canvas", "data-results")
+    page.wait_for_timeout(500)
+    assert page.get_attribute("#canvas", "data-results") == before
+    page.click("#pause")
+    page.wait_for_selector(f"#canvas:not([data-results='{before}'])")
+    page.click("#mirror")
+    assert page.get_attribute("#mirror", "aria-pressed") == "false"
+    name, content = downloaded(page, "#snapshot")
+    assert (name, content[:4]) == ("mien.png", b"\x89PNG")
+    page.click("#camera")
+    frames = json.loads(downloaded(page, "#save-json")[1])
+    assert len(frames) >= int(before)
+    assert page.is_hidden("#pause")
+
+
+def test_everything_is_reached_by_the_keyboard(page, photo):
+    page.set_input_files("#file", photo)
+    page.wait_for_selector(".card")
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    assert reached[:6] == ["language", "choose", "camera", "save-picture", "save-csv", "save-json"]
+
+
+def test_it_speaks_chinese_and_remembers(page, photo):
+    page.set_input_files("#file", photo)
+    page.wait_for_selector(".card")
+    page.select_option("#language", "zh")
+    assert page.inner_text(".verdict").startswith("高兴")
+    page.reload()
+    assert page.inner_text("#choose") == "选择图片"
+    assert page.get_attribute("html", "lang") == "zh"
+    words = page.evaluate("import('/i18n.js').then(words => words.EMOTIONS)")
+    assert tuple(words) == EMOTIONS
+
+
+def test_nothing_is_wider_than_a_phone(page, photo):
+    page.set_input_files("#file", photo)
+    page.wait_for_selector(".card")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_page_asks_for_the_token(browser, serve, photo):
+    token = "a-token-of-enough-length"
+    with serve(access={"token": token}) as address:
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(f"http://{address}/")
+        page.set_input_files("#file", photo)
+        page.fill("#token", token)
+        page.click("#token-dialog button[type=submit]")
+        page.wait_for_selector(".card")
+        page.click("#camera")
+        page.wait_for_selector(".card h3:has-text('Person')", timeout=30_000)
+        page.context.close()
