@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -152,6 +154,57 @@ def test_images_of_another_size_are_refused_and_what_was_written_is_whole(tmp_pa
 def test_a_video_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(InputError, match=r"missing/a\.mp4: cannot be written"):
         VideoWriter(tmp_path / "missing" / "a.mp4")
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from mien.errors import InputError
+from mien.inference.outputs import VideoOutputs
+from mien.inference.stream import RecognizedImage
+from mien.results import Box, Face, Frame
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+outputs = VideoOutputs(Path("a.mien"), "a.mp4", None)
+face = Face(Box(10, 10, 30, 40), 0.9, (0, 0, 0, 1, 0, 0, 0), track=1)
+noise = np.random.default_rng(0)
+try:
+    for number in range(200):
+        image = noise.integers(0, 256, (120, 160, 3)).astype(np.uint8)
+        outputs.add(RecognizedImage(Frame("a.mp4", number, number / 5, 160, 120, (face,)), image))
+except InputError as error:
+    print(error)
+try:
+    for path in outputs.close():
+        print(path)
+except InputError as error:
+    print(error)
+"""
+
+
+def test_when_the_copy_finds_no_room_all_else_is_saved(tmp_path):
+    """A limit on the size of files stands for a full disk."""
+    done = subprocess.run([sys.executable, "-c", FULL_DISK], cwd=tmp_path, capture_output=True, text=True, check=True)
+    failed, *saved, again = done.stdout.splitlines()
+    assert failed == again == "a.mien.mp4: cannot be written (File too large)"
+    assert saved == ["a.mien.json", "a.mien.person-1.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == saved
+    assert json.loads((tmp_path / "a.mien.json").read_text())["people"][0]["frames"] > 10
+
+
+def test_damaged_sound_costs_no_image(tmp_path, write_clip):
+    source = write_clip(tmp_path / "a.mkv", [IMAGE] * 30, audio="flac")
+    content = bytearray(source.read_bytes())
+    random = np.random.default_rng(3)
+    for place in random.integers(len(content) // 2, len(content) - 400, 800):
+        content[place] = random.integers(256)
+    source.write_bytes(content)
+    writer = VideoWriter(tmp_path / "copy.mp4", source)
+    for number in range(30):
+        writer.write(IMAGE, number / 25)
+    writer.close()
+    assert len(decoded(tmp_path / "copy.mp4")) == 30
 
 
 def saved(folder, sights, name="a.mp4", source=None):

@@ -3,15 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from mien.errors import InputError
 from mien.inference.annotate import annotate
-from mien.inference.result import Summary, TrackSummary
+from mien.inference.result import Summary
 from mien.inference.saving import made_folder
 from mien.inference.stream import RecognizedImage
-from mien.inference.timeline import Timelines
+from mien.inference.timeline import Timelines, TrackHistory
 from mien.inference.writer import VideoWriter
 
 LEAST_TIMELINE: Final = 1.0
@@ -69,6 +70,7 @@ class VideoOutputs:
         self._base, self._name = base, name
         self._writer = VideoWriter(self._with(".mp4"), source)
         self._summary, self._timelines = Summary(), Timelines()
+        self._empty = True
 
     def add(self, recognized: RecognizedImage) -> None:
         """Take in the next image.
@@ -77,30 +79,46 @@ class VideoOutputs:
             InputError: it cannot be written.
         """
         frame, image = recognized.frame, recognized.image
+        self._empty = False
         self._summary.add(frame)
         self._timelines.add(frame, image)
         self._writer.write(annotate(image, frame.faces), frame.time or 0.0)
 
     def close(self) -> Iterator[Path]:
-        """Finish and name every file, one after the other.
+        """Finish and name every file, one after the other; one that cannot be written keeps no other from it.
 
         Raises:
-            InputError: one cannot be written.
+            InputError: one could not be written.
         """
-        video = self._writer.close()
-        if video is not None:
-            yield video
-            yield self._write_summary(self._summary.tracks())
+        failures: list[InputError] = []
+        for finish in self._endings():
+            try:
+                path = finish()
+            except InputError as error:
+                failures.append(error)
+                continue
+            if path is not None:
+                yield path
+        if failures:
+            raise InputError("; ".join(map(str, failures)))
+
+    def _endings(self) -> Iterator[Callable[[], Path | None]]:
+        yield self._writer.close
+        if self._empty:
+            return
+        yield self._write_summary
         for track, history in sorted(self._timelines.tracks.items()):
             if history.seconds >= LEAST_TIMELINE:
-                picture = history.draw(f"{self._name}, person {track}")
-                yield _saved(self._with(f".person-{track}.png"), picture.save)
+                yield partial(self._write_timeline, track, history)
 
     def _with(self, suffix: str) -> Path:
         return self._base.with_name(self._base.name + suffix)
 
-    def _write_summary(self, tracks: list[TrackSummary]) -> Path:
-        document = {"source": self._name, "people": [track.to_dict() for track in tracks]}
+    def _write_timeline(self, track: int, history: TrackHistory) -> Path:
+        return _saved(self._with(f".person-{track}.png"), history.draw(f"{self._name}, person {track}").save)
+
+    def _write_summary(self) -> Path:
+        document = {"source": self._name, "people": [track.to_dict() for track in self._summary.tracks()]}
         text = json.dumps(document, indent=2, allow_nan=False) + "\n"
         return _saved(self._with(".json"), lambda path: path.write_text(text, encoding="utf-8"))
 

@@ -1,6 +1,7 @@
 """Annotated videos out: H.264 in MP4 at the times of the original, with its sound."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -73,20 +74,30 @@ class VideoWriter:
         Raises:
             InputError: it cannot be written.
         """
-        if self._video is None:
+        try:
+            if self._video is not None:
+                self._finish()
             self._file.close()
-            self._aside.unlink(missing_ok=True)
-            return None
+            if self._video is not None:
+                self._aside.replace(self.target)
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+        finally:
+            self._release()
+        return self.target if self._video is not None else None
+
+    def _finish(self) -> None:
         self._mux(self._lasting(self._video.encode()))
         if self._sound is not None:
             self._mux(self._sound.until((self._last + self._step) / _TICKS))
             self._mux(self._sound.rest())
-        try:
+
+    def _release(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(av.error.FFmpegError, OSError):
             self._file.close()
-            self._aside.replace(self.target)
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
-        return self.target
+        self._aside.unlink(missing_ok=True)
 
     def _lasting(self, packets: Iterable["Packet[Any]"]) -> Iterator["Packet[Any]"]:
         """The last packets; the very last image is shown as long as the one before it."""
@@ -116,7 +127,7 @@ class _Sound:
     def __init__(self, container: Any, source: AudioStream, target: Any, *, copied: bool) -> None:
         self._container, self._source, self._target, self._copied = container, source, target, copied
         self._packets: Iterator[Packet[Any]] = container.demux(source)
-        self._next: Packet[Any] | None = next(self._packets, None)
+        self._next = self._following()
         self._start = Fraction(container.start_time or 0, 1_000_000)
 
     @classmethod
@@ -144,6 +155,9 @@ class _Sound:
         """What an encoder still holds back."""
         if not self._copied:
             yield from self._target.encode(None)
+
+    def close(self) -> None:
+        """Release the video; may be called twice."""
         self._container.close()
 
     def _following(self) -> "Packet[Any] | None":
@@ -160,7 +174,7 @@ class _Sound:
         if packet.dts is None:  # the end
             return
         if not self._copied:
-            for frame in packet.decode():
+            for frame in _decoded(packet):
                 yield from self._target.encode(frame)
             return
         offset = round(self._start / packet.time_base)
@@ -168,3 +182,10 @@ class _Sound:
         packet.pts = packet.pts - offset if packet.pts is not None else packet.dts
         packet.stream = self._target
         yield packet
+
+
+def _decoded(packet: "Packet[Any]") -> Sequence[Any]:
+    try:
+        return packet.decode()
+    except av.error.FFmpegError:  # a moment of silence for one that is damaged
+        return ()
