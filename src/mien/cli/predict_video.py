@@ -142,7 +142,9 @@ class _VideoReport:
 
     def _finish(self) -> None:
         dropped = self._next - self._count
-        if dropped:
+        if dropped and not isinstance(
+            self._video, tuple
+        ):  # of pictures the broken ones are missing, which the error says
             typer.secho(f"{self._name}: {dropped} of {self._next} frames dropped to keep up", fg="yellow", err=True)
         if self._people and self._count:
             _print_people(self._name, self._count, self._summary.tracks())

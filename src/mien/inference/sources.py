@@ -1,5 +1,6 @@
 """Which of the things that are asked for are pictures, and which are videos."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
 
     Args:
         sources: see `expand_sources`; besides the number of a webcam (unless a file has that name), an address, ``-``.
-        fps: not None: the pictures of each source are the frames of one video.
+        fps: not None: the pictures of each folder or pattern are the frames of one video, in the order of the numbers
+            in their names; pictures that are named one by one are the frames of another, in the order given.
 
     Raises:
         InputError: nothing is found.
@@ -46,14 +48,25 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
 def _sequences(named: Sequence[str], live: list[VideoEntry]) -> Sources:
     empty: list[EmptySource] = []
     videos: list[VideoEntry] = []
+    single: list[Path] = []
     for source in named:
         found = expand_sources([source])
         paths = [entry for entry in found if isinstance(entry, Path)]
+        pictures = [path for path in paths if not is_video(path)]
         videos += [path for path in paths if is_video(path)]
-        pictures = tuple(path for path in paths if not is_video(path))
-        videos += [pictures] if pictures else []
         empty += [entry for entry in found if isinstance(entry, EmptySource)]
+        if pictures == [Path(source)]:
+            single += pictures
+        elif pictures:
+            videos.append(tuple(sorted(pictures, key=_counted)))
+    if single:
+        videos.append(tuple(single))
     return Sources(tuple(empty), (*videos, *live))
+
+
+def _counted(path: Path) -> list[tuple[int, str]]:
+    """A key that sorts shot-2 before shot-10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
 def _is_live(source: str) -> bool:
