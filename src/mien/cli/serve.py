@@ -102,8 +102,8 @@ def _access(host: str, token: str | None, insecure: bool, hosts: list[str], orig
     for origin in origins:
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
             raise UsageError(f"--allow-origin {origin}: expected scheme, name and port, such as https://example.org")
-    names = {host, "localhost", "127.0.0.1", "::1"} if local else set()
-    allowed = frozenset(name.lower() for name in (*names, *hosts)) if local or hosts else None
+    names = (host, "localhost", "127.0.0.1", "::1", *hosts)
+    allowed = frozenset(name.lower() for name in names) if local or hosts else None
     return Access(token=token, hosts=allowed, origins=frozenset(origins))
 
 
