@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
@@ -27,6 +27,9 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
+
+browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
+	apt-get install --yes chromium
 
 clean:
 	rm -rf $(VENV) demo dist build

@@ -170,8 +170,9 @@ def measure_load(address: str, pid: int) -> None:
         load = run_clients(address, count, lambda: (picture, "image/jpeg"), SECONDS)
         rates[count] = len(load.seconds) / (time.perf_counter() - started)
         used = (cpu_seconds(pid) - before) / len(load.seconds)
+        times = f"p50 {load.p(0.5):.0f} ms, p95 {load.p(0.95):.0f} ms"
         print(
-            f"{count:2} clients: {rates[count]:5.1f} pictures a second, p50 {load.p(0.5):.0f} ms, p95 {load.p(0.95):.0f} ms"
+            f"{count:2} clients: {rates[count]:5.1f} pictures a second, {times}"
             f", service's CPU {1000 * used:.1f} ms a picture ({used / alone_cpu:.2f} of the baseline),"
             f" answers {dict(load.statuses)}, lost {load.lost}"
         )
