@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import av
 import pyarrow.parquet as pq
@@ -47,6 +48,8 @@ def started(*arguments, **options):
         [sys.executable, "-m", "mien", "predict", *arguments, "--model", "model.onnx"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Tests that run in a shell's background were told to ignore Ctrl-C, and their children would as well.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread as yet
         **options,
     )
 
@@ -151,7 +154,10 @@ def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workpla
     threading.Thread(target=feed, args=(process.stdin, jpeg.getvalue()), daemon=True).start()
     lines = [process.stdout.readline() for _ in range(60)]  # it is at work
     process.send_signal(signal.SIGINT)
+    hung = threading.Timer(120, process.kill)
+    hung.start()
     rest, messages = process.stdout.read(), process.stderr.read()
+    hung.cancel()
     assert process.wait(60) == 130
     assert b"Traceback" not in messages
     frames = json.loads(b"".join(lines) + rest)
