@@ -3,6 +3,7 @@
     python benchmarks/service.py                      # load and hostile files, about a minute
     python benchmarks/service.py --soak 600           # and ten minutes of both, with the memory watched
     python benchmarks/service.py --generated 5000     # and requests generated from the OpenAPI document
+    python benchmarks/service.py --camera             # and the camera page in Chromium (extra dev)
 
 Baselines, measured in the same run: the recogniser alone, called in a loop; and the service with one client. CPU time
 of the service is printed beside the time on the clock, because the clock also counts what else the machine does.
@@ -12,11 +13,14 @@ import argparse
 import http.client
 import io
 import json
+import math
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -233,15 +237,57 @@ def measure_generated(address: str, count: int) -> None:
     print(f"{statuses.total()} generated requests: {json.dumps(statuses)}, 5xx: {errors} (target 0)")
 
 
+def camera_clip(path: Path) -> None:
+    """Eight seconds of a face that moves slowly, for a camera that is none."""
+    import av
+
+    photo = Image.fromarray(data.astronaut()).resize((480, 480))
+    with av.open(str(path), "w", format="mjpeg") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
+        for number in range(200):
+            image = Image.new("RGB", (640, 480), (90, 90, 90))
+            image.paste(photo, (80 + round(40 * math.sin(2 * math.pi * number / 200)), 0))
+            file.mux(stream.encode(av.VideoFrame.from_image(image)))
+        file.mux(stream.encode())
+
+
+def measure_camera(address: str) -> None:
+    """Results a second that the page shows, from camera to screen."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as engine:
+        clip = Path(folder) / "face.mjpeg"
+        camera_clip(clip)
+        fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        browser = engine.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={clip}"],
+        )
+        page = browser.new_page(locale="en-GB")
+        page.goto(f"http://{address}/")
+        page.click("#camera")
+        page.wait_for_selector(".timeline:visible", timeout=60_000)
+        before, started = int(page.get_attribute("#canvas", "data-results") or 0), time.perf_counter()
+        page.wait_for_timeout(1000 * SECONDS)
+        count = int(page.get_attribute("#canvas", "data-results") or 0) - before
+        rate, says = count / (time.perf_counter() - started), page.inner_text("#status")
+        browser.close()
+    print(f"camera page: {rate:.1f} results a second (target 10); it says: {says}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--generated", type=int, default=0, metavar="REQUESTS")
+    parser.add_argument("--camera", action="store_true")
     options = parser.parse_args()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with service() as (pid, address):
         measure_load(address, pid)
         measure_hostile(address)
+        if options.camera:
+            measure_camera(address)
         if options.generated:
             measure_generated(address, options.generated)
         if options.soak:

@@ -65,7 +65,14 @@ def test_more_streams_of_one_address_are_refused(strict):
 def test_pages_from_elsewhere_are_refused(strict):
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "image/png"}
     with httpx.Client(base_url=f"http://{strict}") as client:
-        for origin in ("https://evil.test", "null", f"http://{strict}.evil.test", "http://127.0.0.1:1"):
+        for origin in (
+            "https://evil.test",
+            "null",
+            "https://[",
+            "",
+            f"http://{strict}.evil.test",
+            "http://127.0.0.1:1",
+        ):
             answer = client.post("/v1/predict", content=b"x", headers={**headers, "origin": origin})
             assert answer.status_code == 403
             assert "access-control-allow-origin" not in answer.headers

@@ -37,7 +37,7 @@ def check_origin(headers: Mapping[str, str], access: Access) -> None:
     origin = headers.get("origin")
     if origin is None or origin in access.origins:
         return
-    if urlsplit(origin).netloc.lower() != headers.get("host", "").lower() or origin == "null":
+    if origin.partition("://")[2].lower() != headers.get("host", "").lower() or origin == "null":
         raise RequestError(403, f"pages from {origin[:200]!r} may not use this service; allow it with --allow-origin")
 
 

@@ -138,13 +138,13 @@ function showResult(frame, delay) {
   if (state.frames.length < MOST_FRAMES) state.frames.push(frame);
   timelines.add(frame);
   show(frame);
-  sayRate(delay);
+  canvas.dataset.results = state.frames.length;
+  if (!state.camera.paused) sayRate(delay);
 }
 
 function sayRate(delay) {
   const now = performance.now();
   state.answered = [...state.answered.filter((time) => now - time < 2000), now];
-  canvas.dataset.results = state.frames.length;
   if (now - (sayRate.last ?? 0) < 1000) return;
   sayRate.last = now;
   const rate = ((state.answered.length - 1) * 1000) / Math.max(1, now - state.answered[0]);
