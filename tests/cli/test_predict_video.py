@@ -226,3 +226,14 @@ def test_pictures_are_not_shown_in_a_window(workplace):
     result = predict("photo.png", "--show")
     assert isinstance(result.exception, UsageError)
     assert "--show shows videos, and photo.png is none" in str(result.exception)
+
+
+def test_a_broken_picture_of_a_sequence_is_an_error_and_not_a_dropped_frame(workplace, stage):
+    for number in range(4):
+        Image.fromarray(stage((0, 100 + number, 60))).save(f"{number}.png")
+    (workplace / "1.png").write_text("text")
+    result = predict("[0-3].png", "--fps", "10", "--format", "jsonl")
+    assert result.exit_code == 1
+    assert [frame["frame"] for frame in frames_of(result)] == [0, 2, 3, 4]
+    assert "1 of 4 pictures left out, first: 1.png" in result.stderr
+    assert "dropped" not in result.stderr
