@@ -38,7 +38,8 @@ td.count { text-align: right; font-variant-numeric: tabular-nums; white-space: n
 .entry { background: var(--tile); border-radius: 6px; padding: .5rem; }
 .entry .faces { display: flex; flex-wrap: wrap; gap: .5rem; }
 figure { margin: 0; width: 96px; } figure img { display: block; width: 96px; height: 96px; }
-figcaption { font-size: .75rem; line-height: 1.3; margin-top: .2rem; } figcaption b { color: var(--text); } .entry > p { font-size: .8rem; margin: .35rem 0 0; }
+figcaption { font-size: .75rem; line-height: 1.3; margin-top: .2rem; } figcaption b { color: var(--text); }
+.entry > p { font-size: .8rem; margin: .35rem 0 0; }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .2rem .6rem; align-items: center;
   max-width: 40rem; }
 .bars span:nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums; }
