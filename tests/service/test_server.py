@@ -14,7 +14,7 @@ import pytest
 
 from mien.errors import UsageError
 from mien.inference.recognizer import Recognizer
-from mien.service.server import address_of, run_server, server_config
+from mien.service.server import address_of, listen, run_server, server_config
 from mien.service.settings import Limits
 
 TOKEN = "a-token-of-enough-length"
@@ -247,3 +247,11 @@ def test_the_openapi_document_names_every_route(client):
     }  # fmt: skip
     for path in ("/v1/predict", "/v1/predict/video"):
         assert {"200", "401", "413", "415", "422", "429", "503"} <= set(document["paths"][path]["post"]["responses"])
+
+
+def test_answers_are_not_held_back_until_their_head_is_confirmed():
+    """Nagle's algorithm and delayed confirmations would add 40 ms to every answer of two packets."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
