@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.messages import say_written, tracked
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -65,15 +67,14 @@ def audit(
         store,
         has_face=_face_finder() if faces else None,
         probabilities=(evidence.probabilities, evidence.note) if evidence else None,
-        track=partial(_track, messages, "searching faces"),
+        track=partial(tracked, messages, "searching faces"),
     )
     try:  # files first: a reader of standard output may stop early, a full disk must not take the findings away
         written = _write(findings, folder) if folder else []
         written += _clean(findings, rules, write_clean) if write_clean else []
     finally:
         _print(findings, as_json=as_json)
-    for path in written:
-        messages.print(f"wrote {path}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    say_written(written)
 
 
 def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
@@ -114,7 +115,7 @@ def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") 
         if name.endswith(".npy"):
             found.append(read_probabilities(Path(name), len(store)))
             continue
-        track = partial(_track, messages, f"asking {name}")
+        track = partial(tracked, messages, f"asking {name}")
         rows = Path(dropped) if dropped else None
         found.append(model_evidence(open_classifier(name), store, rows, track=track))
     return combined(found)
@@ -125,12 +126,6 @@ def _face_finder() -> "Callable[[NDArray[np.uint8]], bool]":
     from mien.faces.presence import FacePresence
 
     return FacePresence(YuNetDetector())
-
-
-def _track(messages: "Console", what: str, chunks: range) -> "Iterable[int]":
-    from rich.progress import track
-
-    return track(chunks, what, console=messages, transient=True, disable=not messages.is_terminal)
 
 
 def _write(findings: "Audit", folder: Path) -> list[Path]:

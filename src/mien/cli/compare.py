@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.messages import say_written
 from mien.cli.tables import print_table
 from mien.errors import MissingExtraError, UsageError
 
@@ -53,8 +54,7 @@ def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Pat
         paths = [table, *draw_comparison(variants, out)]
     except OSError as error:
         raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
-    for path in paths:
-        typer.secho(f"wrote {path}", dim=True, err=True)
+    say_written(paths)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mien.cli.messages import say_written
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -89,7 +91,7 @@ def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         path = out / "statistics.json"
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        _said([path, *draw_statistics(found, out)])
+        say_written([path, *draw_statistics(found, out)])
     except OSError as error:
         raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
 
@@ -106,14 +108,9 @@ def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainCon
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
     title = f"{store.meta.source} row {row}, {EMOTIONS[store.labels[row]]}, under the recipe {Path(recipe).stem}"
     try:
-        _said([save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")])
+        say_written([save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")])
     except OSError as error:
         raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
-
-
-def _said(paths: list[Path]) -> None:
-    for path in paths:
-        typer.secho(f"wrote {path}", dim=True, err=True)
 
 
 def _table(document: dict[str, Any]) -> "Table":

@@ -1,12 +1,12 @@
 """`mien evaluate`: every figure of one model on one part of a data set."""
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.messages import say_written, tracked
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -62,7 +62,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     folder = report.ReportFolder(out) if out else None
     store, part = _open_data(data, usage, names or [], messages)
     result = report.evaluate(
-        open_classifier(model), store, part, tta, drop_seen=drop_seen, targets=targets, track=partial(_track, messages)
+        open_classifier(model),
+        store,
+        part,
+        tta,
+        drop_seen=drop_seen,
+        targets=targets,
+        track=partial(tracked, messages, "evaluating"),
     )
     try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
         written = list(folder.write(result)) if folder else []
@@ -71,8 +77,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             typer.echo(result.to_json())
         else:
             _print(result, Console())
-    for path in written:
-        messages.print(f"wrote {path}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    say_written(written)
 
 
 def _open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
@@ -93,12 +98,6 @@ def _open_data(data: Path, usage: Usage | None, names: list[str], messages: "Con
     if usage is None:
         raise UsageError("--usage is missing: choose on PublicTest; look at PrivateTest once, at the end")
     return store, usage
-
-
-def _track(messages: "Console", chunks: range) -> Iterable[int]:
-    from rich.progress import track
-
-    return track(chunks, "evaluating", console=messages, transient=True, disable=not messages.is_terminal)
 
 
 def _print(result: "Evaluation", console: "Console") -> None:
