@@ -3,6 +3,7 @@
 One file, so that weights and card can never come from two different moments.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -60,19 +61,34 @@ def save_network(path: Path, network: nn.Module, card: ModelCard) -> None:
     save_tensors(path, dict(network.state_dict()), card.to_json())
 
 
+def network_file(path: str | Path) -> Path:
+    """The file of a network that is named by its run folder or by itself.
+
+    Raises:
+        ModelFileError: a folder without a network.
+    """
+    file = Path(path)
+    if not file.is_dir():
+        return file
+    if not (file / BEST_FILE).exists():
+        raise ModelFileError(
+            f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
+        )
+    return file / BEST_FILE
+
+
+def network_sha256(path: str | Path) -> str:
+    """Hash of a network's file, lower-case hexadecimal: the provenance of what is built upon it."""
+    return hashlib.sha256(network_file(path).read_bytes()).hexdigest()
+
+
 def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelCard]:
     """The chosen network of a run folder, or of one file that `save_network` wrote, in evaluation mode.
 
     Raises:
         ModelFileError: nothing there, damaged, or weights that do not fit the network its card names.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / BEST_FILE
-        if not file.exists():
-            raise ModelFileError(
-                f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
-            )
+    file = network_file(path)
     tensors, text = load_tensors(file)
     try:
         card = ModelCard.from_json(text)

@@ -187,6 +187,8 @@ class TrainConfig:
         epochs: passes over the training rows.
         batch_size: faces per step, over all devices together.
         seed: of weights, order and augmentation.
+        initial_weights: run folder or safetensors file of `mien train`, of the same network, whose chosen weights the
+            training starts from (fine-tuning, warm restarts); "" starts from random ones.
         precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in
             float32.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
@@ -205,6 +207,7 @@ class TrainConfig:
     epochs: int = 60
     batch_size: int = 128
     seed: int = 0
+    initial_weights: str = ""
     precision: Literal["bf16", "fp32"] = "bf16"
     ema_decay: float = 0.999
     early_stopping: int = 0

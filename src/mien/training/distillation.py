@@ -1,8 +1,6 @@
 """Learning from networks that were trained before: knowledge distillation (Hinton et al., arXiv 1503.02531)."""
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.errors import TrainingError
-from mien.models.saved import BEST_FILE, load_network
+from mien.models.saved import load_network
 from mien.preprocess import PreprocessSpec
 
 
@@ -72,9 +70,3 @@ def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Ten
     """
     losses = -(taught * F.log_softmax(logits.float() / temperature, dim=-1)).sum(-1)
     return losses.mean() * temperature**2
-
-
-def teachers_sha256(paths: Sequence[str]) -> list[str]:
-    """Hashes of the teachers' files, lower-case hexadecimal: provenance of what they taught."""
-    files = [Path(path) / BEST_FILE if Path(path).is_dir() else Path(path) for path in paths]
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]

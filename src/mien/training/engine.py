@@ -42,12 +42,12 @@ from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.compare import ANSWERS_FILE
 from mien.models.profile import count_macs, count_parameters, outline
 from mien.models.registry import network_entry
-from mien.models.saved import BEST_FILE, load_network, save_network
+from mien.models.saved import BEST_FILE, load_network, network_sha256, save_network
 from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
 from mien.training.config import LossConfig, OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
-from mien.training.distillation import Teachers, distillation_loss, teachers_sha256
+from mien.training.distillation import Teachers, distillation_loss
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
 from mien.training.measured import MeasuredFaces, figures
 from mien.training.reporter import Reporter, SilentReporter
@@ -157,7 +157,8 @@ def train(
     _check_inputs(config)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
-    Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))  # a wrong one is found before a run is made
+    _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
+    Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
     progress = _open_run(config, data, run, resume=resume)
     fabric = _launch(config, device, devices)
     trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
@@ -255,7 +256,7 @@ class _Trainer:
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         torch.manual_seed(config.seed)
-        self.network = channels_last(network_entry(config.network).build())
+        self.network = channels_last(_build_network(config))
         optimizer = make_optimizer(self.network, config.optimizer)
         self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
@@ -425,6 +426,23 @@ class _Trainer:
             aside.write_text(answers, encoding="utf-8")
 
 
+def _build_network(config: TrainConfig) -> nn.Module:
+    """The network as a training finds it: random, or with the weights it starts from.
+
+    Raises:
+        ModelFileError: the initial weights are missing or damaged.
+        TrainingError: they are those of another network.
+    """
+    if not config.initial_weights:
+        return network_entry(config.network).build()
+    network, card = load_network(config.initial_weights)
+    if card.network != config.network:
+        raise TrainingError(
+            f"initial_weights {config.initial_weights}: are those of {card.network}: expected those of {config.network}"
+        )
+    return network
+
+
 def channels_last(network: nn.Module) -> nn.Module:
     """The network with convolution weights in the memory order that bf16 is fastest in; changed in place."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -462,6 +480,7 @@ def _rewrite_log(path: Path, history: tuple[dict[str, Any], ...]) -> None:
 
 def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, epoch: int) -> ModelCard:
     """The card of a network as it stands after an epoch, not yet calibrated or measured."""
+    teachers = config.loss.teachers
     return ModelCard(
         name=config.network,
         network=config.network,
@@ -477,7 +496,8 @@ def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, ep
             "selected_on": config.select_on,
             "targets": config.loss.targets,
             **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
-            **({"teachers_sha256": teachers_sha256(config.loss.teachers)} if config.loss.teachers else {}),
+            **({"initial_weights_sha256": network_sha256(config.initial_weights)} if config.initial_weights else {}),
+            **({"teachers_sha256": [network_sha256(path) for path in teachers]} if teachers else {}),
             "mien": __version__,
         },
     )

@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mien.bundle import ModelCard
+from mien.data.store import FaceStore, write_store
+from mien.errors import ModelFileError, TrainingError
+from mien.models import network_entry
+from mien.models.saved import load_network, network_sha256, save_network
+from mien.preprocess import PreprocessSpec
+from mien.training.config import config_from_dict
+from mien.training.engine import TrainingData, train
+
+RECIPE = {
+    "network": "mien_s",
+    "epochs": 1,
+    "batch_size": 10,
+    "precision": "fp32",
+    "schedule": {"warmup_epochs": 0},
+    "preprocess": {"frame_size": 16, "input_size": 16},
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    random = np.random.default_rng(0)
+    faces = random.integers(0, 256, (60, 48, 48), np.uint8)
+    labels = random.integers(0, 7, 60).astype(np.uint8)
+    write_store(
+        tmp_path / "data",
+        faces,
+        labels,
+        np.repeat([0, 1], [40, 20]).astype(np.uint8),
+        source="random",
+        source_sha256="0" * 64,
+    )
+    store = FaceStore.open(tmp_path / "data")
+    return TrainingData(store, store.rows_of("Training"))
+
+
+def save(path, network_name="mien_s"):
+    torch.manual_seed(7)
+    network = network_entry(network_name).build().eval()
+    save_network(
+        path,
+        network,
+        ModelCard(
+            name="a",
+            network=network_name,
+            parameters=1,
+            macs=1,
+            preprocess=PreprocessSpec(frame_size=16, input_size=16),
+        ),
+    )
+    return network
+
+
+def test_a_training_without_steps_of_any_length_keeps_the_weights_it_started_from(data, tmp_path):
+    """A learning rate of next to nothing moves no parameter; only running statistics may differ."""
+    parent = dict(save(tmp_path / "parent.safetensors").named_parameters())
+    config = config_from_dict(
+        {**RECIPE, "initial_weights": str(tmp_path / "parent.safetensors"), "optimizer": {"learning_rate": 1e-30}}
+    )
+    card = train(config, data, tmp_path / "run", device="cpu")
+    child = load_network(tmp_path / "run")[0]
+    for name, tensor in child.named_parameters():
+        torch.testing.assert_close(tensor, parent[name], rtol=1e-6, atol=1e-7)
+    assert card.training["initial_weights_sha256"] == network_sha256(tmp_path / "parent.safetensors")
+
+
+def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
+    config = config_from_dict(RECIPE)
+    train(config, data, tmp_path / "first", device="cpu")
+    second = replace(config, initial_weights=str(tmp_path / "first"), seed=1)
+    card = train(second, data, tmp_path / "second", device="cpu")
+    assert card.training["initial_weights_sha256"] == network_sha256(tmp_path / "first")
+    assert network_sha256(tmp_path / "first") != network_sha256(tmp_path / "second")
+
+
+def test_wrong_initial_weights_are_refused_before_a_run_is_made(data, tmp_path):
+    save(tmp_path / "other.safetensors", "deep_emotion")
+    (tmp_path / "empty").mkdir()
+    for path, error, message in (
+        ("missing.safetensors", ModelFileError, "no such file"),
+        ("empty", ModelFileError, "a folder without best.safetensors"),
+        ("other.safetensors", TrainingError, "are those of deep_emotion: expected those of mien_s"),
+    ):
+        config = config_from_dict({**RECIPE, "initial_weights": str(tmp_path / path)})
+        with pytest.raises(error, match=message):
+            train(config, data, tmp_path / "run", device="cpu")
+        assert not (tmp_path / "run").exists()
