@@ -9,12 +9,12 @@ from PIL import Image
 
 from mien.bundle import Bundle
 from mien.data.sources import import_data
+from mien.evaluation.measured import MeasuredFaces
 from mien.evaluation.tta import views
 from mien.inference.recognizer import Recognizer
 from mien.preprocess import PreprocessSpec
 from mien.training.augment import augment
 from mien.training.config import AugmentConfig
-from mien.training.measured import MeasuredFaces
 
 FACES = np.random.default_rng(0).integers(0, 256, (7, 48, 48), np.uint8)
 STILL = AugmentConfig(flip=0, rotate=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)

@@ -40,6 +40,7 @@ from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.compare import ANSWERS_FILE
+from mien.evaluation.measured import MeasuredFaces, figures
 from mien.models.profile import count_macs, count_parameters, outline
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network, network_sha256, save_network
@@ -49,7 +50,6 @@ from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, r
 from mien.training.config import LossConfig, OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
 from mien.training.distillation import Teachers, distillation_loss
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
-from mien.training.measured import MeasuredFaces, figures
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.schedules import learning_rate_factor
 from mien.training.targets import training_targets
