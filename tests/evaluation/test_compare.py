@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, optimize, stats
 
 from mien.errors import DataError, UsageError
 from mien.evaluation.compare import Run, Variant, difference, mcnemar, read_run, summary, variants_of
@@ -54,6 +54,58 @@ def test_seeds_are_grouped_and_their_spread_stated():
     assert other["difference"] == pytest.approx(0.1)
     assert other["interval"][0] < 0.1 < other["interval"][1]
     assert (other["p_value"], other["deviation"]) == (None, None)
+
+
+def test_seeds_widen_the_interval_as_behrens_and_fisher_have_it():
+    """Runs that differ from seed to seed on all faces alike leave hardly any uncertainty but that of the seeds."""
+    random = np.random.default_rng(1)
+    faces = 200_000
+
+    def variant(name, shares):
+        shuffled = random.permutation(faces)
+        return Variant(name, tuple(seeded(name, shuffled, share, seed) for seed, share in enumerate(shares)))
+
+    def seeded(name, shuffled, share, seed):
+        labels = np.zeros(faces, np.intp)
+        return Run(name, seed, (), labels, np.where(shuffled < share * faces, 0, 1))
+
+    one, other = [0.50, 0.52, 0.56, 0.53], [0.48, 0.49, 0.47, 0.50]
+    found = difference(variant("a", one), variant("b", other))
+    errors = [np.std(shares, ddof=1) / 2 for shares in (one, other)]
+
+    def below(x):
+        """Chance that the difference of two scaled t variates is at most x, by integration."""
+        return integrate.quad(lambda t: stats.t.pdf(t, 3) * stats.t.cdf((x + errors[1] * t) / errors[0], 3), -80, 80)[0]
+
+    half = optimize.brentq(lambda x: below(x) - 0.975, 0, 1)
+    gain = np.mean(one) - np.mean(other)
+    assert found.over == "faces and seeds"
+    assert found.share == pytest.approx(gain, abs=1e-4)
+    assert (found.low, found.high) == pytest.approx((gain - half, gain + half), abs=0.002)
+
+
+def test_the_interval_covers_other_seeds_and_faces_as_often_as_it_says():
+    """200 studies of three seeds over drawn networks whose true difference is nothing."""
+    random = np.random.default_rng(3)
+    covered = 0
+    for study in range(200):
+        difficulty = random.normal(0, 1, 300)
+
+        def variant(name, difficulty=difficulty):
+            skills = random.normal(0.5, 0.15, 3)
+            correct = [skill + random.normal(0, 0.5, 300) > difficulty for skill in skills]
+            runs = (Run(name, seed, (), np.zeros(300, np.intp), np.where(c, 0, 1)) for seed, c in enumerate(correct))
+            return Variant(name, tuple(runs))
+
+        found = difference(variant("a"), variant("b"), draws=1000, seed=study)
+        covered += found.low <= 0 <= found.high
+    assert covered >= 184  # binomial: fewer of 200 at 95 % have a chance of 1 in 50
+
+
+def test_one_seed_on_a_side_leaves_the_interval_to_the_faces():
+    runs = [run_of("plain", np.arange(400) < hits, seed) for seed, hits in enumerate([200, 220, 240])]
+    found = difference(Variant("a", tuple(runs)), Variant("b", (run_of("b", np.arange(400) < 210),)))
+    assert found.over == "faces"
 
 
 def test_curves_of_runs_that_ended_early_are_padded():

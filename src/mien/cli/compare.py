@@ -61,9 +61,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        "run", "seeds", "epochs", "PublicTest", f"difference to {rows[0]['name']} (95 % over faces)", box=None
-    )
+    table = Table("run", "seeds", "epochs", "PublicTest", f"difference to {rows[0]['name']} (95 %)", box=None)
     for row in rows:
         spread = "" if row["deviation"] is None else f" ± {row['deviation']:.2%} over seeds"
         epochs = sorted(set(row["epochs"]))
@@ -77,4 +75,5 @@ def _difference(row: dict[str, Any]) -> str:
         return ""
     low, high = row["interval"]
     chance = "" if row["p_value"] is None else f", p = {row['p_value']:.2g}"
-    return f"{100 * row['difference']:+.2f} points ({100 * low:+.2f} .. {100 * high:+.2f}{chance})"
+    interval = f"{100 * low:+.2f} .. {100 * high:+.2f} over {row['interval_over']}{chance}"
+    return f"{100 * row['difference']:+.2f} points ({interval})"
