@@ -41,6 +41,11 @@ def test_every_variant_is_trained_with_every_seed(tmp_path):
         ("[variants.a]\nrecipe='mien_s'\nepochs=3", "unknown key variants.a.epochs"),
         ("[variants.a]\nrecipe='mien_s'\nset='epochs=3'", "variants.a.set is 'epochs=3'"),
         ("[variants.a]\nrecipe='mien_s'\nset=['epoch=3']", "unknown key epoch.*did you mean 'epochs'"),
+        ("[variants.a]\nrecipe='mien_s'\nset=['network=mien_t']", "variants.a: unknown network.*did you mean 'mien_s'"),
+        (
+            "[variants.a]\nrecipe='vggnet'\nset=['preprocess.input_size=32']",
+            "variants.a: network vggnet does not take faces of 32 px: set preprocess.input_size=48",
+        ),
     ],
 )
 def test_a_bad_sweep_is_refused_before_anything_is_trained(tmp_path, text, message):
@@ -62,6 +67,16 @@ def test_a_diverging_run_is_recorded_and_not_tried_again(tmp_path):
         errors = [outcome.error for outcome in run_sweep(runs, tmp_path, train)]
         assert errors == ["the loss is nan in epoch 1", None, "the loss is nan in epoch 1", None]
     assert calls == ["plain/seed-3", "plain/seed-1", "slow/seed-3", "slow/seed-1", "plain/seed-1", "slow/seed-1"]
+
+
+def test_a_failure_of_another_configuration_is_not_taken_for_todays(tmp_path):
+    def diverge(config, folder):
+        raise DivergedError("the loss is nan in epoch 0")
+
+    list(run_sweep(load_sweep(write(tmp_path, GOOD)), tmp_path, diverge))
+    mended = load_sweep(write(tmp_path, GOOD.replace("epochs=4", "optimizer.learning_rate=0.01")))
+    with pytest.raises(TrainingError, match=r"plain/seed-3: diverged with another configuration.*remove it"):
+        list(run_sweep(mended, tmp_path, diverge))
 
 
 def test_other_errors_end_the_sweep(tmp_path):

@@ -41,12 +41,13 @@ from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.compare import ANSWERS_FILE
 from mien.evaluation.measured import MeasuredFaces, figures
-from mien.models.profile import count_macs, count_parameters, outline
+from mien.models.profile import count_macs, count_parameters
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network, network_sha256, save_network
 from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
+from mien.training.checks import check_network
 from mien.training.config import LossConfig, OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
 from mien.training.distillation import Teachers, distillation_loss
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
@@ -154,7 +155,7 @@ def train(
     data = data.with_targets(config.loss)
     if not len(data.rows):
         raise TrainingError("the data have no Training rows that may be used; import data that have them")
-    _check_inputs(config)
+    check_network(config)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
     _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
@@ -164,20 +165,6 @@ def train(
     trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
-
-
-def _check_inputs(config: TrainConfig) -> None:
-    """Find out before any training whether the network takes faces of the configured sides."""
-    entry = network_entry(config.network)
-    network = outline(entry.build)
-    for side in sorted({config.preprocess.input_size, *(side for _, side in config.resolutions)}):
-        try:
-            count_macs(network, side)
-        except RuntimeError:
-            raise ConfigError(
-                f"network {config.network} does not take faces of {side} px: "
-                f"set preprocess.input_size={entry.preprocess.input_size} and resolutions=[]"
-            ) from None
 
 
 def _check_machine(config: TrainConfig, device: str, devices: int) -> None:

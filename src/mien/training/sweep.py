@@ -22,8 +22,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from mien.errors import ConfigError, DivergedError
-from mien.training.config import TrainConfig, load_config
+from mien.aside import written_aside
+from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.training.checks import check_network
+from mien.training.config import TrainConfig, config_from_dict, config_to_toml, load_config
 
 FAILURE_FILE: Final = "failed.txt"
 
@@ -52,8 +54,8 @@ def load_sweep(path: str | Path) -> tuple[SweepRun, ...]:
     """The runs that a sweep file asks for, variant by variant.
 
     Raises:
-        ConfigError: not TOML, an unknown or missing key, or a variant whose recipe or override is wrong; all are found
-            before anything is trained.
+        ConfigError: not TOML, an unknown or missing key, or a variant whose recipe, override or network is wrong; all
+            are found before anything is trained.
     """
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -89,9 +91,11 @@ def _variant_config(name: str, variant: Any, shared: Any) -> TrainConfig:
         if not isinstance(overrides, list) or not all(isinstance(text, str) for text in overrides):
             raise ConfigError(f'{key} is {overrides!r}: expected texts such as ["epochs=10"]')
     try:
-        return load_config(variant["recipe"], [*shared, *own])
+        config = load_config(variant["recipe"], [*shared, *own])
+        check_network(config)
     except ConfigError as error:
         raise ConfigError(f"variants.{name}: {error}") from None
+    return config
 
 
 def _check_keys(values: Mapping[str, Any], known: set[str], prefix: str) -> None:
@@ -108,18 +112,42 @@ def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfi
         out: the sweep's folder.
         train: trains a configuration in a folder, or goes on with what is there; raises DivergedError when the loss
             is no number any more. Other errors end the sweep.
+
+    Raises:
+        TrainingError: a recorded failure is that of another configuration.
     """
     for run in runs:
         folder = out / run.folder
-        failure = folder / FAILURE_FILE
-        if failure.exists():
-            yield Outcome(run, failure.read_text(encoding="utf-8").strip())
-            continue
-        try:
-            train(run.config, folder)
-        except DivergedError as error:
-            folder.mkdir(parents=True, exist_ok=True)
-            failure.write_text(f"{error}\n", encoding="utf-8")
-            yield Outcome(run, str(error))
-        else:
-            yield Outcome(run, None)
+        error = _recorded_failure(folder, run.config)
+        if error is None:
+            try:
+                train(run.config, folder)
+            except DivergedError as diverged:
+                error = str(diverged)
+                _record_failure(folder, run.config, error)
+        yield Outcome(run, error)
+
+
+def _record_failure(folder: Path, config: TrainConfig, error: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_aside(folder / FAILURE_FILE) as aside:
+        aside.write_text(f"{error}\n\n{config_to_toml(config)}", encoding="utf-8")
+
+
+def _recorded_failure(folder: Path, config: TrainConfig) -> str | None:
+    """What an earlier call recorded of a run that diverged, None when it did not."""
+    path = folder / FAILURE_FILE
+    if not path.exists():
+        return None
+    error, _, failed = path.read_text(encoding="utf-8").partition("\n\n")
+    if failed and not _means(failed, config):
+        raise TrainingError(f"{folder}: diverged with another configuration than today's; remove it to train it anew")
+    return error.strip()
+
+
+def _means(text: str, config: TrainConfig) -> bool:
+    """Whether a configuration written earlier is this one; keys younger than it get their defaults."""
+    try:
+        return config_from_dict(tomllib.loads(text)) == config
+    except (ConfigError, tomllib.TOMLDecodeError):
+        return False

@@ -1,0 +1,24 @@
+"""What a configuration asks of its network, found out before any face is read."""
+
+from mien.errors import ConfigError
+from mien.models import network_entry
+from mien.models.profile import count_macs, outline
+from mien.training.config import TrainConfig
+
+
+def check_network(config: TrainConfig) -> None:
+    """Refuse a network that does not exist, or that does not take faces of the configured sides.
+
+    Raises:
+        ConfigError: as said.
+    """
+    entry = network_entry(config.network)
+    network = outline(entry.build)
+    for side in sorted({config.preprocess.input_size, *(side for _, side in config.resolutions)}):
+        try:
+            count_macs(network, side)
+        except RuntimeError:
+            raise ConfigError(
+                f"network {config.network} does not take faces of {side} px: "
+                f"set preprocess.input_size={entry.preprocess.input_size} and resolutions=[]"
+            ) from None
