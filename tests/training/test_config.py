@@ -67,6 +67,31 @@ def test_every_network_has_a_recipe():
     assert set(network_names()) <= set(recipe_names())
 
 
+PUBLISHED = {
+    "emotion_net": ("rmsprop", 1e-5, 1e-6, 64, 120, "step"),
+    "vggnet": ("adam", 1e-3, 0, 32, 60, "constant"),
+    "resnet": ("adam", 1e-3, 0, 32, 60, "constant"),
+    "deep_emotion": ("adamw", 1e-3, 0.1, 64, 200, "cosine"),
+    "face_cnn": ("sgd", 0.1, 0, 128, 100, "constant"),
+    **dict.fromkeys(("vgg_s3", "cnn_small", "resnet_s3"), ("sgd", 0.01, 0, 128, 60, "constant")),
+    **dict.fromkeys(
+        ("resnet18", "resnet34", "senet18", "densenet", "vgg19", "preact_resnet18", "preact_resnet34", "dla", "dpn"),
+        ("sgd", 0.1, 1e-4, 128, 300, "plateau"),
+    ),
+    "mini_xception": ("adam", 1e-3, 0, 32, 200, "plateau"),
+}
+"""Optimiser, learning rate, weight decay, batch, epochs and schedule, as the authors of each system state them."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_recipe_is_what_its_authors_state(name):
+    config = load_config(name)
+    optimizer = config.optimizer
+    found = optimizer.name, optimizer.learning_rate, optimizer.weight_decay
+    assert (*found, config.batch_size, config.epochs, config.schedule.name) == PUBLISHED[name]
+    assert (config.ema_decay, config.schedule.warmup_epochs, config.augment.vertical_flip) == (0, 0, 0)
+
+
 def test_overrides_reach_nested_keys_and_plain_words():
     config = load_config("mien_s", ["epochs=3", "schedule.warmup_epochs=0.5", "optimizer.name=adamw", "resolutions=[]"])
     expected = load_config("mien_s")
