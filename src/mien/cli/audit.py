@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.messages import say_written, tracked
+from mien.out_folder import made_folder, writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ def audit(
 
     messages = Console(stderr=True)
     rules = _checked_rules(remove, write_clean, faces=faces, labels=bool(labels))
-    folder = _made(out) if out else None
+    folder = made_folder(out) if out else None
     store = FaceStore.open(data)
     evidence = _evidence(labels, store, messages) if labels else None
     messages.print("comparing faces", style="dim")
@@ -95,16 +96,6 @@ def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: b
     return rules
 
 
-def _made(folder: Path) -> Path:
-    from mien.errors import UsageError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made ({error.strerror}); name another folder") from None
-    return folder
-
-
 def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") -> "Evidence":
     from mien.evaluation.classifier import open_classifier
     from mien.evaluation.out_of_sample import combined, model_evidence, read_probabilities
@@ -132,14 +123,11 @@ def _write(findings: "Audit", folder: Path) -> list[Path]:
     import json
 
     from mien.data.audit_page import audit_page
-    from mien.errors import UsageError
 
     document, page = folder / "audit.json", folder / "audit.html"
-    try:
+    with writing_to(folder):
         document.write_text(json.dumps(findings.to_dict(), indent=1) + "\n", encoding="utf-8")
         page.write_text(audit_page(findings), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({error.strerror}); name another folder") from None
     return [document, page]
 
 

@@ -8,7 +8,8 @@ import typer
 
 from mien.cli.messages import say_written
 from mien.cli.tables import print_table
-from mien.errors import MissingExtraError, UsageError
+from mien.errors import MissingExtraError
+from mien.out_folder import made_folder, writing_to
 
 if TYPE_CHECKING:
     from mien.evaluation.compare import Variant
@@ -47,13 +48,10 @@ def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Pat
         from mien.evaluation.curves import draw_comparison
     except ModuleNotFoundError:
         raise MissingExtraError("drawing a comparison", "train") from None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        table = out / "comparison.json"
+    table = made_folder(out) / "comparison.json"
+    with writing_to(out):
         table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         paths = [table, *draw_comparison(variants, out)]
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
     say_written(paths)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.cli.messages import say_written
+from mien.out_folder import made_folder, writing_to
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -81,24 +82,22 @@ def _recipe(name: str | None, row: int | None, store: "FaceStore", out: Path | N
 def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
     import json
 
-    from mien.errors import MissingExtraError, UsageError
+    from mien.errors import MissingExtraError
 
     try:
         from mien.data.charts import draw_statistics
     except ModuleNotFoundError:
         raise MissingExtraError("drawing statistics", "train") from None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / "statistics.json"
+    path = made_folder(out) / "statistics.json"
+    with writing_to(out):
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        say_written([path, *draw_statistics(found, out)])
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
+        paths = [path, *draw_statistics(found, out)]
+    say_written(paths)
 
 
 def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainConfig", out: Path) -> None:
     from mien.data.charts import draw_variants, save
-    from mien.errors import MissingExtraError, UsageError
+    from mien.errors import MissingExtraError
     from mien.labels import EMOTIONS
 
     try:
@@ -107,10 +106,9 @@ def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainCon
         raise MissingExtraError("varying a face", "train") from None
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
     title = f"{store.meta.source} row {row}, {EMOTIONS[store.labels[row]]}, under the recipe {Path(recipe).stem}"
-    try:
-        say_written([save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")])
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); name another folder") from None
+    with writing_to(out):
+        path = save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")
+    say_written([path])
 
 
 def _table(document: dict[str, Any]) -> "Table":

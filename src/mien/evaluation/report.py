@@ -21,6 +21,7 @@ from mien.evaluation.classifier import Classifier
 from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
+from mien.out_folder import made_folder, writing_to
 
 TARGETS: Final = ("fer2013", "ferplus")
 """Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
@@ -271,11 +272,7 @@ class ReportFolder:
             from mien.evaluation import pictures
         except ModuleNotFoundError:
             raise MissingExtraError("drawing the pictures of a report", "train") from None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot be made ({error.strerror}); name another folder") from None
-        self._folder, self._pictures = folder, pictures
+        self._folder, self._pictures = made_folder(folder), pictures
 
     def write(self, evaluation: Evaluation) -> list[Path]:
         """Write report.json, predictions.csv and the pictures, over those of an earlier report; returns their paths.
@@ -284,12 +281,10 @@ class ReportFolder:
             UsageError: the folder is not writable.
         """
         report, table = self._folder / "report.json", self._folder / "predictions.csv"
-        try:
+        with writing_to(self._folder):
             report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
             _write_predictions(evaluation, table)
             return [report, table, *self._pictures.draw_all(evaluation, self._folder)]
-        except OSError as error:
-            raise UsageError(f"{self._folder}: cannot be written ({error.strerror}); name another folder") from None
 
 
 def _write_predictions(evaluation: Evaluation, path: Path) -> None:
