@@ -65,6 +65,27 @@ def test_the_list_of_dropped_rows_lets_them_be_judged_when_the_card_agrees(store
         model_evidence(model, store, fold)
 
 
+@pytest.mark.parametrize(
+    "lineage",
+    [
+        lambda other: {"initial_weights": other},
+        lambda other: {"teachers": [other]},
+        lambda other: {"members": [other]},
+        lambda other: {"members": [{"initial_weights": {"teachers": [other]}}]},
+    ],
+)
+def test_rows_that_a_network_of_the_lineage_has_seen_are_not_judged(store, bundle, tmp_path, lineage):
+    fold = tmp_path / "fold.txt"
+    fold.write_text("1\n2\n")
+    own = provenance(store, training_rows(store, fold).rows)
+    same = Model(bundle, {**own, **lineage(own)})
+    assert judged(model_evidence(same, store, fold)) == [1, 2, *range(60, 150)]
+    saw_all = provenance(store, training_rows(store, None).rows)
+    with pytest.raises(DataError, match="was not trained on the Training rows that this list"):
+        model_evidence(Model(bundle, {**own, **lineage(saw_all)}), store, fold)
+    assert "only the 90 test rows" in model_evidence(Model(bundle, lineage(saw_all)), store).note
+
+
 def test_a_dropped_row_whose_copy_was_trained_on_is_not_judged(store, bundle, tmp_path):
     faces = store.faces.copy()
     faces[5] = faces[30]

@@ -85,7 +85,7 @@ def test_a_pupil_with_all_of_its_loss_from_the_teacher_ignores_the_labels(store,
     other = FaceStore(store.faces, np.where(store.usages == 0, labels, store.labels), store.usages, store.meta)
     for name, data in (("right", store), ("wrong", other)):
         card = train(config, TrainingData(data, data.rows_of("Training")), tmp_path / name, device="cpu")
-        assert len(card.training["teachers_sha256"][0]) == 64
+        assert len(card.training["teachers"][0]["sha256"]) == 64
     right, wrong = (load_network(tmp_path / name)[0].state_dict() for name in ("right", "wrong"))
     assert all(torch.equal(tensor, wrong[name]) for name, tensor in right.items())
 

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from mien.bundle import ModelCard
 from mien.data.store import FaceStore, write_store
 from mien.errors import ModelFileError, TrainingError
 from mien.models import network_entry
-from mien.models.saved import load_network, network_sha256, save_network
+from mien.models.saved import load_network, provenance, save_network
 from mien.preprocess import PreprocessSpec
 from mien.training.config import config_from_dict
 from mien.training.engine import TrainingData, train
@@ -67,7 +68,7 @@ def test_a_training_without_steps_of_any_length_keeps_the_weights_it_started_fro
     child = load_network(tmp_path / "run")[0]
     for name, tensor in child.named_parameters():
         torch.testing.assert_close(tensor, parent[name], rtol=1e-6, atol=1e-7)
-    assert card.training["initial_weights_sha256"] == network_sha256(tmp_path / "parent.safetensors")
+    assert card.training["initial_weights"] == provenance(tmp_path / "parent.safetensors")
 
 
 def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
@@ -75,8 +76,10 @@ def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
     train(config, data, tmp_path / "first", device="cpu")
     second = replace(config, initial_weights=str(tmp_path / "first"), seed=1)
     card = train(second, data, tmp_path / "second", device="cpu")
-    assert card.training["initial_weights_sha256"] == network_sha256(tmp_path / "first")
-    assert network_sha256(tmp_path / "first") != network_sha256(tmp_path / "second")
+    first = load_network(tmp_path / "first")[1].training
+    sha256 = hashlib.sha256((tmp_path / "first" / "best.safetensors").read_bytes()).hexdigest()
+    assert card.training["initial_weights"] == {"network": "mien_s", "sha256": sha256, **first}
+    assert first["rows"] == 40
 
 
 def test_wrong_initial_weights_are_refused_before_a_run_is_made(data, tmp_path):

@@ -1,9 +1,10 @@
 """Probabilities of rows that a model has not been trained on, as judging the labels of these rows needs them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def combined(evidence: Sequence[Evidence]) -> Evidence:
 
 def _unseen(card: ModelCard, store: FaceStore, dropped: Path | None) -> tuple[NDArray[np.intp], str]:
     """Rows that a model can judge, and what is known of its having seen them."""
-    trained_here = card.training.get("source_sha256") == store.meta.source_sha256
+    trained_here = store.meta.source_sha256 in _of_lineage(card.training, "source_sha256")
     if dropped is not None:
         return _held_out(card, store, dropped)
     if not trained_here:
@@ -100,7 +101,7 @@ def _unseen(card: ModelCard, store: FaceStore, dropped: Path | None) -> tuple[ND
 
 def _held_out(card: ModelCard, store: FaceStore, dropped: Path) -> tuple[NDArray[np.intp], str]:
     trained = training_rows(store, dropped).rows
-    if card.training.get("rows_sha256") != hashlib.sha256(trained.astype("<i8").tobytes()).hexdigest():
+    if _of_lineage(card.training, "rows_sha256") != {hashlib.sha256(trained.astype("<i8").tobytes()).hexdigest()}:
         raise DataError(
             f"{dropped}: {card.name} was not trained on the Training rows that this list leaves "
             "(its card has another hash); name the file that its --drop-rows had"
@@ -108,3 +109,11 @@ def _held_out(card: ModelCard, store: FaceStore, dropped: Path) -> tuple[NDArray
     first = first_identical(store.faces)
     unseen = np.flatnonzero(~np.isin(first, first[trained]))
     return unseen, f"judged on {len(unseen):,} rows it was not trained on, as its card's hash of rows confirms"
+
+
+def _of_lineage(training: Mapping[str, Any], key: str) -> set[str]:
+    """An entry of a network's provenance, and of all networks that it began with, learnt from or consists of."""
+    initial = training.get("initial_weights")
+    others = [*([initial] if initial else []), *training.get("teachers", ()), *training.get("members", ())]
+    own = {training[key]} if key in training else set()
+    return own.union(*(_of_lineage(other, key) for other in others))

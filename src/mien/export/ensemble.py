@@ -15,7 +15,7 @@ from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
-from mien.models.saved import load_network, network_sha256
+from mien.models.saved import load_network, provenance
 
 
 class Ensemble(nn.Module):
@@ -61,17 +61,13 @@ def load_ensemble(paths: Sequence[Path], name: str) -> tuple[Ensemble, ModelCard
             raise ExportError(
                 f"{path}: was trained with {card.preprocess}: expected that of {paths[0]}, {cards[0].preprocess}"
             )
-    members = [
-        {"network": card.network, "sha256": network_sha256(path), **card.training}
-        for path, card in zip(paths, cards, strict=True)
-    ]
     card = ModelCard(
         name=name,
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
         preprocess=cards[0].preprocess,
-        training={**_common([card.training for card in cards]), "members": members},
+        training={**_common([card.training for card in cards]), "members": [provenance(path) for path in paths]},
         licence=cards[0].licence,
     )
     return Ensemble([network for network, _ in loaded], [card.temperature for card in cards]).eval(), card

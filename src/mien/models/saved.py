@@ -5,7 +5,7 @@ One file, so that weights and card can never come from two different moments.
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -77,9 +77,15 @@ def network_file(path: str | Path) -> Path:
     return file / BEST_FILE
 
 
-def network_sha256(path: str | Path) -> str:
-    """Hash of a network's file, lower-case hexadecimal: the provenance of what is built upon it."""
-    return hashlib.sha256(network_file(path).read_bytes()).hexdigest()
+def provenance(path: str | Path) -> dict[str, Any]:
+    """What a card tells of another network that went into its own: architecture, hash of the file, and training.
+
+    Raises:
+        ModelFileError: missing or damaged.
+    """
+    file = network_file(path)
+    card = load_network(file)[1]
+    return {"network": card.network, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **card.training}
 
 
 def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelCard]:

@@ -43,7 +43,7 @@ from mien.evaluation.compare import ANSWERS_FILE
 from mien.evaluation.measured import MeasuredFaces, figures
 from mien.models.profile import count_macs, count_parameters
 from mien.models.registry import network_entry
-from mien.models.saved import BEST_FILE, load_network, network_sha256, save_network
+from mien.models.saved import BEST_FILE, load_network, provenance, save_network
 from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
@@ -483,8 +483,8 @@ def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, ep
             "selected_on": config.select_on,
             "targets": config.loss.targets,
             **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
-            **({"initial_weights_sha256": network_sha256(config.initial_weights)} if config.initial_weights else {}),
-            **({"teachers_sha256": [network_sha256(path) for path in teachers]} if teachers else {}),
+            **({"initial_weights": provenance(config.initial_weights)} if config.initial_weights else {}),
+            **({"teachers": [provenance(path) for path in teachers]} if teachers else {}),
             "mien": __version__,
         },
     )
