@@ -141,6 +141,36 @@ def test_an_unusable_run_is_named(tmp_path, name):
         read_run(folder)
 
 
+def test_a_run_without_a_finished_epoch_or_with_too_few_answers_is_refused(tmp_path):
+    begun = write_run(tmp_path / "begun")
+    (begun / "log.jsonl").write_text("")
+    with pytest.raises(DataError, match=f"{begun}: no epoch in log.jsonl; go on with `mien train --resume`"):
+        read_run(begun)
+    for folder, labels, predictions in (("short", (0, 1, 2), (0, 1)), ("none", (), ())):
+        with pytest.raises(DataError, match=f"{len(labels)} labels and {len(predictions)} predictions"):
+            read_run(write_run(tmp_path / folder, labels=labels, predictions=predictions))
+
+
+def test_a_run_is_named_by_its_folder_however_it_is_reached(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "cosine" / "seed-0")
+    monkeypatch.chdir(run)
+    assert read_run(".").name == "cosine"
+    monkeypatch.chdir(run.parent)
+    assert read_run("seed-0").name == "cosine"
+
+
+def test_runs_of_one_name_that_differ_in_more_than_the_seed_are_no_variant(tmp_path):
+    one, other = (write_run(tmp_path / str(place) / "cosine" / f"seed-{place}", seed=place) for place in range(2))
+    assert [len(variant.runs) for variant in variants_of(map(read_run, (one, other)))] == [2]
+    with (one / "config.toml").open("a") as config:
+        config.write("young = 1\n[optimizer]\nlearning_rate = 0.1\n")
+    assert len(variants_of(map(read_run, (one, other)))) == 1
+    with (other / "config.toml").open("a") as config:
+        config.write("[optimizer]\nlearning_rate = 0.2\n")
+    with pytest.raises(UsageError, match=r"runs named cosine differ in optimizer\.learning_rate, not in their seed"):
+        variants_of(map(read_run, (one, other)))
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path):
     here = read_run(write_run(tmp_path / "here"))
     there = read_run(write_run(tmp_path / "there", labels=(0, 1, 5)))

@@ -7,8 +7,8 @@ one was not, other faces alone.
 
 import json
 import tomllib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import comb
 from pathlib import Path
@@ -35,6 +35,7 @@ class Run:
         history: entries of log.jsonl, one per epoch.
         labels: class numbers of the PublicTest faces (N,).
         predictions: what the chosen network answers (N,).
+        config: its configuration, as config.toml has it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Run:
     history: tuple[dict[str, Any], ...]
     labels: NDArray[np.intp]
     predictions: NDArray[np.intp]
+    config: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -56,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs that differ in their seed alone."""
+    """Runs that differ in their seed alone, or also in the weights they start from."""
 
     name: str
     runs: tuple[Run, ...]
@@ -109,21 +111,31 @@ def read_run(path: str | Path) -> Run:
         config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
         history = tuple(json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
         answers = json.loads((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
-        name = folder.parent.name if folder.name.startswith("seed-") else folder.name
+        place = folder.absolute()
+        name = place.parent.name if place.name.startswith("seed-") else place.name
         labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
-        return Run(name, int(config["seed"]), history, labels, predictions)
+        run = Run(name, int(config["seed"]), history, labels, predictions, config)
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
+    if not history:
+        raise DataError(f"{folder}: no epoch in log.jsonl; go on with `mien train --resume` until one is done")
+    if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
+        raise DataError(
+            f"{folder}: damaged run ({ANSWERS_FILE} has {labels.size} labels and {predictions.size} predictions: "
+            "expected as many of each)"
+        )
+    return run
 
 
 def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
     """Runs grouped by name, in the order in which names first come.
 
     Raises:
-        UsageError: no runs, runs on different faces, or one seed twice under one name.
+        UsageError: no runs, runs on different faces, or runs under one name that share a seed or differ in more than
+            it.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -138,7 +150,23 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
         for run in group:
             if not np.array_equal(run.labels, first.labels):
                 raise UsageError(f"runs {first.name} and {run.name} were judged on different faces: compare them apart")
+            if key := _first_difference(group[0].config, run.config):
+                raise UsageError(f"runs named {run.name} differ in {key}, not in their seed alone: rename a folder")
     return tuple(Variant(name, tuple(group)) for name, group in groups.items())
+
+
+def _first_difference(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> str | None:
+    """The first key in which two configurations differ, but for where chance and weights begin.
+
+    A key that only one of them has is younger than the other and does not count.
+    """
+    for key in sorted((one.keys() & other.keys()) - {"seed", "initial_weights"}):
+        if isinstance(one[key], dict) and isinstance(other[key], dict):
+            if inner := _first_difference(one[key], other[key], f"{prefix}{key}."):
+                return inner
+        elif one[key] != other[key]:
+            return prefix + key
+    return None
 
 
 def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed: int = 0) -> Difference:
