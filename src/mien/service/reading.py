@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from pydantic import ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -22,6 +23,11 @@ FIELD: Final = "picture"
 """Name of the form field, which may come several times."""
 
 _LONGEST_NAME: Final = 255
+_MOST_FILES: Final = 1000
+"""After which the rest of a form is not even read."""
+_MARKS: Final = (b"{", b"[", b",")
+_MOST_MARKS: Final = 300
+"""That JSON of one picture may have: a few, and those in its name."""
 
 
 class _InMemory(MultiPartParser):
@@ -47,7 +53,7 @@ async def read_pictures(headers: Headers, body: AsyncGenerator[bytes, None], mos
     if kind == FORM:
         uploads = await _read_form(headers, body, most)
     elif kind == JSON:
-        uploads = _read_json(await joined(body))
+        uploads = _read_json(await joined(body), most)
     elif kind == ANY or kind in PICTURES:
         uploads = [Upload("picture", await joined(body), kind)]
     else:
@@ -64,8 +70,9 @@ async def joined(body: AsyncGenerator[bytes, None]) -> bytes:
 
 
 async def _read_form(headers: Headers, body: AsyncGenerator[bytes, None], most: int) -> list[Upload]:
+    _check_charset(headers)
     try:
-        form = await _InMemory(headers, body, max_files=most + 1, max_fields=0).parse()
+        form = await _InMemory(headers, body, max_files=_MOST_FILES, max_fields=0).parse()
     except MultiPartException as error:
         raise RequestError(400, f"the form is malformed: {error.message}") from None
     uploads = [await _of_part(name, part) for name, part in form.multi_items()]
@@ -75,6 +82,13 @@ async def _read_form(headers: Headers, body: AsyncGenerator[bytes, None], most: 
     return uploads
 
 
+def _check_charset(headers: Headers) -> None:
+    """Refuse file names in a charset of the client's choice: Python has some that are none, and fail to decode."""
+    charset = parse_options_header(headers["content-type"])[1].get(b"charset", b"utf-8")
+    if charset.lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
+        raise RequestError(415, "forms are read as UTF-8; leave the charset out of the content type")
+
+
 async def _of_part(name: str, part: Any) -> Upload:
     if name != FIELD or not isinstance(part, UploadFile):
         raise RequestError(400, f"unknown form field {name[:100]!r}; send files in the field {FIELD!r}")
@@ -82,7 +96,9 @@ async def _of_part(name: str, part: Any) -> Upload:
     return Upload((part.filename or "picture")[:_LONGEST_NAME], await part.read(), declared)
 
 
-def _read_json(content: bytes) -> list[Upload]:
+def _read_json(content: bytes, most: int) -> list[Upload]:
+    if sum(map(content.count, _MARKS)) > _MOST_MARKS * (most + 1):  # or it would take minutes and gigabytes
+        raise RequestError(413, f"more JSON than {most} pictures need; send at most {most}, with short names")
     try:
         pictures = Pictures.model_validate(json.loads(content)).pictures
     except (ValueError, RecursionError) as error:
