@@ -125,6 +125,35 @@ def test_more_connections_than_allowed_get_503(serve):
         wait_for(lambda: httpx.get(f"http://{address}/healthz").status_code == 200)
 
 
+def test_far_more_connections_than_allowed_are_cut(serve):
+    with serve(limits={"connections": 3}) as address:
+        idle = [connected(address) for _ in range(6)]
+        with connected(address) as one_more:
+            one_more.settimeout(5)  # less than the patience with heads of requests
+            assert one_more.recv(1) == b""
+        for connection in idle:
+            connection.close()
+        wait_for(lambda: httpx.get(f"http://{address}/healthz").status_code == 200)
+
+
+def test_a_connection_whose_answers_are_not_read_is_cut(serve):
+    """Closing alone would wait for the client for ever, and a few of them would keep everybody out."""
+    with serve(limits={"idle_seconds": 0.5}) as address, socket.socket() as connection:
+        assert 1000 * len(httpx.get(f"http://{address}/openapi.json").content) > 10 * 2**20  # no buffer holds that
+        before = open_sockets(address)  # this end is among them
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = address.split(":")
+        connection.connect((host, int(port)))
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" * 1000)
+        wait_for(lambda: open_sockets(address) == before + 1)
+        wait_for(lambda: open_sockets(address) == before)
+
+
+def open_sockets(address):
+    metrics = httpx.get(f"http://{address}/metrics").text
+    return next(float(line.split()[1]) for line in metrics.splitlines() if line.startswith("process_open_fds "))
+
+
 @pytest.fixture
 def command(tmp_path):
     """Runs `mien serve` as a process on a free port; gives process and address."""

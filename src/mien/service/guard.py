@@ -68,7 +68,7 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer(send, self._settings.limits.idle_seconds)
+        answer = _Answer(send)
         started = time.monotonic()
         try:
             self._check(scope)
@@ -109,7 +109,7 @@ class Guard:
         limits = self._settings.limits
         most = limits.video_body if scope["path"] == VIDEO else limits.body
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared[:19]) > most:
+        if declared.isdecimal() and int(declared[:19]) > most:
             raise _too_large(most)
         return BoundedBody(receive, most, limits.body_seconds).receive
 
@@ -209,22 +209,17 @@ class _Answer:
 
     Args:
         send: where it goes.
-        seconds: that the client may take to read a part.
     """
 
-    def __init__(self, send: Send, seconds: float) -> None:
-        self._send, self._seconds = send, seconds
+    def __init__(self, send: Send) -> None:
+        self._send = send
         self.status = 499
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": _with_defaults(message.get("headers", ()))}
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._send(message)
-        except TimeoutError:  # as if it had gone
-            raise OSError("the client does not read its answer") from None
+        await self._send(message)
 
     async def refuse(self, error: RequestError) -> None:
         """Answer with an error, unless another answer has begun."""

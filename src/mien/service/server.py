@@ -14,6 +14,8 @@ from mien.errors import UsageError
 from mien.service.settings import Limits
 
 _KEEP_ALIVE: Final = 15
+_CROWD: Final = 2
+"""Times the connections that are answered: those between get a 503, more are cut, or files of the process run out."""
 
 
 def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn.Config:
@@ -29,7 +31,7 @@ def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn
         app,
         host,
         port,
-        http=type("Protocol", (Impatient,), {"seconds": limits.headers_seconds}),
+        http=type("Protocol", (Impatient,), _patience(limits)),
         limit_concurrency=limits.connections,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=limits.shutdown_seconds,
@@ -43,21 +45,40 @@ def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn
     )
 
 
+def _patience(limits: Limits) -> dict[str, float]:
+    """Attributes of `Impatient`."""
+    return {
+        "seconds": limits.headers_seconds,
+        "reading_seconds": limits.idle_seconds,
+        "crowd": _CROWD * limits.connections,
+    }
+
+
 class Impatient(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it; but a connection is closed when the head of a request, or what is left of one that
-    was answered already, does not come in time.
+    was answered already, does not come in time, and cut when its client does not read.
     """
 
     seconds = 10.0
+    reading_seconds = 30.0
+    crowd = 512
+    _unread = 0
+    _next_look: asyncio.TimerHandle | None = None
     _deadline: asyncio.TimerHandle | None = None
     _upgraded = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if len(self.connections) > self.crowd:
+            transport.abort()
+            return
+        self._next_look = self.loop.call_later(self.reading_seconds, self._look)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest()
+        if self._next_look is not None:
+            self._next_look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -85,6 +106,24 @@ class Impatient(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def resume_writing(self) -> None:
+        self._unread = 0
+        super().resume_writing()
+
+    def _look(self) -> None:
+        """Now and then: cut the connection when nothing was read since the last look, and something was to be.
+
+        Else what waits to be sent, or a connection that is closed and waits until all is read, would wait for ever.
+        The WebSocket that a connection becomes closes itself; its transport stays this one.
+        """
+        closing = self.transport.is_closing()
+        left = self.transport.get_write_buffer_size() if closing or self.flow.write_paused else 0
+        if self._unread and left >= self._unread:
+            self.transport.abort()
+        elif left or not closing:
+            self._unread = left
+            self._next_look = self.loop.call_later(self.reading_seconds, self._look)
 
     def _give_up(self) -> None:
         self._deadline = None
