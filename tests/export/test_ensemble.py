@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from mien.bundle import Bundle, ModelCard
 from mien.cli.main import app
 from mien.data.store import FaceStore, write_store
-from mien.errors import ExportError
+from mien.errors import ExportError, UsageError
 from mien.export.ensemble import Ensemble, calibrated, load_ensemble
 from mien.models import network_entry
 from mien.models.saved import save_network
@@ -102,6 +102,7 @@ def test_several_runs_become_one_calibrated_file(tmp_path, store):
     }
     assert min(losses, key=losses.get) == card.temperature
     assert card.public_test["n"] == 20
+    assert card.training["calibrated_on"] == {"source": "random", "source_sha256": "0" * 64}
     assert card.public_test["accuracy"] == (answers.argmax(1) == store.labels[rows]).mean()
 
 
@@ -124,8 +125,11 @@ def test_several_runs_without_data_and_data_without_public_test_are_refused(tmp_
     for seed, path in enumerate(paths):
         save_member(path, seed, 1.0)
     result = export(*paths, "--out", tmp_path / "pair.onnx")
-    assert isinstance(result.exception, ExportError)
+    assert isinstance(result.exception, UsageError)
     assert "name the data set with --data" in str(result.exception)
+    result = export(paths[0], "--out", tmp_path / "pair.onnx", "--data", tmp_path / "data")
+    assert isinstance(result.exception, UsageError)
+    assert "leave it out for one run" in str(result.exception)
     faces = np.zeros((3, 48, 48), np.uint8)
     write_store(
         tmp_path / "few", faces, np.zeros(3, np.uint8), np.zeros(3, np.uint8), source="x", source_sha256="0" * 64

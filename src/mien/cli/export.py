@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.errors import ExportError, MissingExtraError
+from mien.errors import MissingExtraError, UsageError
 
 
 def export(
@@ -36,11 +36,15 @@ def export(
 
     from mien.data.store import FaceStore
 
-    if len(runs) == 1:
+    if len(runs) > 1 and data is None:
+        raise UsageError(f"{len(runs)} runs: their mean is calibrated on PublicTest; name the data set with --data")
+    if data is None:
         network, card = load_network(runs[0])
         card = replace(card, name=name or card.name)
-    elif data is None:
-        raise ExportError(f"{len(runs)} runs: their mean is calibrated on PublicTest; name the data set with --data")
+    elif len(runs) == 1:
+        raise UsageError(
+            "--data calibrates several runs together: leave it out for one run, which is calibrated already"
+        )
     else:
         network, card = load_ensemble(runs, name or out.stem)
         card = calibrated(network, card, FaceStore.open(data))

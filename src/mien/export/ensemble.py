@@ -83,7 +83,7 @@ def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def calibrated(network: nn.Module, card: ModelCard, store: FaceStore) -> ModelCard:
-    """The card with the temperature that suits PublicTest best, and the figures there.
+    """The card with the temperature that suits PublicTest best, the figures there, and whose PublicTest that is.
 
     Raises:
         ExportError: the data set has no PublicTest rows.
@@ -94,4 +94,10 @@ def calibrated(network: nn.Module, card: ModelCard, store: FaceStore) -> ModelCa
     faces = MeasuredFaces.of(card.preprocess, store, rows, torch.device("cpu"))
     logits = faces.logits(network)
     temperature = fit_temperature(logits, faces.labels)
-    return replace(card, temperature=temperature, public_test=figures(logits, faces.labels, temperature))
+    calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
+    return replace(
+        card,
+        temperature=temperature,
+        training={**card.training, "calibrated_on": calibrated_on},
+        public_test=figures(logits, faces.labels, temperature),
+    )
