@@ -81,8 +81,10 @@ def on_white(rgba: NDArray[np.uint8]) -> Pixels:
 
 def _identified(file: BinaryIO, name: str, formats: frozenset[str]) -> Image.Image:
     """The picture in an open file, its header read and its pixels not."""
+    # Readers of other formats are not tried at all. With all of ours, they are, so that the error can name the format.
+    tried = None if formats == FORMATS else sorted(formats - {"MPO"})  # which JPEG's reader opens
     try:
-        image = Image.open(file)
+        image = Image.open(file, formats=tried)
     except Image.DecompressionBombError:
         raise TooLargeError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
     except UnidentifiedImageError:

@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import subprocess
 import sys
@@ -8,7 +9,10 @@ import httpx
 import numpy as np
 import pytest
 
+from mien.errors import InputError
 from mien.inference.recognizer import Recognizer
+from mien.pictures import decode_picture
+from mien.service.media_types import PICTURES
 from mien.service.metrics import Metrics
 
 WORD_IN_A_FORM = b'--x\r\ncontent-disposition: form-data; name="word"\r\n\r\nhello\r\n--x--\r\n'
@@ -104,6 +108,12 @@ def test_what_is_no_picture_is_refused_in_one_line(client, content, kind, status
     assert "\n" not in answer.json()["error"]
 
 
+@pytest.mark.parametrize("form", ["TGA", "TIFF", "PPM"])
+def test_readers_of_other_formats_are_not_tried(picture, form):
+    with pytest.raises(InputError, match="not a picture"):
+        decode_picture(io.BytesIO(picture(form)), "a.png", PICTURES["image/png"])
+
+
 def test_another_type_than_declared_is_refused(client, picture):
     answer = client.post("/v1/predict", content=picture("PNG"), headers={"content-type": "image/jpeg"})
     assert answer.status_code == 415
@@ -193,6 +203,56 @@ def test_too_many_requests_get_429_and_503(serve, picture):
                 thread.join(20)
             assert [answer.status_code for answer in answers] == [200, 200]
             assert httpx.post(url, content=picture("PNG"), headers={"content-type": "image/png"}).status_code == 200
+
+
+class Gate:
+    """Finds no faces, once it is open; notes the widths of the pictures that it was asked about."""
+
+    def __init__(self):
+        self.widths = []
+        self.open = threading.Event()
+
+    def detect(self, image):
+        if image.any():
+            self.widths.append(image.shape[1])
+            self.open.wait(20)
+        return []
+
+
+def files(picture, count):
+    return [("picture", ("a.png", picture("PNG"), "image/png"))] * count
+
+
+def test_one_picture_is_not_held_up_by_many(serve, picture):
+    gate = Gate()
+    with serve(Recognizer(SlowClassifier(), gate)) as address:
+        url = f"http://{address}/v1/predict"
+        many = threading.Thread(target=lambda: httpx.post(url, files=files(picture, 30), timeout=60))
+        many.start()
+        wait_in_flight(address, 1)
+        while len(gate.widths) < 2:  # as many as there are threads
+            pass
+        one, answers = post_many(url, 1, picture("PNG", (32, 48)))
+        wait_in_flight(address, 2)
+        gate.open.set()
+        for thread in (many, *one):
+            thread.join(20)
+    assert answers[0].status_code == 200
+    assert len(gate.widths) == 31
+    assert gate.widths.index(32) < 10
+
+
+def test_pictures_of_a_client_that_left_are_not_looked_at(serve, picture):
+    gate = Gate()
+    with serve(Recognizer(SlowClassifier(), gate)) as address:
+        url = f"http://{address}/v1/predict"
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(url, files=files(picture, 30), timeout=httpx.Timeout(20, read=0.5))
+        wait_in_flight(address, 0)
+        gate.open.set()
+        answer = httpx.post(url, content=picture("PNG", (32, 48)), headers={"content-type": "image/png"})
+        assert answer.status_code == 200
+    assert gate.widths.count(64) <= 2
 
 
 def test_the_card_of_the_model_is_told(client, recognizer):

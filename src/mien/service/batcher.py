@@ -51,7 +51,8 @@ class Batcher:
             if self._expecting():
                 await asyncio.sleep(self._seconds)
             batch, self._waiting = self._waiting, []
-            await self._answer([(faces, answer) for faces, answer in batch if not answer.done()])
+            if wanted := [(faces, answer) for faces, answer in batch if not answer.done()]:
+                await self._answer(wanted)
         self._running = None
 
     async def _answer(self, batch: Sequence[tuple[Candidates, asyncio.Future[list[Face]]]]) -> None:

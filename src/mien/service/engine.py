@@ -84,6 +84,7 @@ class Engine:
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
         self.recognizer = recognizer
         self._max_pixels = settings.limits.pixels
+        self._at_once = 2 * settings.workers
         self._finders = ThreadPoolExecutor(settings.workers, thread_name_prefix="mien-find")
         self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._finding = 0
@@ -110,6 +111,20 @@ class Engine:
             InputError: it cannot be read.
         """
         return await self._frame(upload, self.recognizer.find)
+
+    async def recognize_all(self, uploads: Sequence[Upload]) -> list[Frame | BaseException]:
+        """The faces of the pictures of one request, in order, or what `recognize` raised.
+
+        Only a few pictures of a request wait for a thread at a time, so that one of a single picture is not held up by
+        those of many.
+        """
+        places = asyncio.Semaphore(self._at_once)
+
+        async def recognized(upload: Upload) -> Frame:
+            async with places:
+                return await self.recognize(upload)
+
+        return await asyncio.gather(*map(recognized, uploads), return_exceptions=True)
 
     async def view(self, viewer: Viewer, upload: Upload, number: int, seconds: float) -> Frame:
         """The faces of the next picture of a live stream; one picture of a stream at a time.

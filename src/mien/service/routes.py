@@ -1,11 +1,13 @@
 """What the service answers to which request."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from mien.bundle import Bundle
 from mien.errors import InputError, MienError, RequestError, TooLargeError
@@ -25,6 +27,7 @@ from mien.service.settings import Limits
 from mien.service.uploads import UploadedVideo
 from mien.service.videos import as_lines, recognized_frames
 
+Result = TypeVar("Result")
 Smoothing = Literal[SMOOTHINGS]  # type: ignore[valid-type]
 Name = Annotated[str, Query(max_length=255, description="Comes back as `source`.")]
 
@@ -92,7 +95,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRoute
         be read have an `error`; when none can be read, the status says so.
         """
         uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
-        results = await asyncio.gather(*map(engine.recognize, uploads), return_exceptions=True)
+        results = await _while_there(request, engine.recognize_all(uploads))
         frames = [_frame(upload, result) for upload, result in zip(uploads, results, strict=True)]
         errors = [result for result in results if isinstance(result, MienError)]
         metrics.picture("refused", len(errors))
@@ -151,6 +154,28 @@ def status_of(error: MienError) -> int:
     if isinstance(error, TooLargeError):
         return 413
     return 422 if isinstance(error, InputError) else 500
+
+
+async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """What some work gives; it is given up when the client goes away.
+
+    Raises:
+        ClientDisconnect: it has gone.
+    """
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _frame(upload: Upload, result: Frame | BaseException) -> Frame:

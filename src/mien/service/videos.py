@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import aclosing, closing
 
 from mien.errors import MienError
 from mien.inference.recognizer import Recognizer
@@ -52,7 +52,8 @@ def _frames(
 
 
 async def as_lines(first: Frame, rest: AsyncGenerator[Frame, None]) -> AsyncGenerator[str, None]:
-    """Frames as lines of JSON."""
-    yield f"{first.to_json()}\n"
-    async for frame in rest:
-        yield f"{frame.to_json()}\n"
+    """Frames as lines of JSON; the rest is closed at the end, or when nobody wants more."""
+    async with aclosing(rest):
+        yield f"{first.to_json()}\n"
+        async for frame in rest:
+            yield f"{frame.to_json()}\n"
