@@ -49,7 +49,8 @@ class ModelCard:
         macs: multiply-adds for one face; 0 for a network of somebody else.
         labels: class names in the order of the logits.
         preprocess: how a face becomes the network's input.
-        temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on PublicTest.
+        temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on the faces that
+            chose the epoch, as a rule PublicTest.
         training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
         public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and
             ``n``; empty when the model has not been evaluated.

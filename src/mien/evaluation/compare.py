@@ -175,7 +175,8 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
     The interval is the bootstrap's 2.5 and 97.5 per cent (Efron, 1979): faces are drawn with replacement, each with
     what both say of it. With several seeds on both sides each draw is also moved by how uncertain the two means over
     seeds are: a Student t variate of S - 1 degrees of freedom times the standard error, for each (the distribution of
-    Behrens and Fisher, 1935). Drawing three to five seeds with replacement instead would make them look too sure.
+    Behrens and Fisher, 1935). Drawing three to five seeds with replacement instead would make them look too sure. How
+    seeds differ from face to face is in both parts, so the interval is a little too wide rather than too narrow.
     """
     gains = variant.correct - baseline.correct
     values, counts = np.unique(gains, return_counts=True)

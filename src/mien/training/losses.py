@@ -16,8 +16,8 @@ def smooth(targets: Tensor, smoothing: float) -> Tensor:
 def soft_cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy of logits (N, 7) against distributions (N, 7), computed in float32; a scalar.
 
-    With class weights (7,), each class's part counts so many times, and the sum is divided by the weights present, as
-    in `torch.nn.functional.cross_entropy`.
+    With class weights (7,), each class's part counts so many times, and the sum is divided by the weights present: for
+    whole labels that is `torch.nn.functional.cross_entropy`.
     """
     losses = -targets * F.log_softmax(logits.float(), dim=-1)
     if class_weights is None:
