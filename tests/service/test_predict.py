@@ -1,5 +1,4 @@
 import base64
-import io
 import json
 import subprocess
 import sys
@@ -9,10 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from mien.errors import InputError
 from mien.inference.recognizer import Recognizer
-from mien.pictures import decode_picture
-from mien.service.media_types import PICTURES
 from mien.service.metrics import Metrics
 
 WORD_IN_A_FORM = b'--x\r\ncontent-disposition: form-data; name="word"\r\n\r\nhello\r\n--x--\r\n'
@@ -106,12 +102,6 @@ def test_what_is_no_picture_is_refused_in_one_line(client, content, kind, status
     assert answer.status_code == status, answer.text
     assert answer.json().keys() == {"error"}
     assert "\n" not in answer.json()["error"]
-
-
-@pytest.mark.parametrize("form", ["TGA", "TIFF", "PPM"])
-def test_readers_of_other_formats_are_not_tried(picture, form):
-    with pytest.raises(InputError, match="not a picture"):
-        decode_picture(io.BytesIO(picture(form)), "a.png", PICTURES["image/png"])
 
 
 def test_another_type_than_declared_is_refused(client, picture):
