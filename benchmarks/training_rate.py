@@ -25,7 +25,8 @@ from mien.data.store import FaceStore, write_store
 from mien.models import network_entry
 from mien.models.profile import count_macs, outline
 from mien.training.config import load_config
-from mien.training.engine import TrainingData, make_optimizer, train
+from mien.training.data import TrainingData
+from mien.training.engine import make_optimizer, train
 from mien.training.reporter import SilentReporter
 
 FACES = {"cpu": 3072, "cuda": 28_672}

@@ -20,7 +20,8 @@ from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.metrics import accuracy, standard_error
 from mien.models.saved import load_network
 from mien.training.config import load_config
-from mien.training.engine import TrainingData, train
+from mien.training.data import TrainingData
+from mien.training.engine import train
 
 RECIPE = (
     "batch_size=128",

@@ -16,7 +16,8 @@ from mien.models import network_entry, network_names
 from mien.models.profile import count_macs, outline
 from mien.models.saved import load_network
 from mien.training.config import load_config, recipe_names
-from mien.training.engine import TrainingData, train
+from mien.training.data import TrainingData
+from mien.training.engine import train
 
 FACES, FACES_OF_LARGE, JUDGED = 512, 32, 16
 LARGE = 130_000_000

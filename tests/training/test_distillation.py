@@ -12,8 +12,9 @@ from mien.models import network_entry
 from mien.models.saved import load_network, save_network
 from mien.preprocess import PreprocessSpec
 from mien.training.config import config_from_dict, config_to_toml, load_config
+from mien.training.data import TrainingData
 from mien.training.distillation import Teachers, distillation_loss
-from mien.training.engine import TrainingData, train
+from mien.training.engine import train
 
 SPEC = PreprocessSpec(frame_size=16, input_size=16)
 RECIPE = {

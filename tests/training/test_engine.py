@@ -22,7 +22,8 @@ from mien.models.registry import network_entry
 from mien.models.saved import load_network, save_tensors
 from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, config_from_dict, config_to_toml
-from mien.training.engine import TrainingData, train
+from mien.training.data import TrainingData
+from mien.training.engine import train
 from mien.training.reporter import SilentReporter
 
 RECIPE = {
@@ -360,9 +361,19 @@ def test_a_share_of_fer2013s_label_keeps_rows_without_votes(voted):
     assert (len(kept.rows), kept.dropped) == (210, {})
     dropped = voted.with_targets(LossConfig(targets="ferplus_majority"))
     assert (len(dropped.rows), dropped.dropped) == (196, {"without a ferplus_majority target": 14})
-    again = dropped.with_targets(LossConfig(targets="ferplus_majority"))
-    assert again.identity() == dropped.identity()
     assert voted.with_targets(LossConfig()) is voted
+
+
+def test_the_reporter_is_told_of_the_rows_that_are_really_trained_on(config, voted, tmp_path):
+    class Told(SilentReporter):
+        def begin(self, config, data, epochs_done, faces_per_epoch):
+            self.data = data
+
+    told = Told()
+    loss = LossConfig(targets="ferplus_majority")
+    card = train(replace(config, epochs=1, loss=loss), voted, tmp_path / "run", device="cpu", reporter=told)
+    assert (len(told.data.rows), told.data.dropped) == (196, {"without a ferplus_majority target": 14})
+    assert (card.training["rows"], card.training["dropped"]) == (196, told.data.dropped)
 
 
 def test_missing_votes_are_one_line_that_says_how_to_import_them(config, data, tmp_path):
@@ -418,8 +429,9 @@ def test_fewer_faces_than_a_batch_are_one_step(config, data, tmp_path):
 
 
 def test_no_training_rows_is_an_error(config, data, tmp_path):
-    with pytest.raises(TrainingError, match="no Training rows"):
-        train(config, replace(data, rows=data.rows[:0]), tmp_path / "none", device="cpu")
+    none = replace(data, rows=data.rows[:0], dropped={"held out": 210})
+    with pytest.raises(TrainingError, match=r"no Training rows that may be used \(left out: \{'held out': 210\}\)"):
+        train(config, none, tmp_path / "none", device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from mien.models import network_entry
 from mien.models.saved import load_network, provenance, save_network
 from mien.preprocess import PreprocessSpec
 from mien.training.config import config_from_dict
-from mien.training.engine import TrainingData, train
+from mien.training.data import TrainingData
+from mien.training.engine import train
 
 RECIPE = {
     "network": "mien_s",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mien.bundle import ModelCard
     from mien.training.config import TrainConfig
+    from mien.training.data import TrainingData
 
 
 def train(
@@ -60,7 +61,7 @@ def train_config(
 ) -> ModelCard:
     """Train one configuration on a data set, with progress on standard error; the card of the chosen network."""
     try:
-        from mien.training.engine import TrainingData
+        from mien.training.data import TrainingData
         from mien.training.engine import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -70,10 +71,7 @@ def train_config(
     store = FaceStore.open(data)
     held_out = held_out_rows(store, config.split, config.seed)
     chosen = training_rows(store, drop_rows, held_out)
-    training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out).with_targets(config.loss)
-    for reason, count in training_data.dropped.items():
-        _say(f"left out of training: {count} rows {reason}", err=True)
-    _say(f"training {config.network} on {len(training_data.rows)} faces", err=True)
+    training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out)
     with _progress() as progress:
         reporter = _ProgressReporter(progress)
         return run_training(
@@ -81,10 +79,10 @@ def train_config(
         )
 
 
-def _say(text: str, *, err: bool = False) -> None:
+def _say(text: str) -> None:
     """Print once, however many processes train: torchrun numbers them in RANK, Fabric on one machine in LOCAL_RANK."""
     if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
-        typer.echo(text, err=err)
+        typer.echo(text)
 
 
 def _print_result(figures: Mapping[str, Any], epoch: int, run: Path) -> None:
@@ -122,12 +120,15 @@ def _progress() -> Iterator[Progress]:
 
 
 class _ProgressReporter:
-    """A bar over all faces of the training, and a line per epoch."""
+    """What is trained on, a bar over all faces of the training, and a line per epoch."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
+    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
+        for reason, count in data.dropped.items():
+            self._print(f"left out of training: {count} rows {reason}")
+        self._print(f"training {config.network} on {len(data.rows)} faces")
         self._judged_by = config.select_on.replace("_", " ")
         self._task = self._progress.add_task(
             "training", total=config.epochs * faces_per_epoch, completed=epochs_done * faces_per_epoch, rate=""
@@ -144,9 +145,10 @@ class _ProgressReporter:
             if "accuracy" in entry
             else ""
         )
-        self._progress.console.print(
+        self._print(
             f"epoch {entry['epoch']}: loss {entry['loss']:.4f}{accuracy}, {entry['faces_per_second']:.0f} faces/s, "
-            f"learning rate {entry['learning_rate']:.4g}",
-            highlight=False,
-            soft_wrap=True,
+            f"learning rate {entry['learning_rate']:.4g}"
         )
+
+    def _print(self, line: str) -> None:
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -14,7 +14,6 @@ A run is a folder::
     tensorboard/       the same curves for TensorBoard
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -22,7 +21,7 @@ import time
 import tomllib
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +35,6 @@ from torch.utils.tensorboard import SummaryWriter
 from mien import __version__
 from mien.aside import written_aside
 from mien.bundle import ModelCard
-from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.compare import ANSWERS_FILE
@@ -48,7 +46,8 @@ from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
 from mien.training.checks import check_network
-from mien.training.config import LossConfig, OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
+from mien.training.config import OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
+from mien.training.data import TrainingData
 from mien.training.distillation import Teachers, distillation_loss
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
 from mien.training.reporter import Reporter, SilentReporter
@@ -56,69 +55,6 @@ from mien.training.schedules import learning_rate_factor
 from mien.training.targets import training_targets
 
 _PRECISION: Final = {"bf16": "bf16-mixed", "fp32": "32-true"}
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """The rows a training uses.
-
-    Args:
-        store: the data set.
-        rows: row numbers to train on.
-        held_out: Training rows set aside for choosing the epoch, see `mien.data.splits.held_out_rows`.
-        dropped: rows of Training left out, counted by reason; part of the model's provenance.
-        votes_sha256: hash of FER+'s votes for the rows, None where they are not trained on.
-    """
-
-    store: FaceStore
-    rows: NDArray[np.intp]
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    held_out: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    votes_sha256: str | None = None
-
-    def with_targets(self, loss: LossConfig) -> "TrainingData":
-        """Only the rows that have a target (`mien.training.targets`); the others are counted as dropped.
-
-        Raises:
-            TrainingError: FER+'s targets are asked for, and the data set holds no votes.
-        """
-        if loss.targets == "fer2013":
-            return self
-        kept = training_targets(self.store, self.rows, loss).any(axis=1)
-        without = {} if kept.all() else {f"without a {loss.targets} target": int((~kept).sum())}
-        assert self.store.votes is not None
-        votes = hashlib.sha256(self.store.votes[self.rows[kept]].tobytes()).hexdigest()
-        return replace(self, rows=self.rows[kept], dropped={**self.dropped, **without}, votes_sha256=votes)
-
-    def selection_rows(self, select_on: str) -> NDArray[np.intp]:
-        """Rows that choose the epoch, none for "last".
-
-        Raises:
-            TrainingError: the data have no such rows.
-        """
-        if select_on == "last":
-            return self.rows[:0]
-        rows = self.held_out if select_on == "held_out" else self.store.rows_of(select_on)
-        if not len(rows):
-            raise TrainingError(
-                f"the data have no {select_on} rows to choose the epoch on; set select_on=last, "
-                "or split=stratified and select_on=held_out, or import data that have them"
-            )
-        return rows
-
-    def identity(self) -> dict[str, Any]:
-        """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason,
-        and the hash of FER+'s votes if they are trained on.
-        """
-        meta = self.store.meta
-        return {
-            "source": meta.source,
-            "source_sha256": meta.source_sha256,
-            "rows": len(self.rows),
-            "rows_sha256": hashlib.sha256(self.rows.astype("<i8").tobytes()).hexdigest(),
-            "dropped": dict(self.dropped),
-            **({"votes_sha256": self.votes_sha256} if self.votes_sha256 else {}),
-        }
 
 
 def train(
@@ -154,7 +90,10 @@ def train(
     """
     data = data.with_targets(config.loss)
     if not len(data.rows):
-        raise TrainingError("the data have no Training rows that may be used; import data that have them")
+        raise TrainingError(
+            f"the data have no Training rows that may be used (left out: {dict(data.dropped) or 'none'}); "
+            "import data that have them"
+        )
     check_network(config)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
@@ -271,7 +210,7 @@ class _Trainer:
             self._save_if_best(progress.history[-1])
         if self._is_over(progress):
             return
-        self.reporter.begin(self.config, progress.epochs_done, self.steps_per_epoch * self.batch_size)
+        self.reporter.begin(self.config, self.data, progress.epochs_done, self.steps_per_epoch * self.batch_size)
         if self.fabric.is_global_zero:
             _rewrite_log(self.run / "log.jsonl", progress.history)
         with self._board(progress.epochs_done) as board:

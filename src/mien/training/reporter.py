@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mien.training.config import TrainConfig
+from mien.training.data import TrainingData
 
 
 class Reporter(Protocol):
     """Told of every step and epoch of a training."""
 
-    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
-        """Called once, before the first epoch that is run."""
+    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
+        """Called once, before the first epoch that is run, with the rows that it uses."""
 
     def advance(self, epoch: int, faces: int) -> None:
         """Called after each step with the number of faces it took."""
@@ -22,7 +23,7 @@ class Reporter(Protocol):
 class SilentReporter:
     """Tells nobody."""
 
-    def begin(self, config: TrainConfig, epochs_done: int, faces_per_epoch: int) -> None:
+    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
         """Nothing."""
 
     def advance(self, epoch: int, faces: int) -> None:

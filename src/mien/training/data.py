@@ -1,0 +1,77 @@
+"""The rows that a training uses, and what identifies them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.store import FaceStore
+from mien.errors import TrainingError
+from mien.training.config import LossConfig
+from mien.training.targets import training_targets
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The rows a training uses.
+
+    Args:
+        store: the data set.
+        rows: row numbers to train on.
+        held_out: Training rows set aside for choosing the epoch, see `mien.data.splits.held_out_rows`.
+        dropped: rows of Training left out, counted by reason; part of the model's provenance.
+        votes_sha256: hash of FER+'s votes for the rows, None where they are not trained on.
+    """
+
+    store: FaceStore
+    rows: NDArray[np.intp]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    held_out: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    votes_sha256: str | None = None
+
+    def with_targets(self, loss: LossConfig) -> "TrainingData":
+        """Only the rows that have a target (`mien.training.targets`); the others are counted as dropped.
+
+        Raises:
+            TrainingError: FER+'s targets are asked for, and the data set holds no votes.
+        """
+        if loss.targets == "fer2013":
+            return self
+        kept = training_targets(self.store, self.rows, loss).any(axis=1)
+        without = {} if kept.all() else {f"without a {loss.targets} target": int((~kept).sum())}
+        assert self.store.votes is not None
+        votes = hashlib.sha256(self.store.votes[self.rows[kept]].tobytes()).hexdigest()
+        return replace(self, rows=self.rows[kept], dropped={**self.dropped, **without}, votes_sha256=votes)
+
+    def selection_rows(self, select_on: str) -> NDArray[np.intp]:
+        """Rows that choose the epoch, none for "last".
+
+        Raises:
+            TrainingError: the data have no such rows.
+        """
+        if select_on == "last":
+            return self.rows[:0]
+        rows = self.held_out if select_on == "held_out" else self.store.rows_of(select_on)
+        if not len(rows):
+            raise TrainingError(
+                f"the data have no {select_on} rows to choose the epoch on; set select_on=last, "
+                "or split=stratified and select_on=held_out, or import data that have them"
+            )
+        return rows
+
+    def identity(self) -> dict[str, Any]:
+        """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason,
+        and the hash of FER+'s votes if they are trained on.
+        """
+        meta = self.store.meta
+        return {
+            "source": meta.source,
+            "source_sha256": meta.source_sha256,
+            "rows": len(self.rows),
+            "rows_sha256": hashlib.sha256(self.rows.astype("<i8").tobytes()).hexdigest(),
+            "dropped": dict(self.dropped),
+            **({"votes_sha256": self.votes_sha256} if self.votes_sha256 else {}),
+        }
