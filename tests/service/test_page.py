@@ -1,5 +1,6 @@
 """The page in a real browser, with a camera that shows a clip of a public-domain face."""
 
+import base64
 import csv
 import io
 import json
@@ -106,6 +107,57 @@ def test_a_picture_is_read_and_its_results_come_down(page, photo, client, astron
 def test_what_cannot_be_read_is_said(page):
     page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
     page.wait_for_selector("#status:has-text('a.jpg: not a picture')")
+
+
+CHOOSE_MANY = """photo => {
+  const bytes = Uint8Array.from(atob(photo), letter => letter.charCodeAt());
+  const files = new DataTransfer();
+  for (let i = 0; i < 9; i++) files.items.add(new File(["words"], "broken.jpg", { type: "image/jpeg" }));
+  const heavy = [bytes, new Uint8Array(9 * 2 ** 20)];
+  for (let i = 0; i < 3; i++) files.items.add(new File(heavy, "a.jpg", { type: "image/jpeg" }));
+  const input = document.getElementById("file");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+}"""
+
+
+def test_pictures_beside_those_that_are_refused_are_not_lost(page, astronaut_jpeg):
+    """More bytes than a request may hold, and nine broken pictures, of which eight are refused together."""
+    page.evaluate(CHOOSE_MANY, base64.b64encode(astronaut_jpeg).decode())
+    page.wait_for_selector("#status:has-text('Faces: 3. Pictures: 12.')", timeout=60_000)
+    frames = json.loads(downloaded(page, "#save-json")[1])
+    assert [len(frame["faces"]) for frame in frames] == [0] * 9 + [1] * 3
+    assert ["not a picture" in (frame["error"] or "") for frame in frames] == [True] * 9 + [False] * 3
+
+
+def test_a_camera_that_is_asked_for_twice_opens_once(page):
+    page.evaluate("camera.click(); camera.click()")
+    page.wait_for_selector(".card h3:has-text('Person')", timeout=30_000)
+    page.click("#camera")
+    before = page.get_attribute("#canvas", "data-results")
+    page.wait_for_timeout(500)
+    assert page.get_attribute("#canvas", "data-results") == before
+
+
+COUNT_SENT = """() => {
+  const { send } = WebSocket.prototype;
+  window.sent = 0;
+  WebSocket.prototype.send = function (data) { window.sent += 1; send.call(this, data); };
+}"""
+
+
+def test_a_stream_that_is_paused_stays_open(page):
+    page.evaluate(COUNT_SENT)
+    page.clock.install()
+    page.click("#camera")
+    page.wait_for_selector(".card h3:has-text('Person')", timeout=30_000)
+    page.click("#pause")
+    page.wait_for_timeout(500)
+    before, results = page.evaluate("sent"), page.get_attribute("#canvas", "data-results")
+    page.clock.fast_forward(11_000)
+    page.wait_for_timeout(1000)
+    assert page.evaluate("sent") == before + 1
+    assert page.get_attribute("#canvas", "data-results") == results
 
 
 def test_the_camera_is_followed(page):

@@ -62,10 +62,12 @@ export class LiveStream {
     return this.#sentAt.size;
   }
 
+  /** The number of the picture, which its result carries; undefined while there is no connection. */
   send(blob) {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#sentAt.set(this.#count++, performance.now());
+    if (this.#socket.readyState !== WebSocket.OPEN) return undefined;
+    this.#sentAt.set(this.#count, performance.now());
     this.#socket.send(blob);
+    return this.#count++;
   }
 
   close() {

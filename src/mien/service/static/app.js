@@ -8,14 +8,16 @@ import { showFaces, showLegend, Timelines } from "./people.js";
 import { save, toCsv } from "./results.js";
 
 const AT_ONCE = 8;
+const AT_ONCE_BYTES = 16 * 2 ** 20;
 const MOST_FRAMES = 20_000;
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("canvas");
 const timelines = new Timelines($("timelines"));
 
-/** What is shown: pictures with their frames, or the frames of a live stream; `current` is the frame on the stage. */
-const state = { pictures: [], frames: [], current: null, camera: null, mirrored: true, answered: [] };
+/** What is shown: pictures with their frames, or the frames of a live stream; `current` is the frame on the
+ * stage, `task` the number of the newest thing that was asked for. */
+const state = { pictures: [], frames: [], current: null, camera: null, mirrored: true, answered: [], task: 0 };
 
 function say(key, values) {
   $("status").textContent = text(key, values);
@@ -47,17 +49,43 @@ function askForToken(then) {
 async function lookAt(pictures) {
   if (!pictures.length) return;
   stopCamera();
+  const task = ++state.task;
   say("working");
   const frames = [];
-  for (let start = 0; start < pictures.length; start += AT_ONCE) {
-    frames.push(...(await predict(pictures.slice(start, start + AT_ONCE))));
-  }
+  for (const portion of portions(pictures)) frames.push(...(await framesOf(portion)));
+  if (task !== state.task) return;
   state.pictures = pictures;
   state.frames = frames;
   showPictureList();
-  await showPicture(0);
+  await showPicture(Math.max(0, frames.findIndex((frame) => !frame.error)));
   const faces = frames.reduce((sum, frame) => sum + frame.faces.length, 0);
   say("found", { faces, pictures: pictures.length });
+}
+
+/** Pictures in portions that a request may hold. */
+function portions(pictures) {
+  const found = [];
+  let bytes = Infinity;
+  for (const picture of pictures) {
+    if (bytes + picture.size > AT_ONCE_BYTES || found.at(-1).length === AT_ONCE) {
+      found.push([]);
+      bytes = 0;
+    }
+    found.at(-1).push(picture);
+    bytes += picture.size;
+  }
+  return found;
+}
+
+/** The frames of one portion; when it is refused, the others are not lost. */
+async function framesOf(pictures) {
+  try {
+    return await predict(pictures);
+  } catch (error) {
+    if (error instanceof TokenNeeded) throw error;
+    const empty = { frame: 0, time: null, width: 0, height: 0, faces: [], error: error.message };
+    return pictures.map(({ name }) => ({ source: name, ...empty }));
+  }
 }
 
 function showPictureList() {
@@ -91,8 +119,13 @@ function show(frame) {
 // Camera
 
 async function startCamera() {
+  const task = ++state.task;
   await checkAccess();
   const camera = await Camera.open({ onResult: showResult, onEnd: connectionLost });
+  if (task !== state.task) {
+    camera.close();
+    return;
+  }
   Object.assign(state, { camera, frames: [], pictures: [], answered: [], current: null });
   showPictureList();
   timelines.clear();

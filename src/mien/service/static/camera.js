@@ -6,6 +6,7 @@ import { text } from "./i18n.js";
 const ON_THEIR_WAY = 2;
 const QUALITY = 0.85;
 const LONGEST_SIDE = 640;
+const BEAT = 10_000;
 
 /** A camera and the live stream that its pictures go to. */
 export class Camera {
@@ -13,6 +14,9 @@ export class Camera {
   #stream;
   #canvas = document.createElement("canvas");
   #capturing = 0;
+  #last = { blob: null, at: 0 };
+  #beats = new Set();
+  #timer;
   paused = false;
   video = document.createElement("video");
 
@@ -31,11 +35,12 @@ export class Camera {
     camera.#stream = new LiveStream({
       onReady: () => camera.#fill(),
       onResult: (frame, sentAt) => {
-        onResult(frame, performance.now() - sentAt);
+        if (!camera.#beats.delete(frame.frame)) onResult(frame, performance.now() - sentAt);
         camera.#fill();
       },
       onEnd,
     });
+    camera.#timer = setInterval(() => camera.#beat(), BEAT / 2);
     return camera;
   }
 
@@ -65,6 +70,7 @@ export class Camera {
   }
 
   close() {
+    clearInterval(this.#timer);
     this.#stream.close();
     for (const track of this.#media.getTracks()) track.stop();
   }
@@ -75,9 +81,19 @@ export class Camera {
       this.#capturing += 1;
       this.#nextPicture().then((blob) => {
         this.#capturing -= 1;
-        if (!this.paused) this.#stream.send(blob);
+        if (!this.paused) this.#send(blob);
       });
     }
+  }
+
+  #send(blob) {
+    this.#last = { blob, at: performance.now() };
+    return this.#stream.send(blob);
+  }
+
+  /** While paused, or while the page is out of sight, send the last picture again: the server ends silent streams. */
+  #beat() {
+    if (this.#last.blob && performance.now() - this.#last.at >= BEAT) this.#beats.add(this.#send(this.#last.blob));
   }
 
   /** The next picture that the camera shows, each once. */
