@@ -60,7 +60,8 @@ def test_every_network_has_a_recipe():
 
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
-    config = load_config(recipe, ["epochs=1", "split=official", "select_on=PublicTest", "schedule.warmup_epochs=0"])
+    brief = ["epochs=1", "resolutions=[]", "schedule.warmup_epochs=0"]
+    config = load_config(recipe, [*brief, "split=official", "select_on=PublicTest"])
     spec = config.preprocess
     large = count_macs(outline(network_entry(config.network).build), spec.input_size) > LARGE
     rows = store.rows_of("Training")[: FACES_OF_LARGE if large else FACES]

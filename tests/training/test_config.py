@@ -23,7 +23,7 @@ share = st.floats(0, 0.99)
 configs = st.builds(
     TrainConfig,
     network=st.sampled_from(network_names()),
-    epochs=st.integers(5, 500),
+    epochs=st.integers(8, 500),
     batch_size=st.integers(2, 4096),
     seed=st.integers(0, 2**31),
     precision=st.sampled_from(["bf16", "fp32"]),
@@ -163,6 +163,10 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
         ({"network": "mien_s", "resolutions": [[3, 32]]}, "expected ascending numbers from 0"),
         ({"network": "mien_s", "resolutions": [32]}, "expected pairs of whole numbers"),
         ({"network": "mien_s", "resolutions": [[0, 4]]}, "resolutions is 4: expected at least 8"),
+        (
+            {"network": "mien_s", "epochs": 10, "resolutions": [[0, 32], [10, 44]]},
+            "resolutions go to 44 px at epoch 10, and epochs is 10, so none would train at that side",
+        ),
         ({"network": "mien_s", "preprocess": {"input_size": 99}}, "input_size is 99: expected 8..48"),
     ],
 )

@@ -181,7 +181,9 @@ def test_interrupted_anywhere_and_resumed_ends_with_the_same_bits(finished, conf
 
 
 def test_adamw_resumes_as_well(config, data, tmp_path):
-    config = replace(config, epochs=3, optimizer=replace(config.optimizer, name="adamw", learning_rate=0.002))
+    config = replace(
+        config, epochs=3, resolutions=(), optimizer=replace(config.optimizer, name="adamw", learning_rate=0.002)
+    )
     train(config, data, tmp_path / "whole", device="cpu")
     with pytest.raises(InterruptionError):
         train(config, data, tmp_path / "cut", device="cpu", reporter=InterruptingReporter(1, 4))
@@ -307,7 +309,7 @@ def test_without_public_test_rows_the_epoch_cannot_be_chosen(config, data, tmp_p
     only = FaceStore(store.faces[rows], store.labels[rows], store.usages[rows], replace(store.meta, rows=len(rows)))
     with pytest.raises(TrainingError, match=r"no PublicTest rows.*set select_on=last"):
         train(config, TrainingData(only, rows), tmp_path / "none", device="cpu")
-    last = replace(config, select_on="last", epochs=1, loss=LossConfig(mixup=0))
+    last = replace(config, select_on="last", epochs=1, resolutions=(), loss=LossConfig(mixup=0))
     card = train(last, TrainingData(only, rows), tmp_path / "last", device="cpu")
     assert (card.training["epoch"], card.public_test, card.temperature) == (0, {}, 1.0)
 
@@ -371,7 +373,9 @@ def test_the_reporter_is_told_of_the_rows_that_are_really_trained_on(config, vot
 
     told = Told()
     loss = LossConfig(targets="ferplus_majority")
-    card = train(replace(config, epochs=1, loss=loss), voted, tmp_path / "run", device="cpu", reporter=told)
+    card = train(
+        replace(config, epochs=1, resolutions=(), loss=loss), voted, tmp_path / "run", device="cpu", reporter=told
+    )
     assert (len(told.data.rows), told.data.dropped) == (196, {"without a ferplus_majority target": 14})
     assert (card.training["rows"], card.training["dropped"]) == (196, told.data.dropped)
 
@@ -424,7 +428,7 @@ def test_a_run_that_cannot_be_a_folder_is_named(config, data, tmp_path):
 
 def test_fewer_faces_than_a_batch_are_one_step(config, data, tmp_path):
     few = replace(data, rows=data.rows[:9])
-    train(replace(config, epochs=1, batch_size=64), few, tmp_path / "few", device="cpu")
+    train(replace(config, epochs=1, resolutions=(), batch_size=64), few, tmp_path / "few", device="cpu")
     assert np.isfinite(log_of(tmp_path / "few")[0]["loss"])
 
 

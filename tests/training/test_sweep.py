@@ -6,7 +6,7 @@ from mien.training.sweep import load_sweep, run_sweep
 
 GOOD = """
 seeds = [3, 1]
-set = ["epochs=4"]
+set = ["epochs=4", "resolutions=[]"]
 [variants.plain]
 recipe = "mien_s"
 [variants.slow]
@@ -24,7 +24,7 @@ def write(tmp_path, text):
 def test_every_variant_is_trained_with_every_seed(tmp_path):
     runs = load_sweep(write(tmp_path, GOOD))
     assert [str(run.folder) for run in runs] == ["plain/seed-3", "plain/seed-1", "slow/seed-3", "slow/seed-1"]
-    expected = load_config("mien_s", ["epochs=6", "optimizer.learning_rate=0.01", "seed=1"])
+    expected = load_config("mien_s", ["epochs=6", "resolutions=[]", "optimizer.learning_rate=0.01", "seed=1"])
     assert runs[-1].config == expected
     assert (runs[0].config.epochs, runs[0].config.seed) == (4, 3)
 
@@ -74,7 +74,7 @@ def test_a_failure_of_another_configuration_is_not_taken_for_todays(tmp_path):
         raise DivergedError("the loss is nan in epoch 0")
 
     list(run_sweep(load_sweep(write(tmp_path, GOOD)), tmp_path, diverge))
-    mended = load_sweep(write(tmp_path, GOOD.replace("epochs=4", "optimizer.learning_rate=0.01")))
+    mended = load_sweep(write(tmp_path, GOOD.replace("epochs=4", "epochs=5")))
     with pytest.raises(TrainingError, match=r"plain/seed-3: diverged with another configuration.*remove it"):
         list(run_sweep(mended, tmp_path, diverge))
 

@@ -73,7 +73,7 @@ def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
 
 
 def erase(inputs: Tensor, config: AugmentConfig) -> Tensor:
-    """Network input (N, 1, S, S) with a rectangle of some faces set to 0, the mean grey (arXiv 1708.04896)."""
+    """Network input (N, 1, S, S) with a rectangle of some faces set to 0, the `spec`'s mean (arXiv 1708.04896)."""
     if not (config.erase and config.erase_area):
         return inputs
     count, side, device = len(inputs), inputs.shape[-1], inputs.device

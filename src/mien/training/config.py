@@ -98,7 +98,8 @@ class AugmentConfig:
         scale: share by which the face grows or shrinks, either way.
         shift: share of the input side by which the face moves, either way, horizontally and vertically.
         brightness, contrast: share either way.
-        erase: probability that a rectangle is replaced by the mean grey (Zhong et al., arXiv 1708.04896).
+        erase: probability that a rectangle is replaced by the grey of ``preprocess.mean`` (Zhong et al., arXiv
+            1708.04896).
         erase_area: largest share of the face that is erased.
     """
 
@@ -239,6 +240,11 @@ class TrainConfig:
             raise ConfigError(f"resolutions start at epochs {starts}: expected ascending numbers from 0")
         for _, side in self.resolutions:
             _require("resolutions", side, low=8)
+        if starts and starts[-1] >= self.epochs:
+            raise ConfigError(
+                f"resolutions go to {self.resolutions[-1][1]} px at epoch {starts[-1]}, and epochs is {self.epochs}, "
+                "so none would train at that side: set resolutions=[], or let them start earlier"
+            )
 
     def input_size_at(self, epoch: int) -> int:
         """Side in pixels of the faces that an epoch trains on."""
