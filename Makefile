@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench browser clean
+.PHONY: demo test check bench retrain-s browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
@@ -27,6 +27,18 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
+
+RETRAIN := runs/retrain
+DROP    := $(if $(DROP_ROWS),--drop-rows $(DROP_ROWS))
+retrain-s: $(VENV)/.dev  ## rebuild the embedded model: make retrain-s CSV=fer2013.csv [DROP_ROWS=FILE]; hours, goes on where it stopped
+	mkdir -p $(RETRAIN)
+	test -d $(RETRAIN)/fer2013 || $(BIN)/mien data import "$(CSV)" $(RETRAIN)/fer2013
+	$(BIN)/mien train --recipe mien_s --data $(RETRAIN)/fer2013 --run $(RETRAIN)/first $(DROP) --resume
+	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/first \
+	    --data $(RETRAIN)/fer2013 --run $(RETRAIN)/second $(DROP) --resume
+	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/second --set seed=1 \
+	    --set epochs=36 --set 'resolutions=[[0,38],[10,44]]' --data $(RETRAIN)/fer2013 --run $(RETRAIN)/third $(DROP) --resume
+	$(BIN)/mien export $(RETRAIN)/third --out $(RETRAIN)/mien_s.onnx
 
 browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
 	apt-get install --yes chromium
