@@ -36,9 +36,7 @@ retrain-s: $(VENV)/.dev  ## rebuild the embedded model: make retrain-s CSV=fer20
 	$(BIN)/mien train --recipe mien_s --data $(RETRAIN)/fer2013 --run $(RETRAIN)/first $(DROP) --resume
 	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/first \
 	    --data $(RETRAIN)/fer2013 --run $(RETRAIN)/second $(DROP) --resume
-	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/second --set seed=1 \
-	    --set epochs=36 --set 'resolutions=[[0,38],[10,44]]' --data $(RETRAIN)/fer2013 --run $(RETRAIN)/third $(DROP) --resume
-	$(BIN)/mien export $(RETRAIN)/third --out $(RETRAIN)/mien_s.onnx
+	$(BIN)/mien export $(RETRAIN)/second --out $(RETRAIN)/mien_s.onnx
 
 browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
 	apt-get install --yes chromium

@@ -71,7 +71,7 @@ def test_the_list_of_dropped_rows_lets_them_be_judged_when_the_card_agrees(store
         lambda other: {"initial_weights": other},
         lambda other: {"teachers": [other]},
         lambda other: {"members": [other]},
-        lambda other: {"members": [{"initial_weights": {"teachers": [other]}}]},
+        lambda other: {"members": [{**other, "initial_weights": {**other, "teachers": [other]}}]},
     ],
 )
 def test_rows_that_a_network_of_the_lineage_has_seen_are_not_judged(store, bundle, tmp_path, lineage):
@@ -81,8 +81,9 @@ def test_rows_that_a_network_of_the_lineage_has_seen_are_not_judged(store, bundl
     same = Model(bundle, {**own, **lineage(own)})
     assert judged(model_evidence(same, store, fold)) == [1, 2, *range(60, 150)]
     saw_all = provenance(store, training_rows(store, None).rows)
-    with pytest.raises(DataError, match="was not trained on the Training rows that this list"):
-        model_evidence(Model(bundle, {**own, **lineage(saw_all)}), store, fold)
+    for other in (saw_all, {"source": "unknown"}):
+        with pytest.raises(DataError, match="was not trained on the Training rows that this list"):
+            model_evidence(Model(bundle, {**own, **lineage(other)}), store, fold)
     assert "only the 90 test rows" in model_evidence(Model(bundle, lineage(saw_all)), store).note
 
 

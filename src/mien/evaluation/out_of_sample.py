@@ -111,9 +111,10 @@ def _held_out(card: ModelCard, store: FaceStore, dropped: Path) -> tuple[NDArray
     return unseen, f"judged on {len(unseen):,} rows it was not trained on, as its card's hash of rows confirms"
 
 
-def _of_lineage(training: Mapping[str, Any], key: str) -> set[str]:
-    """An entry of a network's provenance, and of all networks that it began with, learnt from or consists of."""
+def _of_lineage(training: Mapping[str, Any], key: str) -> set[str | None]:
+    """An entry of a network's provenance, and of all networks that it began with, learnt from or consists of; None
+    where one does not say.
+    """
     initial = training.get("initial_weights")
     others = [*([initial] if initial else []), *training.get("teachers", ()), *training.get("members", ())]
-    own = {training[key]} if key in training else set()
-    return own.union(*(_of_lineage(other, key) for other in others))
+    return {training.get(key)}.union(*(_of_lineage(other, key) for other in others))
