@@ -88,7 +88,8 @@ def _identified(file: BinaryIO, name: str, formats: frozenset[str]) -> Image.Ima
     except Image.DecompressionBombError:
         raise TooLargeError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: not a picture (no known format, or damaged at its beginning)") from None
+        wanted = "no known format" if tried is None else f"none of {', '.join(tried)}"
+        raise InputError(f"{name}: not a picture ({wanted}, or damaged at its beginning)") from None
     except Exception as error:  # format plugins raise whatever their parsing meets
         raise InputError(f"{name}: a damaged picture ({_reason(error)})") from None
     if image.format not in formats:

@@ -477,6 +477,7 @@ def test_plateau_resumes_with_the_rate_it_had(data, tmp_path):
 def test_clipping_bounds_the_step(data, tmp_path):
     settings = {
         "epochs": 1,
+        "resolutions": [],
         "precision": "fp32",
         "ema_decay": 0.0,
         "optimizer": {"clip_norm": 1e-9, "weight_decay": 0.0},
