@@ -1,12 +1,11 @@
 import hashlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from mien.bundle import ModelCard
-from mien.data.store import FaceStore, write_store
+from mien.data.store import FaceStore
 from mien.errors import ModelFileError, TrainingError
 from mien.models import network_entry
 from mien.models.saved import load_network, provenance, save_network
@@ -26,19 +25,8 @@ RECIPE = {
 
 
 @pytest.fixture
-def data(tmp_path):
-    random = np.random.default_rng(0)
-    faces = random.integers(0, 256, (60, 48, 48), np.uint8)
-    labels = random.integers(0, 7, 60).astype(np.uint8)
-    write_store(
-        tmp_path / "data",
-        faces,
-        labels,
-        np.repeat([0, 1], [40, 20]).astype(np.uint8),
-        source="random",
-        source_sha256="0" * 64,
-    )
-    store = FaceStore.open(tmp_path / "data")
+def data(small_store):
+    store = FaceStore.open(small_store)
     return TrainingData(store, store.rows_of("Training"))
 
 
@@ -80,7 +68,7 @@ def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
     first = load_network(tmp_path / "first")[1].training
     sha256 = hashlib.sha256((tmp_path / "first" / "best.safetensors").read_bytes()).hexdigest()
     assert card.training["initial_weights"] == {"network": "mien_s", "sha256": sha256, **first}
-    assert first["rows"] == 40
+    assert first["rows"] == 60
 
 
 def test_wrong_initial_weights_are_refused_before_a_run_is_made(data, tmp_path):
