@@ -6,7 +6,7 @@ import torch
 from scipy.special import softmax
 
 from mien.bundle import ModelCard
-from mien.data.store import FaceStore, write_store
+from mien.data.store import FaceStore
 from mien.errors import ConfigError, ModelFileError, TrainingError
 from mien.models import network_entry
 from mien.models.saved import load_network, save_network
@@ -37,13 +37,8 @@ def save_teacher(path, seed, spec=SPEC):
 
 
 @pytest.fixture
-def store(tmp_path):
-    random = np.random.default_rng(0)
-    faces = random.integers(0, 256, (60, 48, 48), np.uint8)
-    labels = random.integers(0, 7, 60).astype(np.uint8)
-    usages = np.repeat([0, 1], [40, 20]).astype(np.uint8)
-    write_store(tmp_path / "data", faces, labels, usages, source="random", source_sha256="0" * 64)
-    return FaceStore.open(tmp_path / "data")
+def store(small_store):
+    return FaceStore.open(small_store)
 
 
 def test_an_ensemble_answers_with_the_mean_of_its_softened_probabilities(tmp_path):

@@ -36,16 +36,16 @@ def export(
 
     from mien.data.store import FaceStore
 
-    if len(runs) > 1 and data is None:
-        raise UsageError(f"{len(runs)} runs: their mean is calibrated on PublicTest; name the data set with --data")
-    if data is None:
+    if len(runs) == 1:
+        if data is not None:
+            raise UsageError(
+                "--data calibrates several runs together: leave it out for one run, which is calibrated already"
+            )
         network, card = load_network(runs[0])
         card = replace(card, name=name or card.name)
-    elif len(runs) == 1:
-        raise UsageError(
-            "--data calibrates several runs together: leave it out for one run, which is calibrated already"
-        )
     else:
+        if data is None:
+            raise UsageError(f"{len(runs)} runs: their mean is calibrated on PublicTest; name the data set with --data")
         network, card = load_ensemble(runs, name or out.stem)
         card = calibrated(network, card, FaceStore.open(data))
     difference = export_onnx(network, card, out)

@@ -142,9 +142,8 @@ class _VideoReport:
 
     def _finish(self) -> None:
         dropped = self._next - self._count
-        if dropped and not isinstance(
-            self._video, tuple
-        ):  # of pictures the broken ones are missing, which the error says
+        # Of a sequence of pictures the broken ones are missing, which the error says.
+        if dropped and not isinstance(self._video, tuple):
             typer.secho(f"{self._name}: {dropped} of {self._next} frames dropped to keep up", fg="yellow", err=True)
         if self._people and self._count:
             _print_people(self._name, self._count, self._summary.tracks())

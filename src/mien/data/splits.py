@@ -3,6 +3,7 @@
 Of its 28,709 Training rows 351 equal a PublicTest row and 387 a PrivateTest row; 703 equal either.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,6 +138,11 @@ def training_rows(
             f"no Training rows to train on (left out: {dropped or 'none'}): expected some; import another data set"
         )
     return TrainingRows(left, dropped)
+
+
+def rows_sha256(rows: NDArray[np.intp]) -> str:
+    """Hash of row numbers (N,) in their order, lower-case hexadecimal: by it a card says which rows were trained on."""
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
 def identical_rows(store: FaceStore, usage: str, other: str) -> NDArray[np.intp]:

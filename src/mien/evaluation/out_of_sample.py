@@ -1,6 +1,5 @@
 """Probabilities of rows that a model has not been trained on, as judging the labels of these rows needs them."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.bundle import ModelCard, softmax
 from mien.data.duplicates import first_identical
-from mien.data.splits import training_rows
+from mien.data.splits import rows_sha256, training_rows
 from mien.data.store import TEST_USAGES, FaceStore
 from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
@@ -101,7 +100,7 @@ def _unseen(card: ModelCard, store: FaceStore, dropped: Path | None) -> tuple[ND
 
 def _held_out(card: ModelCard, store: FaceStore, dropped: Path) -> tuple[NDArray[np.intp], str]:
     trained = training_rows(store, dropped).rows
-    if _of_lineage(card.training, "rows_sha256") != {hashlib.sha256(trained.astype("<i8").tobytes()).hexdigest()}:
+    if _of_lineage(card.training, "rows_sha256") != {rows_sha256(trained)}:
         raise DataError(
             f"{dropped}: {card.name} was not trained on the Training rows that this list leaves "
             "(its card has another hash); name the file that its --drop-rows had"

@@ -61,13 +61,14 @@ def load_ensemble(paths: Sequence[Path], name: str) -> tuple[Ensemble, ModelCard
             raise ExportError(
                 f"{path}: was trained with {card.preprocess}: expected that of {paths[0]}, {cards[0].preprocess}"
             )
+    members = [provenance(path, card) for path, card in zip(paths, cards, strict=True)]
     card = ModelCard(
         name=name,
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
         preprocess=cards[0].preprocess,
-        training={**_common([card.training for card in cards]), "members": [provenance(path) for path in paths]},
+        training={**_common([card.training for card in cards]), "members": members},
         licence=cards[0].licence,
     )
     return Ensemble([network for network, _ in loaded], [card.temperature for card in cards]).eval(), card

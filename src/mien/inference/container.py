@@ -166,9 +166,8 @@ def _announced_end(stream: Any) -> float | None:
     if tag:
         hours, minutes, seconds = tag.groups()
         return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    if (
-        stream.container.format.name == "avi"
-    ):  # FFmpeg guesses the duration of one without index; the count is the header's
+    # FFmpeg guesses the duration of an AVI without index; the count is the header's.
+    if stream.container.format.name == "avi":
         return float(stream.frames / stream.average_rate) if stream.frames and stream.average_rate else None
     if stream.duration is None or "mp4" not in stream.container.format.name:
         return None

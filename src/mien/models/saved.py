@@ -77,15 +77,15 @@ def network_file(path: str | Path) -> Path:
     return file / BEST_FILE
 
 
-def provenance(path: str | Path) -> dict[str, Any]:
+def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
     """What a card tells of another network that went into its own: architecture, hash of the file, and training.
 
-    Raises:
-        ModelFileError: missing or damaged.
+    Args:
+        path: of the other network, as `load_network` takes it.
+        card: what `load_network` gave for it.
     """
-    file = network_file(path)
-    card = load_network(file)[1]
-    return {"network": card.network, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **card.training}
+    sha256 = hashlib.sha256(network_file(path).read_bytes()).hexdigest()
+    return {"network": card.network, "sha256": sha256, **card.training}
 
 
 def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelCard]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.splits import rows_sha256
 from mien.data.store import FaceStore
 from mien.errors import TrainingError
 from mien.training.config import LossConfig
@@ -71,7 +72,7 @@ class TrainingData:
             "source": meta.source,
             "source_sha256": meta.source_sha256,
             "rows": len(self.rows),
-            "rows_sha256": hashlib.sha256(self.rows.astype("<i8").tobytes()).hexdigest(),
+            "rows_sha256": rows_sha256(self.rows),
             "dropped": dict(self.dropped),
             **({"votes_sha256": self.votes_sha256} if self.votes_sha256 else {}),
         }

@@ -193,6 +193,7 @@ class _Trainer:
         self.targets = torch.from_numpy(targets).to(fabric.device)
         self.class_weights = balanced_weights(self.targets) if config.loss.class_weights == "balanced" else None
         self.teachers = Teachers(config.loss.teachers, config.preprocess, fabric.device)
+        self.origins = _origins(config)
         self.selection = self._measured(data.selection_rows(config.select_on))
         official = config.select_on == "PublicTest"
         self.public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
@@ -333,7 +334,7 @@ class _Trainer:
         if not (entry["best"] and self.fabric.is_global_zero):
             return
         network, selection, public_test = self.average.module, self.selection, self.public_test
-        card = make_card(self.config, self.data, network, epoch=entry["epoch"])
+        card = make_card(self.config, self.data, network, self.origins, epoch=entry["epoch"])
         logits = None
         if selection is not None:
             logits = selection.logits(network)
@@ -404,9 +405,23 @@ def _rewrite_log(path: Path, history: tuple[dict[str, Any], ...]) -> None:
     path.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
 
 
-def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, epoch: int) -> ModelCard:
-    """The card of a network as it stands after an epoch, not yet calibrated or measured."""
+def _origins(config: TrainConfig) -> dict[str, Any]:
+    """The networks that a training goes on from or learns from, as its card tells of them."""
+
+    def origin(path: str) -> dict[str, Any]:
+        return provenance(path, load_network(path)[1])
+
     teachers = config.loss.teachers
+    return {
+        **({"initial_weights": origin(config.initial_weights)} if config.initial_weights else {}),
+        **({"teachers": [origin(path) for path in teachers]} if teachers else {}),
+    }
+
+
+def make_card(
+    config: TrainConfig, data: TrainingData, network: nn.Module, origins: Mapping[str, Any], *, epoch: int
+) -> ModelCard:
+    """The card of a network as it stands after an epoch, not yet calibrated or measured."""
     return ModelCard(
         name=config.network,
         network=config.network,
@@ -422,8 +437,7 @@ def make_card(config: TrainConfig, data: TrainingData, network: nn.Module, *, ep
             "selected_on": config.select_on,
             "targets": config.loss.targets,
             **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
-            **({"initial_weights": provenance(config.initial_weights)} if config.initial_weights else {}),
-            **({"teachers": [provenance(path) for path in teachers]} if teachers else {}),
+            **origins,
             "mien": __version__,
         },
     )
