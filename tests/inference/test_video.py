@@ -1,4 +1,5 @@
 import io
+import re
 import struct
 import subprocess
 import sys
@@ -148,6 +149,15 @@ def test_a_damaged_video_gives_the_frames_that_decode_and_then_an_error(folder, 
     assert times == sorted(times)
     assert "damaged" in error
     assert "\n" not in error
+
+
+def test_a_codec_that_nobody_knows_is_said(folder, tmp_path):
+    content = (folder / "clip.mkv").read_bytes()
+    named = re.search(rb"V_[A-Z0-9/]+", content)[0]
+    path = tmp_path / "odd.mkv"
+    path.write_bytes(content.replace(named, b"V_" + b"Z" * (len(named) - 2)))
+    with pytest.raises(InputError, match=r"odd\.mkv: no video in it that can be decoded"):
+        open_video(path)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -38,10 +38,7 @@ class Container:
     def __init__(self, source: str, fps: float = DEFAULT_FPS) -> None:
         self.name = without_password(source)
         self._container = _open(source, self.name, fps)
-        if not self._container.streams.video:
-            self.close()
-            raise InputError(f"{self.name}: no video in it")
-        self._stream = self._container.streams.video[0]
+        self._stream = video_stream(self._container, self.name)
         if self._stream.width * self._stream.height > MAX_PIXELS:
             self.close()
             raise InputError(f"{self.name}: frames of more than {MAX_PIXELS // 10**6} megapixels")
@@ -72,6 +69,22 @@ class Container:
             for frame in frames or ():
                 damage.broken += frame.is_corrupt
                 yield frame
+
+
+def video_stream(container: Any, name: str) -> Any:
+    """The first video stream of an open container of PyAV, which is closed when there is none.
+
+    Raises:
+        InputError: no video in it, or of a codec that FFmpeg does not know, as a damaged header may say.
+    """
+    if not container.streams.video:
+        container.close()
+        raise InputError(f"{name}: no video in it")
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        container.close()
+        raise InputError(f"{name}: no video in it that can be decoded (unknown codec)")
+    return stream
 
 
 class _Damage:

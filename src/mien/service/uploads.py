@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import av
 
-from mien.errors import InputError, RequestError, TooLargeError
-from mien.inference.container import Container
+from mien.errors import RequestError, TooLargeError
+from mien.inference.container import Container, video_stream
 from mien.inference.video import VideoImage
 from mien.service.media_types import VIDEOS
 from mien.service.settings import Limits
@@ -39,10 +39,7 @@ class UploadedVideo(Container):
     def __init__(self, content: bytes, name: str, kind: str, limits: Limits) -> None:
         self.name, self._limits = name, limits
         self._container = _opened(content, name, kind)
-        if not self._container.streams.video:
-            self.close()
-            raise InputError(f"{name}: no video in it")
-        self._stream = self._container.streams.video[0]
+        self._stream = video_stream(self._container, name)
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.options = {"max_pixels": str(_CODED * limits.pixels)}
         self._check_announced()
