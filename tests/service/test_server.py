@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -211,7 +212,11 @@ def written(process):
 
 
 def open_files(process):
-    return [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir()]
+    names = []
+    for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a connection may close between the listing and this line
+            names.append(str(entry.readlink()))
+    return names
 
 
 def test_what_is_in_flight_is_answered_before_the_service_stops(serve, picture):
