@@ -133,8 +133,8 @@ class LossConfig:
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
         mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
-        targets: "fer2013", its labels; or what FER+'s votes say, see `mien.data.ferplus.vote_targets`. Smoothing and
-            mixup act upon them.
+        targets: "fer2013", its labels; or what FER+'s votes say, see `mien.data.ferplus.vote_targets` and
+            `mien.training.targets.label_posterior`. Smoothing and mixup act upon them.
         fer2013_weight: share of FER2013's label in FER+'s targets, 0..1; with 0, rows without such a target are left
             out of training, otherwise they have FER2013's label.
         teachers: run folders or safetensors files of networks to learn from, see `mien.training.distillation`.
@@ -148,7 +148,9 @@ class LossConfig:
     label_smoothing: float = 0.1
     mixup: float = 0.2
     mixup_last_epochs: int = 0
-    targets: Literal["fer2013", "ferplus_majority", "ferplus_probability", "ferplus_thresholded"] = "fer2013"
+    targets: Literal[
+        "fer2013", "ferplus_majority", "ferplus_probability", "ferplus_thresholded", "ferplus_posterior"
+    ] = "fer2013"
     fer2013_weight: float = 0.0
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
@@ -167,7 +169,7 @@ class LossConfig:
                 f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, "
                 "which has nothing to blend with: set it to 0, or loss.targets to one of FER+'s"
             )
-        if self.name == "focal" and self.targets in ("ferplus_probability", "ferplus_thresholded"):
+        if self.name == "focal" and self.targets not in ("fer2013", "ferplus_majority"):
             raise ConfigError(
                 f"loss.targets is {self.targets} and loss.name is focal, which takes whole labels: "
                 "set it to fer2013 or ferplus_majority"
