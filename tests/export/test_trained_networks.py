@@ -33,7 +33,7 @@ def drawn_faces(count):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """512 Training and 16 PublicTest rows, of FER2013 where it is at hand."""
+    """512 Training and 16 PublicTest rows, of FER2013 where it is at hand, and ten votes each for their labels."""
     folder = tmp_path_factory.mktemp("faces")
     rows = FACES + JUDGED
     if csv := os.environ.get("MIEN_FER2013"):
@@ -43,7 +43,8 @@ def store(tmp_path_factory):
     else:
         faces, labels = drawn_faces(rows), (np.arange(rows) % 7).astype(np.uint8)
     usages = np.repeat([0, 1], [FACES, JUDGED]).astype(np.uint8)
-    write_store(folder / "few", faces, labels, usages, source="few", source_sha256="0" * 64)
+    votes = 10 * np.eye(10, dtype=np.uint8)[labels]
+    write_store(folder / "few", faces, labels, usages, source="few", source_sha256="0" * 64, votes=votes)
     return FaceStore.open(folder / "few")
 
 
