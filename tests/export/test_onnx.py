@@ -1,12 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 import torch
 from torch import nn
 
-from mien.bundle import METADATA_KEY, Bundle, ModelCard
+import mien
+from mien.bundle import METADATA_KEY, Bundle, ModelCard, embedded_models
 from mien.errors import ExportError, ModelFileError
 from mien.export.onnx import export_onnx
+from mien.models import network_entry
 from mien.preprocess import PreprocessSpec
 
 CARD = ModelCard(
@@ -49,6 +53,23 @@ def test_the_card_lies_in_the_file_itself(tmp_path):
     export_onnx(steady(), CARD, tmp_path / "probe.onnx")
     properties = {p.key: p.value for p in onnx.load(tmp_path / "probe.onnx").metadata_props}
     assert ModelCard.from_json(properties[METADATA_KEY]) == CARD
+
+
+@pytest.mark.parametrize("name", ["mien_s", "deep_emotion"])
+def test_the_file_says_nothing_of_the_machine_it_was_written_on(tmp_path, name):
+    entry = network_entry(name)
+    network = entry.build()
+    card = ModelCard(name=name, network=name, parameters=0, macs=0, preprocess=entry.preprocess)
+    export_onnx(network, card, tmp_path / "probe.onnx")
+    content = (tmp_path / "probe.onnx").read_bytes()
+    assert content.count(b".py") == 0
+    for package in (mien, torch):
+        assert str(Path(package.__file__).parent.parent).encode() not in content
+
+
+def test_embedded_files_say_nothing_of_the_machine_they_were_written_on():
+    for name in embedded_models():
+        assert b".py" not in (Path(mien.__file__).parent / "weights" / f"{name}.onnx").read_bytes()
 
 
 def test_a_file_that_disagrees_is_refused_and_the_old_one_kept(tmp_path):

@@ -92,7 +92,18 @@ def _convert(network: nn.Module, input_size: int) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    _strip_remarks(model)
+    return model
+
+
+def _strip_remarks(model: onnx.ModelProto) -> None:
+    """Remove what the exporter notes for its own developers: stack traces with the paths of this machine, above all."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.ClearField("value_info")
 
 
 @contextmanager
