@@ -135,7 +135,7 @@ class Bundle:
             reason = str(error).partition("\n")[0]
             raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
         self.source = source
-        self._onnx = onnx
+        self.content = onnx
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
             self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
@@ -170,7 +170,7 @@ class Bundle:
     @cached_property
     def sha256(self) -> str:
         """Hash of the file's content, lower-case hexadecimal."""
-        return hashlib.sha256(self._onnx).hexdigest()
+        return hashlib.sha256(self.content).hexdigest()
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":

@@ -1,17 +1,19 @@
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from scipy.special import softmax
 from typer.testing import CliRunner
 
-from mien.bundle import Bundle, ModelCard
+from mien.bundle import METADATA_KEY, Bundle, ModelCard
 from mien.cli.main import app
 from mien.data.store import FaceStore, write_store
-from mien.errors import ExportError, UsageError
-from mien.export.ensemble import Ensemble, calibrated, load_ensemble
+from mien.errors import ExportError, ModelFileError, UsageError
+from mien.export.ensemble import ensemble_card, load_member
 from mien.models import network_entry
 from mien.models.saved import save_network
 from mien.preprocess import PreprocessSpec
@@ -52,30 +54,93 @@ def export(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
-def test_it_answers_with_the_mean_of_calibrated_probabilities(tmp_path):
-    networks = [save_member(tmp_path / f"{seed}.safetensors", seed, 0.5 + seed) for seed in range(3)]
-    ensemble, card = load_ensemble([tmp_path / f"{seed}.safetensors" for seed in range(3)], "three")
+def test_it_answers_with_the_mean_of_calibrated_probabilities(tmp_path, store):
+    paths = [tmp_path / f"{seed}.safetensors" for seed in range(3)]
+    networks = [save_member(path, seed, 0.5 + seed) for seed, path in enumerate(paths)]
+    result = export(*paths, "--out", tmp_path / "three.onnx", "--data", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    bundle = Bundle.load(tmp_path / "three.onnx")
     inputs = torch.randn(4, 1, 44, 44)
     with torch.no_grad():
         each = [softmax(network(inputs).numpy() / (0.5 + seed), axis=1) for seed, network in enumerate(networks)]
-        np.testing.assert_allclose(softmax(ensemble(inputs).numpy(), axis=1), np.mean(each, axis=0), atol=1e-6)
-        np.testing.assert_allclose(torch.exp(ensemble(inputs)).sum(1), 1, atol=1e-5)
+    answers = softmax(bundle.logits_of_input(inputs.numpy()), axis=1)
+    np.testing.assert_allclose(answers, np.mean(each, axis=0), atol=1e-6)
+    card = bundle.card
     assert (card.name, card.network, card.parameters, card.macs) == ("three", "mien_s + mien_s + mien_s", 30, 60)
 
 
-def test_answers_that_are_all_but_certain_stay_finite():
-    class Certain(torch.nn.Module):
-        def forward(self, faces):
-            return torch.tensor([[300.0, -300, 0, 0, 0, 0, 0]]).expand(len(faces), 7)
+def write_constant(path, logits, card):
+    """A model file that answers every face with the same logits."""
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("Flatten", ["picture"], ["flat"]),
+            onnx.helper.make_node("ReduceMean", ["flat", "last"], ["mean"]),
+            onnx.helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+            onnx.helper.make_node("Add", ["nothing", "answer"], ["out"]),
+        ],
+        "constant",
+        [onnx.helper.make_tensor_value_info("picture", onnx.TensorProto.FLOAT, ["n", 1, 44, 44])],
+        [onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, ["n", 7])],
+        [
+            onnx.numpy_helper.from_array(np.array([1]), "last"),
+            onnx.numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
+            onnx.numpy_helper.from_array(np.array(logits, np.float32), "answer"),
+        ],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.save(model, path)
 
-    answers = Ensemble([Certain(), Certain()], [1.0, 0.5])(torch.zeros(2, 1, 4, 4))
-    assert torch.isfinite(answers).all()
+
+def test_answers_that_are_all_but_certain_stay_finite(tmp_path, store):
+    for seed, temperature in enumerate((1.0, 0.5)):
+        card = ModelCard(name="certain", network="none", parameters=0, macs=0, preprocess=SPEC, temperature=temperature)
+        write_constant(tmp_path / f"{seed}.onnx", [300, -300, 0, 0, 0, 0, 0], card)
+    result = export(
+        tmp_path / "0.onnx", tmp_path / "1.onnx", "--out", tmp_path / "two.onnx", "--data", tmp_path / "data"
+    )
+    assert result.exit_code == 0, result.output
+    answers = Bundle.load(tmp_path / "two.onnx").logits(store.faces)
+    assert np.isfinite(answers).all()
+    np.testing.assert_allclose(answers[:, 0], 0, atol=1e-5)
+
+
+def test_embedded_models_files_and_runs_go_together(tmp_path, store):
+    """Members may name their input as they like, be written by an older version, and descend from anything."""
+    card = ModelCard(
+        name="flat", network="flat", parameters=1, macs=2, preprocess=Bundle.load("mien_s").card.preprocess
+    )
+    write_constant(tmp_path / "flat.onnx", np.arange(7), card)
+    save_member(tmp_path / "0.safetensors", 0, 1.0, card.preprocess)
+    sources = ["mien_s", tmp_path / "flat.onnx", tmp_path / "0.safetensors"]
+    result = export(*sources, "--out", tmp_path / "mixed.onnx", "--data", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    export(tmp_path / "0.safetensors", "--out", tmp_path / "0.onnx")
+    files = ["mien_s", tmp_path / "flat.onnx", tmp_path / "0.onnx"]
+    expected = np.mean([Bundle.load(file).probabilities(store.faces) for file in files], axis=0)
+    bundle = Bundle.load(tmp_path / "mixed.onnx")
+    np.testing.assert_allclose(softmax(bundle.logits(store.faces), axis=1), expected, atol=1e-6)
+    hashes = [member["sha256"] for member in bundle.card.training["members"]]
+    assert hashes[0] == Bundle.load("mien_s").sha256
+    assert hashes[1:] == [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in sources[1:]]
+
+
+def test_a_file_that_mien_did_not_write_is_no_member(tmp_path):
+    save_member(tmp_path / "0.safetensors", 0, 1.0)
+    export(tmp_path / "0.safetensors", "--out", tmp_path / "0.onnx")
+    model = onnx.load(tmp_path / "0.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "0.onnx")
+    with pytest.raises(ModelFileError, match=r"0\.onnx: an ONNX file without mien's metadata"):
+        load_member(tmp_path / "0.onnx")
+    with pytest.raises(ModelFileError, match=r"missing\.onnx: no such file"):
+        load_member(tmp_path / "missing.onnx")
 
 
 def test_the_card_tells_what_is_common_and_what_each_member_is(tmp_path):
     for seed in range(2):
         save_member(tmp_path / f"{seed}.safetensors", seed, 1.0, rows=5 + seed)
-    _, card = load_ensemble([tmp_path / "0.safetensors", tmp_path / "1.safetensors"], "pair")
+    card = ensemble_card([load_member(tmp_path / f"{seed}.safetensors") for seed in range(2)], "pair")
     members = card.training.pop("members")
     assert card.training == {"source": "drawn"}
     assert [(member["seed"], member["rows"]) for member in members] == [(0, 5), (1, 6)]
@@ -89,9 +154,7 @@ def test_several_runs_become_one_calibrated_file(tmp_path, store):
     result = export(*paths, "--out", tmp_path / "pair.onnx", "--data", tmp_path / "data")
     assert result.exit_code == 0, result.output
     bundle = Bundle.load(tmp_path / "pair.onnx")
-    network, card = load_ensemble(paths, "pair")
-    card = calibrated(network, card, store)
-    assert bundle.card == ModelCard.from_json(card.to_json())
+    card = bundle.card
     rows = store.rows_of("PublicTest")
     answers = bundle.probabilities(store.faces[rows])
     losses = {
@@ -116,8 +179,9 @@ def test_a_single_run_keeps_its_card_and_may_be_named(tmp_path):
 def test_members_of_another_preprocessing_are_refused(tmp_path):
     save_member(tmp_path / "0.safetensors", 0, 1.0)
     save_member(tmp_path / "1.safetensors", 1, 1.0, PreprocessSpec(frame_size=48, input_size=40))
+    members = [load_member(tmp_path / "0.safetensors"), load_member(tmp_path / "1.safetensors")]
     with pytest.raises(ExportError, match=r"1\.safetensors: was trained with .*40.*: expected that of .*44"):
-        load_ensemble([tmp_path / "0.safetensors", tmp_path / "1.safetensors"], "pair")
+        ensemble_card(members, "pair")
 
 
 def test_several_runs_without_data_and_data_without_public_test_are_refused(tmp_path):

@@ -9,13 +9,17 @@ from mien.errors import MissingExtraError, UsageError
 
 
 def export(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Run folders of `mien train`, or their best.safetensors; several are averaged.")
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run folders of `mien train`, or their best.safetensors; several are averaged, "
+            "model files and names of embedded models among them."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Data set on whose PublicTest rows several networks are calibrated together."),
+        typer.Option(help="Data set on whose PublicTest rows several models are calibrated together."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="What the model is called; otherwise the network's name, or the file's.")
@@ -23,11 +27,11 @@ def export(
 ) -> None:
     """Write the chosen network of a run as an ONNX file with labels, preprocessing, temperature and provenance inside.
 
-    Several runs become one file that answers with the mean of their probabilities. The file's numbers are compared
-    with torch's before it is kept.
+    Several models become one file that answers with the mean of their probabilities. The file's numbers are compared
+    with torch's, or with its members', before it is kept.
     """
     try:
-        from mien.export.ensemble import calibrated, load_ensemble
+        from mien.export.ensemble import export_ensemble, load_member
         from mien.export.onnx import export_onnx
         from mien.models.saved import load_network
     except ModuleNotFoundError as error:
@@ -36,17 +40,20 @@ def export(
 
     from mien.data.store import FaceStore
 
-    if len(runs) == 1:
+    if len(models) == 1:
         if data is not None:
             raise UsageError(
-                "--data calibrates several runs together: leave it out for one run, which is calibrated already"
+                "--data calibrates several models together: leave it out for one run, which is calibrated already"
             )
-        network, card = load_network(runs[0])
-        card = replace(card, name=name or card.name)
+        network, card = load_network(models[0])
+        difference = export_onnx(network, replace(card, name=name or card.name), out)
+        agrees = f"logits within {difference:.1e} of torch"
     else:
         if data is None:
-            raise UsageError(f"{len(runs)} runs: their mean is calibrated on PublicTest; name the data set with --data")
-        network, card = load_ensemble(runs, name or out.stem)
-        card = calibrated(network, card, FaceStore.open(data))
-    difference = export_onnx(network, card, out)
-    typer.echo(f"{out}: {out.stat().st_size:,} bytes, logits within {difference:.1e} of torch")
+            raise UsageError(
+                f"{len(models)} models: their mean is calibrated on PublicTest; name the data set with --data"
+            )
+        store = FaceStore.open(data)
+        difference = export_ensemble([load_member(model) for model in models], name or out.stem, store, out)
+        agrees = f"probabilities within {difference:.1e} of the mean of {len(models)}"
+    typer.echo(f"{out}: {out.stat().st_size:,} bytes, {agrees}")

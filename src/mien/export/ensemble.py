@@ -1,77 +1,90 @@
-"""Several trained networks as one: the mean of their calibrated probabilities (Hansen and Salamon, 1990)."""
+"""Several models as one file: the mean of their calibrated probabilities (Hansen and Salamon, 1990)."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnx.compose import add_prefix_graph
 
-from mien.bundle import ModelCard
+from mien.bundle import Bundle, ModelCard, embedded_models, softmax
 from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
-from mien.evaluation.measured import MeasuredFaces, figures
+from mien.evaluation.measured import figures
+from mien.export.onnx import TOLERANCE, converted, probe_faces, with_card, write_model
 from mien.models.saved import load_network, provenance
 
+_INPUT: Final = "face"
+_OUTPUT: Final = "logits"
 
-class Ensemble(nn.Module):
-    """Networks that look at the same face.
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A model that others may be averaged with.
 
     Args:
-        members: networks that map (N, 1, S, S) to logits (N, 7), in evaluation mode.
-        temperatures: what each one's logits are divided by, from its card.
+        source: how the user named it.
+        bundle: its file, loaded.
+        provenance: what the card of an ensemble tells of it: architecture, hash of the file, and training.
     """
 
-    def __init__(self, members: Sequence[nn.Module], temperatures: Sequence[float]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-        self.temperatures = tuple(temperatures)
-
-    def forward(self, faces: Tensor) -> Tensor:
-        """Logarithms (N, 7) of the members' mean probabilities: logits whose softmax they are."""
-        answers = [
-            F.log_softmax(member(faces) / temperature, dim=-1)
-            for member, temperature in zip(self.members, self.temperatures, strict=True)
-        ]
-        return torch.logsumexp(torch.stack(answers), dim=0) - math.log(len(answers))
+    source: str
+    bundle: Bundle
+    provenance: dict[str, Any]
 
 
-def load_ensemble(paths: Sequence[Path], name: str) -> tuple[Ensemble, ModelCard]:
-    """Trained networks and their common card, neither calibrated together nor measured yet.
-
-    The card's ``training`` holds what is true of all members, and under ``members`` each one's own, with the hash of
-    its file.
-
-    Args:
-        paths: run folders or safetensors files of `mien train`.
-        name: what the ensemble is called.
+def load_member(source: str | Path) -> Member:
+    """An embedded model by its name, a model file (``.onnx``), or a run folder or safetensors file of `mien train`.
 
     Raises:
-        ModelFileError: one is missing or damaged.
-        ExportError: one was trained with another preprocessing.
+        ModelFileError: missing, damaged, or an ONNX file that mien did not write.
+        ExportError: a run's network, exported, does not compute what it computes in torch.
     """
-    loaded = [load_network(path) for path in paths]
-    cards = [card for _, card in loaded]
-    for path, card in zip(paths, cards, strict=True):
+    path = Path(source)
+    if str(source) in embedded_models():
+        bundle = Bundle.load(str(source))
+    elif path.suffix == ".onnx" and path.is_file():
+        bundle = Bundle(path.read_bytes(), str(path))
+    else:
+        network, card = load_network(path)
+        content, _ = converted(network, card, str(path))
+        return Member(str(source), Bundle(content, str(path)), provenance(path, card))
+    card = bundle.card
+    return Member(str(source), bundle, {"network": card.network, "sha256": bundle.sha256, **card.training})
+
+
+def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
+    """The members' common card, neither calibrated together nor measured yet.
+
+    Its ``training`` holds what is true of all members, and under ``members`` each one's own.
+
+    Raises:
+        ExportError: one takes its faces otherwise than the first.
+    """
+    cards = [member.bundle.card for member in members]
+    for member, card in zip(members, cards, strict=True):
         if card.preprocess != cards[0].preprocess:
             raise ExportError(
-                f"{path}: was trained with {card.preprocess}: expected that of {paths[0]}, {cards[0].preprocess}"
+                f"{member.source}: was trained with {card.preprocess}: "
+                f"expected that of {members[0].source}, {cards[0].preprocess}"
             )
-    members = [provenance(path, card) for path, card in zip(paths, cards, strict=True)]
-    card = ModelCard(
+    return ModelCard(
         name=name,
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
         preprocess=cards[0].preprocess,
-        training={**_common([card.training for card in cards]), "members": members},
+        training={
+            **_common([card.training for card in cards]),
+            "members": [member.provenance for member in members],
+        },
         licence=cards[0].licence,
     )
-    return Ensemble([network for network, _ in loaded], [card.temperature for card in cards]).eval(), card
 
 
 def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -83,7 +96,79 @@ def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def calibrated(network: nn.Module, card: ModelCard, store: FaceStore) -> ModelCard:
+def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out: Path) -> float:
+    """Write one file that answers as the mean of its members, calibrated and measured on a data set's PublicTest.
+
+    Args:
+        members: at least two.
+        name: what the ensemble is called.
+        store: the data set whose PublicTest rows fit the common temperature.
+        out: the file to write; replaced only when its answers are the members' mean.
+
+    Returns:
+        The largest difference between a probability and the mean of the members', over generated faces.
+
+    Raises:
+        ExportError: the members do not fit together, the data set has no PublicTest rows, the answers differ by more
+            than `TOLERANCE`, or the file cannot be written.
+    """
+    card = ensemble_card(members, name)
+    model = _averaged([member.bundle for member in members])
+    together = Bundle(with_card(model, card), str(out))
+    difference = _difference(together, members)
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"{out}: probabilities differ by {difference:.2e} from the members' mean: "
+            f"expected at most {TOLERANCE:.0e}; not written"
+        )
+    write_model(with_card(model, _calibrated(together, store)), out)
+    return difference
+
+
+def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
+    """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is."""
+    models = [onnx.load_from_string(bundle.content) for bundle in bundles]
+    nodes, weights = [], []
+    for number, (bundle, model) in enumerate(zip(bundles, models, strict=True)):
+        graph = add_prefix_graph(model.graph, f"member{number}/")
+        nodes += [helper.make_node("Identity", [_INPUT], [graph.input[0].name]), *graph.node]
+        temperature = np.array(bundle.card.temperature, np.float32)
+        weights += [*graph.initializer, numpy_helper.from_array(temperature, f"temperature{number}")]
+        nodes += [
+            helper.make_node("Div", [graph.output[0].name, f"temperature{number}"], [f"scaled{number}"]),
+            helper.make_node("LogSoftmax", [f"scaled{number}"], [f"probabilities{number}"], axis=-1),
+            helper.make_node("Unsqueeze", [f"probabilities{number}", "member"], [f"answer{number}"]),
+        ]
+    weights += [
+        numpy_helper.from_array(np.array([0]), "member"),
+        numpy_helper.from_array(np.array(math.log(len(bundles)), np.float32), "log_of_their_number"),
+    ]
+    answers = [f"answer{number}" for number in range(len(bundles))]
+    nodes += [
+        helper.make_node("Concat", answers, ["answers"], axis=0),
+        helper.make_node("ReduceLogSumExp", ["answers", "member"], ["log_of_sum"], keepdims=0),
+        helper.make_node("Sub", ["log_of_sum", "log_of_their_number"], [_OUTPUT]),
+    ]
+    first = models[0]
+    face = first.graph.input[0].type.tensor_type.shape
+    sides = [size.dim_value for size in face.dim[1:]]
+    graph = helper.make_graph(
+        nodes,
+        "ensemble",
+        [helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, ["faces", *sides])],
+        [helper.make_tensor_value_info(_OUTPUT, TensorProto.FLOAT, ["faces", len(bundles[0].card.labels)])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
+
+
+def _difference(together: Bundle, members: Sequence[Member]) -> float:
+    faces = probe_faces(33)
+    mean = np.mean([member.bundle.probabilities(faces) for member in members], axis=0)
+    return float(np.abs(softmax(together.logits(faces)) - mean).max())
+
+
+def _calibrated(together: Bundle, store: FaceStore) -> ModelCard:
     """The card with the temperature that suits PublicTest best, the figures there, and whose PublicTest that is.
 
     Raises:
@@ -92,13 +177,12 @@ def calibrated(network: nn.Module, card: ModelCard, store: FaceStore) -> ModelCa
     rows = store.rows_of("PublicTest")
     if not len(rows):
         raise ExportError("the data have no PublicTest rows to fit the temperature on; import data that have them")
-    faces = MeasuredFaces.of(card.preprocess, store, rows, torch.device("cpu"))
-    logits = faces.logits(network)
-    temperature = fit_temperature(logits, faces.labels)
+    logits, labels = together.logits(store.faces[rows]), store.labels[rows]
+    temperature = fit_temperature(logits, labels)
     calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
     return replace(
-        card,
+        together.card,
         temperature=temperature,
-        training={**card.training, "calibrated_on": calibrated_on},
-        public_test=figures(logits, faces.labels, temperature),
+        training={**together.card.training, "calibrated_on": calibrated_on},
+        public_test=figures(logits, labels, temperature),
     )

@@ -39,19 +39,43 @@ def export_onnx(network: nn.Module, card: ModelCard, out: Path) -> float:
     Raises:
         ExportError: the difference exceeds `TOLERANCE`, or the file cannot be written.
     """
+    content, difference = converted(network, card, str(out))
+    write_model(content, out)
+    return difference
+
+
+def converted(network: nn.Module, card: ModelCard, name: str) -> tuple[bytes, float]:
+    """A network and its card as the content of an ONNX file, and the largest difference of a logit between the two.
+
+    Args:
+        network: maps float32 (N, 1, S, S) to logits (N, 7).
+        card: its card.
+        name: what to call it in errors.
+
+    Raises:
+        ExportError: the difference exceeds `TOLERANCE`.
+    """
     network = network.eval().cpu()
-    content = _with_card(_convert(network, card.preprocess.input_size), card).SerializeToString()
-    difference = parity(network, Bundle(content, str(out)))
+    content = with_card(_convert(network, card.preprocess.input_size), card)
+    difference = parity(network, Bundle(content, name))
     if not difference <= TOLERANCE:
         raise ExportError(
-            f"{out}: logits differ by {difference:.2e} from torch: expected at most {TOLERANCE:.0e}; not written"
+            f"{name}: logits differ by {difference:.2e} from torch: expected at most {TOLERANCE:.0e}; not written"
         )
+    return content, difference
+
+
+def write_model(content: bytes, out: Path) -> None:
+    """Write the content of a model file beside ``out`` and rename it.
+
+    Raises:
+        ExportError: cannot be written.
+    """
     try:
         with written_aside(out) as aside:
             aside.write_bytes(content)
     except OSError as error:
         raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
-    return difference
 
 
 def parity(network: nn.Module, bundle: Bundle) -> float:
@@ -60,7 +84,7 @@ def parity(network: nn.Module, bundle: Bundle) -> float:
     """
     worst = 0.0
     for count in (1, 2, 33):
-        inputs = bundle.card.preprocess.apply(_probe_faces(count))
+        inputs = bundle.card.preprocess.apply(probe_faces(count))
         with torch.inference_mode():
             expected = network(torch.from_numpy(inputs)).numpy()
         difference = np.abs(bundle.logits_of_input(inputs) - expected).max()
@@ -68,8 +92,8 @@ def parity(network: nn.Module, bundle: Bundle) -> float:
     return worst
 
 
-def _probe_faces(count: int) -> NDArray[np.uint8]:
-    """Noise, gradients and constant pictures: uint8 (count, 48, 48), always the same."""
+def probe_faces(count: int) -> NDArray[np.uint8]:
+    """Noise, gradients and constant pictures to compare two networks on: uint8 (count, 48, 48), always the same."""
     noise = np.random.default_rng(count).integers(0, 256, (count, FACE_SIZE, FACE_SIZE), np.uint8)
     noise[0] = np.linspace(0, 255, FACE_SIZE, dtype=np.uint8)
     noise[-1] //= 2
@@ -120,7 +144,9 @@ def _quiet_exporter() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
+def with_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
+    """The content of the ONNX file of a model, checked, with its card inside."""
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.checker.check_model(model)
-    return model
+    content: bytes = model.SerializeToString()
+    return content
