@@ -54,11 +54,12 @@ def test_test_time_augmentation_changes_the_logits(model, store):
 
 @pytest.fixture
 def voted(store):
-    """The small data set with votes: PublicTest's first 40 rows have a majority, the other 50 tie or show no face."""
+    """The small data set with votes: 40 PublicTest rows have a majority, 10 show contempt, 40 tie or show no face."""
     votes = np.zeros((150, 10), np.uint8)
     votes[np.arange(150), np.random.default_rng(2).integers(0, 7, 150)] = 9
     votes[100:120] = [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]
     votes[120:] = [0, 0, 0, 4, 0, 0, 0, 0, 0, 6]
+    votes[125:135] = [0, 0, 0, 4, 0, 0, 0, 6, 0, 0]
     return replace(store, votes=votes)
 
 
@@ -74,6 +75,11 @@ def test_with_ferplus_only_rows_with_a_majority_count_and_it_is_the_truth(model,
     assert result["accuracy"] == pytest.approx(sk.accuracy_score(labels, predicted))
     assert result["confusion"] == sk.confusion_matrix(labels, predicted, labels=range(7)).tolist()
     assert "more of FER+'s votes" in result["target_rule"]
+    assert result["eight_classes"] == {
+        "accuracy": pytest.approx(sk.accuracy_score([*labels, *[7] * 10], [*predicted, *[0] * 10])),
+        "contempt": 10,
+        "n": 50,
+    }
 
 
 def test_ferplus_needs_votes_that_say_something(model, store, voted):

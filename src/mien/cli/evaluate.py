@@ -118,11 +118,17 @@ def _print(result: "Evaluation", console: "Console") -> None:
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}",
         highlight=False,
     )
+    if "eight_classes" in values:
+        console.print(_eight_classes(**values["eight_classes"]), highlight=False)
     if "seen" in values:
         console.print(_without_seen(values["seen"], values["without_seen"]), highlight=False)
     for name, quarters in values["by_quality"].items():
         console.print(_by_quality(name, quarters), highlight=False)
     console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
+
+
+def _eight_classes(accuracy: float, contempt: int, n: int) -> str:
+    return f"8 classes  {accuracy:.2%} on {n:,} faces; {contempt:,} of them show contempt and count as wrong"
 
 
 def _without_seen(seen: int, figures: dict[str, float]) -> str:

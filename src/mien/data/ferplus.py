@@ -147,6 +147,11 @@ def vote_targets(votes: NDArray[np.uint8], rule: str) -> NDArray[np.float32]:
     return targets
 
 
+def is_contempt(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether contempt, the eighth of FER+'s classes, has more votes than every other of the ten answers, (N,)."""
+    return _is_sole_maximum(votes)[:, _VOTES.index("contempt")]
+
+
 def _is_sole_maximum(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which answers have more votes than every other in their row, at most one a row."""
     most = votes == votes.max(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.bundle import softmax
-from mien.data.ferplus import FERPLUS_FILE, vote_targets
+from mien.data.ferplus import FERPLUS_FILE, is_contempt, vote_targets
 from mien.data.splits import identical_rows
 from mien.data.statistics import brightness
 from mien.data.store import FaceStore
@@ -51,6 +51,7 @@ class Evaluation:
             not asked.
         targets: where ``labels`` are from, one of `TARGETS`.
         without_target: rows of the usage that are not among ``rows``, since FER+'s votes give them no label.
+        contempt: how many of these have contempt, FER+'s eighth class, for their label.
         qualities: measures of the faces by name, each (N,): accuracy is given by quarters of them.
     """
 
@@ -67,6 +68,7 @@ class Evaluation:
     seen: NDArray[np.bool_] | None = None
     targets: str = TARGETS[0]
     without_target: int = 0
+    contempt: int = 0
     qualities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -104,7 +106,11 @@ class Evaluation:
         return metrics.reliability_curve(softmax(self.logits), self.labels)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values; the keys are those of `mien evaluate --json`. Shares are 0..1, `nll` is in nats."""
+        """JSON-ready values; the keys are those of `mien evaluate --json`. Shares are 0..1, `nll` is in nats.
+
+        Against FER+'s votes ``eight_classes`` counts the faces of contempt too, all of them wrong: the seven emotions
+        of a model do not include it.
+        """
         return {
             "model": {"name": self.model, "sha256": self.model_sha256},
             "data": {"source": self.source, "sha256": self.source_sha256},
@@ -135,7 +141,14 @@ class Evaluation:
     def _target_rule(self) -> dict[str, Any]:
         if self.targets == "fer2013":
             return {"targets": self.targets}
-        return {"targets": self.targets, "target_rule": _FERPLUS_RULE, "without_target": self.without_target}
+        eight = len(self) + self.contempt
+        right = int(np.trace(self.confusion))
+        return {
+            "targets": self.targets,
+            "target_rule": _FERPLUS_RULE,
+            "without_target": self.without_target,
+            "eight_classes": {"accuracy": right / eight, "contempt": self.contempt, "n": eight},
+        }
 
     def _without_seen(self) -> dict[str, Any]:
         if self.seen is None:
@@ -202,7 +215,7 @@ def evaluate(
     if not len(rows):
         present = ", ".join(store.counts()) or "no rows at all"
         raise DataError(f"data set of {store.meta.source}: no {usage} rows (it has {present}); choose another usage")
-    rows, labels, without_target = _labelled(store, rows, targets)
+    rows, labels, left_out = _labelled(store, rows, targets)
     seen = _seen(store, usage, rows) if drop_seen else None
     faces = store.faces[rows]
     logits = predict_logits(classifier, faces, tta, track=track)
@@ -221,19 +234,20 @@ def evaluate(
         temperature=classifier.card.temperature,
         seen=seen,
         targets=targets,
-        without_target=without_target,
+        without_target=len(left_out),
+        contempt=int(is_contempt(store.votes[left_out]).sum()) if store.votes is not None else 0,
         qualities={"brightness": brightness(faces), "sharpness": sharpness(faces)},
     )
 
 
 def _labelled(
     store: FaceStore, rows: NDArray[np.intp], targets: str
-) -> tuple[NDArray[np.intp], NDArray[np.uint8], int]:
-    """Those of some rows that have a label, the labels, and how many have none."""
+) -> tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[np.intp]]:
+    """Those of some rows that have a label, the labels, and the rows that have none."""
     if targets not in TARGETS:
         raise UsageError(f"unknown targets {targets!r}: expected one of {', '.join(TARGETS)}")
     if targets == "fer2013":
-        return rows, store.labels[rows], 0
+        return rows, store.labels[rows], rows[:0]
     if store.votes is None:
         raise DataError(
             f"data set of {store.meta.source}: no FER+ votes; "
@@ -243,7 +257,7 @@ def _labelled(
     kept = majority.any(axis=1)
     if not kept.any():
         raise DataError(f"data set of {store.meta.source}: FER+'s votes give none of the {len(rows)} rows a label")
-    return rows[kept], majority[kept].argmax(axis=1).astype(np.uint8), int((~kept).sum())
+    return rows[kept], majority[kept].argmax(axis=1).astype(np.uint8), rows[~kept]
 
 
 def _seen(store: FaceStore, usage: str, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
