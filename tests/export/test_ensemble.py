@@ -169,6 +169,20 @@ def test_several_runs_become_one_calibrated_file(tmp_path, store):
     assert card.public_test["accuracy"] == (answers.argmax(1) == store.labels[rows]).mean()
 
 
+def test_an_ensemble_in_half_precision_is_measured_as_it_answers(tmp_path, store):
+    paths = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
+    for seed, path in enumerate(paths):
+        save_member(path, seed, 1.0)
+    for name, options in (("half", ["--half"]), ("whole", [])):
+        result = export(*paths, "--out", tmp_path / f"{name}.onnx", "--data", tmp_path / "data", *options)
+        assert result.exit_code == 0, result.output
+    half, whole = (Bundle.load(tmp_path / f"{name}.onnx") for name in ("half", "whole"))
+    assert len(half.content) < 0.55 * len(whole.content)
+    faces, labels = store.faces[10:], store.labels[10:]
+    np.testing.assert_allclose(half.probabilities(faces), whole.probabilities(faces), atol=5e-3)
+    assert half.card.public_test["accuracy"] == (half.probabilities(faces).argmax(1) == labels).mean()
+
+
 def test_a_single_run_keeps_its_card_and_may_be_named(tmp_path):
     save_member(tmp_path / "0.safetensors", 0, 1.3)
     assert export(tmp_path / "0.safetensors", "--out", tmp_path / "a.onnx", "--name", "mine").exit_code == 0

@@ -72,6 +72,31 @@ def test_embedded_files_say_nothing_of_the_machine_they_were_written_on():
         assert b".py" not in (Path(mien.__file__).parent / "weights" / f"{name}.onnx").read_bytes()
 
 
+def test_half_precision_halves_the_file_and_rounds_weights_only(tmp_path):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1600, 64), nn.ReLU(), nn.Linear(64, 7))
+    difference = export_onnx(network, CARD, tmp_path / "half.onnx", half=True)
+    export_onnx(network, CARD, tmp_path / "whole.onnx")
+    sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.02)
+    faces = np.random.default_rng(3).integers(0, 256, (70, 48, 48), np.uint8)
+    half, whole = (Bundle.load(tmp_path / f"{name}.onnx").logits(faces) for name in ("half", "whole"))
+    with torch.no_grad():
+        network[1].weight.copy_(network[1].weight.half().float())
+        rounded = network(torch.from_numpy(CARD.preprocess.apply(faces))).numpy()
+    np.testing.assert_allclose(half, rounded, atol=1e-5)
+    assert 0 < np.abs(half - whole).max() <= 0.02
+    assert 0 < difference <= 0.02
+
+
+def test_weights_too_large_for_half_precision_are_refused(tmp_path):
+    network = steady()
+    with torch.no_grad():
+        network[1].weight[0, 0] = 1e5
+    with pytest.raises(ExportError, match=r"weight .* reaches 100000: half precision ends at 65,504"):
+        export_onnx(network, CARD, tmp_path / "half.onnx", half=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_disagrees_is_refused_and_the_old_one_kept(tmp_path):
     out = tmp_path / "probe.onnx"
     out.write_bytes(b"the old file")

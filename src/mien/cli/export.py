@@ -24,6 +24,9 @@ def export(
     name: Annotated[
         str | None, typer.Option(help="What the model is called; otherwise the network's name, or the file's.")
     ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store weights in half precision: half the size, the same speed.")
+    ] = False,
 ) -> None:
     """Write the chosen network of a run as an ONNX file with labels, preprocessing, temperature and provenance inside.
 
@@ -46,7 +49,7 @@ def export(
                 "--data calibrates several models together: leave it out for one run, which is calibrated already"
             )
         network, card = load_network(models[0])
-        difference = export_onnx(network, replace(card, name=name or card.name), out)
+        difference = export_onnx(network, replace(card, name=name or card.name), out, half=half)
         agrees = f"logits within {difference:.1e} of torch"
     else:
         if data is None:
@@ -54,6 +57,7 @@ def export(
                 f"{len(models)} models: their mean is calibrated on PublicTest; name the data set with --data"
             )
         store = FaceStore.open(data)
-        difference = export_ensemble([load_member(model) for model in models], name or out.stem, store, out)
+        members = [load_member(model) for model in models]
+        difference = export_ensemble(members, name or out.stem, store, out, half=half)
         agrees = f"probabilities within {difference:.1e} of the mean of {len(models)}"
     typer.echo(f"{out}: {out.stat().st_size:,} bytes, {agrees}")

@@ -16,7 +16,7 @@ from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
-from mien.export.onnx import TOLERANCE, converted, probe_faces, with_card, write_model
+from mien.export.onnx import HALF_TOLERANCE, TOLERANCE, converted, halved, probe_faces, with_card, write_model
 from mien.models.saved import load_network, provenance
 
 _INPUT: Final = "face"
@@ -96,7 +96,7 @@ def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out: Path) -> float:
+def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out: Path, *, half: bool = False) -> float:
     """Write one file that answers as the mean of its members, calibrated and measured on a data set's PublicTest.
 
     Args:
@@ -104,22 +104,25 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
         name: what the ensemble is called.
         store: the data set whose PublicTest rows fit the common temperature.
         out: the file to write; replaced only when its answers are the members' mean.
+        half: store weights in half precision, see `mien.export.onnx.halved`.
 
     Returns:
         The largest difference between a probability and the mean of the members', over generated faces.
 
     Raises:
         ExportError: the members do not fit together, the data set has no PublicTest rows, the answers differ by more
-            than `TOLERANCE`, or the file cannot be written.
+            than `TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
     """
     card = ensemble_card(members, name)
     model = _averaged([member.bundle for member in members])
+    if half:
+        model = halved(model)
     together = Bundle(with_card(model, card), str(out))
-    difference = _difference(together, members)
-    if not difference <= TOLERANCE:
+    difference, allowed = _difference(together, members), HALF_TOLERANCE if half else TOLERANCE
+    if not difference <= allowed:
         raise ExportError(
             f"{out}: probabilities differ by {difference:.2e} from the members' mean: "
-            f"expected at most {TOLERANCE:.0e}; not written"
+            f"expected at most {allowed:.0e}; not written"
         )
     write_model(with_card(model, _calibrated(together, store)), out)
     return difference

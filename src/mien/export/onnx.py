@@ -1,6 +1,7 @@
 """A trained network as an ONNX file with its card inside, and the proof that both compute the same."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import onnx
 import onnxscript  # noqa: F401 - torch's exporter imports it when it runs; here its absence is noticed at once
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from torch import nn
 
 from mien.aside import written_aside
@@ -22,45 +24,54 @@ from mien.preprocess import FACE_SIZE
 TOLERANCE: Final = 1e-4
 """Largest difference between a logit of torch and one of the exported file that is accepted."""
 
+HALF_TOLERANCE: Final = 2e-2
+"""The same for a file whose weights are stored in half precision."""
+
 _OPSET: Final = 18
 
+_WORTH_HALVING: Final = 1024
+"""Numbers from which a weight is stored in half precision: biases are not worth it."""
 
-def export_onnx(network: nn.Module, card: ModelCard, out: Path) -> float:
+
+def export_onnx(network: nn.Module, card: ModelCard, out: Path, *, half: bool = False) -> float:
     """Write a network and its card to an ONNX file, after checking that the file computes what the network computes.
 
     Args:
         network: maps float32 (N, 1, S, S) to logits (N, 7).
         card: its card.
         out: the file to write; replaced only when the check has passed.
+        half: store weights in half precision, see `halved`.
 
     Returns:
         The largest difference of a logit between torch and onnxruntime, over generated faces and several batch sizes.
 
     Raises:
-        ExportError: the difference exceeds `TOLERANCE`, or the file cannot be written.
+        ExportError: the difference exceeds `TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
     """
-    content, difference = converted(network, card, str(out))
+    content, difference = converted(network, card, str(out), half=half)
     write_model(content, out)
     return difference
 
 
-def converted(network: nn.Module, card: ModelCard, name: str) -> tuple[bytes, float]:
+def converted(network: nn.Module, card: ModelCard, name: str, *, half: bool = False) -> tuple[bytes, float]:
     """A network and its card as the content of an ONNX file, and the largest difference of a logit between the two.
 
     Args:
         network: maps float32 (N, 1, S, S) to logits (N, 7).
         card: its card.
         name: what to call it in errors.
+        half: store weights in half precision, see `halved`.
 
     Raises:
-        ExportError: the difference exceeds `TOLERANCE`.
+        ExportError: the difference exceeds `TOLERANCE`, or `HALF_TOLERANCE`, or `halved` refuses.
     """
     network = network.eval().cpu()
-    content = with_card(_convert(network, card.preprocess.input_size), card)
-    difference = parity(network, Bundle(content, name))
-    if not difference <= TOLERANCE:
+    model = _convert(network, card.preprocess.input_size)
+    content = with_card(halved(model) if half else model, card)
+    difference, allowed = parity(network, Bundle(content, name)), HALF_TOLERANCE if half else TOLERANCE
+    if not difference <= allowed:
         raise ExportError(
-            f"{name}: logits differ by {difference:.2e} from torch: expected at most {TOLERANCE:.0e}; not written"
+            f"{name}: logits differ by {difference:.2e} from torch: expected at most {allowed:.0e}; not written"
         )
     return content, difference
 
@@ -76,6 +87,29 @@ def write_model(content: bytes, out: Path) -> None:
             aside.write_bytes(content)
     except OSError as error:
         raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with its large weights stored in half precision, which makes its file half as large.
+
+    It computes in float32 as before: each weight is widened where it is read, which onnxruntime does once, on loading.
+
+    Raises:
+        ExportError: a weight is too large for half precision.
+    """
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    widened = []
+    for weight in model.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and math.prod(weight.dims) >= _WORTH_HALVING:
+            name, values = weight.name, numpy_helper.to_array(weight)
+            if np.abs(values).max() > np.finfo(np.float16).max:
+                raise ExportError(f"weight {name} reaches {np.abs(values).max():g}: half precision ends at 65,504")
+            weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}/half"))
+            widened.append(onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*widened, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
 
 
 def parity(network: nn.Module, bundle: Bundle) -> float:
