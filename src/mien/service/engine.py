@@ -9,11 +9,12 @@ import io
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mien.faces.detect import one_thread_each
 from mien.faces.follow import Pace
 from mien.inference.recognizer import Candidate, Recognizer
 from mien.inference.smoothing import Smoother
@@ -84,7 +85,7 @@ class Engine:
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
         self.recognizer = recognizer
         self._max_pixels = settings.limits.pixels
-        self._at_once = 2 * settings.workers
+        self._workers = settings.workers
         self._finders = ThreadPoolExecutor(settings.workers, thread_name_prefix="mien-find")
         self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._finding = 0
@@ -96,9 +97,10 @@ class Engine:
     async def running(self) -> AsyncIterator["Engine"]:
         """The engine, warm; its threads end afterwards."""
         try:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._finders, self.recognizer.predict, np.zeros((48, 48, 3), np.uint8))
-            yield self
+            with one_thread_each() if self._workers > 1 else nullcontext():
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._finders, self.recognizer.predict, np.zeros((48, 48, 3), np.uint8))
+                yield self
         finally:
             self._finders.shutdown(cancel_futures=True)
             self._classifiers.shutdown(cancel_futures=True)
@@ -118,7 +120,7 @@ class Engine:
         Only a few pictures of a request wait for a thread at a time, so that one of a single picture is not held up by
         those of many.
         """
-        places = asyncio.Semaphore(self._at_once)
+        places = asyncio.Semaphore(2 * self._workers)
 
         async def recognized(upload: Upload) -> Frame:
             async with places:
