@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench retrain-s retrain-l browser clean
+.PHONY: demo test check bench retrain-s retrain-m retrain-l browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
@@ -38,17 +38,23 @@ retrain-s: $(VENV)/.dev  ## rebuild the embedded model: make retrain-s CSV=fer20
 	    --data $(RETRAIN)/fer2013 --run $(RETRAIN)/second $(DROP) --resume
 	$(BIN)/mien export $(RETRAIN)/second --out $(RETRAIN)/mien_s.onnx
 
-retrain-l: retrain-s  ## rebuild the ensemble: make retrain-l CSV=fer2013.csv FERPLUS=fer2013new.csv [DROP_ROWS=FILE]; hours more
-	test -d $(RETRAIN)/voted || $(BIN)/mien data import "$(CSV)" $(RETRAIN)/voted --ferplus "$(FERPLUS)"
-	$(BIN)/mien train --recipe mien_s_votes --set seed=3 --data $(RETRAIN)/voted --run $(RETRAIN)/votes $(DROP) --resume
+VOTED := $(RETRAIN)/voted
+$(VOTED): | $(VENV)/.dev
+	$(BIN)/mien data import "$(CSV)" $@ --ferplus "$(FERPLUS)"
+
+retrain-m: retrain-s | $(VOTED)  ## train mien_m: make retrain-m CSV=fer2013.csv FERPLUS=fer2013new.csv [DROP_ROWS=FILE]; hours more
+	$(BIN)/mien train --recipe mien_m --set seed=4 --data $(VOTED) --run $(RETRAIN)/wide $(DROP) --resume
+	$(BIN)/mien train --recipe mien_m_restart --set initial_weights=$(RETRAIN)/wide --set seed=6 \
+	    --set 'loss.teachers=["$(RETRAIN)/second"]' --data $(VOTED) --run $(RETRAIN)/fourth $(DROP) --resume
+	$(BIN)/mien export $(RETRAIN)/fourth --half --out $(RETRAIN)/mien_m.onnx
+
+retrain-l: retrain-m  ## rebuild the ensemble mien_l, with the same arguments; hours more
+	$(BIN)/mien train --recipe mien_s_votes --set seed=3 --data $(VOTED) --run $(RETRAIN)/votes $(DROP) --resume
 	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/votes --set seed=5 --set epochs=42 \
 	    --set 'resolutions=[[0,38],[14,44]]' --set loss.mixup_last_epochs=10 \
-	    --data $(RETRAIN)/voted --run $(RETRAIN)/third $(DROP) --resume
-	$(BIN)/mien train --recipe mien_m --set seed=4 --data $(RETRAIN)/voted --run $(RETRAIN)/wide $(DROP) --resume
-	$(BIN)/mien train --recipe mien_m_restart --set initial_weights=$(RETRAIN)/wide --set seed=6 \
-	    --set 'loss.teachers=["$(RETRAIN)/second"]' --data $(RETRAIN)/voted --run $(RETRAIN)/fourth $(DROP) --resume
+	    --data $(VOTED) --run $(RETRAIN)/third $(DROP) --resume
 	$(BIN)/mien export $(RETRAIN)/second $(RETRAIN)/third $(RETRAIN)/fourth --half \
-	    --data $(RETRAIN)/voted --name mien_l --out $(RETRAIN)/mien_l.onnx
+	    --data $(VOTED) --name mien_l --out $(RETRAIN)/mien_l.onnx
 
 browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
 	apt-get install --yes chromium
