@@ -16,7 +16,7 @@ from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
-from mien.export.onnx import HALF_TOLERANCE, TOLERANCE, converted, halved, probe_faces, with_card, write_model
+from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
 from mien.models.saved import load_network, provenance
 
 _INPUT: Final = "face"
@@ -111,19 +111,15 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
 
     Raises:
         ExportError: the members do not fit together, the data set has no PublicTest rows, the answers differ by more
-            than `TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
+            than `mien.export.onnx.TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
     """
     card = ensemble_card(members, name)
     model = _averaged([member.bundle for member in members])
     if half:
         model = halved(model)
     together = Bundle(with_card(model, card), str(out))
-    difference, allowed = _difference(together, members), HALF_TOLERANCE if half else TOLERANCE
-    if not difference <= allowed:
-        raise ExportError(
-            f"{out}: probabilities differ by {difference:.2e} from the members' mean: "
-            f"expected at most {allowed:.0e}; not written"
-        )
+    difference = _difference(together, members)
+    require_close(difference, f"{out}: probabilities", "the members' mean", half=half)
     write_model(with_card(model, _calibrated(together, store)), out)
     return difference
 
@@ -139,8 +135,8 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
         weights += [*graph.initializer, numpy_helper.from_array(temperature, f"temperature{number}")]
         nodes += [
             helper.make_node("Div", [graph.output[0].name, f"temperature{number}"], [f"scaled{number}"]),
-            helper.make_node("LogSoftmax", [f"scaled{number}"], [f"probabilities{number}"], axis=-1),
-            helper.make_node("Unsqueeze", [f"probabilities{number}", "member"], [f"answer{number}"]),
+            helper.make_node("LogSoftmax", [f"scaled{number}"], [f"log_probabilities{number}"], axis=-1),
+            helper.make_node("Unsqueeze", [f"log_probabilities{number}", "member"], [f"answer{number}"]),
         ]
     weights += [
         numpy_helper.from_array(np.array([0]), "member"),

@@ -22,7 +22,9 @@ from mien.errors import ExportError
 from mien.preprocess import FACE_SIZE
 
 TOLERANCE: Final = 1e-4
-"""Largest difference between a logit of torch and one of the exported file that is accepted."""
+"""Largest difference that is accepted between a logit of torch and one of the exported file, or between a probability
+of an ensemble and the mean of its members.
+"""
 
 HALF_TOLERANCE: Final = 2e-2
 """The same for a file whose weights are stored in half precision."""
@@ -68,12 +70,28 @@ def converted(network: nn.Module, card: ModelCard, name: str, *, half: bool = Fa
     network = network.eval().cpu()
     model = _convert(network, card.preprocess.input_size)
     content = with_card(halved(model) if half else model, card)
-    difference, allowed = parity(network, Bundle(content, name)), HALF_TOLERANCE if half else TOLERANCE
+    difference = parity(network, Bundle(content, name))
+    require_close(difference, f"{name}: logits", "torch", half=half)
+    return content, difference
+
+
+def require_close(difference: float, what: str, whose: str, *, half: bool) -> None:
+    """Refuse a file whose numbers are not those they should be.
+
+    Args:
+        difference: the largest found.
+        what: the numbers, for the message.
+        whose: those they should be.
+        half: whether weights are stored in half precision.
+
+    Raises:
+        ExportError: the difference exceeds `TOLERANCE`, or `HALF_TOLERANCE`.
+    """
+    allowed = HALF_TOLERANCE if half else TOLERANCE
     if not difference <= allowed:
         raise ExportError(
-            f"{name}: logits differ by {difference:.2e} from torch: expected at most {allowed:.0e}; not written"
+            f"{what} differ by {difference:.2e} from {whose}: expected at most {allowed:.0e}; not written"
         )
-    return content, difference
 
 
 def write_model(content: bytes, out: Path) -> None:
