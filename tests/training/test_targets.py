@@ -8,7 +8,7 @@ from mien.data.ferplus import vote_targets
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import TrainingError
 from mien.training.config import LossConfig
-from mien.training.targets import label_posterior, training_targets
+from mien.training.targets import have_target, label_posterior, training_targets
 
 ANGRY_AND_SAD = [3, 0, 0, 0, 6, 0, 0, 0, 1, 0]
 NO_FACE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]
@@ -82,3 +82,12 @@ def test_posterior_targets_give_every_row_one_and_blend_the_label_in(voted):
     targets = training_targets(store, rows, LossConfig(targets="ferplus_posterior", fer2013_weight=0.25))
     expected = 0.25 * np.eye(7)[labels[rows]] + 0.75 * label_posterior(votes[rows], labels[rows])
     np.testing.assert_allclose(targets, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+@pytest.mark.parametrize("rule", ["majority", "probability", "thresholded", "posterior"])
+def test_rows_have_a_target_where_it_is_not_all_zeros(rule, weight):
+    store = store_of([ANGRY_AND_SAD, NO_FACE])
+    loss = LossConfig(targets=f"ferplus_{rule}", fer2013_weight=weight)
+    expected = training_targets(store, ROWS, loss).any(axis=1)
+    np.testing.assert_array_equal(have_target(store, ROWS, loss), expected)

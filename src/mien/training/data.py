@@ -12,7 +12,7 @@ from mien.data.splits import rows_sha256
 from mien.data.store import FaceStore
 from mien.errors import TrainingError
 from mien.training.config import LossConfig
-from mien.training.targets import training_targets
+from mien.training.targets import have_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class TrainingData:
         """
         if loss.targets == "fer2013":
             return self
-        kept = training_targets(self.store, self.rows, loss).any(axis=1)
+        kept = have_target(self.store, self.rows, loss)
         without = {} if kept.all() else {f"without a {loss.targets} target": int((~kept).sum())}
         assert self.store.votes is not None
         votes = hashlib.sha256(self.store.votes[self.rows[kept]].tobytes()).hexdigest()

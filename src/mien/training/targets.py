@@ -35,19 +35,39 @@ def training_targets(store: FaceStore, rows: NDArray[np.intp], config: LossConfi
     labels = np.eye(len(EMOTIONS), dtype=np.float32)[store.labels[rows]]
     if config.targets == "fer2013":
         return labels
+    votes = _votes(store, rows, config)
+    if config.targets == "ferplus_posterior":
+        voted = label_posterior(votes, store.labels[rows])
+    else:
+        voted = vote_targets(votes, config.targets.removeprefix("ferplus_"))
+    if not config.fer2013_weight:
+        return voted
+    has_votes = voted.any(axis=1, keepdims=True)
+    return np.where(has_votes, voted + np.float32(config.fer2013_weight) * (labels - voted), labels)
+
+
+def have_target(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDArray[np.bool_]:
+    """Which rows `training_targets` gives something to learn, (N,), without fitting anything.
+
+    Raises:
+        TrainingError: as `training_targets`.
+    """
+    everyone = np.ones(len(rows), np.bool_)
+    if config.targets == "fer2013":
+        return everyone
+    votes = _votes(store, rows, config)
+    if config.fer2013_weight or config.targets == "ferplus_posterior":
+        return everyone
+    return np.asarray(vote_targets(votes, config.targets.removeprefix("ferplus_")).any(axis=1))
+
+
+def _votes(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDArray[np.uint8]:
     if store.votes is None:
         raise TrainingError(
             f"loss.targets is {config.targets}, and the data set of {store.meta.source} holds no FER+ votes: "
             f"import it again with `mien data import SRC OUT --ferplus {FERPLUS_FILE}`"
         )
-    if config.targets == "ferplus_posterior":
-        voted = label_posterior(store.votes[rows], store.labels[rows])
-    else:
-        voted = vote_targets(store.votes[rows], config.targets.removeprefix("ferplus_"))
-    if not config.fer2013_weight:
-        return voted
-    has_votes = voted.any(axis=1, keepdims=True)
-    return np.where(has_votes, voted + np.float32(config.fer2013_weight) * (labels - voted), labels)
+    return store.votes[rows]
 
 
 def label_posterior(votes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
