@@ -125,10 +125,14 @@ class _ProgressReporter:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
+    def begin(
+        self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
+    ) -> None:
+        self._print(
+            f"training {config.network} on {len(data.rows)} faces, device {device}, precision {config.precision}"
+        )
         for reason, count in data.dropped.items():
             self._print(f"left out of training: {count} rows {reason}")
-        self._print(f"training {config.network} on {len(data.rows)} faces")
         self._judged_by = config.select_on.replace("_", " ")
         self._task = self._progress.add_task(
             "training", total=config.epochs * faces_per_epoch, completed=epochs_done * faces_per_epoch, rate=""

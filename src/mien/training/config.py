@@ -172,6 +172,11 @@ class LossConfig:
         teachers: run folders or safetensors files of networks to learn from, see `mien.training.distillation`.
         teacher_weight: share of the loss that the teachers' answers have, 0..1.
         teacher_temperature: divides the logits of teachers and pupil before they are compared.
+        teacher_views: how many augmented views of each face the pupil trains on in turn, one an epoch; the teachers
+            answer to each view once, see `mien.training.views`. 0 draws new views in each epoch, which the teachers
+            answer in every step.
+        teacher_answers: file that these answers are kept in, so that several pupils share them; "" keeps them in the
+            run's folder.
     """
 
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -187,6 +192,8 @@ class LossConfig:
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
     teacher_temperature: float = 1.0
+    teacher_views: int = 0
+    teacher_answers: str = ""
 
     def __post_init__(self) -> None:
         _require("loss.gamma", self.gamma, low=0)
@@ -196,6 +203,9 @@ class LossConfig:
         _require("loss.fer2013_weight", self.fer2013_weight, low=0, high=1)
         _require("loss.teacher_weight", self.teacher_weight, low=0, high=1)
         _require("loss.teacher_temperature", self.teacher_temperature, above=0)
+        _require("loss.teacher_views", self.teacher_views, low=0, high=1000)
+        if self.teacher_views and not self.teachers:
+            raise ConfigError(f"loss.teacher_views is {self.teacher_views} and loss.teachers names none: name some")
         if self.targets == "fer2013" and self.fer2013_weight:
             raise ConfigError(
                 f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, "
@@ -224,8 +234,9 @@ class TrainConfig:
         seed: of weights, order and augmentation.
         initial_weights: run folder or safetensors file of `mien train`, of the same network, whose chosen weights the
             training starts from (fine-tuning, warm restarts); "" starts from random ones.
-        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in
-            float32.
+        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp16" does so in float16 and
+            scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
+            device computes with itself, see `mien.training.precision`. A run states which one it was.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
         early_stopping: epochs without a better accuracy after which the training ends; 0 never ends it early.
         split: Training rows that are set aside: "official" sets none aside; for the others see
@@ -243,7 +254,7 @@ class TrainConfig:
     batch_size: int = 128
     seed: int = 0
     initial_weights: str = ""
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999
     early_stopping: int = 0
     split: Literal["official", "first_24000", "ordered_70_30", "stratified"] = "official"
