@@ -44,7 +44,7 @@ class ChosenNetwork:
         """Share of the faces that choose the epoch which a network answers rightly; None where none choose."""
         if self.selection is None:
             return None
-        predictions = self.selection.logits(network).argmax(1)
+        predictions = self.selection.logits(network, exact=False).argmax(1)
         return float((predictions == self.selection.labels).mean())
 
     def is_best(self, entry: Mapping[str, Any], history: tuple[dict[str, Any], ...]) -> bool:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from mien.training.augment import augment
+from mien.training.augment import augment, spoil
 from mien.training.config import TrainConfig
 from mien.training.distillation import Teachers, distillation_loss
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
@@ -66,10 +66,10 @@ class Objective:
 
     def _faces(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         """Network input of some rows, and what teachers answered to it if they were asked before."""
-        if self._view is not None:
-            inputs, taught = self._view
-            return inputs[rows], taught[rows]
         config = self._config
+        if self._view is not None:
+            clear, taught = self._view
+            return spoil(clear[rows], config.augment, config.preprocess), taught[rows]
         side = config.input_size_at(self._epoch)
         return augment(self._frames[rows], config.augment, config.preprocess, side), None
 

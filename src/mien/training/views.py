@@ -1,12 +1,11 @@
-"""A fixed set of augmented views of each training face, and what teachers answer to them.
+"""A fixed set of views of each training face, and what teachers answer to them.
 
 A pupil that trains on the same few dozen views of each face in turn needs each answer once, where new views in every
-epoch need them anew in every step: with five teachers that is most of the cost of a training (compare "function
-matching" with precomputed targets, Beyer et al., arXiv 2106.05237). View ``v`` of all faces follows from the number
-``v`` alone, so that only answers are stored.
+epoch need them anew in every step: with five teachers that is most of the cost of a training (Beyer et al., arXiv
+2106.05237, compare both). View ``v`` of all faces follows from the number ``v`` alone, so that only answers are stored.
 
-Teachers see a face before it is degraded and erased (`mien.training.augment.spoil`): what they say of the clear face is
-what the pupil should say of the spoiled one.
+A view is a face before it is degraded and erased (`mien.training.augment.vary`). The pupil sees it spoiled, anew each
+time; what teachers say of the clear face is what the pupil should say of the spoiled one.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ from torch.nn import functional as F
 
 from mien.errors import TrainingError
 from mien.models.saved import load_tensors, network_file, save_tensors
-from mien.training.augment import spoil, vary
+from mien.training.augment import vary
 from mien.training.config import TrainConfig
 
 ANSWERS_FILE: Final = "teacher_answers.safetensors"
@@ -31,9 +30,12 @@ _CHUNK: Final = 1024
 _SEED: Final = 72_911
 """Apart from the seeds of trainings, so that all pupils see the same views."""
 
+_VIEW_KEYS: Final = ("flip", "vertical_flip", "rotate", "scale", "shift", "brightness", "contrast", "gamma")
+"""What of ``[augment]`` makes a view; the rest spoils it."""
+
 _PROBE_FACES: Final = 4
-_PROBE_TOLERANCE: Final = 0.05
-"""Processors round differently; another generator of random numbers makes another view."""
+_PROBE_TOLERANCE: Final = 2.0
+"""In grey levels: processors round differently, and another generator of random numbers makes another view."""
 
 Answer = Callable[[Tensor], Tensor]
 
@@ -75,13 +77,13 @@ class TaughtViews:
         Seeds torch's generators.
 
         Returns:
-            Network input, float32 (N, 1, input_size, input_size), and probabilities, float32 (N, classes).
+            Grey levels, float32 (N, 1, input_size, input_size) in 0..255, and probabilities, float32 (N, classes).
         """
         number = epoch % self._config.loss.teacher_views
-        inputs = torch.cat([self._spoiled(clear) for clear in self._clear(number)])
-        if inputs.shape[-1] != input_size:
-            inputs = F.interpolate(inputs, (input_size, input_size), mode="bilinear", antialias=True)
-        return inputs, self._answers[number].float()
+        clear = torch.cat(list(self._clear(number)))
+        if clear.shape[-1] != input_size:
+            clear = F.interpolate(clear, (input_size, input_size), mode="bilinear", antialias=True)
+        return clear, self._answers[number].float()
 
     def _clear(self, number: int) -> Iterator[Tensor]:
         config = self._config
@@ -89,24 +91,15 @@ class TaughtViews:
         for chunk in torch.split(self._frames, _CHUNK):
             yield vary(chunk, config.augment, config.preprocess, config.preprocess.input_size)
 
-    def _spoiled(self, clear: Tensor) -> Tensor:
-        return spoil(clear, self._config.augment, self._config.preprocess)
-
     def _asked(self, answer: Answer) -> Tensor:
-        """Answers to all views, float16 (views, N, classes); the draws of each view are those of `of_epoch`."""
-        return torch.stack(
-            [
-                torch.cat([self._answered(answer, clear) for clear in self._clear(number)])
-                for number in range(self._config.loss.teacher_views)
-            ]
-        )
-
-    def _answered(self, answer: Answer, clear: Tensor) -> Tensor:
-        self._spoiled(clear)  # draws what the pupil's view draws, so that the next chunk is the pupil's too
-        return answer(self._config.preprocess.scale(clear)).half()
+        """Answers to all views, float16 (views, N, classes)."""
+        scale = self._config.preprocess.scale
+        views = range(self._config.loss.teacher_views)
+        return torch.stack([torch.cat([answer(scale(clear)).half() for clear in self._clear(view)]) for view in views])
 
     def _probe(self) -> Tensor:
-        return torch.cat([self._spoiled(clear)[-_PROBE_FACES:] for clear in self._clear(0)])
+        """The last faces of the first view: what another generator of random numbers would draw otherwise."""
+        return list(self._clear(0))[-1][-_PROBE_FACES:]
 
     def _same(self, probe: Tensor) -> bool:
         mine = self._probe().cpu()
@@ -121,7 +114,7 @@ def _description(config: TrainConfig, frames: Tensor, identity: dict[str, Any]) 
         "temperature": config.loss.teacher_temperature,
         "views": config.loss.teacher_views,
         "faces": len(frames),
-        "augment": asdict(config.augment),
+        "augment": {key: value for key, value in asdict(config.augment).items() if key in _VIEW_KEYS},
         "preprocess": config.preprocess.to_dict(),
     }
     return json.dumps(values, sort_keys=True)
