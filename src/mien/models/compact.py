@@ -97,5 +97,8 @@ def mien_m() -> nn.Module:
 
 @register(preprocess=PreprocessSpec(input_size=44), origin="mien")
 def mien_teacher() -> nn.Module:
-    """7,906,991 parameters, 698 million multiply-adds at 44 px: a teacher, too large to ship. Stochastic depth and much dropout keep it from learning rows by heart."""
+    """7,906,991 parameters, 698 million multiply-adds at 44 px: a teacher, too large to ship.
+
+    Stochastic depth and much dropout keep it from learning rows by heart.
+    """
     return CompactResNet(stem=48, stages=((96, 3), (224, 3), (384, 2)), dropout=0.4, drop_path=0.2)
