@@ -114,6 +114,7 @@ def retry(place: Workplace, options: argparse.Namespace) -> int:
 def pack(place: Workplace, options: argparse.Namespace) -> int:
     """Pack checkpoints beside the list, and the log of hours with them; git takes them from there."""
     folder = _packs_of(place)
+    settle_killed(place.home)
     for name in options.names or _packable(place):
         size = checkpoints.pack(place.home, name, folder, half=options.half)
         print(f"{name}: {size / 1e6:.1f} MB in {folder / name}")

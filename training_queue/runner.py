@@ -73,9 +73,11 @@ def settle_killed(home: Home) -> Running | None:
         return None
     if locked and running.process:
         end_group(running.process, home.is_locked)
+    ended = running.beat
     if running.training:
-        _write_training(home, running, max(running.beat, _checkpoint_time(home, running)), "killed")
-    hours.append(home.hours, hours.Stretch(hours.current_session(), "queue", running.up_since, running.beat))
+        ended = max(ended, _checkpoint_time(home, running))
+        _write_training(home, running, ended, "killed")
+    hours.append(home.hours, hours.Stretch(hours.current_session(), "queue", running.up_since, ended))
     home.set_running(None)
     return running
 

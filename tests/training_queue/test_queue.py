@@ -1,176 +1,180 @@
-"""The queue as its users meet it: real processes, a real git repository, a tiny data set, kills."""
+"""How the queue starts, stops and survives: real processes, with a program in the place of `mien` that trains nothing.
 
-import json
-import os
-import shutil
+It writes an epoch's line and checkpoint every 50 ms; the training's settings say how it ends.
+"""
+
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors import safe_open
 
-ROOT = Path(__file__).parents[2]
-EPOCHS = 40
-SETTINGS = [
-    f"epochs={EPOCHS}",
-    "batch_size=14",
-    "preprocess.frame_size=16",
-    "preprocess.input_size=16",
-    "resolutions=[]",
-    "precision=fp32",
-    "loss.mixup_last_epochs=0",
-]
+PROGRAM = f"""#!{sys.executable}
+import json, os, pathlib, sys, time
+
+words = sys.argv[sys.argv.index("mien") + 1:]
+if words[0] == "data":
+    pathlib.Path(words[3]).mkdir()
+    sys.exit()
+assert words[0] == "train" and os.environ["PYTHONPATH"].endswith("/src") and "--resume" in words
+run = pathlib.Path(words[words.index("--run") + 1])
+run.mkdir(exist_ok=True)
+ends = dict(word.split("=") for word in words if "=" in word)
+log = run / "log.jsonl"
+epochs = int(ends["epochs"])
+(run / "config.toml").write_text(f"epochs = {{epochs}}")
+done = log.read_text().count(chr(10)) if log.exists() else 0
+if "fail_at" in ends and done == int(ends["fail_at"]):
+    sys.exit("the loss is nan")
+for epoch in range(done, epochs):
+    time.sleep(0.05)
+    (run / "last.safetensors").write_text(str(epoch))
+    with log.open("a") as file:
+        file.write(json.dumps({{"epoch": epoch, "accuracy": epoch / 1000, "seconds": 0.05, "faces_per_second": 100}}))
+        file.write(chr(10))
+    if epoch + 1 == int(ends.get("kill_at", 0)):
+        os.kill(os.getpid(), 9)
+if "kill_first" in ends:
+    os.kill(os.getpid(), 9)
+"""
 
 LIST = """
-commit = "{commit}"
-data = "tiny"
+data = "made"
+drop_rows = "QUEUE_DROP"
 
-[data_sets.tiny]
+[data_sets.made]
 csv = "QUEUE_CSV"
-
-[[trainings]]
-name = "broken"
-recipe = "mien_s"
-set = ["epochs=none"]
-
-[[trainings]]
-name = "pupil-of-broken"
-recipe = "mien_s"
-depends = ["broken"]
-
-[[trainings]]
-name = "whole"
-recipe = "mien_s"
-set = {settings}
-after = [["models", "mien_s", "--json"], ["evaluate", "{{run}}", "--data", "nowhere", "--usage", "PublicTest"]]
 """
 
 
-def git(folder, *words):
-    name = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    done = subprocess.run(["git", "-C", folder, *name, *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 @pytest.fixture
-def repository(tmp_path):
-    """A git repository with this code, and a list that is pinned to it."""
-    root = tmp_path / "repository"
-    ignored = shutil.ignore_patterns("__pycache__", "*.onnx", "checkpoints")
-    for name in ("src/mien", "training_queue"):
-        shutil.copytree(ROOT / name, root / name, ignore=ignored)
-    for name in ("pyproject.toml", "constraints.txt", ".gitignore"):
-        shutil.copy(ROOT / name, root)
-    git(tmp_path, "init", "--quiet", root)
-    git(root, "add", ".")
-    git(root, "commit", "--quiet", "-m", "code")
-    listed = LIST.format(commit=git(root, "rev-parse", "HEAD"), settings=json.dumps(SETTINGS))
-    (root / "training_queue" / "trainings.toml").write_text(listed)
-    git(root, "commit", "--quiet", "-am", "list")
-    return root
+def queue_of(repository, write_list, new_queue, tmp_path):
+    """A queue whose list has trainings with these settings, by name."""
+    program = tmp_path / "program"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+
+    def make(**trainings):
+        entries = (f'[[trainings]]\nname = "{name}"\nrecipe = "any"\n{rest}\n' for name, rest in trainings.items())
+        write_list(LIST + "\n".join(entries))
+        return new_queue(repository, program, QUEUE_CSV=str(program), QUEUE_DROP="")
+
+    return make
 
 
-@pytest.fixture
-def csv(tmp_path):
-    random = np.random.default_rng(0)
-    faces = random.integers(0, 256, (98, 48 * 48), np.uint8)
-    usages = ["Training"] * 56 + ["PublicTest"] * 42
-    rows = (f"{row % 7},{' '.join(map(str, face))},{usage}" for row, (face, usage) in enumerate(zip(faces, usages)))
-    path = tmp_path / "tiny.csv"
-    path.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
-    return path
+def test_stops_at_once_and_goes_on(queue_of, wait_for):
+    queue = queue_of(long='set = ["epochs=400"]')
+    started = queue("start")
+    wait_for(lambda: queue.epochs("long") >= 3)
+    running = queue.running()
+    assert f"process {running['queue']} " in started
+    assert "a queue runs already" in queue("start", status=1)
+    assert "a queue runs already" in queue("run", status=1)
+    assert queue.states() == {"long": "running"}
+    assert "running long" in " ".join(queue("status").split())
+    queue("stop")
+    stopped_after = queue.epochs("long")
+    assert not alive(running["process"])
+    assert queue.states() == {"long": "ready"}
+    (stretch,) = queue.stretches("long")
+    assert (stretch["result"], stretch["epochs"]) == ("stopped", [0, stopped_after])
+    assert 0 <= stretch["lost"] <= stretch["ended"] - stretch["began"]
+    assert "does not run" in queue("stop")
+    queue("start")
+    wait_for(lambda: queue.epochs("long") > stopped_after)
+    queue("stop")
+    assert queue.stretches("long")[1]["epochs"][0] == stopped_after
 
 
-class Queue:
-    """The command line in a repository."""
-
-    def __init__(self, root, csv):
-        self.root, self.home = root, root / "runs" / "queue"
-        self._environ = {**os.environ, "QUEUE_CSV": str(csv)}
-
-    def begin(self, command, *words):
-        line = [sys.executable, "-m", "training_queue", "--python", sys.executable, "--nice", "0", command, *words]
-        return subprocess.Popen(
-            line, cwd=self.root, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def __call__(self, command, *words, status=0):
-        process = self.begin(command, *words)
-        output, errors = process.communicate(timeout=300)
-        assert process.returncode == status, output + errors
-        return output + errors
-
-    def status(self):
-        document = json.loads(self("status", "--json"))
-        return {row["name"]: row for row in document["trainings"]}, document
-
-    def epochs(self, name="whole"):
-        log = self.home / "runs" / name / "log.jsonl"
-        return log.read_text().count("\n") if log.exists() else 0
-
-    def running(self):
-        return json.loads((self.home / "running.json").read_text())
+def alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def tensors(path):
-    with safe_open(path, framework="np") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}
-
-
-def test_killed_cloned_and_resumed_it_ends_with_the_same_weights(repository, csv, tmp_path):
-    """Against a training that nothing interrupted: `mien train` itself, without the queue."""
-    first = Queue(repository, csv)
-    process = first.begin("run")
-    wait_for(lambda: first.epochs() >= 2)
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_what_a_killed_queue_left_running_is_ended(queue_of, wait_for, command):
+    queue = queue_of(long='set = ["epochs=400"]')
+    process = queue.begin("run")
+    wait_for(lambda: queue.epochs("long") >= 2)
+    orphan = queue.running()["process"]
     process.kill()
-    os.killpg(first.running()["process"], signal.SIGKILL)
     process.communicate()
-    killed_after = first.epochs()
-    assert 2 <= killed_after < EPOCHS
-    rows, document = first.status()
-    assert document["queue"] is None
+    assert alive(orphan)
+    assert queue.status()[1]["queue"] is None
+    output = queue(command)
+    assert not alive(orphan)
+    assert queue.stretches("long")[0]["result"] == "killed"
+    if command == "start":
+        assert "was killed; going on" in output
+        queue("stop")
+
+
+def test_goes_on_past_failures_and_names_them(queue_of):
+    queue = queue_of(
+        diverges='set = ["epochs=4", "fail_at=0"]',
+        needs_it="depends = ['diverges']\nset = ['epochs=2']",
+        killed_once='set = ["epochs=4", "kill_at=2"]',
+        killed_always='set = ["epochs=0", "kill_first=1"]',
+        fine='set = ["epochs=2"]',
+    )
+    assert "nothing is left" in queue("run", status=1)
+    rows, _ = queue.status()
     assert {name: row["state"] for name, row in rows.items()} == {
-        "broken": "failed",
-        "pupil-of-broken": "blocked",
-        "whole": "ready",
+        "diverges": "failed",
+        "needs_it": "blocked",
+        "killed_once": "done",
+        "killed_always": "failed",
+        "fine": "done",
     }
-    assert "epochs is 'none': expected a whole number" in rows["broken"]["message"]
+    assert "the loss is nan" in rows["diverges"]["message"]
+    assert "killed by signal 9" in rows["killed_always"]["message"]
+    assert [(line["result"], line["epochs"]) for line in queue.stretches("killed_once")] == [
+        ("killed", [0, 2]),
+        ("done", [2, 4]),
+    ]
+    assert "diverges: begins" not in queue("run", status=1)
+    queue("retry", "diverges")
+    assert "diverges: begins" in queue("run", status=1)
 
-    first("pack")
-    git(repository, "add", "training_queue/checkpoints")
-    git(repository, "commit", "--quiet", "-m", "checkpoints")
-    git(tmp_path, "clone", "--quiet", repository, tmp_path / "clone")
-    second = Queue(tmp_path / "clone", csv)
-    assert not second.home.exists()
-    output = second("run", status=1)
-    assert "whole: restored" in output
-    assert "broken: begins" not in output
-    (trained,) = [line for line in map(json.loads, (second.home / "hours.jsonl").open()) if line["kind"] == "training"]
-    assert 2 <= trained["epochs"][0] <= killed_after + 1
-    assert trained["epochs"][1] == EPOCHS
-    rows, document = second.status()
-    assert rows["whole"]["state"] == "done"
-    assert "nowhere" in rows["whole"]["message"]
-    assert '"name": "mien_s"' in (second.home / "logs" / "whole.log").read_text()
-    assert 0 < document["hours"]["trained"] <= document["hours"]["up"] <= document["hours"]["at_hand"]
 
-    whole = tmp_path / "uninterrupted"
-    sets = [word for setting in SETTINGS for word in ("--set", setting)]
-    words = ["train", "--recipe", "mien_s", "--data", second.home / "data" / "tiny", "--run", whole, *sets]
-    subprocess.run([sys.executable, "-m", "mien", *words], check=True, capture_output=True)
-    for name in ("last.safetensors", "best.safetensors"):
-        expected, found = tensors(whole / name), tensors(second.home / "runs" / "whole" / name)
-        assert expected.keys() == found.keys()
-        for key, value in expected.items():
-            assert value.tobytes() == found[key].tobytes(), (name, key)
+def test_ends_well_when_all_is_done(queue_of):
+    queue = queue_of(fine='set = ["epochs=2"]')
+    assert "all trainings are done" in queue("run")
+    assert "done    fine" in queue("status")
+
+
+def test_what_is_missing_is_said_in_one_line(queue_of, repository, new_queue):
+    queue_of(fine='set = ["epochs=2"]')
+    cases = {
+        "QUEUE_CSV is not set": {"QUEUE_DROP": ""},
+        "QUEUE_DROP is not set": {"QUEUE_CSV": __file__},
+        "QUEUE_CSV is /no/where: no such file": {"QUEUE_CSV": "/no/where", "QUEUE_DROP": ""},
+    }
+    for message, environ in cases.items():
+        for command in ("start", "run"):
+            output = new_queue(repository, **environ)(command, status=1)
+            assert message in output
+            assert len(output.splitlines()) == 1
+
+
+def test_a_commit_that_is_not_there_is_refused(queue_of, repository):
+    queue = queue_of(fine='set = ["epochs=2"]')
+    path = repository / "training_queue" / "trainings.toml"
+    path.write_text(f'commit = "{"0" * 40}"\n' + path.read_text().partition("\n")[2])
+    assert f"has no commit {'0' * 40}" in queue("start", status=1)
+
+
+def test_two_queues_that_start_together_are_one(queue_of, wait_for):
+    queue = queue_of(long='set = ["epochs=400"]')
+    both = [queue.begin("run") for _ in range(2)]
+    wait_for(lambda: any(process.poll() is not None for process in both))
+    (loser,) = [process for process in both if process.poll() is not None]
+    (winner,) = [process for process in both if process.poll() is None]
+    assert loser.returncode == 1
+    winner.send_signal(signal.SIGTERM)
+    assert winner.wait(60) == 0
+    loser.communicate()
+    winner.communicate()
+    assert len(queue.stretches("")) == 1
