@@ -11,12 +11,14 @@
     [[trainings]]
     name = "pupil"
     recipe = "mien_s"
-    set = ['loss.teachers=["{run:teacher}"]']
+    seeds = [1, 2]                                         # trainings "pupil-1" and "pupil-2"
+    set = ['loss.teachers=["{run:teacher-1}"]']
     after = [["evaluate", "{run}", "--data", "{data}", "--usage", "PublicTest"]]
 
-``commit``, ``data`` and ``drop_rows`` above the first section hold for every training that does not say otherwise. In
-``set`` and ``after``, ``{run}`` and ``{data}`` are the training's own folders and ``{run:NAME}`` is the run of an
-earlier training, which is waited for; ``depends`` names others to wait for. A training may only wait for one above it.
+``commit``, ``data``, ``drop_rows`` and ``after`` above the first section hold for every training that does not say
+otherwise. In ``set`` and ``after``, ``{run}`` and ``{data}`` are the training's own folders and ``{run:NAME}`` is the
+run of an earlier training, which is waited for; ``depends`` names others to wait for. A training may only wait for one
+above it.
 """
 
 import hashlib
@@ -34,9 +36,9 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACEHOLDER: Final = re.compile(r"\{([a-z]+)(?::([^{}]*))?\}")
-_SHARED: Final[tuple[str, ...]] = ("commit", "data", "drop_rows")
+_SHARED: Final[tuple[str, ...]] = ("commit", "data", "drop_rows", "after")
 _TOP: Final = {*_SHARED, "data_sets", "trainings"}
-_TRAINING: Final = {*_SHARED, "name", "recipe", "set", "depends", "after"}
+_TRAINING: Final = {*_SHARED, "name", "recipe", "seeds", "set", "depends"}
 _DATA_SET: Final = {"csv", "ferplus"}
 
 
@@ -126,8 +128,23 @@ def parse_list(text: str) -> TrainingList:
         raise ConfigError("trainings: expected sections of the form [[trainings]]")
     trainings: list[Training] = []
     for entry in entries:
-        trainings.append(_training({**shared, **entry}, data_sets, [known.name for known in trainings]))
+        for seeded in _seeded({**shared, **entry}):
+            trainings.append(_training(seeded, data_sets, [known.name for known in trainings]))
     return TrainingList(data_sets, tuple(trainings))
+
+
+def _seeded(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """An entry once for each of its seeds, named after it; an entry without seeds as it is."""
+    rest = {key: value for key, value in values.items() if key != "seeds"}
+    if "seeds" not in values:
+        yield rest
+        return
+    name, seeds = _required(values, "name", "trainings"), values["seeds"]
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        raise ConfigError(f"{name}.seeds is {seeds!r}: expected whole numbers, for example [0, 1]")
+    settings = _texts(f"{name}.set", values.get("set", []))
+    for seed in seeds:
+        yield {**rest, "name": f"{name}-{seed}", "set": [*settings, f"seed={seed}"]}
 
 
 def _section(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
