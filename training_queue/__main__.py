@@ -16,7 +16,7 @@ from training_queue.home import CHECKPOINT, Home, QueueError, is_alive
 from training_queue.listing import load_list
 from training_queue.processes import StopAskedError, StopSignal, waited
 from training_queue.runner import Queue, Workplace, load_ready, settle_killed
-from training_queue.status import lines, status
+from training_queue.status import lines, status_of
 from training_queue.workspace import repository_of
 
 _LIST: Final = Path(__file__).with_name("trainings.toml")
@@ -94,9 +94,8 @@ def stop(place: Workplace, _options: argparse.Namespace) -> int:
 
 def show_status(place: Workplace, options: argparse.Namespace) -> int:
     """Show what is done, running and left, and the hours."""
-    document = status(place.home, load_list(place.file))
-    for line in [json.dumps(document)] if options.json else lines(document):
-        print(line)
+    document = status_of(place.home, load_list(place.file))
+    print(json.dumps(document) if options.json else "\n".join(lines(document)))
     return 0
 
 
@@ -138,7 +137,12 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         root = repository_of(options.list)
         place = Workplace(options.list, root, Home(options.home or root / "runs" / "queue"), options.python)
-        return command(place, options)
+        exit_status = command(place, options)
+        sys.stdout.flush()
+        return exit_status
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MienError as error:
         print(f"training_queue: {error}", file=sys.stderr)
         return error.exit_status

@@ -55,6 +55,7 @@ class Running:
         queue: process of the queue.
         up_since: when the queue began.
         beat: when the queue last said that it lives.
+        taken: name of the training that the queue prepares, trains or follows up, "" for none.
         process: that the queue started, and its process group; 0 for none.
         training: name of the training that ``process`` is, "" when it is none.
         began: when this training was started or resumed.
@@ -64,6 +65,7 @@ class Running:
     queue: int
     up_since: float
     beat: float
+    taken: str = ""
     process: int = 0
     training: str = ""
     began: float = 0.0

@@ -139,6 +139,7 @@ class Queue:
 
     def _take(self, training: Training) -> None:
         self._say(f"{training.name}: begins, after {len(self._home.epoch_log(training.name))} epochs")
+        self._running = replace(self._running, taken=training.name)
         message = ""
         try:
             python, worktree = self._prepare(training)

@@ -13,14 +13,14 @@ from training_queue.plan import states
 from training_queue.runner import outcomes_of
 
 
-def status(home: Home, todo: TrainingList, now: float | None = None) -> dict[str, Any]:
+def status_of(home: Home, todo: TrainingList, now: float | None = None) -> dict[str, Any]:
     """The state of a queue as plain values."""
     now = time.time() if now is None else now
     running = _alive(home)
     outcomes = outcomes_of(home, todo)
     found: dict[str, str] = {**states(todo.trainings, outcomes)}
-    if running and running.training:
-        found[running.training] = "running"
+    if running and running.taken:
+        found[running.taken] = "running"
     rows = [_row(home, training, found[training.name], outcomes.get(training.name)) for training in todo.trainings]
     sums = hours.summary(_stretches(home, running, now), hours.current_session(), now)
     return {
@@ -65,7 +65,7 @@ def _row(home: Home, training: Training, state: str, outcome: Outcome | None) ->
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:
-    """`status` for a terminal."""
+    """`status_of` for a terminal."""
     yield f"queue: running, process {document['queue']}" if document["queue"] else "queue: stopped"
     for row in document["trainings"]:
         yield "  ".join([f"{row['state']:<8}{row['name']:<24}", *_facts(row)]).rstrip()
