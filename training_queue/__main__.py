@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import MienError
-from training_queue import checkpoints
+from training_queue import checkpoints, hours
 from training_queue.home import CHECKPOINT, Home, QueueError, is_alive
 from training_queue.listing import load_list
 from training_queue.processes import StopAskedError, StopSignal, waited
@@ -88,7 +88,10 @@ def stop(place: Workplace, _options: argparse.Namespace) -> int:
         if not waited(lambda: not home.is_locked(), _STOP_SECONDS):
             raise QueueError(f"process {running.queue} does not end; kill it, nothing is lost by that")
     settle_killed(home)
-    print("queue: stopped; a training goes on from its last whole epoch")
+    print("queue: stopped")
+    if running.training:
+        last = [stretch for stretch in hours.read(home.hours) if stretch.name == running.training][-1]
+        print(f"{last.name}: goes on from {last.epochs[1]} whole epochs; {last.lost:.0f} s of the next are lost")
     return 0
 
 

@@ -101,10 +101,9 @@ def summary(stretches: Iterable[Stretch], session: str, now: float) -> Hours:
         begins[stretch.session] = min(stretch.began, begins.get(stretch.session, stretch.began))
         ends[stretch.session] = max(stretch.ended, ends.get(stretch.session, stretch.ended))
     trainings = [stretch for stretch in stretches if stretch.kind == "training"]
-    lost = sum(stretch.lost for stretch in trainings)
     return Hours(
         at_hand=sum(ends[name] - begins[name] for name in begins) / 3600,
         up=sum(stretch.ended - stretch.began for stretch in stretches if stretch.kind == "queue") / 3600,
-        trained=(sum(stretch.ended - stretch.began for stretch in trainings) - lost) / 3600,
-        lost=lost / 3600,
+        trained=sum(max(0.0, stretch.ended - stretch.began - stretch.lost) for stretch in trainings) / 3600,
+        lost=sum(stretch.lost for stretch in trainings) / 3600,
     )

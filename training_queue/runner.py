@@ -92,9 +92,7 @@ def _write_training(home: Home, running: Running, ended: float, end: End) -> Non
     lost = 0.0 if end == "done" else max(0.0, ended - _checkpoint_time(home, running))
     epochs = running.epochs, len(home.epoch_log(running.training))
     session, name = hours.current_session(), running.training
-    hours.append(
-        home.hours, hours.Stretch(session, "training", running.began, ended, name, round(lost, 1), epochs, end)
-    )
+    hours.append(home.hours, hours.Stretch(session, "training", running.began, ended, name, lost, epochs, end))
 
 
 class Queue:

@@ -72,8 +72,9 @@ def test_stops_at_once_and_goes_on(queue_of, wait_for):
     assert "a queue runs already" in queue("run", status=1)
     assert queue.states() == {"long": "running"}
     assert "running long" in " ".join(queue("status").split())
-    queue("stop")
+    stopped = queue("stop")
     stopped_after = queue.epochs("long")
+    assert f"long: goes on from {stopped_after} whole epochs; 0 s of the next are lost" in stopped
     assert not alive(running["process"])
     assert queue.states() == {"long": "ready"}
     (stretch,) = queue.stretches("long")
