@@ -156,7 +156,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", type=Path, default=_LIST, help="list of trainings, a TOML file")
     parser.add_argument("--home", type=Path, help="folder to work in; otherwise runs/queue of the repository")
     parser.add_argument("--python", default="", help="interpreter with mien's dependencies, in place of an environment")
-    parser.add_argument("--nice", type=int, default=19, help="how far behind other work the queue stands, 0 to 19")
+    parser.add_argument(
+        "--nice",
+        type=int,
+        default=19,
+        choices=range(20),
+        metavar="N",
+        help="how far behind other work the queue stands, 0 to 19",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     _add(commands, "start", start)
     _add(commands, "run", run)

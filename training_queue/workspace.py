@@ -44,8 +44,7 @@ def checkout(root: Path, home: Home, commit: str) -> Path:
     path = home.path / "worktrees" / commit[:12]
     if not _is_clean(path, commit):
         shutil.rmtree(path, ignore_errors=True)
-        _git(root, "worktree", "prune")
-        # Twice forced: git locks a worktree while it makes it, and a kill leaves the lock.
+        # Twice forced: git still knows the folder, and locks it while it makes it, which a kill leaves behind.
         _git(root, "worktree", "add", "--force", "--force", "--detach", str(path), commit)
     return path
 
