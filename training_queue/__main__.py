@@ -139,7 +139,8 @@ def main(words: Sequence[str] | None = None) -> int:
     command: Callable[[Workplace, argparse.Namespace], int] = options.function
     try:
         root = repository_of(options.list)
-        place = Workplace(options.list, root, Home(options.home or root / "runs" / "queue"), options.python)
+        python = str(Path(options.python).absolute()) if options.python else ""
+        place = Workplace(options.list.absolute(), root, Home(options.home or root / "runs" / "queue"), python)
         exit_status = command(place, options)
         sys.stdout.flush()
         return exit_status

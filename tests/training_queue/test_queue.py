@@ -58,7 +58,7 @@ def queue_of(repository, write_list, new_queue, tmp_path):
     def make(**trainings):
         entries = (f'[[trainings]]\nname = "{name}"\nrecipe = "any"\n{rest}\n' for name, rest in trainings.items())
         write_list(LIST + "\n".join(entries))
-        return new_queue(repository, program, QUEUE_CSV=str(program), QUEUE_DROP="")
+        return new_queue(repository, Path("..") / program.name, QUEUE_CSV=str(program), QUEUE_DROP="")
 
     return make
 
