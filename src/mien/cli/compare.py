@@ -35,7 +35,7 @@ def compare(
         Path | None,
         typer.Option(
             help="Folder for curves.png, accuracy.png and comparison.json; with --corruptions for corruptions.json, "
-            ".csv and .png."
+            ".csv, .md and .png."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,

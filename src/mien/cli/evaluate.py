@@ -58,7 +58,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         Path | None,
         typer.Option(
             help="Folder for report.json, predictions.csv and pictures; with --corruptions for "
-            "corruptions.json, .csv and .png."
+            "corruptions.json, .csv, .md and .png."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,

@@ -63,7 +63,7 @@ def _print_one(result: "Robustness") -> None:
     from mien.evaluation.corruptions import SEVERITIES
     from mien.evaluation.robustness_report import by_severity
 
-    table = _table("accuracy, %", *map(str, SEVERITIES), "mean", "ECE", "sure")
+    table = _table("accuracy, %", *map(str, SEVERITIES), "mean", "ECE", "confident\nerrors")
     empty = [""] * len(SEVERITIES)
     table.add_row("clean", *empty, *_figures(result.clean))
     for entry in result.corruptions:
@@ -76,6 +76,8 @@ def _print_one(result: "Robustness") -> None:
         if mean := result.mean_over(trained=trained):
             table.add_row(name, *empty, *_figures(mean))
     _show(result, result.model, table)
+    if result.trained_families is None:
+        typer.echo("The card names no augment_families: trained and untrained ones cannot be told apart.")
 
 
 def _print_several(results: "Sequence[Robustness]", differences: list[dict[str, Any]]) -> None:
@@ -88,8 +90,8 @@ def _print_several(results: "Sequence[Robustness]", differences: list[dict[str, 
     table.add_section()
     table.add_row("mean", *(_percent(result.mean.accuracy) for result in results))
     table.add_row("mean ECE", *(f"{result.mean.ece:.3f}" for result in results))
-    table.add_row("sure, but wrong", *(_percent(result.mean.confident_errors) for result in results))
-    _show(results[0], "models", table)
+    table.add_row("confident errors", *(_percent(result.mean.confident_errors) for result in results))
+    _show(results[0], " and ".join(result.model for result in results), table)
     for difference in differences:
         Console().print(_difference(**difference), markup=False, highlight=False)
 
@@ -113,12 +115,10 @@ def _show(result: "Robustness", what: str, table: "Table") -> None:
     from mien.evaluation.robustness import CONFIDENT
 
     console = Console()
-    about = f"{what} under corruption, {result.usage} of {result.source}, {result.n:,} faces, tta {result.tta}"
+    about = f"{what} under corruption\n{result.usage} of {result.source}, {result.n:,} faces, tta {result.tta}"
     console.print(about, style="bold", markup=False, highlight=False)
     console.print(table)
-    console.print(f"sure: share of all faces, %, answered wrongly with a probability of {CONFIDENT:.0%} or more")
-    if result.trained_families is None:
-        console.print("The card does not say which families of augmentation the model was trained with.")
+    console.print(f"confident errors: % of all faces, wrong with a probability of {CONFIDENT:.0%} or more")
 
 
 def _table(first: str, *others: str) -> "Table":

@@ -171,7 +171,7 @@ def sunglasses(faces: Faces, half_width: float, _: np.random.Generator) -> Faces
     hidden = (np.abs(row - _EYES[0][0] + 1) <= 1) & (column >= _EYES[0][1]) & (column <= _EYES[1][1])
     for y, x in _EYES:
         hidden |= ((row - y) / (0.75 * half_width)) ** 2 + ((column - x) / half_width) ** 2 <= 1
-    return np.where(hidden, np.uint8(_GLASS), faces)
+    return np.where(hidden, np.uint8(_GLASS), faces).astype(np.uint8)
 
 
 def hand(faces: Faces, side: float, random: np.random.Generator) -> Faces:

@@ -53,10 +53,11 @@ def _draw_panel(axes: Axes, curves: Sequence[tuple[float, CorruptionScores]]) ->
 
 def _label(figure: Figure, results: Sequence[Robustness], panel: Axes) -> None:
     first = results[0]
-    title = f"accuracy under corruption: {first.usage} of {first.source}, {first.n:,} faces, tta {first.tta}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
-    figure.supxlabel("severity (0: the faces as they are; thin line: their accuracy)", fontsize=9)
-    figure.supylabel("accuracy, per cent", fontsize=9)
+    title = (
+        f"accuracy under corruption: {first.usage} of {first.source}, {first.n:,} faces, tta {first.tta}\n"
+        "per cent, by severity; 0 and the thin line: the faces as they are"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, parse_math=False)
     curves = panel.get_lines()[1::2]
     names = [
         f"{result.model}: clean {result.clean.accuracy:.1%}, mean over corruptions {result.mean.accuracy:.1%}"

@@ -37,7 +37,7 @@ class RobustnessFolder:
         self._folder, self._chart = made_folder(folder), robustness_chart
 
     def write(self, results: Sequence[Robustness], document: dict[str, Any]) -> list[Path]:
-        """Write corruptions.json, corruptions.csv and corruptions.png, over earlier ones; returns their paths.
+        """Write corruptions.json, .csv, .md (the tables for model cards) and .png over earlier ones; returns the paths.
 
         Args:
             results: of one model, or of several.
@@ -46,14 +46,15 @@ class RobustnessFolder:
         Raises:
             UsageError: the folder is not writable.
         """
-        report, table = self._folder / "corruptions.json", self._folder / "corruptions.csv"
+        report, table, cards, chart = (self._folder / f"corruptions.{kind}" for kind in ("json", "csv", "md", "png"))
         with writing_to(self._folder):
             report.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
             with table.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(_COLUMNS)
                 writer.writerows(row for result in results for row in _rows(result))
-            return [report, table, self._chart.draw(results, self._folder / "corruptions.png")]
+            cards.write_text("\n".join(map(markdown_table, results)), encoding="utf-8")
+            return [report, table, cards, self._chart.draw(results, chart)]
 
 
 def _rows(result: Robustness) -> Iterator[tuple[Any, ...]]:
