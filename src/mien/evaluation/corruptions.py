@@ -2,7 +2,7 @@
 
 Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", arXiv
 1903.12261. Their strengths are for pictures of 224 px; these are for faces of 48 px. They were set by looking at sample
-sheets before any model was measured with them: strength 1 is mild, at strength 3 people still read the expression at a
+sheets before any model was measured with them, but for nine strengths that earlier figures had used: strength 1 is mild, at strength 3 people still read the expression at a
 glance, at strength 5 they have to look for it or guess. In ImageNet-C's terms: severities 1 to 5.
 
 Each corruption has a generator of its own, seeded by the seed and the corruption's name: adding one changes no other.
@@ -223,7 +223,8 @@ CORRUPTIONS: Final = (
 
 def _grey(values: NDArray[np.floating[Any]]) -> Faces:
     """Rounded and cut off to grey levels 0..255."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    rounded: Faces = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _convolved_by_choice(faces: Faces, chosen: NDArray[np.int64], kernels: Sequence[Kernel]) -> Faces:
