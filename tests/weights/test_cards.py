@@ -1,8 +1,8 @@
 """A model's card says what its file does: every figure in it follows from the file or from its answers to PublicTest.
 
 CONFUSIONS holds the confusion matrix of each embedded model on PublicTest: rows are the true emotion. CORRUPTIONS holds
-the corruptions.json of `mien evaluate NAME --data fer2013 --usage PublicTest --corruptions --out DIR`; the corruptions.md
-beside it is the table of the card. Where the data set is at hand the model is asked again.
+what `mien evaluate NAME --data fer2013 --usage PublicTest --corruptions --out DIR` wrote to corruptions.json; the
+corruptions.md beside it is the table of the card. Where the data set is at hand the model is asked again.
 """
 
 import hashlib

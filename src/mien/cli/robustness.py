@@ -77,7 +77,7 @@ def _print_one(result: "Robustness") -> None:
             table.add_row(name, *empty, *_figures(mean))
     _show(result, result.model, table)
     if result.trained_families is None:
-        typer.echo("The card names no augment_families: trained and untrained ones cannot be told apart.")
+        typer.echo("The card names no augment_families: no means by family can be given.")
 
 
 def _print_several(results: "Sequence[Robustness]", differences: list[dict[str, Any]]) -> None:
