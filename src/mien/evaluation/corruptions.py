@@ -1,10 +1,10 @@
 """What spoils pictures of faces in the field, each at five strengths, after ImageNet-C.
 
 Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", arXiv
-1903.12261. Their strengths are for pictures of 224 px; these are for faces of 48 px. But for nine strengths that earlier
-figures had used, they were set by looking at sample sheets, before any model was measured with them: strength 1 is
-mild, at strength 3 people read the expression at a glance, at strength 5 they have to look for it or guess. In
-ImageNet-C's terms: severities 1 to 5.
+1903.12261. Their strengths are for pictures of 224 px; these are for faces of 48 px. But for nine strengths of earlier
+figures, they were set by looking at sample sheets before any model was measured with them: strength 1 is mild, at
+strength 3 people read the expression at a glance, at strength 5 they have to look for it or guess. In ImageNet-C's
+terms: severities 1 to 5.
 
 Each corruption has a generator of its own, seeded by the seed and the corruption's name: adding one changes no other.
 All strengths of a corruption get the same draws, so that strengths differ in strength alone.
