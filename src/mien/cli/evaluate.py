@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.cli.messages import say_written, tracked
+from mien.cli.options import Threads
+from mien.devices import AnyDevice
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -49,6 +51,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             "raf-db, affectnet, ck+48, jaffe. Repeatable.",
         ),
     ] = None,
+    device: Annotated[
+        AnyDevice, typer.Option(help="Where the network runs; mps: runs only; directml and coreml: ONNX files only.")
+    ] = "cpu",
+    threads: Threads = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, predictions.csv and pictures.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
@@ -62,7 +68,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     folder = report.ReportFolder(out) if out else None
     store, part = _open_data(data, usage, names or [], messages)
     result = report.evaluate(
-        open_classifier(model),
+        open_classifier(model, device, threads),
         store,
         part,
         tta,

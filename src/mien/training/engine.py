@@ -39,9 +39,11 @@ from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.compare import ANSWERS_FILE
 from mien.evaluation.measured import MeasuredFaces, figures
+from mien.models.device import torch_device
 from mien.models.profile import count_macs, count_parameters
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network, provenance, save_network
+from mien.threads import threads_each
 from mien.training.augment import augment
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
@@ -65,6 +67,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     devices: int = 1,
+    threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
@@ -74,9 +77,10 @@ def train(
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
-        device: "auto", "cpu" or "cuda".
+        device: one of `mien.devices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
+        threads: to compute with on this machine, all its processes together; see `mien.threads.threads_each`.
         reporter: told of every step and epoch.
 
     Returns:
@@ -95,24 +99,22 @@ def train(
             "import data that have them"
         )
     check_network(config)
+    device, threads = torch_device(device), threads_each(threads, devices)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
     _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
     Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
     progress = _open_run(config, data, run, resume=resume)
     fabric = _launch(config, device, devices)
+    torch.set_num_threads(threads)
     trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
 
 def _check_machine(config: TrainConfig, device: str, devices: int) -> None:
-    gpus = torch.cuda.device_count()
-    if device not in ("auto", "cpu", "cuda"):
-        raise TrainingError(f"unknown device {device!r}: expected auto, cpu or cuda")
-    if device == "cuda" and not gpus:
-        raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
-    if device != "cpu" and gpus and devices > gpus:
+    gpus = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
+    if gpus is not None and devices > gpus:
         raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
     processes = devices * _nodes()
     if devices < 1 or config.batch_size % processes:
