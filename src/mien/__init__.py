@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from mien.errors import MienError
 from mien.labels import EMOTIONS
 from mien.results import Face
+from mien.threads import stop_spinning
 
 if TYPE_CHECKING:
     from mien.inference.recognizer import Recognizer, analyze
 
 # onnxruntime 1.31 reports its use to its maker and keeps a device id in the home folder; mien reports nothing.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+stop_spinning()
 
 __version__ = "0.1.0"
 

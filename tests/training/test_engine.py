@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mien.bundle import softmax
 from mien.data.store import FaceStore, write_store
-from mien.errors import ConfigError, ModelFileError, TrainingError
+from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
 from mien.models.registry import network_entry
@@ -389,7 +389,7 @@ def test_missing_votes_are_one_line_that_says_how_to_import_them(config, data, t
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_absent_gpu_is_one_line(config, data, tmp_path):
-    with pytest.raises(TrainingError, match="device is cuda, and this machine offers none"):
+    with pytest.raises(UsageError, match=r"^device cuda: "):
         train(config, data, tmp_path / "gpu", device="cuda")
 
 
@@ -411,13 +411,15 @@ def test_a_network_that_cannot_serve_is_refused_before_the_run_begins(config, da
     ("options", "message"),
     [
         ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"device": "cpu", "threads": 0}, "threads is 0"),
         ({"device": "cpu", "devices": 3}, "processes are 3: expected at least 1, and a divisor of batch_size 14"),
         ({"device": "cpu", "devices": 0}, "processes are 0"),
     ],
 )
 def test_a_machine_that_cannot_serve_is_one_line(config, data, tmp_path, options, message):
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises((TrainingError, UsageError), match=message):
         train(config, data, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_cannot_be_a_folder_is_named(config, data, tmp_path):

@@ -56,13 +56,15 @@ def _compare_corruptions(
 ) -> None:
     from rich.console import Console
 
+    from mien.evaluation.classifier import open_classifier
     from mien.evaluation.robustness_report import RobustnessFolder
 
     if data is None or len(models) < 2:
         raise UsageError("--corruptions compares at least two models on a data set: `mien compare A B --data DATA ...`")
     folder = RobustnessFolder(out) if out else None
     store, part = open_data(data, usage, [], Console(stderr=True))
-    report_corruptions([str(model) for model in models], store, part, folder, as_json=as_json)
+    classifiers = [open_classifier(str(model)) for model in models]
+    report_corruptions(classifiers, store, part, folder, as_json=as_json)
 
 
 def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.cli.messages import say_written, tracked
+from mien.cli.options import Threads
 from mien.cli.robustness import report_corruptions
+from mien.devices import AnyDevice
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -54,6 +56,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             "raf-db, affectnet, ck+48, jaffe. Repeatable.",
         ),
     ] = None,
+    device: Annotated[
+        AnyDevice, typer.Option(help="Where the network runs; mps: runs only; directml and coreml: ONNX files only.")
+    ] = "cpu",
+    threads: Threads = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -77,12 +83,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             raise UsageError("--drop-seen does not go with --corruptions; leave one of them out")
         spoilt = RobustnessFolder(out) if out else None
         store, part = open_data(data, usage, names or [], messages)
-        report_corruptions([model], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
+        classifier = open_classifier(model, device, threads)
+        report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
         return
     folder = report.ReportFolder(out) if out else None
     store, part = open_data(data, usage, names or [], messages)
     result = report.evaluate(
-        open_classifier(model),
+        open_classifier(model, device, threads),
         store,
         part,
         tta,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def report_corruptions(
-    models: Sequence[str],
+    classifiers: "Sequence[Classifier]",
     store: "FaceStore",
     usage: str,
     folder: "RobustnessFolder | None",
@@ -29,10 +29,8 @@ def report_corruptions(
     as_json: bool = False,
 ) -> None:
     """Measure one model or several under every corruption, write the files, and print the table or the JSON."""
-    from mien.evaluation.classifier import open_classifier
     from mien.evaluation.robustness_report import compared
 
-    classifiers = [open_classifier(model) for model in models]  # a wrong name is found before minutes are spent
     results = [_measured(classifier, store, usage, tta, targets) for classifier in classifiers]
     document = results[0].to_dict() if len(results) == 1 else compared(results)
     written = []

@@ -9,17 +9,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.bundle import DEFAULT_MODEL, Bundle
 from mien.errors import UsageError
 from mien.faces.align import align_face, crop_face
-from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector
+from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector, use_threads
 from mien.faces.follow import WEAK_SHARE, Follower, Pace
 from mien.inference.media import Picture, read_image
 from mien.inference.video import DEFAULT_FPS
@@ -29,12 +28,6 @@ from mien.results import Box, Face, Frame
 
 if TYPE_CHECKING:
     from mien.inference.video import VideoSource
-
-_CPU: Final = "CPUExecutionProvider"
-_CUDA: Final = "CUDAExecutionProvider"
-
-DEVICES: Final = ("auto", "cpu", "cuda")
-"""Where a network may run; ``auto`` takes the GPU when onnxruntime can use one."""
 
 
 class Classifier(Protocol):
@@ -61,9 +54,11 @@ class Recognizer:
     Args:
         model: name of an embedded model, path of a model file, or a classifier.
         detector: ``yunet``, ``haar``, ``none`` (every image is a face), or a detector.
-        device: ``auto``, ``cpu`` or ``cuda``: where the classifier runs; without effect on one that is handed in.
+        device: where the classifier runs, one of `mien.devices.MODEL_DEVICES`; without effect on one that is handed
+            in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
-        threads: threads of the classifier; 0 lets onnxruntime choose.
+        threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
+            recogniser's. By default one for each core that the process may use (`mien.threads.thread_count`).
 
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
@@ -77,16 +72,17 @@ class Recognizer:
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
-        threads: int = 0,
+        threads: int | None = None,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
-        if threads < 0:
-            raise UsageError(f"threads is {threads}: expected 0 (onnxruntime chooses) or more")
+        use_threads(threads)
         self._min_confidence = min_confidence
         weakest = WEAK_SHARE * min_confidence
         self._detector = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
-        self._classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
+        self._classifier = (
+            Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
+        )
 
     @property
     def classifier(self) -> Classifier:
@@ -173,30 +169,6 @@ class Recognizer:
         crops = [candidate.crop for image in candidates for candidate in image]
         rows = iter(self._classifier.probabilities(np.stack(crops)) if crops else ())
         return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
-
-
-def _load(model: str | Path, device: str, threads: int) -> Bundle:
-    bundle = Bundle.load(model, providers=execution_providers(device), threads=threads)
-    if device == "cuda" and _CUDA not in bundle.providers:  # onnxruntime falls back to the CPU without raising
-        raise UsageError(
-            "device cuda: onnxruntime could not start on the GPU (driver, CUDA or cuDNN missing, or of another "
-            "version); install what its release asks for, or choose cpu"
-        )
-    return bundle
-
-
-def execution_providers(device: str) -> tuple[str, ...]:
-    """The execution providers of onnxruntime for ``auto``, ``cpu`` or ``cuda``, best first.
-
-    Raises:
-        UsageError: an unknown device, or ``cuda`` without an onnxruntime that can use it.
-    """
-    if device not in DEVICES:
-        raise UsageError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
-    has_cuda = _CUDA in ort.get_available_providers()
-    if device == "cuda" and not has_cuda:
-        raise UsageError("device cuda: this onnxruntime cannot use a GPU; pip install onnxruntime-gpu, or choose cpu")
-    return (_CUDA, _CPU) if has_cuda and device != "cpu" else (_CPU,)
 
 
 def analyze(image: Picture) -> list[Face]:

@@ -24,8 +24,10 @@ from torch.utils.tensorboard import SummaryWriter
 from mien.bundle import ModelCard
 from mien.data.splits import rows_sha256
 from mien.errors import DivergedError, TrainingError
+from mien.models.device import torch_device
 from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network
+from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, restore_checkpoint, save_checkpoint
 from mien.training.checks import check_network
@@ -51,6 +53,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     devices: int = 1,
+    threads: int | None = None,
     reporter: Reporter | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> ModelCard:
@@ -61,9 +64,10 @@ def train(
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
-        device: "auto", "cpu" or "cuda".
+        device: one of `mien.devices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
+        threads: to compute with on this machine, all its processes together; see `mien.threads.threads_each`.
         reporter: told of every step and epoch.
         checkpoint_seconds: least time between two checkpoints, which are written after whole epochs.
 
@@ -83,38 +87,29 @@ def train(
             "import data that have them"
         )
     check_network(config)
+    device, threads = torch_device(device), threads_each(threads, devices)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
     _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
     Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
-    device = _chosen_device(device)
     config, progress = open_run(config, data, run, resume=resume, device=device)
     require_precision(config.precision, device)
     fabric = _launch(config, device, devices)
+    torch.set_num_threads(threads)
     trainer = _Trainer(config, data, run, fabric, _Options(reporter or SilentReporter(), checkpoint_seconds))
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
 
 def _check_machine(config: TrainConfig, device: str, devices: int) -> None:
-    gpus = torch.cuda.device_count()
-    if device not in ("auto", "cpu", "cuda"):
-        raise TrainingError(f"unknown device {device!r}: expected auto, cpu or cuda")
-    if device == "cuda" and not gpus:
-        raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
-    if device != "cpu" and gpus and devices > gpus:
+    gpus = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
+    if gpus is not None and devices > gpus:
         raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
     processes = devices * _nodes()
     if devices < 1 or config.batch_size % processes:
         raise TrainingError(
             f"processes are {processes}: expected at least 1, and a divisor of batch_size {config.batch_size}"
         )
-
-
-def _chosen_device(device: str) -> str:
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _nodes() -> int:
