@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import FABRIC_PRECISION, require_precision, restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
-from mien.training.run_folder import CHECKPOINT_SECONDS, append_to_log, open_run, rewrite_log
+from mien.training.run_folder import CHECKPOINT_SHARE, append_to_log, open_run, rewrite_log
 from mien.training.schedules import learning_rate_factor
 from mien.training.targets import training_targets
 from mien.training.views import ANSWERS_FILE, TaughtViews
@@ -55,7 +55,6 @@ def train(
     devices: int = 1,
     threads: int | None = None,
     reporter: Reporter | None = None,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
 
@@ -69,7 +68,6 @@ def train(
             --nproc-per-node; all processes of all machines together must divide the batch size.
         threads: to compute with on this machine, all its processes together; see `mien.threads.threads_each`.
         reporter: told of every step and epoch.
-        checkpoint_seconds: least time between two checkpoints, which are written after whole epochs.
 
     Returns:
         The card of the chosen network.
@@ -92,11 +90,11 @@ def train(
     data.selection_rows(config.select_on)
     _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
     Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
-    config, progress = open_run(config, data, run, resume=resume, device=device)
     require_precision(config.precision, device)
+    config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = _launch(config, device, devices)
     torch.set_num_threads(threads)
-    trainer = _Trainer(config, data, run, fabric, _Options(reporter or SilentReporter(), checkpoint_seconds))
+    trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
@@ -127,21 +125,12 @@ def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
     return fabric
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """What a training is told besides its configuration; see `train`."""
-
-    reporter: Reporter
-    checkpoint_seconds: float
-
-
 class _Trainer:
     """One process of a training: network, optimizer and data on its device."""
 
-    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, options: "_Options") -> None:
+    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, reporter: Reporter) -> None:
         self.config, self.data, self.run, self.fabric = config, data, run, fabric
-        self.reporter = options.reporter if fabric.is_global_zero else SilentReporter()
-        self.checkpoint_seconds = options.checkpoint_seconds
+        self.reporter = reporter if fabric.is_global_zero else SilentReporter()
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         torch.manual_seed(config.seed)
@@ -151,7 +140,7 @@ class _Trainer:
         self.accuracies: list[float] = []
         self.objective = _objective(config, data, run, fabric)
         self.chosen = ChosenNetwork(config, data, run, fabric.device)
-        self.written = time.monotonic()
+        self.next_checkpoint = time.monotonic()
         self.best: tuple[int, nn.Module] | None = None
 
     def fit(self, progress: Progress) -> None:
@@ -255,18 +244,20 @@ class _Trainer:
                 board.add_scalar(name, entry[name], entry["epoch"])
         if entry["best"]:
             self.best = entry["epoch"], deepcopy(self.average.module)
-        if self._is_over(progress) or time.monotonic() - self.written >= self.checkpoint_seconds:
+        if self._is_over(progress) or time.monotonic() >= self.next_checkpoint:
             self._write(progress)
 
     def _write(self, progress: Progress) -> None:
         """The chosen network first: a kill right after it finds an older checkpoint, and chooses it anew."""
+        started = time.monotonic()
         if self.best is not None:
             epoch, network = self.best
             self.chosen.save(network, epoch)
             self.best = None
         progress = replace(progress, scaler=scaler_state(self.fabric))
         save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
-        self.written = time.monotonic()
+        ended = time.monotonic()
+        self.next_checkpoint = ended + (ended - started) / CHECKPOINT_SHARE
 
 
 def _objective(config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric) -> Objective:

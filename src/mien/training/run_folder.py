@@ -4,7 +4,7 @@
 
     config.toml        the configuration, whole
     log.jsonl          one line per epoch
-    last.safetensors   the state after a whole epoch, at most `CHECKPOINT_SECONDS` old when an epoch ends
+    last.safetensors   the state after a whole epoch, see `CHECKPOINT_SHARE`
     best.safetensors   the chosen network with its card, calibrated
     public_test.json   what the chosen network answers to each PublicTest face
     tensorboard/       the same curves for TensorBoard
@@ -27,8 +27,10 @@ from mien.training.config import TrainConfig, config_from_dict, config_to_toml
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision
 
-CHECKPOINT_SECONDS: Final = 10.0
-"""Least time between two checkpoints: writing one takes as long as a short epoch on a GPU."""
+CHECKPOINT_SHARE: Final = 0.05
+"""Of its time a training writes checkpoints at most: after each epoch on a processor, more rarely where a GPU makes
+epochs so short that writing one takes as long.
+"""
 
 LOG_FILE: Final = "log.jsonl"
 
