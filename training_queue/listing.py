@@ -17,7 +17,8 @@
 
 ``commit``, ``data``, ``drop_rows`` and ``after`` above the first section hold for every training that does not say
 otherwise. In ``set`` and ``after``, ``{run}`` and ``{data}`` are the training's own folders and ``{run:NAME}`` is the
-run of an earlier training, which is waited for; ``depends`` names others to wait for. A training may only wait for one
+run of an earlier training, which is waited for; ``{code}`` is the repository at the pinned commit, for checkpoints that
+are committed. ``depends`` names others to wait for. A training may only wait for one
 above it.
 """
 
@@ -223,14 +224,18 @@ def _referenced(name: str, texts: Sequence[str]) -> Iterator[str]:
             kind, other = match.groups()
             if kind == "run" and other:
                 yield other
-            elif other is not None or kind not in ("run", "data"):
-                raise ConfigError(f"{name}: {match[0]} in {text!r}: expected {{run}}, {{data}} or {{run:NAME}}")
+            elif other is not None or kind not in ("run", "data", "code"):
+                raise ConfigError(
+                    f"{name}: {match[0]} in {text!r}: expected {{run}}, {{data}}, {{code}} or {{run:NAME}}"
+                )
 
 
 def fill(text: str, training: Training) -> str:
     """A word of ``set`` or ``after`` with its placeholders replaced by folders, as seen from the queue's home."""
 
     def folder(match: re.Match[str]) -> str:
+        if match[1] == "code":
+            return code_folder(training.commit)
         return data_folder(training.data) if match[1] == "data" else run_folder(match[2] or training.name)
 
     return _PLACEHOLDER.sub(folder, text)
@@ -239,6 +244,11 @@ def fill(text: str, training: Training) -> str:
 def run_folder(name: str) -> str:
     """A run's folder, as seen from the queue's home: relative, since a configuration that names it travels."""
     return f"runs/{name}"
+
+
+def code_folder(commit: str) -> str:
+    """The folder of a commit's worktree, as seen from the queue's home."""
+    return f"worktrees/{commit[:12]}"
 
 
 def data_folder(name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from training_queue.home import Home, QueueError
+from training_queue.listing import code_folder
 
 _COMPLETE: Final = ".complete"
 
@@ -41,7 +42,7 @@ def checkout(root: Path, home: Home, commit: str) -> Path:
     Raises:
         QueueError: git cannot make it.
     """
-    path = home.path / "worktrees" / commit[:12]
+    path = home.path / code_folder(commit)
     if not _is_clean(path, commit):
         shutil.rmtree(path, ignore_errors=True)
         # Twice forced: git still knows the folder, and locks it while it makes it, which a kill leaves behind.

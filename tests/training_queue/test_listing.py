@@ -89,6 +89,12 @@ def test_nothing_that_a_shell_would_read_is_changed():
         assert fill(text, pupil) == text
 
 
+def test_committed_checkpoints_are_found_in_the_pinned_code():
+    _, pupil, _ = parse_list(LIST).trainings
+    filled = fill("initial_weights={code}/training_queue/weights/a.safetensors", pupil)
+    assert filled == f"initial_weights=worktrees/{pupil.commit[:12]}/training_queue/weights/a.safetensors"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
