@@ -10,8 +10,10 @@ PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
 
-test: $(VENV)/.dev  ## run all tests; MIEN_FER2013=CSV adds those on the real data set
-	$(BIN)/python -m pytest
+# A worker for each core. Each begins with a part of the list as it stands, so that a module's fixtures are made once,
+# and takes from the others' ends when it has nothing left.
+test: $(VENV)/.dev  ## run all tests, in 6 minutes at most; MIEN_FER2013=CSV adds those on the real data set
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal --durations 10
 
 check: $(VENV)/.dev  ## style, types, and who may import whom
 	$(BIN)/ruff check .

@@ -10,11 +10,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.bundle import METADATA_KEY, ModelCard
 from mien.data.store import write_store
 from mien.preprocess import PreprocessSpec
+
+# A busy machine fails no property. Examples are the same in every run, so that a change that fails is the change's
+# doing; nor do processes that run side by side then share a database of examples.
+settings.register_profile(
+    "mien", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("mien")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from mien.data.store import FaceStore
 from mien.errors import ConfigError, ModelFileError
 from mien.foreign import Description, Interface, emotion_columns
 from mien.labels import EMOTIONS
+from waiting import HANG
 
 FER_PLUS = ["Neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
 """FER+'s classes in its own order."""
@@ -234,7 +235,7 @@ def test_columns_are_found_by_alias_number_and_case():
 
 def mien(*arguments):
     command = [sys.executable, "-c", "from mien.cli.main import run; run()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 def test_evaluate_takes_it_as_a_user_would(theirs, weights, small_store):

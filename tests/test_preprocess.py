@@ -40,7 +40,6 @@ def test_a_picture_of_the_faces_height_or_width_is_padded_to_a_square_and_otherw
 
 
 @given(st.integers(1, 6), st.integers(1, 24), st.booleans())
-@settings(deadline=None)
 def test_a_large_picture_is_averaged_and_then_padded(times, half, upright):
     picture = random_faces(1, 48 * times, 2 * half * times)[0]
     blocks = picture.reshape(48, times, 2 * half, times).mean(axis=(1, 3))
@@ -59,7 +58,6 @@ def test_a_small_picture_is_enlarged_as_pillow_does_and_then_padded(shape):
 
 
 @given(specs, st.integers(0, 4))
-@settings(deadline=None)
 def test_faces_of_the_frame_size_are_cropped_and_scaled(spec, n):
     faces = random_faces(n, spec.frame_size)
     start = (spec.frame_size - spec.input_size) // 2
@@ -78,7 +76,7 @@ def area_weights(before, after):
 
 
 @given(st.integers(8, 40), st.integers(0, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_larger_faces_are_averaged_by_area(frame_size, more):
     faces = random_faces(2, frame_size + more)
     weights = area_weights(frame_size + more, frame_size)
@@ -87,7 +85,7 @@ def test_larger_faces_are_averaged_by_area(frame_size, more):
 
 
 @given(st.integers(8, 40), st.integers(0, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_smaller_faces_are_enlarged_as_pillow_does(side, more):
     faces, size = random_faces(2, side), (side + more, side + more)
     expected = [np.asarray(Image.fromarray(face).resize(size, Image.Resampling.BILINEAR)) for face in faces]
@@ -133,7 +131,7 @@ def test_a_dictionary_from_before_equalisation_means_none():
 
 
 @given(specs)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_scale_is_the_same_numbers_in_torch(spec):
     grey = np.arange(256, dtype=np.float32)
     np.testing.assert_allclose(spec.scale(torch.from_numpy(grey)).numpy(), spec.scale(grey), rtol=1e-6, atol=1e-6)

@@ -8,6 +8,7 @@ from skimage import data
 
 import mien
 from mien.inference import recognizer
+from waiting import HANG
 
 
 def test_the_public_names_are_these():
@@ -38,7 +39,7 @@ def test_the_version_is_that_of_the_distribution():
 
 def test_importing_mien_loads_nothing_heavy():
     code = "import sys, mien; print([m for m in ('numpy', 'cv2', 'onnxruntime', 'PIL', 'torch') if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG, check=True)
     assert result.stdout.strip() == "[]"
 
 

@@ -10,11 +10,12 @@ from mien.cli.audit import audit
 from mien.data.splits import read_row_list
 from mien.data.store import FaceStore, write_store
 from mien.errors import MienError
+from waiting import HANG
 
 
 def mien(*arguments):
     command = [sys.executable, "-m", "mien", "data", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 @pytest.fixture(scope="module")

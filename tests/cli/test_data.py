@@ -4,13 +4,15 @@ import sys
 
 import pytest
 
+from waiting import HANG
+
 HEADER = "emotion,pixels,Usage\n"
 PIXELS = " ".join(["7"] * 2304)
 
 
 def mien(*arguments):
     command = [sys.executable, "-m", "mien", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from mien.data.store import FaceStore
+from waiting import HANG
 
 
 def mien(*arguments):
     command = [sys.executable, "-m", "mien", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 def test_an_export_says_on_standard_error_what_it_wrote(tmp_path, small_store):

@@ -6,11 +6,12 @@ import pytest
 from PIL import Image
 
 from mien.labels import EMOTIONS
+from waiting import HANG
 
 
 def mien(*arguments):
     command = [sys.executable, "-m", "mien", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 def test_table_document_and_pictures(tmp_path, small_store):

@@ -17,6 +17,7 @@ from mien.evaluation.report import TARGETS
 from mien.evaluation.tta import MODES
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
+from waiting import HANG
 
 WITHOUT_EXTRAS = (
     "import sys; sys.modules.update(dict.fromkeys(['torch', 'matplotlib', 'sklearn', 'scipy', 'pandas']));"
@@ -26,7 +27,7 @@ WITHOUT_EXTRAS = (
 
 def mien(*arguments, code="from mien.cli.main import run; run()"):
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 @pytest.fixture

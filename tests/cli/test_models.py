@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 from mien.bundle import METADATA_KEY
 from mien.cli.main import app
 from mien.models import network_entry, network_names
+from waiting import HANG
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from mien.cli.main import run; run()"
 
 
 def mien(*arguments, code="from mien.cli.main import run; run()"):
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 def shown(*arguments):

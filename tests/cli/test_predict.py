@@ -16,6 +16,7 @@ from mien.bundle import Bundle
 from mien.cli.main import app
 from mien.labels import EMOTIONS
 from mien.results import TABLE_COLUMNS
+from waiting import HANG
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def predict(*arguments, model="model.onnx"):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=HANG,
         check=False,
     )
 
@@ -241,7 +242,7 @@ def test_names_of_any_bytes_and_any_markup_are_printed(workplace, form):
 
 def test_a_reader_that_stops_early_sees_no_traceback(workplace):
     command = f"{sys.executable} -m mien predict *.png *.jpg --model model.onnx --format jsonl | head -n 1"
-    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=HANG, check=False)
     assert json.loads(result.stdout)["source"] == "astronaut.png"
     assert "Traceback" not in result.stderr
 
@@ -253,5 +254,5 @@ def test_predicting_loads_neither_torch_nor_the_data_side(workplace):
         "assert r.exit_code == 0, r.output;"
         "print([m for m in ('torch', 'lightning', 'pandas', 'sklearn', 'matplotlib', 'autocrop') if m in sys.modules])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG, check=True)
     assert result.stdout.strip() == "[]"

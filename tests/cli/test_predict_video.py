@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from mien.cli.main import app
 from mien.errors import UsageError
+from waiting import HANG
 
 COUNT = 20
 
@@ -154,11 +155,11 @@ def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workpla
     threading.Thread(target=feed, args=(process.stdin, jpeg.getvalue()), daemon=True).start()
     lines = [process.stdout.readline() for _ in range(60)]  # it is at work
     process.send_signal(signal.SIGINT)
-    hung = threading.Timer(120, process.kill)
+    hung = threading.Timer(HANG, process.kill)
     hung.start()
     rest, messages = process.stdout.read(), process.stderr.read()
     hung.cancel()
-    assert process.wait(60) == 130
+    assert process.wait(HANG) == 130
     assert b"Traceback" not in messages
     frames = json.loads(b"".join(lines) + rest)
     assert frames

@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 from mien.data.store import write_store
+from waiting import HANG, wait_for
 
 SWEEP = """
 seeds = [0, 1]
@@ -41,15 +41,12 @@ def mien(work, *words):
 def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
     words = ("sweep", "sweep.toml", "--data", "data", "--out", "out")
     first = mien(work, *words)
-    deadline = time.monotonic() + 300
-    while not (work / "out/plain/seed-0/best.safetensors").exists():
-        assert time.monotonic() < deadline
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.01)
+    wait_for(lambda: first.poll() is not None or (work / "out/plain/seed-0/best.safetensors").exists())
+    assert first.poll() is None, first.communicate()
     first.kill()
     first.communicate()
     second = mien(work, *words)
-    output, errors = second.communicate(timeout=300)
+    output, errors = second.communicate(timeout=HANG)
     assert second.returncode == 1
     assert "2 of 4 runs failed" in errors
     assert "the loss is nan in epoch 0" in errors
@@ -60,6 +57,6 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
     assert (work / "out/curves.png").stat().st_size > 10_000
     assert (work / "out/accuracy.png").stat().st_size > 5_000
     compared = mien(work, "compare", "out/plain/seed-0", "out/plain/seed-1", "--json")
-    output, errors = compared.communicate(timeout=100)
+    output, errors = compared.communicate(timeout=HANG)
     assert compared.returncode == 0, errors
     assert json.loads(output) == [row]

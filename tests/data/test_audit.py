@@ -92,7 +92,7 @@ def test_asks_for_faces_and_labels_only_when_told_how():
     assert found.to_dict()["mislabelled"]["rows"][0]["suggested"] == "happy"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=12))
 def test_counts_agree_with_comparing_all_pairs(rows):
     store = store_of([PICTURES[kind] for kind, _, _ in rows], [label for _, label, _ in rows], [u for _, _, u in rows])

@@ -71,7 +71,7 @@ def test_folders_may_be_numbered_and_hold_jpeg_as_pillow_writes_it(tmp_path, sto
 rows_of_stores = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rows_of_stores, st.integers(0, 2**32), st.booleans())
 def test_folders_of_png_import_to_the_same_rows(tmp_path_factory, rows, seed, numbers):
     folder = tmp_path_factory.mktemp("folders")
@@ -80,7 +80,7 @@ def test_folders_of_png_import_to_the_same_rows(tmp_path_factory, rows, seed, nu
     assert contents(import_data(folder / "out", folder / "again")) == contents(store)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rows_of_stores, st.integers(0, 2**32))
 def test_a_csv_imports_to_the_same_rows_in_order(tmp_path_factory, rows, seed):
     folder = tmp_path_factory.mktemp("csv")

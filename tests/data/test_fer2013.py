@@ -102,7 +102,7 @@ def test_reads_fer2013_csv_however_it_is_written(tmp_path, options):
     assert member == ""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_rows_survive_the_round_trip(tmp_path, data):
     count = data.draw(st.integers(1, 4))
@@ -113,7 +113,7 @@ def test_any_rows_survive_the_round_trip(tmp_path, data):
     assert_rows(read_fer2013(written(tmp_path, "rows.csv", content))[0], faces, labels, usages)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(token=st.text(st.sampled_from("0123456789+-._ex\t\x00 ²"), max_size=24), place=st.integers(0, 2303))
 def test_a_pixel_is_accepted_exactly_when_it_is_an_integer_of_a_byte(tmp_path, token, place):
     tokens = ["7"] * 2304

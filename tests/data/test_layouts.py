@@ -146,7 +146,7 @@ def test_expw_faces_are_cut_out_by_their_boxes(tmp_path, expw):
 rows_of_stores = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rows_of_stores, st.integers(0, 2**32))
 def test_an_imagefolder_imports_to_the_rows_it_was_made_of(tmp_path_factory, rows, seed):
     folder = tmp_path_factory.mktemp("imagefolder")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.data.mislabelled import confident_classes, find_mislabelled
@@ -20,7 +20,6 @@ def counted_by_the_paper(labels, probabilities):
     return classes
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_counts_rows_as_the_paper_does(rows, seed):
     random = np.random.default_rng(seed)

@@ -38,7 +38,7 @@ def pairs(near):
     return list(zip(near.rows.tolist(), near.others.tolist(), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     down=st.integers(-REACH, REACH),
     right=st.integers(-REACH, REACH),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.data.sources import import_data
@@ -42,7 +42,6 @@ def test_one_pixel_makes_a_difference():
     assert training_rows(store).rows.tolist() == [0]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), max_size=30))
 def test_agrees_with_comparing_all_pairs(rows):
     store = store_of([kind for kind, _ in rows], [usage for _, usage in rows])

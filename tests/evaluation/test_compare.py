@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
@@ -18,7 +18,6 @@ def run_of(name, correct, seed=0, history=()):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300))
-@settings(deadline=None)
 def test_mcnemar_is_scipys_binomial_test(pairs):
     first, second = np.array(pairs).T
     only = int((first & ~second).sum()), int((second & ~first).sum())

@@ -23,7 +23,7 @@ def grey(view, spec):
 
 
 @given(specs, st.sampled_from(MODES), st.integers(10, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_first_view_is_the_plain_input(spec, mode, side):
     faces = random_faces(3, side)
     made = list(views(faces, spec, mode))
@@ -35,7 +35,7 @@ def test_the_first_view_is_the_plain_input(spec, mode, side):
 
 
 @given(specs, st.sampled_from(["flip", "tencrop"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_second_view_is_the_mirror_image_of_the_one_before(spec, mode):
     made = list(views(random_faces(2, spec.frame_size), spec, mode))
     for view, mirrored in zip(made[::2], made[1::2], strict=True):

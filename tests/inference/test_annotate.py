@@ -113,7 +113,7 @@ def test_line_and_text_grow_with_the_picture():
         assert share == pytest.approx(0.3, abs=0.15)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(0, 2**32 - 1), st.integers(0, 12))
 def test_any_faces_in_any_picture_can_be_drawn(height, width, seed, count):
     random = np.random.default_rng(seed)

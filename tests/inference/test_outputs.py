@@ -38,7 +38,7 @@ def frames_of(sights, step=0.04):
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sightings)
 def test_people_are_summed_up_as_pandas_counts_them(sights):
     result = VideoResult(tuple(frames_of(sights)))

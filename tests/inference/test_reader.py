@@ -1,11 +1,10 @@
-import time
-
 import numpy as np
 import pytest
 
 from mien.errors import InputError
 from mien.inference.reader import READ_AHEAD, Reader
 from mien.inference.video import VideoImage
+from waiting import HANG, wait_for
 
 
 class Counting:
@@ -15,12 +14,13 @@ class Counting:
 
     def __init__(self, count, *, live=False, error=None):
         self.live, self._count, self._error = live, count, error
-        self.given = 0
+        self.given = self.taken = self.ahead = 0
         self.closed = 0
 
     def images(self):
         for number in range(self._count):
             self.given += 1
+            self.ahead = max(self.ahead, self.given - self.taken)
             yield VideoImage(number, number / 25, np.zeros((2, 2), np.uint8))
         if self._error:
             raise self._error
@@ -29,29 +29,22 @@ class Counting:
         self.closed += 1
 
 
-def settled(value):
-    """What a function gives once it does not change any more."""
-    last, now = None, value()
-    while now != last:
-        time.sleep(0.05)
-        last, now = now, value()
-    return now
-
-
 def test_images_of_a_file_come_in_order_and_few_wait():
     source = Counting(100)
     with Reader(source) as reader:
-        assert settled(lambda: source.given) == READ_AHEAD + 1
-        assert next(reader).number == 0
-        assert settled(lambda: source.given) == READ_AHEAD + 2
-        assert [image.number for image in reader] == list(range(1, 100))
+        wait_for(lambda: source.given == READ_AHEAD + 1)
+        for number in range(100):
+            source.taken += 1
+            assert next(reader).number == number
+        assert list(reader) == []
         assert reader.dropped == 0
+    assert source.ahead == READ_AHEAD + 1
     assert source.closed == 1
 
 
 def test_of_a_live_source_only_the_newest_image_waits_and_the_dropped_are_counted():
     with Reader(Counting(100, live=True)) as reader:
-        reader._thread.join(10)
+        reader._thread.join(HANG)
         assert [image.number for image in reader] == [99]
         assert reader.dropped == 99
 

@@ -18,6 +18,7 @@ from PIL import Image
 from mien.errors import InputError, UsageError
 from mien.inference.reader import Reader
 from mien.inference.video import Camera, PictureSequence, is_video, open_video, without_password
+from waiting import HANG
 
 COUNT = 30
 
@@ -160,7 +161,7 @@ def test_a_codec_that_nobody_knows_is_said(folder, tmp_path):
         open_video(path)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 2**32 - 1))
 def test_damage_raises_nothing_but_input_errors(folder, tmp_path, seed):
     random = np.random.default_rng(seed)
@@ -243,7 +244,7 @@ def test_raw_jpegs_on_standard_input_are_frames(images):
         "for image in open_video('-', fps=10).images(): print(image.number, image.time, image.image.mean())"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], input=content.getvalue(), capture_output=True, timeout=60, check=True
+        [sys.executable, "-c", code], input=content.getvalue(), capture_output=True, timeout=HANG, check=True
     )
     rows = np.array([line.split() for line in result.stdout.decode().splitlines()], float)
     np.testing.assert_allclose(rows[:, 0], np.arange(COUNT))
@@ -298,7 +299,7 @@ def test_a_camera_behind_an_address_is_live_and_old_frames_are_dropped(serve):
     assert source.live
     with Reader(source) as reader:
         first = next(reader)
-        reader._thread.join(30)
+        reader._thread.join(HANG)
         rest = []
         with pytest.raises(InputError, match="breaks off at"):  # the server hangs up
             rest.extend(image.number for image in reader)

@@ -10,6 +10,7 @@ import pytest
 from PIL import ImageGrab, features
 
 from mien.inference.annotate import COLOURS
+from waiting import HANG
 
 pytest.importorskip("pygame")
 pytestmark = pytest.mark.skipif(
@@ -40,7 +41,7 @@ def display():
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     yield f":{server.stdout.readline().strip()}"
     server.terminate()
-    server.wait(20)
+    server.wait(HANG)
 
 
 def test_a_screenshot_shows_the_picture_and_its_box(display, tmp_path):

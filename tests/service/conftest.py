@@ -4,7 +4,6 @@ import contextlib
 import io
 import socket
 import threading
-import time
 
 import httpx
 import numpy as np
@@ -17,6 +16,7 @@ from mien.inference.recognizer import Recognizer
 from mien.service.app import create_app
 from mien.service.server import server_config
 from mien.service.settings import Access, Limits, Settings
+from waiting import HANG, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -61,14 +61,7 @@ def served(app, limits):
         yield address
     finally:
         server.should_exit = True
-        thread.join(20)
-
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+        thread.join(HANG)
 
 
 @pytest.fixture(scope="session")
@@ -91,5 +84,5 @@ def address(serve):
 
 @pytest.fixture
 def client(address):
-    with httpx.Client(base_url=f"http://{address}", timeout=60) as client:
+    with httpx.Client(base_url=f"http://{address}", timeout=HANG) as client:
         yield client

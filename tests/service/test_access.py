@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
+import waiting
 from mien.errors import RequestError
 from mien.service.access import check_host, check_origin, check_token
 from mien.service.settings import Access
+from waiting import HANG, connect
 
 TOKEN = "correct horse battery".replace(" ", "-")
 GUARDED = ("/v1/models", "/metrics")
@@ -26,7 +27,7 @@ def strict(serve):
 
 
 def test_the_token_guards_what_reads_faces(strict):
-    with httpx.Client(base_url=f"http://{strict}") as client:
+    with httpx.Client(base_url=f"http://{strict}", timeout=HANG) as client:
         for path in GUARDED:
             assert client.get(path).status_code == 401
             assert client.get(path).headers["www-authenticate"] == "Bearer"
@@ -52,7 +53,7 @@ def test_a_stream_takes_the_token_as_header_or_subprotocol(strict, picture):
         with connect(url, **options) as stream:
             assert stream.subprotocol == ("mien" if "subprotocols" in options else None)
             stream.send(picture("PNG"))
-            assert '"error": null' in stream.recv(timeout=20)
+            assert '"error": null' in stream.recv(timeout=HANG)
 
 
 def test_more_streams_of_one_address_are_refused(strict):
@@ -64,7 +65,7 @@ def test_more_streams_of_one_address_are_refused(strict):
 
 def test_pages_from_elsewhere_are_refused(strict):
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "image/png"}
-    with httpx.Client(base_url=f"http://{strict}") as client:
+    with httpx.Client(base_url=f"http://{strict}", timeout=HANG) as client:
         for origin in (
             "https://evil.test",
             "null",
@@ -86,17 +87,17 @@ def test_pages_from_elsewhere_are_refused(strict):
 
 def test_an_allowed_page_may_ask_and_no_other(strict, address):
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    allowed = httpx.options(f"http://{strict}/v1/predict", headers={**asked, "origin": "https://a.test"})
+    allowed = waiting.options(f"http://{strict}/v1/predict", headers={**asked, "origin": "https://a.test"})
     assert allowed.status_code == 200
     assert allowed.headers["access-control-allow-origin"] == "https://a.test"
     for where in (strict, address):
-        refused = httpx.options(f"http://{where}/v1/predict", headers={**asked, "origin": "https://b.test"})
+        refused = waiting.options(f"http://{where}/v1/predict", headers={**asked, "origin": "https://b.test"})
         assert "access-control-allow-origin" not in refused.headers
 
 
 def test_a_foreign_name_of_this_machine_is_refused(strict):
     for host, status in (("mien.test", 200), ("mien.test:99", 200), ("MIEN.test", 200), ("rebound.test", 421)):
-        assert httpx.get(f"http://{strict}/", headers={"host": host}).status_code == status
+        assert waiting.get(f"http://{strict}/", headers={"host": host}).status_code == status
 
 
 def test_every_answer_carries_the_security_headers(client):
@@ -137,4 +138,4 @@ def test_streams_end_when_the_service_stops(serve):
         with serve() as address:
             stream = open_streams.enter_context(connect(f"ws://{address}/v1/stream"))
         with pytest.raises(ConnectionClosed):
-            stream.recv(timeout=20)
+            stream.recv(timeout=HANG)

@@ -1,11 +1,15 @@
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
 
+from mien.service.batcher import Batcher
 from mien.service.engine import Engine
 from mien.service.metrics import Metrics
 from mien.service.settings import Settings
+from waiting import HANG
 
 
 @pytest.fixture
@@ -26,3 +30,26 @@ def test_workers_share_five_threads(recognizer, workers, threads):
 
     assert asyncio.run(while_running()) == threads
     assert cv2.getNumThreads() == 3
+
+
+def test_faces_that_come_while_others_are_classified_are_classified_together():
+    sizes, let_go = [], threading.Event()
+
+    def classify(pictures):
+        sizes.append(len(pictures))
+        let_go.wait(HANG)
+        return [[face.upper() for face in faces] for faces in pictures]
+
+    async def run(executor):
+        batcher = Batcher(classify, executor, 0, lambda: False, lambda pictures, faces: None)
+        first = asyncio.create_task(batcher.classified(["a"]))
+        while not sizes:
+            await asyncio.sleep(0.01)
+        others = [asyncio.create_task(batcher.classified([letter])) for letter in "bcdefghi"]
+        await asyncio.sleep(0)  # they have run as far as they can
+        let_go.set()
+        return await asyncio.gather(first, *others)
+
+    with ThreadPoolExecutor(1) as executor:
+        assert asyncio.run(run(executor)) == [[letter] for letter in "ABCDEFGHI"]
+    assert sizes == [1, 8]

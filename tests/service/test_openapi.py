@@ -35,9 +35,6 @@ def test_generated_requests_get_what_the_document_says(operations, label):
 
     @settings(
         max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

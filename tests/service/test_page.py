@@ -13,6 +13,7 @@ from skimage.transform import resize
 
 from mien.labels import EMOTIONS
 from mien.results import TABLE_COLUMNS
+from waiting import HANG, wait_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -56,6 +57,7 @@ def browser(camera_clip):
 def page(browser, address):
     """The page; afterwards it must have said no error and asked no other host."""
     context = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844})
+    context.set_default_timeout(1000 * HANG)
     page = context.new_page()
     troubles, hosts = [], set()
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -124,7 +126,7 @@ CHOOSE_MANY = """photo => {
 def test_pictures_beside_those_that_are_refused_are_not_lost(page, astronaut_jpeg):
     """More bytes than a request may hold, and nine broken pictures, of which eight are refused together."""
     page.evaluate(CHOOSE_MANY, base64.b64encode(astronaut_jpeg).decode())
-    page.wait_for_selector("#status:has-text('Faces: 3. Pictures: 12.')", timeout=60_000)
+    page.wait_for_selector("#status:has-text('Faces: 3. Pictures: 12.')")
     frames = json.loads(downloaded(page, "#save-json")[1])
     assert [len(frame["faces"]) for frame in frames] == [0] * 9 + [1] * 3
     assert ["not a picture" in (frame["error"] or "") for frame in frames] == [True] * 9 + [False] * 3
@@ -132,42 +134,52 @@ def test_pictures_beside_those_that_are_refused_are_not_lost(page, astronaut_jpe
 
 def test_a_camera_that_is_asked_for_twice_opens_once(page):
     page.evaluate("camera.click(); camera.click()")
-    page.wait_for_selector(".card h3:has-text('Person')", timeout=30_000)
+    page.wait_for_selector(".card h3:has-text('Person')")
     page.click("#camera")
     before = page.get_attribute("#canvas", "data-results")
     page.wait_for_timeout(500)
     assert page.get_attribute("#canvas", "data-results") == before
 
 
-COUNT_SENT = """() => {
+COUNT = """() => {
   const { send } = WebSocket.prototype;
-  window.sent = 0;
-  WebSocket.prototype.send = function (data) { window.sent += 1; send.call(this, data); };
+  window.sent = window.answered = 0;
+  const note = ({ data }) => { window.answered = JSON.parse(data).frame + 1; };
+  WebSocket.prototype.send = function (picture) {
+    if (!window.sent) this.addEventListener("message", note);
+    window.sent += 1;
+    send.call(this, picture);
+  };
 }"""
 
 
+def wait_for_answers(page, sent=0):
+    """Wait until more pictures than so many have been sent, and all of them are answered or left out."""
+    wait_for(lambda: page.evaluate(f"sent > {sent} && answered === sent"))
+
+
 def test_a_stream_that_is_paused_stays_open(page):
-    page.evaluate(COUNT_SENT)
+    page.evaluate(COUNT)
     page.clock.install()
     page.click("#camera")
-    page.wait_for_selector(".card h3:has-text('Person')", timeout=30_000)
+    page.wait_for_selector(".card h3:has-text('Person')")
     page.click("#pause")
-    page.wait_for_timeout(500)
+    wait_for_answers(page)
     before, results = page.evaluate("sent"), page.get_attribute("#canvas", "data-results")
     page.clock.fast_forward(11_000)
-    page.wait_for_timeout(1000)
-    assert page.evaluate("sent") == before + 1
+    wait_for_answers(page, before)
     assert page.get_attribute("#canvas", "data-results") == results
 
 
 def test_the_camera_is_followed(page):
+    page.evaluate(COUNT)
     page.click("#camera")
-    page.wait_for_selector(".timeline:visible", timeout=30_000)
+    page.wait_for_selector(".timeline:visible")
     assert page.inner_text(".card h3").startswith("Person ")
     assert page.inner_text(".verdict").startswith("happy ")
     page.click("#pause")
     assert page.get_attribute("#pause", "aria-pressed") == "true"
-    page.wait_for_timeout(500)
+    wait_for_answers(page)
     before = page.get_attribute("#canvas", "data-results")
     page.wait_for_timeout(500)
     assert page.get_attribute("#canvas", "data-results") == before
@@ -215,11 +227,12 @@ def test_the_page_asks_for_the_token(browser, serve, photo):
     token = "a-token-of-enough-length"
     with serve(access={"token": token}) as address:
         page = browser.new_context(locale="en-GB").new_page()
+        page.set_default_timeout(1000 * HANG)
         page.goto(f"http://{address}/")
         page.set_input_files("#file", photo)
         page.fill("#token", token)
         page.click("#token-dialog button[type=submit]")
         page.wait_for_selector(".card")
         page.click("#camera")
-        page.wait_for_selector(".card h3:has-text('Person')", timeout=30_000)
+        page.wait_for_selector(".card h3:has-text('Person')")
         page.context.close()

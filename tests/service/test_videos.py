@@ -1,9 +1,9 @@
 import json
 
-import httpx
 import numpy as np
 import pytest
 
+import waiting
 from mien.inference.recognizer import Recognizer
 
 MP4 = {"content-type": "video/mp4"}
@@ -73,10 +73,10 @@ def test_limits_of_length_and_size(serve, clip):
         ({"pixels": 426 * 240}, 200),
     ):
         with serve(Recognizer(Even(), "none"), limits=limits) as address:
-            answer = httpx.post(f"http://{address}/v1/predict/video", content=content, headers=MP4, timeout=60)
+            answer = waiting.post(f"http://{address}/v1/predict/video", content=content, headers=MP4)
             assert answer.status_code == status, answer.text
     with serve(Recognizer(Even(), "none"), limits={"video_frames": 10}) as address:
-        answer = httpx.post(f"http://{address}/v1/predict/video", content=content, headers=MP4, timeout=60)
+        answer = waiting.post(f"http://{address}/v1/predict/video", content=content, headers=MP4)
         frames = lines_of(answer)
         assert len(frames) == 11
         assert "longer than" in frames[-1]["error"]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.preprocess import PreprocessSpec
@@ -23,7 +23,6 @@ def faces(count=16, side=48):
 
 
 @given(st.integers(8, 48))
-@settings(deadline=None)
 def test_without_strengths_it_is_the_one_preprocessing(input_size):
     spec = PreprocessSpec(input_size=input_size)
     result = augment(torch.from_numpy(faces()), strengths(), spec, input_size)
@@ -106,7 +105,6 @@ def test_tone_scales_about_the_mean_and_stays_in_range():
 
 
 @given(st.floats(0.05, 0.5), st.integers(0, 99))
-@settings(deadline=None)
 def test_erased_part_is_one_rectangle_no_larger_than_asked(area, seed):
     torch.manual_seed(seed)
     erased = erase(torch.ones(20, 1, 40, 40), strengths(erase=1, erase_area=area))[:, 0] == 0

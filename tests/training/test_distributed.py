@@ -1,6 +1,8 @@
 """Several processes train as one does: a network from a file of the user's own, on one machine and on two."""
 
+import contextlib
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 from safetensors.torch import load_file
 
 from mien.data.store import write_store
+from waiting import HANG
 
 # Neither dropout nor batch normalisation: what a process draws, or which faces it sees, leaves no trace but the sum.
 NETWORK = """
@@ -62,10 +65,10 @@ def place(tmp_path_factory):
     (folder / "tiny_network.py").write_text(NETWORK)
     (folder / "program.py").write_text(PROGRAM)
     (folder / "recipe.toml").write_text(RECIPE)
-    random = np.random.default_rng(0)
-    faces = random.integers(0, 256, (145, 48, 48), np.uint8)
+    generator = np.random.default_rng(0)
+    faces = generator.integers(0, 256, (145, 48, 48), np.uint8)
     usages = np.repeat([0, 1], [109, 36]).astype(np.uint8)
-    labels = random.integers(0, 7, 145).astype(np.uint8)
+    labels = generator.integers(0, 7, 145).astype(np.uint8)
     write_store(folder / "data", faces, labels, usages, source="random", source_sha256="0" * 64)
     return folder
 
@@ -76,7 +79,7 @@ def words(place: Path, run: str, *options: str) -> list[str]:
 
 def finish(*processes: subprocess.Popen) -> None:
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=HANG)
         assert process.returncode == 0, errors
 
 
@@ -116,12 +119,18 @@ def test_two_processes_have_the_loss_curve_of_one(place, alone):
     assert_same_training(trained(place / "two"), alone)
 
 
+def free_port() -> int:
+    """One below those that the system gives away, which a process beside this one could get before it is used."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 30_000)
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+
+
 def test_two_machines_under_torchrun_have_the_loss_curve_of_one(place, alone):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     torchrun = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
-    torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
     training = ["--", "program.py", *words(place, "machines")]
     finish(*[start(place, *torchrun, "--node-rank", rank, *training) for rank in ("0", "1")])
     assert_same_training(trained(place / "machines"), alone)
@@ -129,6 +138,6 @@ def test_two_machines_under_torchrun_have_the_loss_curve_of_one(place, alone):
 
 def test_processes_that_do_not_divide_the_batch_are_refused(place):
     process = start(place, "program.py", *words(place, "five", "--devices", "5"))
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=HANG)
     assert process.returncode == 1
     assert "processes are 5: expected at least 1, and a divisor of batch_size 12" in errors

@@ -120,8 +120,9 @@ class LiveStream:
         started: float | None = None
         while True:
             content = await self._received()
-            started = self._clock() if started is None else started
-            self._newest.put(content, self._clock() - started)
+            now = self._clock()
+            started = now if started is None else started
+            self._newest.put(content, now - started)
 
     async def _received(self) -> bytes:
         try:
