@@ -48,7 +48,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_softened_probabilities(tmp_pat
     with torch.no_grad():
         logits = [network(inputs).numpy().astype(float) for network in networks]
     expected = np.mean([softmax(values / 2.5, axis=1) for values in logits], axis=0)
-    found = Teachers(list(map(str, paths)), SPEC, torch.device("cpu")).probabilities(inputs, 2.5)
+    found = Teachers(list(map(str, paths)), SPEC).probabilities(inputs, 2.5)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -58,7 +58,7 @@ def test_a_teacher_sees_smaller_faces_at_its_own_side(tmp_path):
     larger = torch.nn.functional.interpolate(inputs, (16, 16), mode="bilinear", align_corners=False)
     with torch.no_grad():
         expected = torch.softmax(network(larger), -1)
-    found = Teachers([str(tmp_path / "a.safetensors")], SPEC, torch.device("cpu")).probabilities(inputs, 1)
+    found = Teachers([str(tmp_path / "a.safetensors")], SPEC).probabilities(inputs, 1)
     torch.testing.assert_close(found, expected)
 
 

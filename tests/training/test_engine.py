@@ -120,8 +120,7 @@ def test_temperature_is_the_best_on_public_test(finished, data):
 
 def test_run_folder_holds_configuration_and_curves(finished, config):
     run, _ = finished
-    settled = replace(config, precision=best_precision("cpu"))
-    assert (run / "config.toml").read_text() == config_to_toml(settled)
+    assert (run / "config.toml").read_text() == config_to_toml(config)
     board = EventAccumulator(str(run / "tensorboard")).Reload()
     assert [event.value for event in board.Scalars("accuracy")] == pytest.approx([e["accuracy"] for e in log_of(run)])
     assert [entry["input_size"] for entry in log_of(run)] == [12, 12, 12, 16, 16, 16]
@@ -278,6 +277,12 @@ def test_a_checkpoint_older_than_a_key_goes_on(finished, config, data, tmp_path)
     change_configuration(tmp_path / "last.safetensors", "vertical_flip = 0.0\n", "")
     train(config, data, tmp_path, resume=True, device="cpu")
     assert_same_run(tmp_path, finished[0])
+
+
+def test_precision_auto_is_settled_in_the_runs_configuration_and_card(config, data, tmp_path):
+    card = train(replace(config, epochs=1, resolutions=(), precision="auto"), data, tmp_path / "run", device="cpu")
+    assert card.training["precision"] == best_precision("cpu")
+    assert f'precision = "{best_precision("cpu")}"' in (tmp_path / "run" / "config.toml").read_text()
 
 
 def test_precision_auto_goes_on_in_what_the_run_was_begun_with(config, data, tmp_path):

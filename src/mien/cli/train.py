@@ -70,13 +70,9 @@ def train_config(
         from mien.training.engine import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
-    from mien.data.splits import held_out_rows, training_rows
     from mien.data.store import FaceStore
 
-    store = FaceStore.open(data)
-    held_out = held_out_rows(store, config.split, config.seed)
-    chosen = training_rows(store, drop_rows, held_out)
-    training_data = TrainingData(store, chosen.rows, chosen.dropped, held_out)
+    training_data = TrainingData.prepared(FaceStore.open(data), config, drop_rows)
     with _progress() as progress:
         reporter = _ProgressReporter(progress)
         return run_training(

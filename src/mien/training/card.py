@@ -8,7 +8,6 @@ from torch import nn
 from mien import __version__
 from mien.bundle import ModelCard
 from mien.models.profile import count_macs, count_parameters
-from mien.models.saved import load_network, provenance
 from mien.training.config import AugmentConfig, TrainConfig
 from mien.training.data import TrainingData
 
@@ -35,23 +34,18 @@ def augment_families(config: AugmentConfig) -> list[str]:
     return [family for family, keys in _FAMILIES.items() if any(getattr(config, key) for key in keys)]
 
 
-def origins(config: TrainConfig) -> dict[str, Any]:
-    """The networks that a training goes on from or learns from, as its card tells of them."""
-
-    def origin(path: str) -> dict[str, Any]:
-        return provenance(path, load_network(path)[1])
-
-    teachers = config.loss.teachers
-    return {
-        **({"initial_weights": origin(config.initial_weights)} if config.initial_weights else {}),
-        **({"teachers": [origin(path) for path in teachers]} if teachers else {}),
-    }
-
-
 def make_card(
-    config: TrainConfig, data: TrainingData, network: nn.Module, origins: Mapping[str, Any], *, epoch: int
+    config: TrainConfig, data: TrainingData, network: nn.Module, parents: Mapping[str, Any], *, epoch: int
 ) -> ModelCard:
-    """The card of a network as it stands after an epoch, not yet calibrated or measured."""
+    """The card of a network as it stands after an epoch, not yet calibrated or measured.
+
+    Args:
+        config: the training, its precision settled.
+        data: its rows.
+        network: what was trained.
+        parents: provenance of the networks it goes on from ("initial_weights") or learns from ("teachers").
+        epoch: number of the epoch, from 0.
+    """
     return ModelCard(
         name=config.network,
         network=config.network,
@@ -69,7 +63,7 @@ def make_card(
             "augment_families": augment_families(config.augment),
             "targets": config.loss.targets,
             **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
-            **origins,
+            **parents,
             "mien": __version__,
         },
     )

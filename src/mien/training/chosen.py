@@ -12,7 +12,7 @@ from torch import nn
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
 from mien.models.saved import BEST_FILE, save_network
-from mien.training.card import make_card, origins
+from mien.training.card import make_card
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.run_folder import save_answers
@@ -24,13 +24,15 @@ class ChosenNetwork:
     Args:
         config: the training.
         data: its rows.
+        parents: provenance for its card, see `mien.training.card.make_card`.
         run: its folder.
         device: where faces are measured.
     """
 
-    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, device: torch.device) -> None:
-        self._config, self._data, self._run, self._device = config, data, run, device
-        self._origins = origins(config)
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, parents: Mapping[str, Any], run: Path, device: torch.device
+    ) -> None:
+        self._config, self._data, self._parents, self._run, self._device = config, data, parents, run, device
         self.selection = self._measured(data.selection_rows(config.select_on))
         official = config.select_on == "PublicTest"
         self._public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
@@ -56,7 +58,7 @@ class ChosenNetwork:
     def save(self, network: nn.Module, epoch: int) -> None:
         """Write a network as the chosen one, and what it answers to PublicTest."""
         selection, public_test = self.selection, self._public_test
-        card = make_card(self._config, self._data, network, self._origins, epoch=epoch)
+        card = make_card(self._config, self._data, network, self._parents, epoch=epoch)
         logits = None
         if selection is not None:
             logits = selection.logits(network)

@@ -11,10 +11,11 @@ Fields left out keep their defaults; unknown keys, wrong types and contradiction
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import reduce
+from functools import cache, reduce
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -319,7 +320,28 @@ def _require(
 
 def recipe_names() -> tuple[str, ...]:
     """Names of the recipes inside the package."""
-    return tuple(sorted(Path(entry.name).stem for entry in _recipes().iterdir() if entry.name.endswith(".toml")))
+    return tuple(sorted(_recipes()))
+
+
+@cache
+def _recipes() -> dict[str, str]:
+    """The recipes inside the package as TOML, by name.
+
+    A file is a recipe of its own name; one with ``networks`` in the place of ``network`` is a recipe for each of them,
+    of that network's name.
+    """
+    found: dict[str, str] = {}
+    for entry in (resources.files("mien.training") / "recipes").iterdir():
+        if entry.name.endswith(".toml"):
+            text = entry.read_text(encoding="utf-8")
+            networks = tomllib.loads(text).get("networks", ())
+            found |= {name: _SHARED_NETWORKS.sub(f'network = "{name}"', text, count=1) for name in networks}
+            if not networks:
+                found[Path(entry.name).stem] = text
+    return found
+
+
+_SHARED_NETWORKS: Final = re.compile(r"^networks = \[.*\]$", re.MULTILINE)
 
 
 def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -339,8 +361,8 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
 
 def _read_toml(recipe: str) -> dict[str, Any]:
     try:
-        if recipe in recipe_names():
-            return tomllib.loads((_recipes() / f"{recipe}.toml").read_text(encoding="utf-8"))
+        if recipe in _recipes():
+            return tomllib.loads(_recipes()[recipe])
         return tomllib.loads(Path(recipe).read_text(encoding="utf-8"))
     except OSError:
         names = recipe_names()
@@ -349,10 +371,6 @@ def _read_toml(recipe: str) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{recipe}: not a TOML file ({error})") from None
-
-
-def _recipes() -> Any:
-    return resources.files("mien.training") / "recipes"
 
 
 def _parse_override(text: str) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.splits import rows_sha256
+from mien.data.splits import held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import TrainingError
-from mien.training.config import LossConfig
+from mien.training.config import LossConfig, TrainConfig
 from mien.training.targets import have_target
 
 
@@ -32,6 +33,22 @@ class TrainingData:
     dropped: Mapping[str, int] = field(default_factory=dict)
     held_out: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     votes_sha256: str | None = None
+
+    @classmethod
+    def prepared(cls, store: FaceStore, config: TrainConfig, drop_rows: str | Path | None = None) -> Self:
+        """The rows of a data set that a configuration trains on: `mien train` from Python begins here.
+
+        Args:
+            store: the data set.
+            config: ``split`` and ``seed`` say which Training rows are held out.
+            drop_rows: file of row numbers to leave out, one per line.
+
+        Raises:
+            DataError: the file is malformed, or no row is left to train on.
+        """
+        held_out = held_out_rows(store, config.split, config.seed)
+        chosen = training_rows(store, drop_rows, held_out)
+        return cls(store, chosen.rows, chosen.dropped, held_out)
 
     def with_targets(self, loss: LossConfig) -> "TrainingData":
         """Only the rows that have a target (`mien.training.targets`); the others are counted as dropped.

@@ -1,15 +1,42 @@
 """Learning from networks that were trained before: knowledge distillation (Hinton et al., arXiv 1503.02531)."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mien.bundle import ModelCard
 from mien.errors import TrainingError
-from mien.models.saved import load_network
+from mien.models.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A trained network that a training goes on from or learns from.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        card: its card.
+        provenance: what the card of a descendant tells of it, see `mien.models.saved.provenance`.
+    """
+
+    network: nn.Module
+    card: ModelCard
+    provenance: dict[str, Any]
+
+
+def load_parent(path: str) -> Parent:
+    """The network of a run folder or of a safetensors file of `mien train`.
+
+    Raises:
+        ModelFileError: missing or damaged.
+    """
+    network, card = load_network(path)
+    return Parent(network, card, provenance(path, card))
 
 
 class Teachers:
@@ -18,15 +45,22 @@ class Teachers:
     Args:
         paths: run folders or safetensors files of `mien train`.
         preprocess: the pupil's; every teacher must have been trained with the same frame and grey levels.
-        device: where they run.
 
     Raises:
         ModelFileError: a teacher is missing or damaged.
         TrainingError: a teacher was trained with another preprocessing.
     """
 
-    def __init__(self, paths: Sequence[str], preprocess: PreprocessSpec, device: torch.device) -> None:
-        self._networks = [_load(path, preprocess, device) for path in paths]
+    def __init__(self, paths: Sequence[str], preprocess: PreprocessSpec) -> None:
+        parents = [_load(path, preprocess) for path in paths]
+        self._networks = [(parent.network, parent.card.preprocess.input_size) for parent in parents]
+        self.provenance = [parent.provenance for parent in parents]
+
+    def to(self, device: torch.device) -> Self:
+        """Move the networks to a device; returns itself."""
+        for network, _ in self._networks:
+            network.to(device)
+        return self
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor, temperature: float) -> Tensor:
@@ -42,14 +76,15 @@ class Teachers:
         return torch.stack(answers).mean(0)
 
 
-def _load(path: str, preprocess: PreprocessSpec, device: torch.device) -> tuple[nn.Module, int]:
-    network, card = load_network(path, str(device))
-    theirs = card.preprocess
+def _load(path: str, preprocess: PreprocessSpec) -> Parent:
+    parent = load_parent(path)
+    theirs = parent.card.preprocess
     if _view(theirs) != _view(preprocess):
         raise TrainingError(
             f"teacher {path}: was trained with {theirs}: expected the frame, crop and grey levels of {preprocess}"
         )
-    return network.requires_grad_(False).to(memory_format=torch.channels_last), theirs.input_size  # type: ignore[call-overload]
+    parent.network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return parent
 
 
 def _view(spec: PreprocessSpec) -> tuple[Any, ...]:

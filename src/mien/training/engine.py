@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from mien.training.checks import check_network
 from mien.training.chosen import ChosenNetwork
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
-from mien.training.distillation import Teachers
+from mien.training.distillation import Teachers, load_parent
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import FABRIC_PRECISION, require_precision, restore_scaler, scaler_state
@@ -88,13 +88,12 @@ def train(
     device, threads = torch_device(device), threads_each(threads, devices)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
-    _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
-    Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
+    start = _start(config)  # wrong initial weights and wrong teachers are found before a run is made
     require_precision(config.precision, device)
     config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = _launch(config, device, devices)
     torch.set_num_threads(threads)
-    trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
+    trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
@@ -125,21 +124,56 @@ def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
     return fabric
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a training starts from: its network, its teachers, and what its card tells of both."""
+
+    network: nn.Module
+    teachers: Teachers
+    parents: dict[str, Any]
+
+
+def _start(config: TrainConfig) -> _Start:
+    """The network, random or with the weights it goes on from, and the teachers.
+
+    Raises:
+        ModelFileError: initial weights or a teacher are missing or damaged.
+        TrainingError: they are those of another network, or take other faces.
+    """
+    torch.manual_seed(config.seed)
+    parents: dict[str, Any] = {}
+    if config.initial_weights:
+        parent = load_parent(config.initial_weights)
+        if parent.card.network != config.network:
+            raise TrainingError(
+                f"initial_weights {config.initial_weights}: are those of {parent.card.network}: "
+                f"expected those of {config.network}"
+            )
+        network, parents["initial_weights"] = parent.network, parent.provenance
+    else:
+        network = network_entry(config.network).build()
+    teachers = Teachers(config.loss.teachers, config.preprocess)
+    if teachers.provenance:
+        parents["teachers"] = teachers.provenance
+    return _Start(network, teachers, parents)
+
+
 class _Trainer:
     """One process of a training: network, optimizer and data on its device."""
 
-    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, reporter: Reporter) -> None:
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, start: "_Start", run: Path, fabric: Fabric, reporter: Reporter
+    ) -> None:
         self.config, self.data, self.run, self.fabric = config, data, run, fabric
         self.reporter = reporter if fabric.is_global_zero else SilentReporter()
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
-        torch.manual_seed(config.seed)
-        self.network = in_channels_last(_build_network(config))
+        self.network = in_channels_last(start.network)
         self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
-        self.objective = _objective(config, data, run, fabric)
-        self.chosen = ChosenNetwork(config, data, run, fabric.device)
+        self.objective = _objective(config, data, start.teachers, run, fabric)
+        self.chosen = ChosenNetwork(config, data, start.parents, run, fabric.device)
         self.next_checkpoint = time.monotonic()
         self.best: tuple[int, nn.Module] | None = None
 
@@ -260,10 +294,10 @@ class _Trainer:
         self.next_checkpoint = ended + (ended - started) / CHECKPOINT_SHARE
 
 
-def _objective(config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric) -> Objective:
+def _objective(config: TrainConfig, data: TrainingData, teachers: Teachers, run: Path, fabric: Fabric) -> Objective:
     frames = torch.from_numpy(config.preprocess.frames(data.store.faces[data.rows])).to(fabric.device)
     targets = torch.from_numpy(training_targets(data.store, data.rows, config.loss)).to(fabric.device)
-    teachers = Teachers(config.loss.teachers, config.preprocess, fabric.device)
+    teachers.to(fabric.device)
     views = _views(config, data, run, fabric, frames, teachers) if config.loss.teacher_views else None
     return Objective(config, frames, targets, teachers=teachers, views=views, autocast=fabric.autocast)
 
@@ -278,23 +312,6 @@ def _views(
     file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / ANSWERS_FILE
     identity = {"rows_sha256": rows_sha256(data.rows), "source_sha256": data.store.meta.source_sha256}
     return TaughtViews(config, frames, answer, file, identity)
-
-
-def _build_network(config: TrainConfig) -> nn.Module:
-    """The network as a training finds it: random, or with the weights it starts from.
-
-    Raises:
-        ModelFileError: the initial weights are missing or damaged.
-        TrainingError: they are those of another network.
-    """
-    if not config.initial_weights:
-        return network_entry(config.network).build()
-    network, card = load_network(config.initial_weights)
-    if card.network != config.network:
-        raise TrainingError(
-            f"initial_weights {config.initial_weights}: are those of {card.network}: expected those of {config.network}"
-        )
-    return network
 
 
 def in_channels_last(network: nn.Module) -> nn.Module:
