@@ -1,6 +1,8 @@
+import copy
 import csv
 import io
 import json
+import pickle
 from fractions import Fraction
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame, table_rows
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, Probabilities, table_rows
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
 numbers = st.floats(-1e4, 1e4)
@@ -54,13 +56,51 @@ def test_a_box_inside_an_image_lies_inside_it_and_inside_the_rectangle(x, y, wid
     assert box.x + box.width <= x + width + 0.5
     assert box.y + box.height <= y + height + 0.5
     assert box.area == box.width * box.height
-    assert all(type(value) is int for value in box.to_list())
+    assert all(type(value) is int for value in box)
 
 
 @given(boxes, st.integers(0, 50), st.integers(0, 50))
 def test_a_whole_rectangle_inside_the_image_is_kept(box, right, below):
     image = (box.y + box.height + below, box.x + box.width + right)
     assert Box.inside(box.x, box.y, box.width, box.height, image=image) == box
+
+
+def test_a_box_unpacks():
+    x, y, width, height = Box(1, 2, 3, 4)
+    assert (x, y, width, height) == (1, 2, 3, 4)
+
+
+def test_probabilities_go_by_name_in_the_models_order():
+    probabilities = Probabilities.of([0.5, 0.3, 0.2], ["b", "a", "c"])
+    assert list(probabilities.items()) == [("b", 0.5), ("a", 0.3), ("c", 0.2)]
+    assert a_face(probabilities=dict(probabilities)) == a_face(probabilities=probabilities)
+    assert a_face(probabilities=probabilities).emotion == "b"
+    assert hash(probabilities) == hash(Probabilities({"a": 0.3, "b": 0.5, "c": 0.2}))
+
+
+def test_probabilities_cannot_be_changed():
+    probabilities = a_face().probabilities
+    with pytest.raises(TypeError, match="item assignment"):
+        probabilities["happy"] = 1.0
+    with pytest.raises(AttributeError):
+        probabilities.pop("happy")
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda face: pickle.loads(pickle.dumps(face))])
+def test_results_can_be_copied_and_sent(again):
+    frame = Frame("a.mp4", 3, 0.12, 640, 480, (a_face(track=1, steady="surprise"),))
+    assert again(frame) == frame
+    assert hash(again(frame)) == hash(frame)
+
+
+def test_what_is_printed_is_short():
+    face = Face(Box(178, 63, 90, 113), 0.92, (0, 0, 0, 0.93, 0.07, 0, 0))
+    assert repr(face) == "Face(happy 93 %, box=(178, 63, 90, 113), detector 0.92)"
+    assert repr(a_face(track=2)) == "Face(happy 70 %, box=(1, 2, 3, 4), detector 0.90, track 2)"
+    assert repr(Frame("a.jpg", faces=(face,))) == f"Frame('a.jpg', faces=[{face}])"
+    assert repr(Frame("a.mp4", 3, 0.12)) == "Frame('a.mp4', frame 3 at 0.120 s, faces=[])"
+    assert repr(Frame("a.jpg", error="a.jpg: no such file")) == "Frame('a.jpg', error='a.jpg: no such file')"
+    assert repr(Probabilities.of([0.25, 0.75], "ab")) == "{a: 0.25, b: 0.75}"
 
 
 def test_an_empty_box_is_refused():

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -136,6 +136,7 @@ class Bundle:
             raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
         self.source = source
         self.content = onnx
+        self._options: dict[str, Any] = {"providers": providers, "threads": threads, "description": description}
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
             self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
@@ -147,6 +148,13 @@ class Bundle:
             )
         node = self._session.get_inputs()[0]
         self._input, self._fixed_batch = node.name, node.shape[0] if isinstance(node.shape[0], int) else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, gets a session of its own."""
+        return partial(type(self), self.content, self.source, **self._options), ()
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.card.name}, {self.card.parameters:,} parameters)"
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -5,14 +5,14 @@ values only, so that they print, compare and become JSON without help.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from mien.errors import UsageError
-from mien.labels import EMOTIONS, by_emotion
+from mien.labels import EMOTIONS
 
-_TOLERANCE = 1e-3
+_TOLERANCE: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,70 @@ class Box:
         """Pixels inside."""
         return self.width * self.height
 
-    def to_list(self) -> list[int]:
-        """``[x, y, width, height]``."""
-        return [self.x, self.y, self.width, self.height]
+    def __iter__(self) -> Iterator[int]:
+        """``x, y, width, height = box``."""
+        return iter((self.x, self.y, self.width, self.height))
 
 
 Point = tuple[float, float]
 """(x, y) in pixels of the image, origin top left."""
 
 
-@dataclass(frozen=True, slots=True)
+class Probabilities(Mapping[str, float]):
+    """An immutable mapping from the name of an expression to its probability, in the model's order.
+
+    Args:
+        values: at least two probabilities of at least 0 that sum to 1, by name.
+
+    Raises:
+        UsageError: other values.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = {str(name): float(value) for name, value in values.items()}
+        found = self._values.values()
+        if len(found) < 2 or not (min(found) >= 0 and abs(sum(found) - 1) <= _TOLERANCE):  # so that NaN fails
+            raise UsageError(f"probabilities {self._values}: expected at least two, of at least 0, that sum to 1")
+
+    @classmethod
+    def of(cls, values: Iterable[float], names: Iterable[str] = EMOTIONS) -> Self:
+        """Probabilities in the order of some names, by default FER2013's.
+
+        Raises:
+            UsageError: more or fewer values than names, or values that are no probabilities.
+        """
+        values, names = tuple(values), tuple(names)
+        if len(values) != len(names):
+            raise UsageError(f"{len(values)} probabilities: expected {len(names)}")
+        return cls(dict(zip(names, values, strict=True)))
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name}: {value:.2f}" for name, value in self._values.items()) + "}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Face:
     """One face and its expression.
 
     Args:
         box: where the face is, inside the image.
         confidence: the detector's score that this is a face, 0..1 (1.0 when the whole image is declared to be a face).
-        probabilities: seven calibrated probabilities in the order of `EMOTIONS`, sum 1.
+        probabilities: calibrated, by name in the model's order, sum 1; numbers alone are taken in the order of
+            `EMOTIONS`.
         landmarks: five points in the image as (x, y) pixels (the eye, then the mouth corner, that stands left in the
             picture comes first: left eye, right eye, nose tip, left mouth corner, right mouth corner); empty when the
             detector gives none.
@@ -67,44 +114,50 @@ class Face:
 
     box: Box
     confidence: float
-    probabilities: tuple[float, ...]
+    probabilities: Probabilities
     landmarks: tuple[Point, ...] = ()
     track: int | None = None
     steady: str | None = None
 
     def __post_init__(self) -> None:
-        if self.steady is not None and self.steady not in EMOTIONS:
-            raise UsageError(f"the steady expression is {self.steady!r}: expected one of {', '.join(EMOTIONS)}")
-        if len(self.probabilities) != len(EMOTIONS):
-            raise UsageError(f"{len(self.probabilities)} probabilities: expected {len(EMOTIONS)}")
-        if not (min(self.probabilities) >= 0 and abs(sum(self.probabilities) - 1) <= _TOLERANCE):  # so that NaN fails
-            raise UsageError(f"probabilities {self.probabilities}: expected values of at least 0 that sum to 1")
+        if not isinstance(self.probabilities, Probabilities):
+            named = isinstance(self.probabilities, Mapping)
+            probabilities = Probabilities(self.probabilities) if named else Probabilities.of(self.probabilities)
+            object.__setattr__(self, "probabilities", probabilities)
+        if self.steady is not None and self.steady not in self.probabilities:
+            known = ", ".join(self.probabilities)
+            raise UsageError(f"the steady expression is {self.steady!r}: expected one of {known}")
         if not 0 <= self.confidence <= 1:
             raise UsageError(f"confidence is {self.confidence}: expected 0..1")
 
     @property
     def emotion(self) -> str:
         """The expression that holds over time if there is one, else the likeliest."""
-        return self.steady or EMOTIONS[self.probabilities.index(max(self.probabilities))]
+        return self.steady or max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def probability(self) -> float:
         """Probability of `emotion`, 0..1."""
-        return self.probabilities[EMOTIONS.index(self.emotion)]
+        return self.probabilities[self.emotion]
+
+    def __repr__(self) -> str:
+        track = "" if self.track is None else f", track {self.track}"
+        reading = f"{self.emotion} {100 * self.probability:.0f} %"
+        return f"Face({reading}, box={tuple(self.box)}, detector {self.confidence:.2f}{track})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""
         return {
-            "box": self.box.to_list(),
+            "box": list(self.box),
             "confidence": self.confidence,
             "emotion": self.emotion,
-            "probabilities": by_emotion(self.probabilities),
+            "probabilities": dict(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Frame:
     """One picture, or one frame of a video, and the faces in it, largest first.
 
@@ -124,6 +177,11 @@ class Frame:
     height: int = 0
     faces: tuple[Face, ...] = ()
     error: str | None = None
+
+    def __repr__(self) -> str:
+        place = "" if self.time is None else f", frame {self.frame} at {self.time:.3f} s"
+        found = f"error={self.error!r}" if self.error else f"faces={list(self.faces)}"
+        return f"Frame({self.source!r}{place}, {found})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, one line of `mien predict --format jsonl`."""
@@ -157,6 +215,6 @@ def table_rows(frames: Iterable[Frame]) -> Iterator[dict[str, Any]]:
         if not frame.faces:
             yield blank
         for number, face in enumerate(frame.faces):
-            box = {"x": face.box.x, "y": face.box.y, "width": face.box.width, "height": face.box.height}
+            box = dict(zip(("x", "y", "width", "height"), face.box, strict=True))
             reading = {"face": number, "track": face.track, "confidence": face.confidence, "emotion": face.emotion}
-            yield blank | box | reading | by_emotion(face.probabilities)
+            yield blank | box | reading | dict(face.probabilities)

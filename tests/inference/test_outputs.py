@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError
-from mien.inference.annotate import COLOURS, annotate
 from mien.inference.outputs import VideoFolder
 from mien.inference.parquet import ParquetTable
-from mien.inference.result import VideoResult, summarize
-from mien.inference.stream import RecognizedImage
+from mien.inference.result import summarize
 from mien.inference.timeline import Timelines, TrackHistory
 from mien.inference.writer import VideoWriter
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame
+from mien.output.dataframe import to_pandas
+from mien.output.drawing import COLOURS, annotate
+from mien.output.recognized import Recognized
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, table_rows
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 sightings = st.lists(st.dictionaries(st.integers(1, 3), st.integers(0, 6), max_size=3), min_size=1, max_size=30)
@@ -41,12 +42,12 @@ def frames_of(sights, step=0.04):
 @settings(max_examples=40, deadline=None)
 @given(sightings)
 def test_people_are_summed_up_as_pandas_counts_them(sights):
-    result = VideoResult(tuple(frames_of(sights)))
-    table = result.to_pandas()
+    frames = frames_of(sights)
+    table = to_pandas(frames)
     assert list(table.columns) == list(TABLE_COLUMNS)
     assert table["frame"].nunique() == len(sights)
     people = table.dropna(subset=["track"])
-    summaries = {summary.track: summary for summary in result.tracks()}
+    summaries = {summary.track: summary for summary in summarize(frames)}
     assert set(summaries) == set(people["track"])
     for track, rows in people.groupby("track"):
         shares = rows["emotion"].value_counts(normalize=True)
@@ -88,7 +89,7 @@ def test_parquet_holds_the_rows_whole_even_when_interrupted(tmp_path):
     with (tmp_path / "a.parquet").open("wb") as file, pytest.raises(KeyboardInterrupt):
         write(file)
     found = pq.read_table(tmp_path / "a.parquet").to_pylist()
-    assert found == list(VideoResult(tuple(frames)).rows())
+    assert found == list(table_rows(frames))
 
 
 def decoded(path):
@@ -162,7 +163,7 @@ from pathlib import Path
 import numpy as np
 from mien.errors import InputError
 from mien.inference.outputs import VideoOutputs
-from mien.inference.stream import RecognizedImage
+from mien.output.recognized import Recognized
 from mien.results import Box, Face, Frame
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
@@ -172,7 +173,7 @@ noise = np.random.default_rng(0)
 try:
     for number in range(200):
         image = noise.integers(0, 256, (120, 160, 3)).astype(np.uint8)
-        outputs.add(RecognizedImage(Frame("a.mp4", number, number / 5, 160, 120, (face,)), image))
+        outputs.add(Recognized(Frame("a.mp4", number, number / 5, 160, 120, (face,)), image))
 except InputError as error:
     print(error)
 try:
@@ -210,7 +211,7 @@ def test_damaged_sound_costs_no_image(tmp_path, write_clip):
 def saved(folder, sights, name="a.mp4", source=None):
     outputs = folder.open(name, source)
     for frame in frames_of(sights):
-        outputs.add(RecognizedImage(frame, np.full((480, 640, 3), 90, np.uint8)))
+        outputs.add(Recognized(frame, np.full((480, 640, 3), 90, np.uint8)))
     return list(outputs.close())
 
 

@@ -13,6 +13,7 @@ from mien.faces.detect import Detection, WholeImage, YuNetDetector
 from mien.inference import recognizer as module
 from mien.inference.files import recognize_files
 from mien.inference.recognizer import Recognizer, execution_providers
+from mien.labels import EMOTIONS
 from mien.results import Box
 
 
@@ -65,7 +66,7 @@ def test_the_same_face_gives_the_same_numbers_by_every_path(tmp_path, write_line
     recognizer = Recognizer(tmp_path / "m.onnx", "none")
     for picture in (face, path, path.read_bytes(), np.dstack([face] * 3), Image.open(path)):
         (found,) = recognizer.predict(picture)
-        np.testing.assert_allclose(found.probabilities, expected, atol=1e-12)
+        np.testing.assert_allclose(list(found.probabilities.values()), expected, atol=1e-12)
 
 
 def test_a_detected_face_reaches_the_network_aligned(classifier):
@@ -74,7 +75,9 @@ def test_a_detected_face_reaches_the_network_aligned(classifier):
     expected = align_face(cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY), face.landmarks)
     np.testing.assert_array_equal(classifier.batches[0], expected[None])
     assert len(face.landmarks) == 5
-    assert all(type(value) is float for value in (*face.probabilities, face.confidence, *sum(face.landmarks, ())))
+    assert all(
+        type(value) is float for value in (*face.probabilities.values(), face.confidence, *sum(face.landmarks, ()))
+    )
 
 
 def test_all_faces_of_all_pictures_go_through_the_network_together(classifier):
@@ -200,7 +203,7 @@ def test_files_come_back_in_order_and_broken_ones_say_why(classifier, pictures, 
             assert (file.image, file.frame.width, file.frame.height, file.frame.faces) == (None, 0, 0, ())
         else:
             assert (file.frame.width, file.frame.height) == (20, 10 + number)
-            assert file.frame.faces[0].probabilities[number * 28 * 7 // 256] > 0.7
+            assert file.frame.faces[0].probabilities[EMOTIONS[number * 28 * 7 // 256]] > 0.7
 
 
 def test_files_are_classified_by_the_batch(classifier, pictures):

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from mien.errors import InputError
-from mien.inference.annotate import annotate
 from mien.inference.saving import PictureFolder
+from mien.output.drawing import annotate
 from mien.results import Box, Face, Frame
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (410, 420, 3), np.uint8)

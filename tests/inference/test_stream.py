@@ -1,5 +1,6 @@
 """Clips with planted truth: who is where in every frame is known."""
 
+import logging
 import os
 from collections import Counter
 from itertools import pairwise
@@ -189,7 +190,40 @@ def test_mode_names_what_most_of_the_last_ten_frames_showed(recognizer, stage):
     [({"every": 0}, "every is 0"), ({"smooth": "median"}, "unknown smoothing"), ({"fps": -1.0}, "fps is -1")],
 )
 def test_options_out_of_range_are_refused(recognizer, options, words):
-    with pytest.raises(UsageError, match=words):
-        next(recognizer.stream("a.mp4", **options))
+    with pytest.raises(UsageError, match=words):  # when it is called: no frame is asked for
+        recognizer.stream("a.mp4", **options)
     with pytest.raises(UsageError, match="batch is 0"):
-        next(recognize_video(recognizer, "a.mp4", StreamOptions(batch=0)))
+        StreamOptions(batch=0)
+
+
+def test_a_list_of_paths_is_a_video(recognizer, stage, tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), stage((0, 100 + number, 60))[:, :, ::-1])
+    frames = list(recognizer.stream([str(path) for path in paths], fps=10))
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2])
+    assert frames == list(recognizer.stream(paths, fps=10))
+
+
+def test_watching_gives_the_frames_of_the_stream_with_their_images(recognizer, stage):
+    images = [stage((0, 100 + number, 60)) for number in range(4)]
+    watched = list(recognizer.watch(Played(images)))
+    assert [recognized.frame for recognized in watched] == list(recognizer.stream(Played(images)))
+    for recognized, image in zip(watched, images, strict=True):
+        np.testing.assert_array_equal(recognized.image, image)
+
+
+def test_frames_that_were_dropped_are_told_to_the_logger(recognizer, stage, caplog):
+    played = Played([stage((0, 100, 60))] * 30, live=True)
+    frames = list(recognizer.stream(played))
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "mien"]
+    assert message == f"played: {30 - len(frames)} of 30 frames dropped to keep up"
+
+
+def test_the_logger_can_be_silenced(recognizer, stage, capfd):
+    logging.getLogger("mien").setLevel(logging.CRITICAL)
+    try:
+        list(recognizer.stream(Played([stage((0, 100, 60))] * 30, live=True)))
+    finally:
+        logging.getLogger("mien").setLevel(logging.NOTSET)
+    assert capfd.readouterr().err == ""

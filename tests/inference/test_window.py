@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError, MissingExtraError, UsageError
-from mien.inference.stream import RecognizedImage
 from mien.inference.window import FrameRate, Preview, fitted, previewed
+from mien.output.recognized import Recognized
 from mien.results import Box, Face, Frame
 
 pygame = pytest.importorskip("pygame")
@@ -32,7 +32,7 @@ def window(monkeypatch, tmp_path):
 def recognized(number, image=None):
     image = np.full((120, 160, 3), 40, np.uint8) if image is None else image
     face = Face(Box(40, 30, 60, 60), 0.9, (0, 0, 0, 1, 0, 0, 0), ())
-    return RecognizedImage(Frame("camera", number, number / 25, 160, 120, (face,)), image)
+    return Recognized(Frame("camera", number, number / 25, 160, 120, (face,)), image)
 
 
 def press(key):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mien.cli.messages import log
 from mien.cli.tables import print_table
 from mien.errors import MienError, UsageError
 from mien.results import TABLE_COLUMNS, Frame, table_rows
@@ -92,7 +93,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         shown = (target or _DEFAULT_FOLDER) if show else None
         failures += report_videos(recognizer, found.videos, options, write, target, shown, people=form == "table")
     if failures:
-        typer.secho(f"mien: {failures} of {len(found.pictures) + len(found.videos)} failed", fg="red", err=True)
+        log.error("%d of %d failed", failures, len(found.pictures) + len(found.videos))
         raise typer.Exit(1)
 
 
@@ -110,7 +111,7 @@ def _report(files: Iterable["RecognizedFile"], write: Write, folder: "PictureFol
         error = file.frame.error or _saving_error(file, folder)
         if error:
             failures += 1
-            typer.secho(f"mien: {error}", fg="red", err=True)
+            log.error("%s", error)
     return failures
 
 
@@ -118,7 +119,7 @@ def _saving_error(file: "RecognizedFile", folder: "PictureFolder | None") -> str
     if folder is None or file.image is None:
         return None
     try:
-        typer.secho(f"saved {folder.save(file.frame, file.image)}", dim=True, err=True)
+        log.info("saved %s", folder.save(file.frame, file.image))
     except MienError as error:
         return str(error)
     return None

@@ -6,8 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from mien.cli.messages import log
 from mien.cli.tables import print_table
 from mien.errors import MienError, MissingExtraError
 from mien.labels import EMOTIONS
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from mien.inference.recognizer import Recognizer
     from mien.inference.result import TrackSummary
     from mien.inference.sources import VideoEntry
-    from mien.inference.stream import RecognizedImage, StreamOptions
+    from mien.inference.stream import StreamOptions
+    from mien.output.recognized import Recognized
 
 _LEAST_SHARE = 0.05
 
@@ -94,7 +94,7 @@ class _VideoReport:
         finally:
             self._finish()
 
-    def _watched(self, images: "Iterable[RecognizedImage]") -> "Iterable[RecognizedImage]":
+    def _watched(self, images: "Iterable[Recognized]") -> "Iterable[Recognized]":
         """The same images: in a window, or with a count on standard error where a terminal shows no results."""
         if self._shown is not None:
             return self._previewed(images, self._shown)
@@ -107,7 +107,7 @@ class _VideoReport:
         progress = Progress(*columns, console=Console(stderr=True), transient=True)
         return _counted(images, progress)
 
-    def _previewed(self, images: "Iterable[RecognizedImage]", folder: Path) -> "Iterator[RecognizedImage]":
+    def _previewed(self, images: "Iterable[Recognized]", folder: Path) -> "Iterator[Recognized]":
         from mien.inference.window import Preview, previewed
 
         window = Preview(f"mien: {self._name}", folder)
@@ -115,12 +115,12 @@ class _VideoReport:
         self.stopped = window.quit
 
     def fail(self, error: MienError) -> None:
-        typer.secho(f"mien: {error}", fg="red", err=True)
+        log.error("%s", error)
         if not self._people:
             self._write(Frame(self._name, self._next, error=str(error)))
 
     @contextmanager
-    def _saved(self, folder: "VideoFolder | None") -> "Iterator[Callable[[RecognizedImage], None]]":
+    def _saved(self, folder: "VideoFolder | None") -> "Iterator[Callable[[Recognized], None]]":
         """What takes images to be saved; whatever happens, the files are finished and named on standard error."""
         if folder is None:
             yield lambda _: None
@@ -130,7 +130,7 @@ class _VideoReport:
             yield outputs.add
         finally:
             for path in outputs.close():
-                typer.secho(f"saved {path}", dim=True, err=True)
+                log.info("saved %s", path)
 
     def _take(self, frame: Frame) -> None:
         self._count += 1
@@ -141,15 +141,11 @@ class _VideoReport:
             self._write(frame)
 
     def _finish(self) -> None:
-        dropped = self._next - self._count
-        # Of a sequence of pictures the broken ones are missing, which the error says.
-        if dropped and not isinstance(self._video, tuple):
-            typer.secho(f"{self._name}: {dropped} of {self._next} frames dropped to keep up", fg="yellow", err=True)
         if self._people and self._count:
             _print_people(self._name, self._count, self._summary.tracks())
 
 
-def _counted(images: "Iterable[RecognizedImage]", progress: "Progress") -> "Iterator[RecognizedImage]":
+def _counted(images: "Iterable[Recognized]", progress: "Progress") -> "Iterator[Recognized]":
     with progress:
         yield from progress.track(images, total=None)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import InputError
-from mien.inference.annotate import annotate
 from mien.inference.result import Summary
 from mien.inference.saving import made_folder
-from mien.inference.stream import RecognizedImage
 from mien.inference.timeline import Timelines, TrackHistory
 from mien.inference.writer import VideoWriter
+from mien.output.drawing import annotate
+from mien.output.recognized import Recognized
 
 LEAST_TIMELINE: Final = 1.0
 """Seconds for which a person must have been followed to get a timeline."""
@@ -72,13 +72,14 @@ class VideoOutputs:
         self._summary, self._timelines = Summary(), Timelines()
         self._empty = True
 
-    def add(self, recognized: RecognizedImage) -> None:
+    def add(self, recognized: Recognized) -> None:
         """Take in the next image.
 
         Raises:
             InputError: it cannot be written.
         """
         frame, image = recognized.frame, recognized.image
+        assert image is not None
         self._empty = False
         self._summary.add(frame)
         self._timelines.add(frame, image)

@@ -4,31 +4,33 @@ The recogniser ties together a detector and a classifier, which may both be hand
 results, drawing or the command line.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict, Unpack
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.bundle import DEFAULT_MODEL, Bundle
+from mien.bundle import DEFAULT_MODEL, Bundle, embedded_models
 from mien.errors import UsageError
 from mien.faces.align import align_face, crop_face
 from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector
 from mien.faces.follow import WEAK_SHARE, Follower, Pace
 from mien.inference.media import Picture, read_image
+from mien.inference.smoothing import MakeSmoothing
 from mien.inference.video import DEFAULT_FPS
+from mien.output.recognized import Recognized
 from mien.pictures import Pixels
 from mien.preprocess import to_gray
-from mien.results import Box, Face, Frame
+from mien.results import Box, Face, Frame, Probabilities
 
 if TYPE_CHECKING:
-    from mien.inference.video import VideoSource
+    from mien.inference.stream import VideoInput
 
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
@@ -53,6 +55,16 @@ class Candidate:
     detection: Detection
     crop: NDArray[np.uint8]
     track: int | None = None
+
+
+class RecognizerOptions(TypedDict, total=False):
+    """What a `Recognizer` is made with."""
+
+    model: str | Path | Classifier
+    detector: str | Detector
+    device: str
+    min_confidence: float
+    threads: int
 
 
 class Recognizer:
@@ -83,10 +95,28 @@ class Recognizer:
             raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
         if threads < 0:
             raise UsageError(f"threads is {threads}: expected 0 (onnxruntime chooses) or more")
+        self._made_of: dict[str, Any] = {
+            "model": model,
+            "detector": detector,
+            "device": device,
+            "min_confidence": min_confidence,
+            "threads": threads,
+        }
         self._min_confidence = min_confidence
         weakest = WEAK_SHARE * min_confidence
         self._detector = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
         self._classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, loads model and detector again."""
+        model = self._made_of["model"]
+        if isinstance(model, str | Path) and str(model) not in embedded_models():
+            model = Path(model).absolute()
+        return partial(type(self), **{**self._made_of, "model": model}), ()
+
+    def __repr__(self) -> str:
+        model, detector = (_named(self._made_of[part]) for part in ("model", "detector"))
+        return f"Recognizer({model}, {detector}, min_confidence {self._min_confidence:g})"
 
     @property
     def classifier(self) -> Classifier:
@@ -102,6 +132,17 @@ class Recognizer:
         """
         return self.predict_batch([image])[0]
 
+    def recognize(self, image: Picture) -> Recognized:
+        """The faces in one picture together with its pixels, to be drawn, saved or shown.
+
+        Raises:
+            InputError: the picture cannot be read.
+            UsageError: an array of another type or shape.
+        """
+        pixels = read_image(image)
+        (faces,) = self.classify([self.find(pixels)])
+        return Recognized(Frame(_source(image), 0, None, pixels.shape[1], pixels.shape[0], tuple(faces)), pixels)
+
     def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
         """The faces in each of several pictures; all of them are classified together.
 
@@ -115,10 +156,10 @@ class Recognizer:
 
     def stream(
         self,
-        source: "str | Path | int | Sequence[Path] | VideoSource",
+        source: "VideoInput",
         *,
         every: int | None = None,
-        smooth: str = "ema",
+        smooth: str | MakeSmoothing = "ema",
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Iterator[Frame]:
@@ -129,8 +170,8 @@ class Recognizer:
                 order, or a source of your own.
             every: the whole picture is searched in every so many frames, in between only where faces are followed; by
                 default twice a second, for live sources less often where the machine is slow.
-            smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels) or ``ema``
-                (time constant 0.5 s).
+            smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
+                (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
             mirror: whether images are mirrored left to right first; by default those of webcams.
             fps: frames a second of what has no times of its own (pictures, raw streams).
 
@@ -138,17 +179,26 @@ class Recognizer:
             One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `frame`.
 
         Raises:
+            UsageError: a value out of range; at once, before the first frame is asked for.
             InputError: the source cannot be opened; or it is damaged or ends early, after its last readable
                 frame.
-            UsageError: a value out of range.
             MissingExtraError: the source needs PyAV, which is not installed.
         """
+        return _frames(self.watch(source, every=every, smooth=smooth, mirror=mirror, fps=fps))
+
+    def watch(
+        self,
+        source: "VideoInput",
+        *,
+        every: int | None = None,
+        smooth: str | MakeSmoothing = "ema",
+        mirror: bool | None = None,
+        fps: float = DEFAULT_FPS,
+    ) -> Generator[Recognized, None, None]:
+        """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
         from mien.inference.stream import StreamOptions, recognize_video
 
-        options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
-        with closing(recognize_video(self, source, options)) as images:
-            for recognized in images:
-                yield recognized.frame
+        return recognize_video(self, source, StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps))
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image that `read_image` made, largest first, aligned and not yet classified."""
@@ -199,19 +249,53 @@ def execution_providers(device: str) -> tuple[str, ...]:
     return (_CUDA, _CPU) if has_cuda and device != "cpu" else (_CPU,)
 
 
-def analyze(image: Picture) -> list[Face]:
-    """The faces in a picture and their expressions: ``Recognizer().predict(image)``, loading the model only once.
+def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognized:
+    """The faces in a picture together with its pixels: ``Recognizer(**options).recognize(image)``.
+
+    The recognizers of the last four combinations of options are kept, so that a model is loaded only once.
 
     Raises:
         InputError: the picture cannot be read.
-        UsageError: an array of another type or shape.
+        ModelFileError: the model is missing or unusable.
+        UsageError: an option out of range, or an array of another type or shape.
     """
-    return _default_recognizer().predict(image)
+    kept = all(isinstance(value, Hashable) for value in options.values())
+    recognizer = _shared(_stamp(options.get("model")), **options) if kept else Recognizer(**options)  # type: ignore[arg-type]  # TypedDicts hold Hashables
+    return recognizer.recognize(image)
 
 
-@cache
-def _default_recognizer() -> Recognizer:
-    return Recognizer()
+def analyze(image: Picture, **options: Unpack[RecognizerOptions]) -> list[Face]:
+    """The faces in a picture and their expressions, largest first; [] when there is none (see `recognize`)."""
+    return list(recognize(image, **options).faces)
+
+
+@lru_cache(maxsize=4)
+def _shared(stamp: tuple[int, int] | None, **options: Unpack[RecognizerOptions]) -> Recognizer:
+    """A recognizer to be used again, as long as the stamp of its model file is the same."""
+    return Recognizer(**options)
+
+
+def _stamp(model: object) -> tuple[int, int] | None:
+    """What changes when a model file is written anew: its time in nanoseconds and its size."""
+    if not isinstance(model, str | Path) or not Path(model).is_file():
+        return None
+    found = Path(model).stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
+    with closing(images):
+        for recognized in images:
+            yield recognized.frame
+
+
+def _source(image: Picture) -> str:
+    """What results call a picture."""
+    return str(image if isinstance(image, str | Path) else getattr(image, "filename", "") or "picture")
+
+
+def _named(part: object) -> str:
+    return str(part) if isinstance(part, str | Path) else type(part).__name__
 
 
 def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
@@ -220,4 +304,5 @@ def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
 
 def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:
     detection = candidate.detection
-    return Face(candidate.box, detection.score, tuple(probabilities.tolist()), detection.landmarks, candidate.track)
+    named = Probabilities.of(probabilities.tolist())
+    return Face(candidate.box, detection.score, named, detection.landmarks, candidate.track)

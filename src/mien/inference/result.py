@@ -1,15 +1,11 @@
-"""What a whole video showed: every frame, and each person summed up."""
+"""What a whole video showed: each person summed up."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Frame, table_rows
-
-if TYPE_CHECKING:
-    import pandas as pd
+from mien.results import Frame
 
 LONGEST: Final = 3
 """Episodes that a summary names for each person."""
@@ -138,39 +134,8 @@ def _summed_up(track: int, record: _Record) -> TrackSummary:
     return TrackSummary(track, record.start, record.until, total, record.frames, shares, record.changes, longest)
 
 
-@dataclass(frozen=True, slots=True)
-class VideoResult:
-    """Every frame of a video: ``VideoResult(tuple(recognizer.stream("clip.mp4")))``.
-
-    Args:
-        frames: in order.
-    """
-
-    frames: tuple[Frame, ...]
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """One flat row per face, and one for every frame without a face (see `mien.results.table_rows`)."""
-        return table_rows(self.frames)
-
-    def tracks(self) -> list[TrackSummary]:
-        """Each person summed up."""
-        return summarize(self.frames)
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """`rows` as a table.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingExtraError("a pandas table", "tables") from None
-        return pd.DataFrame(list(self.rows()), columns=list(TABLE_COLUMNS))
-
-
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:
-    """Each person of a video summed up."""
+    """Each person of a video summed up: ``summarize(recognizer.stream("clip.mp4"))``."""
     summary = Summary()
     for frame in frames:
         summary.add(frame)

@@ -2,19 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
 
-from PIL import Image
-
-from mien.aside import written_aside
 from mien.errors import InputError
-from mien.inference.annotate import annotate
+from mien.output.drawing import annotate
+from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.pictures import Pixels
 from mien.results import Frame
-
-_JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
-_JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 92}
-_PNG: Final[dict[str, Any]] = {"format": "PNG"}
 
 
 def made_folder(folder: Path) -> Path:
@@ -54,16 +47,10 @@ class PictureFolder:
             InputError: it cannot be written.
         """
         target = self._free_name(Path(frame.source))
-        options = _JPEG if target.suffix in _JPEG_SUFFIXES else _PNG
-        try:
-            with written_aside(target) as aside:
-                Image.fromarray(annotate(image, frame.faces)).save(aside, **options)
-        except OSError as error:
-            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
-        return target
+        return write_picture(target, annotate(image, frame.faces))
 
     def _free_name(self, source: Path) -> Path:
-        suffix = source.suffix.lower() if source.suffix.lower() in _JPEG_SUFFIXES else ".png"
+        suffix = source.suffix.lower() if source.suffix.lower() in JPEG_SUFFIXES else ".png"
         number, target = 1, self.path / f"{source.stem}.mien{suffix}"
         while target.absolute() in self._taken:
             number += 1

@@ -1,5 +1,6 @@
 """From a video to frames with followed, classified, steadied faces; nothing is drawn or written here."""
 
+import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,18 @@ from mien.errors import UsageError
 from mien.faces.follow import Follower, Pace
 from mien.inference.reader import Reader
 from mien.inference.recognizer import Candidate, Recognizer
-from mien.inference.smoothing import Smoother
-from mien.inference.video import DEFAULT_FPS, Camera, VideoImage, VideoSource, open_video
+from mien.inference.smoothing import MakeSmoothing, Smoother
+from mien.inference.video import DEFAULT_FPS, Camera, VideoImage, VideoSource, check_fps, open_video
+from mien.output.recognized import Recognized
 from mien.pictures import Pixels
 from mien.results import Frame
 
 BATCH: Final = 16
 """Frames of a file whose faces are classified together; of live sources every frame at once."""
 
-VideoInput = str | Path | int | Sequence[Path] | VideoSource
+log: Final = logging.getLogger("mien")
+
+VideoInput = str | Path | int | Sequence[str | Path] | VideoSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +33,27 @@ class StreamOptions:
 
     Args:
         every: frames between two searches of the whole picture, at least 1; None: by time.
-        smooth: ``none``, ``mode`` or ``ema``.
+        smooth: ``none``, ``mode``, ``ema``, or what makes a `mien.Smoothing` for a new person.
         mirror: whether images are mirrored; None: those of webcams.
         fps: of what has no times of its own.
         batch: frames of a file whose faces are classified together, at least 1.
+
+    Raises:
+        UsageError: an option out of range.
     """
 
     every: int | None = None
-    smooth: str = "ema"
+    smooth: str | MakeSmoothing = "ema"
     mirror: bool | None = None
     fps: float = DEFAULT_FPS
     batch: int = BATCH
 
-
-@dataclass(frozen=True, slots=True)
-class RecognizedImage:
-    """One image of a video and what was recognised in it."""
-
-    frame: Frame
-    image: Pixels
+    def __post_init__(self) -> None:
+        Smoother(self.smooth)
+        Pace(self.every)
+        check_fps(self.fps)
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}: expected at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +66,28 @@ class _Searched:
 
 def recognize_video(
     recognizer: Recognizer, source: VideoInput, options: StreamOptions | None = None
-) -> Generator[RecognizedImage, None, None]:
+) -> Generator[Recognized, None, None]:
     """The images of a video with their faces, in order; closing the iterator releases the source.
 
     Raises:
         InputError: the source cannot be opened, or, after its last readable image, is damaged or ends early.
-        UsageError: an option out of range.
         MissingExtraError: the source needs PyAV, which is not installed.
     """
     options = options or StreamOptions()
-    smoother = Smoother.named(options.smooth)
-    Pace(options.every)  # so that a bad value opens nothing
-    if options.batch < 1:
-        raise UsageError(f"batch is {options.batch}: expected at least 1")
+    smoother = Smoother(options.smooth)
     opened = _opened(source, options.fps)
     pace = Pace(options.every, monotonic if opened.live else None)
     mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
-    with Reader(opened) as images:
+    images = Reader(opened)
+    try:
         searched = _search(recognizer, recognizer.follower(pace), images, mirror=mirror)
         for chunk in _chunks(searched, 1 if opened.live else options.batch):
             for frame, image in _classified(recognizer, chunk, opened.name):
-                yield RecognizedImage(smoother.smooth(frame), image)
+                yield Recognized(smoother.smooth(frame), image)
+    finally:
+        images.close()
+        if images.dropped:
+            log.warning("%s: %d of %d frames dropped to keep up", opened.name, images.dropped, images.count)
 
 
 def _opened(source: VideoInput, fps: float) -> VideoSource:

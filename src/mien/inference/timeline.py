@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.inference.annotate import COLOURS
 from mien.labels import EMOTIONS
+from mien.output.drawing import COLOURS
 from mien.pictures import Pixels
 from mien.results import Box, Face, Frame
 
@@ -47,7 +47,7 @@ class TrackHistory:
             face: the reading.
             image: the whole frame, RGB uint8 (H, W, 3) or (H, W).
         """
-        self._values.extend((time, *face.probabilities))
+        self._values.extend((time, *face.probabilities.values()))
         if not self._thumbnails or time - self._thumbnails[-1][0] >= self._interval:
             self._thumbnails.append((time, _thumbnail(image, face.box)))
             if len(self._thumbnails) > _MOST_THUMBNAILS:

@@ -153,7 +153,17 @@ class Camera:
         self._capture.release()
 
 
-def open_video(source: str | Path | int | Sequence[Path], fps: float = DEFAULT_FPS) -> VideoSource:
+def check_fps(fps: float) -> None:
+    """Refuse a frame rate that is none.
+
+    Raises:
+        UsageError: it is not a finite number above 0.
+    """
+    if not 0 < fps < float("inf"):
+        raise UsageError(f"fps is {fps}: expected a number above 0")
+
+
+def open_video(source: str | Path | int | Sequence[str | Path], fps: float = DEFAULT_FPS) -> VideoSource:
     """A video to read.
 
     Args:
@@ -166,10 +176,9 @@ def open_video(source: str | Path | int | Sequence[Path], fps: float = DEFAULT_F
         UsageError: ``fps`` is not a positive number.
         MissingExtraError: PyAV is needed and not installed.
     """
-    if not 0 < fps < float("inf"):
-        raise UsageError(f"fps is {fps}: expected a number above 0")
+    check_fps(fps)
     if not isinstance(source, str | Path | int):
-        return PictureSequence(source, fps)
+        return PictureSequence([Path(picture) for picture in source], fps)
     if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
         return Camera(int(str(source)))
     try:

@@ -16,8 +16,7 @@ from PIL import Image
 
 from mien.aside import written_aside
 from mien.errors import InputError, MissingExtraError, UsageError
-from mien.inference.annotate import annotate
-from mien.inference.stream import RecognizedImage
+from mien.output.recognized import Recognized
 from mien.pictures import Pixels
 
 if TYPE_CHECKING:
@@ -167,8 +166,8 @@ class Preview:
 
 
 def previewed(
-    images: Iterable[RecognizedImage], window: Preview, clock: Callable[[], float] = monotonic
-) -> Iterator[RecognizedImage]:
+    images: Iterable[Recognized], window: Preview, clock: Callable[[], float] = monotonic
+) -> Iterator[Recognized]:
     """The same images, each shown in a window before it is given on, no faster than they were filmed.
 
     They end when the user of the window quits. The window is taken away when they end, however they do. What is late by
@@ -187,7 +186,7 @@ def previewed(
             _await(window, clock, started + time)
             speed = rate.tick()
             note = "" if speed is None else f"{speed:.0f} frames/s"
-            window.show(annotate(recognized.image, recognized.frame.faces), note)
+            window.show(recognized.annotated(), note)
             yield recognized
             if window.quit:
                 return

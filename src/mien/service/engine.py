@@ -64,7 +64,7 @@ class Viewer:
     """
 
     def __init__(self, recognizer: Recognizer, smooth: str) -> None:
-        self.smoother = Smoother.named(smooth)
+        self.smoother = Smoother(smooth)
         self._recognizer = recognizer
         self._follower = recognizer.follower(Pace(clock=time.monotonic))
 
