@@ -129,6 +129,22 @@ def test_results_become_a_table(astronaut):
     assert recognized.to_dict() == recognized.frame.to_dict()
 
 
+def test_a_table_says_what_it_comes_from(astronaut, tmp_path):
+    one = mien.Recognizer(detector="none")
+    table = mien.to_pandas([one.recognize(astronaut), one.recognize(astronaut), mien.recognize(astronaut)])
+    first, second = table.attrs["mien"]
+    assert first == one.header.to_dict()
+    assert first["model"] == {"name": "mien_s", "sha256": one.classifier.sha256}
+    assert (first["options"]["detector"], second["options"]["detector"]) == ("none", "yunet")
+    frames = one.stream([save_as_png(astronaut, tmp_path / "a.png")], smooth="mode")
+    assert mien.to_pandas(frames).attrs["mien"][0]["options"]["smooth"] == "mode"
+
+
+def save_as_png(image, path):
+    Image.fromarray(image).save(path)
+    return path
+
+
 def test_what_is_printed_is_short(astronaut, tmp_path, write_linear_model):
     recognized = mien.recognize(astronaut)
     assert repr(recognized) == f"Recognized(512x512, Frame('picture', faces=[{recognized.faces[0]}]))"

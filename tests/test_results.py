@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien import __version__
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame, Probabilities, table_rows
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, Probabilities, table_rows
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
 numbers = st.floats(-1e4, 1e4)
@@ -98,7 +99,7 @@ def test_what_is_printed_is_short():
     assert repr(face) == "Face(happy 93 %, box=(178, 63, 90, 113), detector 0.92)"
     assert repr(a_face(track=2)) == "Face(happy 70 %, box=(1, 2, 3, 4), detector 0.90, track 2)"
     assert repr(Frame("a.jpg", faces=(face,))) == f"Frame('a.jpg', faces=[{face}])"
-    assert repr(Frame("a.mp4", 3, 0.12)) == "Frame('a.mp4', frame 3 at 0.120 s, faces=[])"
+    assert repr(Frame("a.mp4", 3, 0.12)) == "Frame('a.mp4', index 3 at 0.120 s, faces=[])"
     assert repr(Frame("a.jpg", error="a.jpg: no such file")) == "Frame('a.jpg', error='a.jpg: no such file')"
     assert repr(Probabilities.of([0.25, 0.75], "ab")) == "{a: 0.25, b: 0.75}"
 
@@ -146,15 +147,45 @@ def test_json_is_one_line_that_says_everything(frame):
 def test_json_has_the_documented_keys():
     found = json.loads(Frame("a.jpg", 0, None, 640, 480, (a_face(landmarks=LANDMARKS, track=3),)).to_json())
     assert found == {
-        "source": "a.jpg", "frame": 0, "time": None, "width": 640, "height": 480, "error": None,
+        "schema": 2, "source": "a.jpg", "index": 0, "time": None, "width": 640, "height": 480, "error": None,
         "faces": [
             {
-                "box": [1, 2, 3, 4], "confidence": 0.9, "emotion": "happy", "track": 3,
+                "face": 0, "box": [1, 2, 3, 4], "confidence": 0.9, "emotion": "happy", "probability": 0.7,
+                "certain": True, "track": 3,
                 "probabilities": dict(zip(EMOTIONS, [0, 0, 0, 0.7, 0, 0.3, 0], strict=True)),
                 "landmarks": [[1.5, 2.0], [3.0, 2.0], [2.0, 3.0], [1.0, 4.0], [3.0, 4.5]],
             }
         ],
     }  # fmt: skip
+
+
+def test_probabilities_have_six_digits_in_json_and_tables():
+    frame = Frame("a.jpg", faces=(a_face(probabilities=(1 / 3, 2 / 3, 0, 0, 0, 0, 0)),))
+    (face,), (row,) = frame.to_dict()["faces"], table_rows([frame])
+    assert face["probabilities"]["angry"] == row["angry"] == 0.333333
+    assert face["probability"] == row["probability"] == row["disgust"] == 0.666667
+    assert frame.faces[0].probability == 2 / 3
+
+
+def test_every_value_of_json_stands_in_the_table_under_the_same_name():
+    frame = Frame("a.mp4", 2, 0.5, 10, 10, (a_face(track=1), a_face(track=2)))
+    document = frame.to_dict()
+    for face, row in zip(document["faces"], table_rows([frame]), strict=True):
+        assert {"source": "a.mp4", "index": 2, "time": 0.5, "error": None}.items() <= row.items()
+        assert [row[name] for name in ("x", "y", "width", "height")] == face["box"]
+        assert {**face, **face["probabilities"]}.items() >= {
+            (name, value) for name, value in row.items() if name in face or name in EMOTIONS
+        }
+
+
+def test_a_header_says_what_results_come_from():
+    header = Header("mien_s", "ab" * 32, {"detector": "yunet"}).with_options(smooth="ema")
+    expected = {
+        "schema": 2, "mien": __version__, "model": {"name": "mien_s", "sha256": "ab" * 32},
+        "options": {"detector": "yunet", "smooth": "ema"},
+    }  # fmt: skip
+    assert json.loads(header.to_json()) == header.to_dict() == expected
+    assert Frame("a", header=header) == Frame("a")
 
 
 def test_a_source_whose_name_is_not_text_is_still_json():
@@ -181,6 +212,6 @@ def test_a_table_row_becomes_a_csv_line():
     writer = csv.DictWriter(text, TABLE_COLUMNS)
     writer.writerows(rows)
     assert text.getvalue().splitlines() == [
-        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
-        "b.jpg,0,,,,,,,,,,,,,,,,,b.jpg: not a picture",
+        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
+        "b.jpg,0,,,,,,,,,,,,,,,,,,,b.jpg: not a picture",
     ]

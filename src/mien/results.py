@@ -6,13 +6,19 @@ values only, so that they print, compare and become JSON without help.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
 
+SCHEMA: Final = 2
+"""Version of the names and meanings of results in JSON and tables; keys may be added to a version."""
+
 _TOLERANCE: Final = 1e-3
+
+_DIGITS: Final = 6
+"""Decimals of probabilities in JSON and tables; further ones differ between machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +114,9 @@ class Face:
         landmarks: five points in the image as (x, y) pixels (the eye, then the mouth corner, that stands left in the
             picture comes first: left eye, right eye, nose tip, left mouth corner, right mouth corner); empty when the
             detector gives none.
-        track: number of the person followed through a video, None for single pictures.
+        track: number of the person followed through a video, from 1; None for single pictures.
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
+        certain: whether the probability of the expression is as high as was asked for.
     """
 
     box: Box
@@ -118,6 +125,7 @@ class Face:
     landmarks: tuple[Point, ...] = ()
     track: int | None = None
     steady: str | None = None
+    certain: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -151,10 +159,46 @@ class Face:
             "box": list(self.box),
             "confidence": self.confidence,
             "emotion": self.emotion,
-            "probabilities": dict(self.probabilities),
+            "probability": round(self.probability, _DIGITS),
+            "certain": self.certain,
+            "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
         }
+
+
+def _rounded(probabilities: Probabilities) -> dict[str, float]:
+    return {name: round(value, _DIGITS) for name, value in probabilities.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What results come from, so that a table can be traced.
+
+    Args:
+        model: name of the model.
+        sha256: hash of its file, lower-case hexadecimal; None for a classifier of one's own.
+        options: how faces were found and followed; values of JSON.
+    """
+
+    model: str
+    sha256: str | None
+    options: Mapping[str, Any]
+
+    def with_options(self, **options: Any) -> Self:
+        """The header with more options."""
+        return replace(self, options={**self.options, **options})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values: ``schema``, the version of ``mien``, ``model`` and ``options``."""
+        from mien import __version__
+
+        model = {"name": self.model, "sha256": self.sha256}
+        return {"schema": SCHEMA, "mien": __version__, "model": model, "options": dict(self.options)}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of ASCII JSON."""
+        return json.dumps(self.to_dict(), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -163,35 +207,38 @@ class Frame:
 
     Args:
         source: the path or address that was asked for.
-        frame: number within the source, from 0.
+        index: number within the source, from 0.
         time: seconds from the start of a video, None for pictures.
         width, height: pixels; 0 when the source could not be read.
         faces: the faces found.
         error: why the source could not be read, None when it could.
+        header: what the frame comes from, if that is known; it does not count in comparisons.
     """
 
     source: str
-    frame: int = 0
+    index: int = 0
     time: float | None = None
     width: int = 0
     height: int = 0
     faces: tuple[Face, ...] = ()
     error: str | None = None
+    header: Header | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        place = "" if self.time is None else f", frame {self.frame} at {self.time:.3f} s"
+        place = "" if self.time is None else f", index {self.index} at {self.time:.3f} s"
         found = f"error={self.error!r}" if self.error else f"faces={list(self.faces)}"
         return f"Frame({self.source!r}{place}, {found})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, one line of `mien predict --format jsonl`."""
         return {
+            "schema": SCHEMA,
             "source": self.source,
-            "frame": self.frame,
+            "index": self.index,
             "time": self.time,
             "width": self.width,
             "height": self.height,
-            "faces": [face.to_dict() for face in self.faces],
+            "faces": [{"face": number, **face.to_dict()} for number, face in enumerate(self.faces)],
             "error": self.error,
         }
 
@@ -201,8 +248,8 @@ class Frame:
 
 
 TABLE_COLUMNS = (
-    *("source", "frame", "time", "face", "track", "x", "y", "width", "height"),
-    *("confidence", "emotion", *EMOTIONS, "error"),
+    *("source", "index", "time", "face", "track", "x", "y", "width", "height"),
+    *("confidence", "emotion", "probability", "certain", *EMOTIONS, "error"),
 )
 """Columns of `table_rows`, in order."""
 
@@ -210,11 +257,11 @@ TABLE_COLUMNS = (
 def table_rows(frames: Iterable[Frame]) -> Iterator[dict[str, Any]]:
     """One flat row per face, and one for every frame without a face, so that no frame is silently absent."""
     for frame in frames:
-        shared = {"source": frame.source, "frame": frame.frame, "time": frame.time, "error": frame.error}
+        shared = {"source": frame.source, "index": frame.index, "time": frame.time, "error": frame.error}
         blank = dict.fromkeys(TABLE_COLUMNS) | shared
         if not frame.faces:
             yield blank
-        for number, face in enumerate(frame.faces):
-            box = dict(zip(("x", "y", "width", "height"), face.box, strict=True))
-            reading = {"face": number, "track": face.track, "confidence": face.confidence, "emotion": face.emotion}
-            yield blank | box | reading | dict(face.probabilities)
+        for face in frame.to_dict()["faces"]:
+            x, y, width, height = face["box"]
+            values = {**face, **face["probabilities"], "x": x, "y": y, "width": width, "height": height}
+            yield blank | {name: values[name] for name in TABLE_COLUMNS if name in values}

@@ -20,8 +20,9 @@ from mien.labels import EMOTIONS
 from mien.output.dataframe import to_pandas
 from mien.output.drawing import COLOURS, annotate
 from mien.output.recognized import Recognized
-from mien.results import TABLE_COLUMNS, Box, Face, Frame, table_rows
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, table_rows
 
+HEADER = Header("linear", "ab" * 32, {"detector": "none"})
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 sightings = st.lists(st.dictionaries(st.integers(1, 3), st.integers(0, 6), max_size=3), min_size=1, max_size=30)
 
@@ -45,7 +46,7 @@ def test_people_are_summed_up_as_pandas_counts_them(sights):
     frames = frames_of(sights)
     table = to_pandas(frames)
     assert list(table.columns) == list(TABLE_COLUMNS)
-    assert table["frame"].nunique() == len(sights)
+    assert table["index"].nunique() == len(sights)
     people = table.dropna(subset=["track"])
     summaries = {summary.track: summary for summary in summarize(frames)}
     assert set(summaries) == set(people["track"])
@@ -81,14 +82,16 @@ def test_parquet_holds_the_rows_whole_even_when_interrupted(tmp_path):
     frames = frames_of([{1: 3, 2: 4}, {}, {1: 5}])
 
     def write(file):
-        with ParquetTable(file) as table:
+        with ParquetTable(file, HEADER) as table:
             for frame in frames:
                 table.write(frame)
             raise KeyboardInterrupt
 
     with (tmp_path / "a.parquet").open("wb") as file, pytest.raises(KeyboardInterrupt):
         write(file)
-    found = pq.read_table(tmp_path / "a.parquet").to_pylist()
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert json.loads(table.schema.metadata[b"mien"]) == HEADER.to_dict()
+    found = table.to_pylist()
     assert found == list(table_rows(frames))
 
 

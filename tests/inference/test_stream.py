@@ -89,7 +89,7 @@ def switches(tracks):
 def test_two_people_who_cross_keep_their_numbers(recognizer, stage, every):
     truth = [[(1, 270 - 6 * number, 40), (0, 6 * number, 80)] for number in range(45)]
     frames = list(recognizer.stream(Played([stage(*places) for places in truth]), every=every))
-    assert [frame.frame for frame in frames] == list(range(45))
+    assert [frame.index for frame in frames] == list(range(45))
     found = owners(frames, truth)
     assert sum(switches(tracks) for tracks in found.values()) <= 1
     assert min(map(len, found.values())) > 30  # each is hidden for some frames
@@ -137,7 +137,7 @@ def test_faces_of_a_file_are_classified_together_and_the_batch_changes_nothing(r
 
 def test_faces_of_a_live_source_are_classified_at_once(recognizer, stage):
     frames = list(recognizer.stream(Played([stage((0, 100, 60))] * 30, live=True)))
-    assert frames[-1].frame == 29
+    assert frames[-1].index == 29
     assert set(recognizer._classifier.calls) == {1}
 
 

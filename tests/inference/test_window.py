@@ -62,7 +62,7 @@ def test_the_rate_is_that_of_a_steady_clock():
 
 def test_the_window_shows_the_annotated_picture(window):
     images = [recognized(number) for number in range(3)]
-    assert [shown.frame.frame for shown in previewed(images, window)] == [0, 1, 2]
+    assert [shown.frame.index for shown in previewed(images, window)] == [0, 1, 2]
     assert not pygame.display.get_init()
 
 

@@ -14,7 +14,7 @@ import typer
 from mien.cli.messages import log
 from mien.cli.tables import print_table
 from mien.errors import MienError, UsageError
-from mien.results import TABLE_COLUMNS, Frame, table_rows
+from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
 
 if TYPE_CHECKING:
     from mien.inference.files import RecognizedFile
@@ -88,7 +88,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     target = (out or _DEFAULT_FOLDER) if out or save else None
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     files = _tracked(recognize_files(recognizer, found.pictures, batch), len(found.pictures), form)
-    with _WRITERS[form]() as write:
+    header = recognizer.header.with_options(**options.to_dict())
+    with _WRITERS[form](header) as write:
         failures = _report(files, write, _picture_folder(target, found.pictures))
         shown = (target or _DEFAULT_FOLDER) if show else None
         failures += report_videos(recognizer, found.videos, options, write, target, shown, people=form == "table")
@@ -137,30 +138,33 @@ def _tracked(files: Iterable["RecognizedFile"], total: int, form: Format) -> Ite
 
 
 @contextmanager
-def _jsonl() -> Iterator[Write]:
+def _jsonl(_: Header) -> Iterator[Write]:
     """One line of JSON a frame, as it comes."""
     yield lambda frame: typer.echo(frame.to_json())
 
 
 @contextmanager
-def _json() -> Iterator[Write]:
-    """One JSON document, a list of frames, written as they come and closed even when interrupted."""
+def _json(header: Header) -> Iterator[Write]:
+    """One JSON document, the header with a list of frames, written as they come and closed even when interrupted."""
     count = 0
+    typer.echo(
+        json.dumps(header.to_dict(), indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "frames": [', nl=False
+    )
 
     def write(frame: Frame) -> None:
         nonlocal count
         text = json.dumps(frame.to_dict(), indent=2, allow_nan=False)
-        typer.echo(f"{',' if count else '['}\n{text}", nl=False)
+        typer.echo(f"{',' if count else ''}\n{text}", nl=False)
         count += 1
 
     try:
         yield write
     finally:
-        typer.echo("\n]" if count else "[]")
+        typer.echo("\n]}" if count else "]}")
 
 
 @contextmanager
-def _csv() -> Iterator[Write]:
+def _csv(_: Header) -> Iterator[Write]:
     """The columns of `TABLE_COLUMNS`, a row for each face and for each frame without one."""
 
     def echo_row(values: dict[str, Any]) -> None:
@@ -178,7 +182,7 @@ def _csv() -> Iterator[Write]:
 
 
 @contextmanager
-def _table() -> Iterator[Write]:
+def _table(_: Header) -> Iterator[Write]:
     """A table for people, printed at the end and even when interrupted."""
     from rich.table import Table
     from rich.text import Text
@@ -203,20 +207,20 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
         yield frame.source, "-", f"not read: {frame.error.removeprefix(f'{frame.source}: ')}"
     elif not frame.faces:
         yield frame.source, "-", "no face found"
-    for number, face in enumerate(frame.faces, start=1):
+    for number, face in enumerate(frame.faces):
         box = face.box
         position = f"({box.x}, {box.y}) {box.width} x {box.height}"
         yield frame.source, str(number), face.emotion, f"{face.probability:.0%}", position
 
 
 @contextmanager
-def _parquet() -> Iterator[Write]:
+def _parquet(header: Header) -> Iterator[Write]:
     """The columns of `TABLE_COLUMNS` as a Parquet file, whole even when interrupted."""
     from mien.inference.parquet import ParquetTable
 
     if sys.stdout.isatty():
         raise UsageError("--format parquet writes a file to standard output: add > faces.parquet")
-    with ParquetTable(sys.stdout.buffer) as table:
+    with ParquetTable(sys.stdout.buffer, header) as table:
         yield table.write
 
 

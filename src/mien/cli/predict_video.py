@@ -134,7 +134,7 @@ class _VideoReport:
 
     def _take(self, frame: Frame) -> None:
         self._count += 1
-        self._next = frame.frame + 1
+        self._next = frame.index + 1
         if self._people:
             self._summary.add(frame)
         else:

@@ -48,7 +48,14 @@ def recognize_files(
         faces = recognizer.classify([file.candidates for file in chunk])
         for file, found in zip(chunk, faces, strict=True):
             height, width = (0, 0) if file.image is None else file.image.shape[:2]
-            frame = Frame(str(file.path), width=width, height=height, faces=tuple(found), error=file.error)
+            frame = Frame(
+                str(file.path),
+                width=width,
+                height=height,
+                faces=tuple(found),
+                error=file.error,
+                header=recognizer.header,
+            )
             yield RecognizedFile(file.path, frame, file.image)
 
 

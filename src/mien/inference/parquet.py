@@ -4,11 +4,11 @@ from typing import Any, BinaryIO, Final
 
 from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Frame, table_rows
+from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
 
 _ROWS: Final = 4096
-_INTEGERS: Final = frozenset({"frame", "face", "track", "x", "y", "width", "height"})
-_NUMBERS: Final = frozenset({"time", "confidence", *EMOTIONS})
+_INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height"})
+_NUMBERS: Final = frozenset({"time", "confidence", "probability", *EMOTIONS})
 
 
 class ParquetTable:
@@ -18,18 +18,19 @@ class ParquetTable:
 
     Args:
         file: where it is written.
+        header: what the rows come from; the file's metadata hold it as JSON under ``mien``.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, header: Header) -> None:
         try:
             import pyarrow as pa
             from pyarrow import parquet
         except ImportError:
             raise MissingExtraError("writing Parquet", "tables") from None
-        self._schema = pa.schema([(name, _kind(pa, name)) for name in TABLE_COLUMNS])
+        self._schema = pa.schema([(name, _kind(pa, name)) for name in TABLE_COLUMNS], {"mien": header.to_json()})
         self._batch: Any = pa.RecordBatch
         self._writer = parquet.ParquetWriter(file, self._schema)
         self._rows: list[dict[str, Any]] = []
@@ -55,4 +56,6 @@ class ParquetTable:
 def _kind(pa: Any, name: str) -> Any:
     if name in _INTEGERS:
         return pa.int64()
+    if name == "certain":
+        return pa.bool_()
     return pa.float64() if name in _NUMBERS else pa.string()

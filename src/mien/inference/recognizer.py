@@ -7,7 +7,7 @@ results, drawing or the command line.
 from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict, Unpack
 
@@ -27,7 +27,7 @@ from mien.inference.video import DEFAULT_FPS
 from mien.output.recognized import Recognized
 from mien.pictures import Pixels
 from mien.preprocess import to_gray
-from mien.results import Box, Face, Frame, Probabilities
+from mien.results import Box, Face, Frame, Header, Probabilities
 
 if TYPE_CHECKING:
     from mien.inference.stream import VideoInput
@@ -123,6 +123,15 @@ class Recognizer:
         """What reads the expressions: the `Bundle` of the model file, or the classifier that was handed in."""
         return self._classifier
 
+    @cached_property
+    def header(self) -> Header:
+        """What results come from: model, its hash, and how faces are found."""
+        model = self._classifier
+        options = {"detector": _named(self._made_of["detector"]), "min_confidence": self._min_confidence}
+        if isinstance(model, Bundle):
+            return Header(model.card.name, model.sha256, options)
+        return Header(_named(model), None, options)
+
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
 
@@ -141,7 +150,9 @@ class Recognizer:
         """
         pixels = read_image(image)
         (faces,) = self.classify([self.find(pixels)])
-        return Recognized(Frame(_source(image), 0, None, pixels.shape[1], pixels.shape[0], tuple(faces)), pixels)
+        height, width = pixels.shape[:2]
+        frame = Frame(_source(image), width=width, height=height, faces=tuple(faces), header=self.header)
+        return Recognized(frame, pixels)
 
     def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
         """The faces in each of several pictures; all of them are classified together.

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -55,6 +55,11 @@ class StreamOptions:
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}: expected at least 1")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Those that change results, as values of JSON."""
+        smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
+        return {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
+
 
 @dataclass(frozen=True, slots=True)
 class _Searched:
@@ -78,12 +83,13 @@ def recognize_video(
     opened = _opened(source, options.fps)
     pace = Pace(options.every, monotonic if opened.live else None)
     mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
+    header = recognizer.header.with_options(**options.to_dict())
     images = Reader(opened)
     try:
         searched = _search(recognizer, recognizer.follower(pace), images, mirror=mirror)
         for chunk in _chunks(searched, 1 if opened.live else options.batch):
             for frame, image in _classified(recognizer, chunk, opened.name):
-                yield Recognized(smoother.smooth(frame), image)
+                yield Recognized(replace(smoother.smooth(frame), header=header), image)
     finally:
         images.close()
         if images.dropped:

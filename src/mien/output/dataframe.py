@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from mien.errors import MissingExtraError
-from mien.results import TABLE_COLUMNS, Frame, table_rows
+from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,8 @@ def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.D
         results: of `recognize` or `Recognizer.stream`, one or many.
 
     Returns:
-        The columns of ``mien predict --format csv``.
+        The columns of ``mien predict --format csv``. ``attrs["mien"]`` lists what the rows come from, each model and
+        its options once.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -35,7 +36,19 @@ def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.D
         import pandas as pd
     except ImportError:
         raise MissingExtraError("a pandas table", "tables") from None
-    return pd.DataFrame(list(table_rows(_frames(results))), columns=list(TABLE_COLUMNS))
+    headers: list[Header] = []
+    rows = list(table_rows(_noted(_frames(results), headers)))
+    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    table.attrs["mien"] = [header.to_dict() for header in headers]
+    return table
+
+
+def _noted(frames: Iterable[Frame], headers: list[Header]) -> Iterator[Frame]:
+    """The same frames; every header that comes by is added to a list once."""
+    for frame in frames:
+        if frame.header is not None and frame.header not in headers:
+            headers.append(frame.header)
+        yield frame
 
 
 def _frames(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> Iterator[Frame]:

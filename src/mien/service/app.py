@@ -17,7 +17,7 @@ from mien import __version__
 from mien.errors import MienError
 from mien.inference.recognizer import Recognizer
 from mien.service import routes
-from mien.service.documents import API
+from mien.service.documents import API, RESULTS_HEADER
 from mien.service.engine import Engine
 from mien.service.guard import SECURITY_HEADERS, Guard, problem, refusal_headers
 from mien.service.metrics import Metrics
@@ -65,6 +65,7 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
             allow_origins=sorted(settings.access.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
+            expose_headers=[RESULTS_HEADER],
         )
     app.add_middleware(Guard, settings=settings, metrics=metrics)
 

@@ -136,7 +136,7 @@ class Engine:
             InputError: it cannot be read.
         """
         frame = await self._frame(upload, lambda image: viewer.find(image, number, seconds))
-        return viewer.smoother.smooth(replace(frame, frame=number, time=seconds))
+        return viewer.smoother.smooth(replace(frame, index=number, time=seconds))
 
     async def _frame(self, upload: Upload, find: Find) -> Frame:
         self._finding += 1

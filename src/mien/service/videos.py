@@ -48,7 +48,7 @@ def _frames(
     except MienError as error:
         if last is None:
             raise
-        yield Frame(last.source, last.frame + 1, error=str(error))
+        yield Frame(last.source, last.index + 1, error=str(error))
 
 
 async def as_lines(first: Frame, rest: AsyncGenerator[Frame, None]) -> AsyncGenerator[str, None]:
