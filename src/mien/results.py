@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
+from mien.version import __version__
 
 SCHEMA: Final = 2
 """Version of the names and meanings of results in JSON and tables; keys may be added to a version."""
@@ -191,8 +192,6 @@ class Header:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values: ``schema``, the version of ``mien``, ``model`` and ``options``."""
-        from mien import __version__
-
         model = {"name": self.model, "sha256": self.sha256}
         return {"schema": SCHEMA, "mien": __version__, "model": model, "options": dict(self.options)}
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from mien import __version__
 from mien.cli.compare import compare
 from mien.cli.data import app as data
 from mien.cli.evaluate import evaluate
@@ -20,6 +19,7 @@ from mien.cli.serve import serve
 from mien.cli.sweep import sweep
 from mien.cli.train import train
 from mien.errors import MienError
+from mien.version import __version__
 
 app = typer.Typer(
     help="Facial expression recognition, the whole way: data, training, honest evaluation, export, pictures.",

@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
-from mien import __version__
 from mien.errors import MienError
 from mien.inference.recognizer import Recognizer
 from mien.service import routes
@@ -22,6 +21,7 @@ from mien.service.engine import Engine
 from mien.service.guard import SECURITY_HEADERS, Guard, problem, refusal_headers
 from mien.service.metrics import Metrics
 from mien.service.settings import Settings
+from mien.version import __version__
 
 STATIC: Final = Path(str(resources.files("mien.service") / "static"))
 """Files of the page."""

@@ -32,7 +32,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from mien import __version__
 from mien.aside import written_aside
 from mien.bundle import ModelCard
 from mien.errors import ConfigError, DivergedError, TrainingError
@@ -53,6 +52,7 @@ from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, so
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.schedules import learning_rate_factor
 from mien.training.targets import training_targets
+from mien.version import __version__
 
 _PRECISION: Final = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
