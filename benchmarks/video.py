@@ -20,10 +20,10 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from mien.inference.opening import open_video
 from mien.inference.outputs import VideoFolder
 from mien.inference.recognizer import Recognizer
 from mien.inference.stream import recognize_video
-from mien.inference.video import open_video
 
 SIZE = 1280, 720
 COUNT = 150
@@ -68,7 +68,7 @@ def measured(images):
 
 def annotated(recognizer, path, folder):
     outputs = VideoFolder(folder).open(path.name, path)
-    for recognized in recognize_video(recognizer, path):
+    for recognized in recognize_video(recognizer.pipeline, path):
         outputs.add(recognized)
         yield recognized
     list(outputs.close())

@@ -11,7 +11,8 @@ from mien.bundle import Bundle, softmax
 from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
-from mien.evaluation.report import ReportFolder, evaluate
+from mien.evaluation.report import evaluate
+from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
 
 

@@ -192,8 +192,7 @@ def pictures(tmp_path):
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 100])
 def test_files_come_back_in_order_and_broken_ones_say_why(classifier, pictures, batch):
-    files = list(recognize_files(Recognizer(classifier, "none"), pictures, batch))
-    assert [file.path for file in files] == pictures
+    files = list(recognize_files(Recognizer(classifier, "none").pipeline, pictures, batch))
     assert [file.frame.source for file in files] == [str(path) for path in pictures]
     broken = [number for number, file in enumerate(files) if file.frame.error]
     assert broken == [2, 5]
@@ -207,19 +206,19 @@ def test_files_come_back_in_order_and_broken_ones_say_why(classifier, pictures, 
 
 
 def test_files_are_classified_by_the_batch(classifier, pictures):
-    list(recognize_files(Recognizer(classifier, "none"), pictures, 4))
+    list(recognize_files(Recognizer(classifier, "none").pipeline, pictures, 4))
     assert [len(batch) for batch in classifier.batches] == [3, 3, 1]
 
 
 def test_files_are_read_as_they_are_needed(classifier, pictures):
-    files = recognize_files(Recognizer(classifier, "none"), iter(pictures), 2)
+    files = recognize_files(Recognizer(classifier, "none").pipeline, iter(pictures), 2)
     next(files)
     assert len(classifier.batches) == 1
 
 
 def test_large_pictures_are_classified_in_smaller_batches(classifier, pictures, monkeypatch):
-    monkeypatch.setattr("mien.inference.files.PIXELS_AT_ONCE", 300)
-    list(recognize_files(Recognizer(classifier, "none"), pictures, 100))
+    monkeypatch.setattr("mien.recognition.pipeline.PIXELS_AT_ONCE", 300)
+    list(recognize_files(Recognizer(classifier, "none").pipeline, pictures, 100))
     assert max(len(batch) for batch in classifier.batches) <= 2
 
 

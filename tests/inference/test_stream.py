@@ -130,15 +130,15 @@ def test_frames_say_when_and_how_large(recognizer, stage, tmp_path, write_clip):
 @pytest.mark.parametrize("batch", [1, 3, 16, 100])
 def test_faces_of_a_file_are_classified_together_and_the_batch_changes_nothing(recognizer, stage, batch):
     images = [stage((0, 100 + number, 60), (1, 280, 60)) for number in range(20)]
-    frames = [image.frame for image in recognize_video(recognizer, Played(images), StreamOptions(batch=batch))]
+    frames = [image.frame for image in recognize_video(recognizer.pipeline, Played(images), StreamOptions(batch=batch))]
     assert frames == list(recognizer.stream(Played(images)))
-    assert max(recognizer._classifier.calls[: -(-20 // batch)]) == 2 * min(batch, 20)
+    assert max(recognizer.classifier.calls[: -(-20 // batch)]) == 2 * min(batch, 20)
 
 
 def test_faces_of_a_live_source_are_classified_at_once(recognizer, stage):
     frames = list(recognizer.stream(Played([stage((0, 100, 60))] * 30, live=True)))
     assert frames[-1].index == 29
-    assert set(recognizer._classifier.calls) == {1}
+    assert set(recognizer.classifier.calls) == {1}
 
 
 def test_an_error_of_the_source_comes_after_all_of_its_frames(recognizer, stage):

@@ -57,9 +57,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
 
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
+    from mien.evaluation.report_folder import ReportFolder
 
     messages = Console(stderr=True)
-    folder = report.ReportFolder(out) if out else None
+    folder = ReportFolder(out) if out else None
     store, part = _open_data(data, usage, names or [], messages)
     result = report.evaluate(
         open_classifier(model),

@@ -17,9 +17,9 @@ from mien.errors import MienError, UsageError
 from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
 
 if TYPE_CHECKING:
-    from mien.inference.files import RecognizedFile
     from mien.inference.media import EmptySource
     from mien.inference.saving import PictureFolder
+    from mien.output.recognized import Recognized
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 Write = Callable[[Frame], None]
@@ -87,7 +87,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
-    files = _tracked(recognize_files(recognizer, found.pictures, batch), len(found.pictures), form)
+    files = _tracked(recognize_files(recognizer.pipeline, found.pictures, batch), len(found.pictures), form)
     header = recognizer.header.with_options(**options.to_dict())
     with _WRITERS[form](header) as write:
         failures = _report(files, write, _picture_folder(target, found.pictures))
@@ -104,7 +104,7 @@ def _picture_folder(folder: Path | None, sources: "Sequence[Path | EmptySource]"
     return PictureFolder(folder, [entry for entry in sources if isinstance(entry, Path)]) if folder else None
 
 
-def _report(files: Iterable["RecognizedFile"], write: Write, folder: "PictureFolder | None") -> int:
+def _report(files: Iterable["Recognized"], write: Write, folder: "PictureFolder | None") -> int:
     """Write every frame, save every picture; how many pictures failed, each named on standard error."""
     failures = 0
     for file in files:
@@ -116,7 +116,7 @@ def _report(files: Iterable["RecognizedFile"], write: Write, folder: "PictureFol
     return failures
 
 
-def _saving_error(file: "RecognizedFile", folder: "PictureFolder | None") -> str | None:
+def _saving_error(file: "Recognized", folder: "PictureFolder | None") -> str | None:
     if folder is None or file.image is None:
         return None
     try:
@@ -126,7 +126,7 @@ def _saving_error(file: "RecognizedFile", folder: "PictureFolder | None") -> str
     return None
 
 
-def _tracked(files: Iterable["RecognizedFile"], total: int, form: Format) -> Iterable["RecognizedFile"]:
+def _tracked(files: Iterable["Recognized"], total: int, form: Format) -> Iterable["Recognized"]:
     """The same files with a progress bar on standard error, for many on a terminal that shows no results meanwhile."""
     shares_terminal = form != "table" and sys.stdout.isatty()
     if total < _MANY or shares_terminal or not sys.stderr.isatty():

@@ -87,7 +87,10 @@ class _VideoReport:
         from mien.inference.stream import recognize_video
 
         try:
-            with closing(recognize_video(recognizer, self._video, options)) as images, self._saved(folder) as save:
+            with (
+                closing(recognize_video(recognizer.pipeline, self._video, options)) as images,
+                self._saved(folder) as save,
+            ):
                 for recognized in self._watched(images):
                     self._take(recognized.frame)
                     save(recognized)

@@ -1,60 +1,36 @@
-"""From pictures to expressions: detection, alignment, classification.
+"""The recognizer: pictures and videos in, faces and their expressions out.
 
-The recogniser ties together a detector and a classifier, which may both be handed in; it knows nothing about files of
-results, drawing or the command line.
+It ties together a detector and a classifier, which may both be handed in; it knows nothing about files of results,
+drawing or the command line.
 """
 
-from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 from PIL import Image
 
 from mien.bundle import DEFAULT_MODEL, Bundle, embedded_models
 from mien.errors import UsageError
-from mien.faces.align import align_face, crop_face
-from mien.faces.detect import MIN_SCORE, Detection, Detector, create_detector
-from mien.faces.follow import WEAK_SHARE, Follower, Pace
+from mien.faces.detect import MIN_SCORE, Detector, create_detector
+from mien.faces.follow import WEAK_SHARE
 from mien.inference.media import Picture, read_image
 from mien.inference.smoothing import MakeSmoothing
+from mien.inference.stream import StreamOptions, VideoInput, recognize_video
 from mien.inference.video import DEFAULT_FPS
 from mien.output.recognized import Recognized
-from mien.pictures import Pixels
-from mien.preprocess import to_gray
-from mien.results import Box, Face, Frame, Header, Probabilities
-
-if TYPE_CHECKING:
-    from mien.inference.stream import VideoInput
+from mien.recognition.pipeline import Classifier, Pipeline, Searched
+from mien.results import Face, Frame, Header
 
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
 
 DEVICES: Final = ("auto", "cpu", "cuda")
 """Where a network may run; ``auto`` takes the GPU when onnxruntime can use one."""
-
-
-class Classifier(Protocol):
-    """Reads expressions off faces; `mien.bundle.Bundle` is one."""
-
-    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A face that was found and not yet classified: where it is, its crop, grayscale uint8 (48, 48), and its track."""
-
-    box: Box
-    detection: Detection
-    crop: NDArray[np.uint8]
-    track: int | None = None
 
 
 class RecognizerOptions(TypedDict, total=False):
@@ -102,10 +78,11 @@ class Recognizer:
             "min_confidence": min_confidence,
             "threads": threads,
         }
-        self._min_confidence = min_confidence
         weakest = WEAK_SHARE * min_confidence
-        self._detector = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
-        self._classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
+        finder = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
+        classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
+        self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, detector, min_confidence))
+        """The steps that a recognition is made of, for programs that schedule them themselves."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or another process, loads model and detector again."""
@@ -116,21 +93,17 @@ class Recognizer:
 
     def __repr__(self) -> str:
         model, detector = (_named(self._made_of[part]) for part in ("model", "detector"))
-        return f"Recognizer({model}, {detector}, min_confidence {self._min_confidence:g})"
+        return f"Recognizer({model}, {detector}, min_confidence {self._made_of['min_confidence']:g})"
 
     @property
     def classifier(self) -> Classifier:
         """What reads the expressions: the `Bundle` of the model file, or the classifier that was handed in."""
-        return self._classifier
+        return self.pipeline.classifier
 
-    @cached_property
+    @property
     def header(self) -> Header:
         """What results come from: model, its hash, and how faces are found."""
-        model = self._classifier
-        options = {"detector": _named(self._made_of["detector"]), "min_confidence": self._min_confidence}
-        if isinstance(model, Bundle):
-            return Header(model.card.name, model.sha256, options)
-        return Header(_named(model), None, options)
+        return self.pipeline.header
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
@@ -149,10 +122,10 @@ class Recognizer:
             UsageError: an array of another type or shape.
         """
         pixels = read_image(image)
-        (faces,) = self.classify([self.find(pixels)])
         height, width = pixels.shape[:2]
-        frame = Frame(_source(image), width=width, height=height, faces=tuple(faces), header=self.header)
-        return Recognized(frame, pixels)
+        frame = Frame(_source(image), width=width, height=height, header=self.header)
+        (recognized,) = self.pipeline.recognized([Searched(frame, pixels, tuple(self.pipeline.find(pixels)))])
+        return recognized
 
     def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
         """The faces in each of several pictures; all of them are classified together.
@@ -163,11 +136,11 @@ class Recognizer:
         """
         if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
             raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
-        return self.classify([self.find(read_image(image)) for image in images])
+        return self.pipeline.classify([self.pipeline.find(read_image(image)) for image in images])
 
     def stream(
         self,
-        source: "VideoInput",
+        source: VideoInput,
         *,
         every: int | None = None,
         smooth: str | MakeSmoothing = "ema",
@@ -199,7 +172,7 @@ class Recognizer:
 
     def watch(
         self,
-        source: "VideoInput",
+        source: VideoInput,
         *,
         every: int | None = None,
         smooth: str | MakeSmoothing = "ema",
@@ -207,33 +180,14 @@ class Recognizer:
         fps: float = DEFAULT_FPS,
     ) -> Generator[Recognized, None, None]:
         """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
-        from mien.inference.stream import StreamOptions, recognize_video
+        return recognize_video(self.pipeline, source, StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps))
 
-        return recognize_video(self, source, StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps))
 
-    def find(self, image: Pixels) -> list[Candidate]:
-        """The faces in an image that `read_image` made, largest first, aligned and not yet classified."""
-        return self.crop(
-            image, [(face, None) for face in self._detector.detect(image) if face.score >= self._min_confidence]
-        )
-
-    def crop(self, image: Pixels, found: Sequence[tuple[Detection, int | None]]) -> list[Candidate]:
-        """Faces that were found in an image, each with its track, largest first, aligned and not yet classified."""
-        gray = to_gray(image)
-        boxes = (Box.inside(*face.box, image=(gray.shape[0], gray.shape[1])) for face, _ in found)
-        visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
-        visible.sort(key=lambda triple: -triple[0].area)
-        return [Candidate(box, face, _crop(gray, face), track) for box, face, track in visible]
-
-    def follower(self, pace: Pace) -> Follower:
-        """What follows the faces of one video, with this recogniser's detector and least confidence."""
-        return Follower(self._detector, self._min_confidence, pace)
-
-    def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
-        """The expressions of the faces of several images, in one forward pass; lists as they came."""
-        crops = [candidate.crop for image in candidates for candidate in image]
-        rows = iter(self._classifier.probabilities(np.stack(crops)) if crops else ())
-        return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
+def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:
+    options = {"detector": _named(detector), "min_confidence": min_confidence}
+    if isinstance(classifier, Bundle):
+        return Header(classifier.card.name, classifier.sha256, options)
+    return Header(_named(classifier), None, options)
 
 
 def _load(model: str | Path, device: str, threads: int) -> Bundle:
@@ -307,13 +261,3 @@ def _source(image: Picture) -> str:
 
 def _named(part: object) -> str:
     return str(part) if isinstance(part, str | Path) else type(part).__name__
-
-
-def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
-    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
-
-
-def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:
-    detection = candidate.detection
-    named = Probabilities.of(probabilities.tolist())
-    return Face(candidate.box, detection.score, named, detection.landmarks, candidate.track)

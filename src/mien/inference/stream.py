@@ -11,12 +11,12 @@ import numpy as np
 
 from mien.errors import UsageError
 from mien.faces.follow import Follower, Pace
+from mien.inference.opening import open_video
 from mien.inference.reader import Reader
-from mien.inference.recognizer import Candidate, Recognizer
 from mien.inference.smoothing import MakeSmoothing, Smoother
-from mien.inference.video import DEFAULT_FPS, Camera, VideoImage, VideoSource, check_fps, open_video
+from mien.inference.video import DEFAULT_FPS, Camera, VideoImage, VideoSource, check_fps
 from mien.output.recognized import Recognized
-from mien.pictures import Pixels
+from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.results import Frame
 
 BATCH: Final = 16
@@ -61,16 +61,8 @@ class StreamOptions:
         return {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
 
 
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    """An image with the faces found in it, not yet classified."""
-
-    shown: VideoImage
-    candidates: tuple[Candidate, ...]
-
-
 def recognize_video(
-    recognizer: Recognizer, source: VideoInput, options: StreamOptions | None = None
+    pipeline: Pipeline, source: VideoInput, options: StreamOptions | None = None
 ) -> Generator[Recognized, None, None]:
     """The images of a video with their faces, in order; closing the iterator releases the source.
 
@@ -83,13 +75,13 @@ def recognize_video(
     opened = _opened(source, options.fps)
     pace = Pace(options.every, monotonic if opened.live else None)
     mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
-    header = recognizer.header.with_options(**options.to_dict())
+    frame = Frame(opened.name, header=pipeline.header.with_options(**options.to_dict()))
     images = Reader(opened)
     try:
-        searched = _search(recognizer, recognizer.follower(pace), images, mirror=mirror)
-        for chunk in _chunks(searched, 1 if opened.live else options.batch):
-            for frame, image in _classified(recognizer, chunk, opened.name):
-                yield Recognized(replace(smoother.smooth(frame), header=header), image)
+        searched = _search(pipeline, pipeline.follower(pace), images, frame, mirror=mirror)
+        for batch in batched(searched, 1 if opened.live else options.batch):
+            for recognized in pipeline.recognized(batch):
+                yield replace(recognized, frame=smoother.smooth(recognized.frame))
     finally:
         images.close()
         if images.dropped:
@@ -101,34 +93,11 @@ def _opened(source: VideoInput, fps: float) -> VideoSource:
 
 
 def _search(
-    recognizer: Recognizer, follower: Follower, images: Iterable[VideoImage], *, mirror: bool
-) -> Iterator[_Searched]:
+    pipeline: Pipeline, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
+) -> Iterator[Searched]:
     for shown in images:
         image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
-        found = follower.follow(image, shown.number, shown.time)
-        yield _Searched(VideoImage(shown.number, shown.time, image), tuple(recognizer.crop(image, found)))
-
-
-def _classified(recognizer: Recognizer, chunk: Sequence[_Searched], name: str) -> Iterator[tuple[Frame, Pixels]]:
-    faces = recognizer.classify([searched.candidates for searched in chunk])
-    for searched, found in zip(chunk, faces, strict=True):
-        shown = searched.shown
-        height, width = shown.image.shape[:2]
-        yield Frame(name, shown.number, shown.time, width, height, tuple(found)), shown.image
-
-
-def _chunks(images: Iterable[_Searched], size: int) -> Iterator[list[_Searched]]:
-    """So many at a time; when reading fails, what was read comes before the error."""
-    chunk: list[_Searched] = []
-    try:
-        for image in images:
-            chunk.append(image)
-            if len(chunk) == size:
-                yield chunk
-                chunk = []
-    except Exception:
-        if chunk:
-            yield chunk
-        raise
-    if chunk:
-        yield chunk
+        height, width = image.shape[:2]
+        found = pipeline.crop(image, follower.follow(image, shown.number, shown.time))
+        seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
+        yield Searched(seen, image, tuple(found))

@@ -91,7 +91,7 @@ class LiveStream:
     ) -> None:
         self._socket, self._engine, self._limits, self._metrics, self._clock = socket, engine, limits, metrics, clock
         self._smooth = smooth
-        self._viewer = Viewer(engine.recognizer, smooth)
+        self._viewer = Viewer(engine.recognizer.pipeline, smooth)
         self._newest = Newest()
         self._broken = 0
 

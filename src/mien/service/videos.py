@@ -41,7 +41,7 @@ def _frames(
 ) -> Generator[Frame, None, None]:
     last: Frame | None = None
     try:
-        with closing(recognize_video(recognizer, open_video(), options)) as images:
+        with closing(recognize_video(recognizer.pipeline, open_video(), options)) as images:
             for recognized in images:
                 last = recognized.frame
                 yield last
