@@ -21,11 +21,11 @@ from mien.version import __version__
 if _TYPE_CHECKING:
     from mien.faces.detect import Detection, Detector
     from mien.inference.recognizer import Recognizer, analyze, recognize
-    from mien.inference.result import summarize
     from mien.inference.smoothing import Smoothing
     from mien.inference.video import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
+    from mien.output.people import summarize
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
 
@@ -66,7 +66,7 @@ _LAZY = {
     "analyze": "mien.inference.recognizer",
     "annotate": "mien.output.drawing",
     "recognize": "mien.inference.recognizer",
-    "summarize": "mien.inference.result",
+    "summarize": "mien.output.people",
     "to_pandas": "mien.output.dataframe",
 }
 

@@ -180,8 +180,8 @@ def feed(pipe, jpeg):
 )
 def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    for name in ("container", "writer", "outputs"):
-        monkeypatch.delitem(sys.modules, f"mien.inference.{name}", raising=False)
+    for name in ("inference.container", "media.mp4", "output.video_copy"):
+        monkeypatch.delitem(sys.modules, f"mien.{name}", raising=False)
     result = predict("clip.mp4", *arguments)
     assert result.exit_code == 1
     assert f"pip install 'mien[{extra}]'" in result.stderr + str(result.exception)
@@ -237,3 +237,23 @@ def test_a_broken_picture_of_a_sequence_is_an_error_and_not_a_dropped_frame(work
     assert [frame["index"] for frame in frames_of(result)] == [0, 2, 3, 4]
     assert "1 of 4 pictures left out, first: 1.png" in result.stderr
     assert "dropped" not in result.stderr
+
+
+def test_a_copy_that_cannot_be_written_is_named_at_the_end_and_loses_nothing_else(workplace):
+    (workplace / "out" / "clip.mien.mp4").mkdir(parents=True)
+    result = predict("clip.mp4", "cut.mp4", "--out", "out", "--format", "jsonl")
+    assert result.exit_code == 1
+    frames = frames_of(result)
+    assert [frame["index"] for frame in frames if frame["source"] == "clip.mp4"] == list(range(COUNT))
+    *_, failed, last = result.stderr.splitlines()
+    assert failed == "mien: 1 of 2 failed"
+    assert last.startswith("mien: not everything was written: out/clip.mien.mp4: cannot be written")
+    saved = sorted(path.name for path in (workplace / "out").iterdir() if path.is_file())
+    assert saved == ["clip.mien.json", "cut.mien.json", "cut.mien.mp4"]
+
+
+def test_the_summary_says_what_it_comes_from(workplace):
+    assert predict("clip.mp4", "--out", "out").exit_code == 0
+    summary = json.loads((workplace / "out" / "clip.mien.json").read_text())
+    assert list(summary) == ["schema", "mien", "model", "options", "source", "people"]
+    assert (summary["schema"], summary["model"]["name"], summary["source"]) == (2, "linear", "clip.mp4")
