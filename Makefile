@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench retrain-s retrain-m retrain-l browser clean
+.PHONY: demo test check bench retrain-s retrain-m retrain-l queue queue-stop queue-status queue-retry queue-pack browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
@@ -26,6 +26,7 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py
+	$(BIN)/python benchmarks/threads.py
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
 
 RETRAIN := runs/retrain
@@ -55,6 +56,22 @@ retrain-l: retrain-m  ## rebuild the ensemble mien_l, with the same arguments; h
 	    --data $(VOTED) --run $(RETRAIN)/third $(DROP) --resume
 	$(BIN)/mien export $(RETRAIN)/second $(RETRAIN)/third $(RETRAIN)/fourth --half \
 	    --data $(VOTED) --name mien_l --out $(RETRAIN)/mien_l.onnx
+
+QUEUE := $(BIN)/python -m training_queue
+queue: $(VENV)/.dev  ## train training_queue/trainings.toml in the background, from where it stopped: MIEN_FER2013=CSV MIEN_FERPLUS=CSV MIEN_DROP_ROWS=[FILE] make queue
+	$(QUEUE) $(QUEUE_OPTIONS) start
+
+queue-stop:  ## stop the queue and its training, for a measurement for example; `make queue` goes on
+	$(QUEUE) $(QUEUE_OPTIONS) stop
+
+queue-status:  ## what is done, running and left; hours at hand and hours trained
+	$(QUEUE) $(QUEUE_OPTIONS) status
+
+queue-retry:  ## take up a training that failed: make queue-retry NAME=TRAINING
+	$(QUEUE) $(QUEUE_OPTIONS) retry "$(NAME)"
+
+queue-pack:  ## pack checkpoints for git, in parts below 16 MB: make queue-pack [NAMES="TRAINING ..."]
+	$(QUEUE) $(QUEUE_OPTIONS) pack $(NAMES)
 
 browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
 	apt-get install --yes chromium

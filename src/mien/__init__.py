@@ -16,6 +16,7 @@ from typing import Any as _Any
 from mien.errors import MienError
 from mien.labels import EMOTIONS
 from mien.results import Box, Face, Frame
+from mien.threads import stop_spinning as _stop_spinning
 from mien.version import __version__
 
 if _TYPE_CHECKING:
@@ -31,6 +32,7 @@ if _TYPE_CHECKING:
 
 # onnxruntime 1.31 reports its use to its maker and keeps a device id in the home folder; mien reports nothing.
 _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+_stop_spinning()
 
 __all__ = [
     "EMOTIONS",

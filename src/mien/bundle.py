@@ -7,21 +7,22 @@ without its class order and preprocessing gives wrong answers that look right.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mien.errors import ConfigError, ModelFileError
+from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.foreign import Description, Interface
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
+from mien.session import DIRECTML, open_session
 
 METADATA_KEY: Final = "mien"
 FORMAT_VERSION: Final = 1
@@ -108,13 +109,14 @@ class Bundle:
     Args:
         onnx: the content of the file.
         source: what to call it in errors.
-        providers: onnxruntime execution providers, best first.
-        threads: threads of one forward pass; 0 lets onnxruntime choose.
+        device: where it runs, one of `mien.devices.MODEL_DEVICES`.
+        threads: threads of one forward pass; by default see `mien.threads.thread_count`.
         description: the TOML that describes a network of somebody else (`mien.foreign.Description`); read only when the
             file has no metadata.
 
     Raises:
         ModelFileError: not an ONNX file, its metadata or its description is missing or malformed, or does not fit.
+        UsageError: onnxruntime cannot run on the device, or a number of threads out of range.
     """
 
     def __init__(
@@ -122,21 +124,22 @@ class Bundle:
         onnx: bytes,
         source: str,
         *,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
-        threads: int = 0,
+        device: str = "cpu",
+        threads: int | None = None,
         description: Path | None = None,
     ) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(onnx, options, providers=list(providers))
+            self._session = open_session(onnx, device, threads)
+        except UsageError:
+            raise
         except Exception as error:  # onnxruntime raises a dozen private types for a bad file
             reason = str(error).partition("\n")[0]
             raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
+        # DirectML runs one batch of a session at a time.
+        self._turn: AbstractContextManager[Any] = Lock() if DIRECTML in self.providers else nullcontext()
         self.source = source
         self.content = onnx
-        self._options: dict[str, Any] = {"providers": providers, "threads": threads, "description": description}
+        self._options: dict[str, Any] = {"device": device, "threads": threads, "description": description}
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
             self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
@@ -217,7 +220,9 @@ class Bundle:
         lacking = (self._fixed_batch or count) - count
         filled = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else inputs
         try:
-            return np.asarray(self._session.run(None, {self._input: self._interface.arranged(filled)})[0])[:count]
+            with self._turn:
+                outputs = self._session.run(None, {self._input: self._interface.arranged(filled)})
+            return np.asarray(outputs[0])[:count]
         except Exception as error:  # sizes that the file left open and that its layers then refuse, mostly
             reason = str(error).partition("\n")[0]
             raise ModelFileError(f"{self.source}: the network fails on inputs {filled.shape} ({reason})") from None

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from mien.cli import evaluate
 from mien.data.store import USAGES, FaceStore
+from mien.evaluation.corruptions import CORRUPTIONS
 from mien.evaluation.report import TARGETS
 from mien.evaluation.tta import MODES
 from mien.labels import EMOTIONS
@@ -160,3 +161,52 @@ def test_out_without_matplotlib_fails_before_any_work(model, small_store, tmp_pa
     assert done.returncode == 2
     assert "mien[train]" in done.stderr
     assert not (tmp_path / "report").exists()
+
+
+def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path):
+    arguments = ["evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions"]
+    done = mien(*arguments, "--out", tmp_path / "report")
+    assert done.returncode == 0
+    assert done.stderr.count("wrote") == 4
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert all(corruption.name in done.stdout for corruption in CORRUPTIONS)
+    assert "names no augment_families" in done.stdout
+    document = json.loads((tmp_path / "report" / "corruptions.json").read_text())
+    assert f"{100 * document['mean']['accuracy']:.1f}" in done.stdout
+    assert document == json.loads(mien(*arguments, "--json", code=WITHOUT_EXTRAS).stdout)
+    plain = json.loads(mien(*arguments[:-1], "--json").stdout)
+    assert document["clean"]["accuracy"] == pytest.approx(plain["accuracy"])
+    assert document["clean"]["ece"] == plain["ece"]
+
+
+def test_corruptions_and_drop_seen_exclude_each_other(model, small_store):
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions", "--drop-seen")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--drop-seen does not go with --corruptions" in done.stderr
+
+
+def test_two_models_are_compared_under_corruption(model, small_store, tmp_path):
+    arguments = ["compare", model, model, "--corruptions", "--data", small_store, "--usage", "PublicTest"]
+    done = mien(*arguments, "--out", tmp_path / "both")
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "+0.00 points in the mean (95 %: +0.00 .. +0.00)" in done.stdout
+    document = json.loads((tmp_path / "both" / "corruptions.json").read_text())
+    assert document["models"][0] == document["models"][1]
+    assert document["differences"][0]["relative_corruption_error"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--corruptions"], ["at least two models on a data set"]),
+        (["--data", "x"], ["--data and --usage belong to --corruptions"]),
+        (["--corruptions", "--data", "nowhere"], ["nowhere", "mien data import"]),
+    ],
+)
+def test_comparisons_that_cannot_be_get_one_line(model, arguments, words):
+    done = mien("compare", model, model, *arguments)
+    assert done.returncode > 0
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words)

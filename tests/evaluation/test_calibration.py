@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from scipy.stats import halfnorm
 
 from mien.errors import UsageError
-from mien.evaluation.calibration import TEMPERATURE_RANGE, fit_temperature
+from mien.evaluation.calibration import TEMPERATURE_RANGE, calibrated_ece_band, fit_temperature
 from mien.evaluation.metrics import expected_calibration_error
 
 
@@ -66,3 +67,25 @@ def test_float32_logits_give_a_plain_float():
 def test_bad_arguments_are_refused(logits, labels):
     with pytest.raises(UsageError):
         fit_temperature(logits, labels)
+
+
+def test_the_band_of_one_bin_is_that_of_the_folded_normal_distribution():
+    """All confidences alike: the error is the distance of a share of 2,000 faces from 0.7."""
+    low, high = calibrated_ece_band(np.full(2000, 0.7), draws=4000)
+    error = np.sqrt(0.7 * 0.3 / 2000)
+    assert low == pytest.approx(halfnorm.ppf(0.05) * error, abs=1e-3)
+    assert high == pytest.approx(halfnorm.ppf(0.95) * error, rel=0.05)
+
+
+def test_nine_of_ten_calibrated_models_lie_in_their_band_and_an_overconfident_one_does_not():
+    inside = []
+    for seed in range(60):
+        logits, labels = honest_sample(seed, 1000)
+        low, high = calibrated_ece_band(softmax(logits, axis=1).max(axis=1), draws=300)
+        inside.append(low <= expected_calibration_error(softmax(logits, axis=1), labels) <= high)
+        assert expected_calibration_error(softmax(2 * logits, axis=1), labels) > high
+    assert 48 <= sum(inside) <= 59  # 54 expected, standard deviation 2.3
+
+
+def test_confidence_of_one_leaves_no_room_for_chance():
+    assert calibrated_ece_band(np.ones(50)) == (0.0, 0.0)

@@ -61,8 +61,24 @@ def test_a_model_file_is_opened_as_a_bundle(tmp_path, write_linear_model):
     model = open_classifier(str(path))
     assert isinstance(model, Bundle)
     assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    with pytest.raises(UsageError, match="CPU"):
-        open_classifier(path, device="cuda")
+    with pytest.raises(UsageError, match="unknown device 'mps': expected one of auto, cpu, cuda, directml, coreml"):
+        open_classifier(path, device="mps")
+
+
+def test_a_run_refuses_what_only_onnxruntime_has(run):
+    with pytest.raises(UsageError, match="unknown device 'coreml': expected one of auto, cpu, cuda, mps"):
+        open_classifier(run[0], device="coreml")
+
+
+def test_a_run_is_computed_with_as_many_threads_as_asked_for(run):
+    before = torch.get_num_threads()
+    try:
+        open_classifier(run[0], threads=3)
+        assert torch.get_num_threads() == 3
+        with pytest.raises(UsageError, match="threads is 0"):
+            open_classifier(run[0], threads=0)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_run_without_a_best_epoch_is_refused(tmp_path):

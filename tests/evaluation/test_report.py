@@ -11,6 +11,7 @@ from mien.bundle import Bundle, softmax
 from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
+from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.report import evaluate
 from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
@@ -34,6 +35,7 @@ def test_the_figures_are_those_of_the_faces_of_the_usage(model, store):
     assert result["accuracy"] == np.mean(logits.argmax(axis=1) == labels)
     assert result["ece"] == metrics.expected_calibration_error(softmax(logits / 1.7), labels)
     assert result["ece_uncalibrated"] == metrics.expected_calibration_error(softmax(logits), labels)
+    assert result["ece_band"] == list(calibrated_ece_band(softmax(logits / 1.7).max(axis=1)))
     assert result["nll"] == metrics.negative_log_likelihood(logits / np.float32(1.7), labels)
     assert result["temperature"] == 1.7
     assert result["model"] == {"name": "linear", "sha256": model.sha256}

@@ -18,10 +18,10 @@ def three_threads():
 
 
 @pytest.mark.usefixtures("three_threads")
-@pytest.mark.parametrize(("workers", "threads"), [(1, 3), (2, 1), (8, 1)])
-def test_several_workers_have_one_thread_of_opencv_each(recognizer, workers, threads):
+@pytest.mark.parametrize(("workers", "threads"), [(1, 5), (2, 2), (5, 1), (8, 1)])
+def test_workers_share_five_threads(recognizer, workers, threads):
     async def while_running():
-        async with Engine(recognizer, Settings(workers=workers), Metrics()).running():
+        async with Engine(recognizer, Settings(workers=workers, threads=5), Metrics()).running():
             return cv2.getNumThreads()
 
     assert asyncio.run(while_running()) == threads

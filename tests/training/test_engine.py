@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mien.bundle import softmax
 from mien.data.store import FaceStore, write_store
-from mien.errors import ConfigError, ModelFileError, TrainingError
+from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
 from mien.models.registry import network_entry
@@ -24,6 +24,7 @@ from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, config_from_dict, config_to_toml
 from mien.training.data import TrainingData
 from mien.training.engine import train
+from mien.training.precision import best_precision
 from mien.training.reporter import SilentReporter
 
 RECIPE = {
@@ -118,7 +119,8 @@ def test_temperature_is_the_best_on_public_test(finished, data):
 
 def test_run_folder_holds_configuration_and_curves(finished, config):
     run, _ = finished
-    assert (run / "config.toml").read_text() == config_to_toml(config)
+    settled = replace(config, precision=best_precision("cpu"))
+    assert (run / "config.toml").read_text() == config_to_toml(settled)
     board = EventAccumulator(str(run / "tensorboard")).Reload()
     assert [event.value for event in board.Scalars("accuracy")] == pytest.approx([e["accuracy"] for e in log_of(run)])
     assert [entry["input_size"] for entry in log_of(run)] == [12, 12, 12, 16, 16, 16]
@@ -191,20 +193,11 @@ def test_adamw_resumes_as_well(config, data, tmp_path):
     assert_same_run(tmp_path / "cut", tmp_path / "whole")
 
 
-def test_bf16_learns_as_float32_does(finished, config, data, tmp_path):
-    train(replace(config, precision="fp32"), data, tmp_path, device="cpu")
-    losses = [[entry["loss"] for entry in log_of(run)] for run in (finished[0], tmp_path)]
-    assert config.precision == "bf16"
+def test_bf16_learns_as_float32_does(config, data, tmp_path):
+    for precision in ("bf16", "fp32"):
+        train(replace(config, precision=precision), data, tmp_path / precision, device="cpu")
+    losses = [[entry["loss"] for entry in log_of(tmp_path / precision)] for precision in ("bf16", "fp32")]
     np.testing.assert_allclose(*losses, rtol=0.03)
-
-
-def test_a_best_network_that_a_kill_lost_is_written_again(finished, config, data, tmp_path):
-    best = finished[1].training["epoch"]
-    with pytest.raises(InterruptionError):
-        train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(best))
-    (tmp_path / "best.safetensors").unlink()
-    train(config, data, tmp_path, resume=True, device="cpu")
-    assert_same_run(tmp_path, finished[0])
 
 
 def start_training(store_path, run, *options):
@@ -280,6 +273,30 @@ def test_a_checkpoint_older_than_a_key_goes_on(finished, config, data, tmp_path)
     change_configuration(tmp_path / "last.safetensors", "vertical_flip = 0.0\n", "")
     train(config, data, tmp_path, resume=True, device="cpu")
     assert_same_run(tmp_path, finished[0])
+
+
+def test_precision_auto_goes_on_in_what_the_run_was_begun_with(config, data, tmp_path):
+    """Whatever this machine would choose: a run that moves to another one keeps its arithmetic."""
+    for precision in ("bf16", "fp32"):
+        run = tmp_path / precision
+        with pytest.raises(InterruptionError):
+            train(replace(config, precision=precision), data, run, device="cpu", reporter=InterruptingReporter(0))
+        card = train(replace(config, precision="auto"), data, run, resume=True, device="cpu")
+        assert card.training["precision"] == precision
+        assert f'precision = "{precision}"' in (run / "config.toml").read_text()
+
+
+def test_another_precision_than_the_runs_is_refused(finished, config, data):
+    run, card = finished
+    other = {"bf16": "fp32", "fp32": "bf16"}[card.training["precision"]]
+    with pytest.raises(TrainingError, match=rf"another configuration \(.* then, 'precision = \"{other}\"' now"):
+        train(replace(config, precision=other), data, run, resume=True, device="cpu")
+
+
+def test_float16_on_a_processor_is_refused_in_one_line(config, data, tmp_path):
+    with pytest.raises(TrainingError, match="precision is fp16 and the device is cpu: expected cuda"):
+        train(replace(config, precision="fp16"), data, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_checkpoint_with_a_key_that_is_gone_is_refused(config, data, tmp_path):
@@ -368,8 +385,8 @@ def test_a_share_of_fer2013s_label_keeps_rows_without_votes(voted):
 
 def test_the_reporter_is_told_of_the_rows_that_are_really_trained_on(config, voted, tmp_path):
     class Told(SilentReporter):
-        def begin(self, config, data, epochs_done, faces_per_epoch):
-            self.data = data
+        def begin(self, config, data, device, epochs_done, faces_per_epoch):
+            self.data, self.device, self.precision = data, device, config.precision
 
     told = Told()
     loss = LossConfig(targets="ferplus_majority")
@@ -378,6 +395,7 @@ def test_the_reporter_is_told_of_the_rows_that_are_really_trained_on(config, vot
     )
     assert (len(told.data.rows), told.data.dropped) == (196, {"without a ferplus_majority target": 14})
     assert (card.training["rows"], card.training["dropped"]) == (196, told.data.dropped)
+    assert (told.device, told.precision) == ("cpu", card.training["precision"])
 
 
 def test_missing_votes_are_one_line_that_says_how_to_import_them(config, data, tmp_path):
@@ -389,7 +407,7 @@ def test_missing_votes_are_one_line_that_says_how_to_import_them(config, data, t
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_absent_gpu_is_one_line(config, data, tmp_path):
-    with pytest.raises(TrainingError, match="device is cuda, and this machine offers none"):
+    with pytest.raises(UsageError, match=r"^device cuda: "):
         train(config, data, tmp_path / "gpu", device="cuda")
 
 
@@ -411,13 +429,15 @@ def test_a_network_that_cannot_serve_is_refused_before_the_run_begins(config, da
     ("options", "message"),
     [
         ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"device": "cpu", "threads": 0}, "threads is 0"),
         ({"device": "cpu", "devices": 3}, "processes are 3: expected at least 1, and a divisor of batch_size 14"),
         ({"device": "cpu", "devices": 0}, "processes are 0"),
     ],
 )
 def test_a_machine_that_cannot_serve_is_one_line(config, data, tmp_path, options, message):
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises((TrainingError, UsageError), match=message):
         train(config, data, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_cannot_be_a_folder_is_named(config, data, tmp_path):

@@ -44,7 +44,7 @@ def test_mixup_blends_faces_and_targets_by_the_same_share(alpha, seed):
     torch.manual_seed(seed)
     faces = torch.eye(7).reshape(7, 1, 1, 7)
     targets = torch.eye(7)
-    mixed_faces, mixed_targets = mixup(faces, targets, alpha)
+    mixed_faces, mixed_targets = mixup(alpha, faces, targets)
     assert torch.allclose(mixed_faces.reshape(7, 7), mixed_targets, atol=1e-6)
     assert torch.allclose(mixed_targets.sum(1), torch.ones(7), atol=1e-6)
     assert (mixed_targets.diagonal() >= 0.5 - 1e-6).all()

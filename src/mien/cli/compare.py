@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.evaluate import Usage, open_data
 from mien.cli.messages import say_written
+from mien.cli.robustness import report_corruptions
 from mien.cli.tables import print_table
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, UsageError
 from mien.out_folder import made_folder, writing_to
 
 if TYPE_CHECKING:
@@ -17,15 +19,52 @@ if TYPE_CHECKING:
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders of `mien train`; seed-N folders are grouped by parent.")
+        list[Path],
+        typer.Argument(
+            help="Run folders of `mien train`; seed-N folders are grouped by parent. With --corruptions any models."
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder for curves.png, accuracy.png and comparison.json.")] = None,
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Compare two or more models on faces spoilt in many ways.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="With --corruptions: data set, or a folder of pictures per class.")
+    ] = None,
+    usage: Annotated[Usage | None, typer.Option(help="With --corruptions: the part of the data set.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for curves.png, accuracy.png and comparison.json; with --corruptions for corruptions.json, "
+            ".csv, .md and .png."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Compare runs on the same PublicTest faces; differences are to the first one named."""
     from mien.evaluation.compare import read_run, variants_of
 
+    if corruptions:
+        _compare_corruptions(runs, data, usage, out, as_json=as_json)
+        return
+    if data or usage:
+        raise UsageError("--data and --usage belong to --corruptions: runs are compared by what they answered")
     show_comparison(variants_of(read_run(run) for run in runs), out, as_json=as_json)
+
+
+def _compare_corruptions(
+    models: list[Path], data: Path | None, usage: Usage | None, out: Path | None, *, as_json: bool
+) -> None:
+    from rich.console import Console
+
+    from mien.evaluation.classifier import open_classifier
+    from mien.evaluation.robustness_report import RobustnessFolder
+
+    if data is None or len(models) < 2:
+        raise UsageError("--corruptions compares at least two models on a data set: `mien compare A B --data DATA ...`")
+    folder = RobustnessFolder(out) if out else None
+    store, part = open_data(data, usage, [], Console(stderr=True))
+    classifiers = [open_classifier(str(model)) for model in models]
+    report_corruptions(classifiers, store, part, folder, as_json=as_json)
 
 
 def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.cli.messages import say_written, tracked
+from mien.cli.options import Threads
+from mien.cli.robustness import report_corruptions
+from mien.devices import AnyDevice
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -41,6 +44,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     drop_seen: Annotated[
         bool, typer.Option("--drop-seen", help="Also without the rows that stand in Training, pixel for pixel.")
     ] = False,
+    corruptions: Annotated[
+        bool,
+        typer.Option("--corruptions", help="The faces spoilt in many ways instead, each at five severities."),
+    ] = False,
     names: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,21 +56,41 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             "raf-db, affectnet, ck+48, jaffe. Repeatable.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for report.json, predictions.csv and pictures.")] = None,
+    device: Annotated[
+        AnyDevice, typer.Option(help="Where the network runs; mps: runs only; directml and coreml: ONNX files only.")
+    ] = "cpu",
+    threads: Threads = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for report.json, predictions.csv and pictures; with --corruptions for "
+            "corruptions.json, .csv, .md and .png."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Measure a model: accuracy, macro F1, calibration, per-class figures, confusion."""
     from rich.console import Console
 
+    from mien.errors import UsageError
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
     from mien.evaluation.report_folder import ReportFolder
+    from mien.evaluation.robustness_report import RobustnessFolder
 
     messages = Console(stderr=True)
+    if corruptions:
+        if drop_seen:
+            raise UsageError("--drop-seen does not go with --corruptions; leave one of them out")
+        spoilt = RobustnessFolder(out) if out else None
+        store, part = open_data(data, usage, names or [], messages)
+        classifier = open_classifier(model, device, threads)
+        report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
+        return
     folder = ReportFolder(out) if out else None
-    store, part = _open_data(data, usage, names or [], messages)
+    store, part = open_data(data, usage, names or [], messages)
     result = report.evaluate(
-        open_classifier(model),
+        open_classifier(model, device, threads),
         store,
         part,
         tta,
@@ -81,7 +108,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     say_written(written)
 
 
-def _open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
+def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
     """The data set and the part of it to measure on."""
     from mien.data.class_names import class_map
     from mien.data.sources import faces_by_class
@@ -103,7 +130,7 @@ def _open_data(data: Path, usage: Usage | None, names: list[str], messages: "Con
 
 def _print(result: "Evaluation", console: "Console") -> None:
     values = result.to_dict()
-    low, high = values["accuracy_interval"]
+    (low, high), (least, most) = values["accuracy_interval"], values["ece_band"]
     what = f"{result.model} on {result.usage} of {result.source}, {len(result):,} faces, tta {result.tta}"
     console.print(what, style="bold", markup=False, highlight=False)
     if "target_rule" in values:
@@ -116,7 +143,8 @@ def _print(result: "Evaluation", console: "Console") -> None:
         f"top-2      {values['top2_accuracy']:.2%}\n"
         f"macro F1   {values['macro_f1']:.4f}\n"
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "
-        f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}",
+        f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}\n"
+        f"           calibrated perfectly it would be {least:.4f} .. {most:.4f}, nine times of ten",
         highlight=False,
     )
     if "eight_classes" in values:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.cli.messages import log
+from mien.cli.options import RunOn, Threads
 from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
     ] = 0.6,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
+    device: RunOn = "auto",
+    threads: Threads = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures whose faces are classified together.")] = 16,
     every: Annotated[
         int | None, typer.Option(min=1, help="Search the whole picture of every so many frames; else by time.")
@@ -81,7 +83,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     found = sort_sources(sources, fps)
     if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path)]):
         raise UsageError(f"--show shows videos, and {pictures[0]} is none: use --out DIR, or --fps N for a video")
-    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence)
+    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, printed=form == "table")

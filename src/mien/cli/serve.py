@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.options import RunOn, Threads
 from mien.errors import InputError, MissingExtraError, UsageError
+from mien.threads import thread_count
 
 if TYPE_CHECKING:
     from mien.service.settings import Access
@@ -26,8 +28,11 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
     ] = 0.6,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
-    workers: Annotated[int, typer.Option(min=1, help="Threads that find faces.")] = os.cpu_count() or 2,
+    device: RunOn = "auto",
+    threads: Threads = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Pictures searched at a time, which share the threads; else one a thread.")
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option(help=f"File with the token that requests must carry; or set {TOKEN_VARIABLE}.")
     ] = None,
@@ -64,8 +69,12 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         requests=max_requests,
         streams=max_streams,
     )
-    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=1)
-    app = create_app(recognizer, Settings(limits=limits, access=access, workers=workers))
+    count = thread_count(threads)
+    settings = Settings(limits=limits, access=access, workers=workers or count, threads=count)
+    recognizer = Recognizer(
+        model, detector, device=device, min_confidence=min_confidence, threads=settings.threads_each
+    )
+    app = create_app(recognizer, settings)
     if access_log:
         _log_access()
     run_server(server_config(app, host, port, limits), _announce)

@@ -2,10 +2,11 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from mien.cli.options import Threads, TrainOn
 from mien.errors import MissingExtraError
 
 
@@ -16,7 +17,8 @@ def sweep(
     drop_rows: Annotated[
         Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    device: TrainOn = "auto",
+    threads: Threads = None,
 ) -> None:
     """Train every variant with every seed, go on where an earlier call stopped, and compare them.
 
@@ -33,7 +35,7 @@ def sweep(
 
     runs = load_sweep(file)
     trained, failed = [], 0
-    train = partial(train_config, drop_rows=drop_rows, resume=True, device=device)
+    train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
     for outcome in run_sweep(runs, out, lambda config, folder: train(config, data, folder)):
         folder = out / outcome.run.folder
         if outcome.error is None:

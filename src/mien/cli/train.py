@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.options import Threads, TrainOn
 from mien.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mien.training.data import TrainingData
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - the options of the command
     recipe: Annotated[str, typer.Option(help="Name of a recipe inside the package, or a TOML file.")],
     data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
     run: Annotated[Path, typer.Option(help="Folder for the run: log, checkpoints, the chosen network.")],
@@ -32,8 +33,9 @@ def train(
         Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run stopped.")] = False,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    device: TrainOn = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device of this machine.")] = 1,
+    threads: Threads = None,
 ) -> None:
     """Train a network on the Training rows and keep the epoch that is best on PublicTest.
 
@@ -45,7 +47,9 @@ def train(
         raise MissingExtraError("training", "train") from error
 
     config = load_config(recipe, settings or ())
-    card = train_config(config, data, run, drop_rows=drop_rows, resume=resume, device=device, devices=devices)
+    card = train_config(
+        config, data, run, drop_rows=drop_rows, resume=resume, device=device, devices=devices, threads=threads
+    )
     _print_result(card.public_test, card.training["epoch"], run)
 
 
@@ -58,6 +62,7 @@ def train_config(
     resume: bool = False,
     device: str = "auto",
     devices: int = 1,
+    threads: int | None = None,
 ) -> ModelCard:
     """Train one configuration on a data set, with progress on standard error; the card of the chosen network."""
     try:
@@ -75,7 +80,14 @@ def train_config(
     with _progress() as progress:
         reporter = _ProgressReporter(progress)
         return run_training(
-            config, training_data, run, resume=resume, device=device, devices=devices, reporter=reporter
+            config,
+            training_data,
+            run,
+            resume=resume,
+            device=device,
+            devices=devices,
+            threads=threads,
+            reporter=reporter,
         )
 
 
@@ -125,10 +137,14 @@ class _ProgressReporter:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
+    def begin(
+        self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
+    ) -> None:
+        self._print(
+            f"training {config.network} on {len(data.rows)} faces, device {device}, precision {config.precision}"
+        )
         for reason, count in data.dropped.items():
             self._print(f"left out of training: {count} rows {reason}")
-        self._print(f"training {config.network} on {len(data.rows)} faces")
         self._judged_by = config.select_on.replace("_", " ")
         self._task = self._progress.add_task(
             "training", total=config.epochs * faces_per_epoch, completed=epochs_done * faces_per_epoch, rate=""

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes confidence honest.
+"""Temperature scaling, one number that makes confidence honest, and what calibration error chance alone shows.
 
 Guo et al., "On Calibration of Modern Neural Networks", arXiv 1706.04599.
 """
@@ -8,13 +8,49 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.evaluation.metrics import checked_scores
+from mien.evaluation.metrics import CALIBRATION_BINS, checked_scores, confidence_bins
 
 TEMPERATURE_RANGE: Final = (0.05, 20.0)
 """Where the temperature is looked for; a minimum beyond (few faces, all of them right) gives the nearer end."""
 
 _HALVINGS: Final = 60
 """Enough to bring the range of log temperature below the resolution of float64."""
+
+BAND_COVERAGE: Final = 0.9
+"""Share of perfectly calibrated models whose calibration error lies in their band."""
+
+
+def calibrated_ece_band(
+    confidence: NDArray[np.float64],
+    *,
+    bins: int = CALIBRATION_BINS,
+    coverage: float = BAND_COVERAGE,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Where the expected calibration error of a perfectly calibrated model with these confidences lies.
+
+    Such a model is right with a probability of exactly its confidence. That is simulated: bins hold finitely many
+    faces, so its error is above 0. An error above the band speaks against calibration, one within it does not (the
+    consistency resampling of Bröcker and Smith, "Increasing the Reliability of Reliability Diagrams", 2007).
+
+    Args:
+        confidence: highest probability of each face, 0..1, (N,), N at least 1.
+        bins: as in `mien.evaluation.metrics.reliability_curve`.
+        coverage: share of the simulated errors inside the band, 0..1; as many lie below as above it.
+        draws: simulations.
+        seed: of the simulation.
+
+    Returns:
+        Its lower and its upper end.
+    """
+    random, (_, place) = np.random.default_rng(seed), confidence_bins(confidence, bins)
+    errors = np.empty(draws)
+    for number in range(draws):
+        hits = random.random(len(confidence)) < confidence
+        errors[number] = np.abs(np.bincount(place, hits - confidence, minlength=bins)).sum() / len(confidence)
+    low, high = np.quantile(errors, [(1 - coverage) / 2, (1 + coverage) / 2])
+    return float(low), float(high)
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.bundle import Bundle, ModelCard
-from mien.errors import MissingExtraError, UsageError
+from mien.errors import MissingExtraError
+from mien.threads import thread_count
 
 if TYPE_CHECKING:
     import torch
@@ -66,31 +67,36 @@ class TorchClassifier:
         return np.asarray(logits.numpy(), np.float32)
 
 
-def open_classifier(model: str | Path, device: str = "cpu") -> Classifier:
+def open_classifier(model: str | Path, device: str = "cpu", threads: int | None = None) -> Classifier:
     """The model that a user names.
 
     Args:
         model: an ONNX file, the name of an embedded model, the folder of a run, which stands for its best epoch, or one
             safetensors file of a run.
-        device: where a network from safetensors runs, as torch names it; ONNX files run on the CPU.
+        device: where it runs: an ONNX file on one of `mien.devices.MODEL_DEVICES`, a network from safetensors on one of
+            `mien.devices.TRAINING_DEVICES`.
+        threads: to compute with, see `mien.threads.thread_count`; torch has one number for the whole process.
 
     Raises:
         ModelFileError: there is no such model, the run has no best epoch yet, or the model is damaged.
         MissingExtraError: a run or a safetensors file, and torch is not installed.
-        UsageError: an ONNX file, and another device than the CPU.
+        UsageError: a device that such a model cannot run on, or that is not there; a number of threads out of range.
     """
     path = Path(model)
     if path.is_dir() or path.suffix == ".safetensors":
-        return _open_saved(path, device)
-    if device != "cpu":
-        raise UsageError(f"{model}: an ONNX file is evaluated on the CPU, not on {device}")
-    return Bundle.load(model)
+        return _open_saved(path, device, threads)
+    return Bundle.load(model, device=device, threads=threads)
 
 
-def _open_saved(path: Path, device: str) -> TorchClassifier:
+def _open_saved(path: Path, device: str, threads: int | None) -> TorchClassifier:
     try:
+        import torch
+
+        from mien.models.device import torch_device
         from mien.models.saved import BEST_FILE, load_network
     except ModuleNotFoundError:
         raise MissingExtraError("opening the network of a run", "train") from None
+    device = torch_device(device)
+    torch.set_num_threads(thread_count(threads))
     network, card = load_network(path, device)
     return TorchClassifier(network, card, device=device, weights=path / BEST_FILE if path.is_dir() else path)

@@ -179,10 +179,8 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
     seeds differ from face to face is in both parts, so the interval is a little too wide rather than too narrow.
     """
     gains = variant.correct - baseline.correct
-    values, counts = np.unique(gains, return_counts=True)
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(len(gains), counts / len(gains), size=draws)
-    shares = drawn @ values / len(gains)
+    shares = redrawn_means(gains, draws, random)
     several = min(len(variant.runs), len(baseline.runs)) > 1
     if several:
         shares = shares + _seed_noise(variant, draws, random) - _seed_noise(baseline, draws, random)
@@ -191,6 +189,12 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
     p_value = mcnemar(variant.runs[0].correct, baseline.runs[0].correct) if single else None
     over: Literal["faces", "faces and seeds"] = "faces and seeds" if several else "faces"
     return Difference(float(gains.mean()), float(low), float(high), over, p_value)
+
+
+def redrawn_means(gains: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Means of faces' gains (N,) when N faces are drawn with replacement, so many times (draws,)."""
+    values, counts = np.unique(gains, return_counts=True)
+    return np.asarray(random.multinomial(len(gains), counts / len(gains), size=draws) @ values / len(gains))
 
 
 def _seed_noise(variant: Variant, draws: int, random: np.random.Generator) -> NDArray[np.float64]:

@@ -13,7 +13,9 @@ from mien.data.store import FaceStore
 from mien.evaluation.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1
 from mien.preprocess import PreprocessSpec
 
-_BATCH: Final = 256
+_BATCH: Final = {"cpu": 256}
+_GPU_BATCH: Final = 1024
+"""Faces at a time by kind of device: a processor's cache is small, and a GPU waits for small batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,18 @@ class MeasuredFaces:
         inputs = torch.from_numpy(preprocess.apply(store.faces[rows])).to(device)
         return cls(inputs.contiguous(memory_format=torch.channels_last), store.labels[rows])
 
-    def logits(self, network: nn.Module) -> NDArray[np.float32]:
-        """Logits (N, 7) in full float32, as a user of the exported file gets them: no bfloat16, no TF32."""
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            chunks = [network(chunk).float().cpu() for chunk in torch.split(self.inputs, _BATCH)]
-        return torch.cat(chunks).numpy()
+    def logits(self, network: nn.Module, *, exact: bool = True) -> NDArray[np.float32]:
+        """Logits (N, 7) of the faces.
+
+        Args:
+            network: on the device of the faces.
+            exact: in full float32, as a user of the exported file gets them. Otherwise a GPU may round what it
+                multiplies to TF32, which costs an epoch of a small network a tenth of the time.
+        """
+        batch = _BATCH.get(self.inputs.device.type, _GPU_BATCH)
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=not exact):
+            chunks = [network(chunk).float() for chunk in torch.split(self.inputs, batch)]
+        return torch.cat(chunks).cpu().numpy()
 
 
 def figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> dict[str, Any]:

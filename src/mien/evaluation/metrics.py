@@ -165,13 +165,20 @@ def reliability_curve(probabilities: ArrayLike, labels: ArrayLike, bins: int = C
         raise UsageError("probabilities are not rows of at least 0 that sum to 1: give softmax outputs, not logits")
     if bins < 1:
         raise UsageError(f"bins is {bins}: expected at least 1")
-    edges = np.arange(bins + 1) / bins
     confidence, hit = values.max(axis=1), values.argmax(axis=1) == true
-    place = np.searchsorted(edges[1:-1], confidence, side="left")
+    edges, place = confidence_bins(confidence, bins)
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of an empty bin
         means = [np.bincount(place, weights=what, minlength=bins) / count for what in (confidence, hit)]
     return ReliabilityCurve(edges, means[0], means[1], count.astype(np.int64))
+
+
+def confidence_bins(
+    confidence: NDArray[np.float64], bins: int = CALIBRATION_BINS
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Edges (bins + 1,) of bins of equal width, and the number of the bin of each confidence (N,)."""
+    edges = np.arange(bins + 1) / bins
+    return edges, np.searchsorted(edges[1:-1], confidence, side="left")
 
 
 def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> float:

@@ -15,6 +15,7 @@ from mien.data.statistics import brightness
 from mien.data.store import FaceStore
 from mien.errors import DataError, ModelFileError, UsageError
 from mien.evaluation import metrics
+from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
@@ -102,6 +103,11 @@ class Evaluation:
         """Confidence against accuracy without the temperature."""
         return metrics.reliability_curve(softmax(self.logits), self.labels)
 
+    @cached_property
+    def ece_band(self) -> tuple[float, float]:
+        """Where the ECE of a perfectly calibrated model with the same confidences lies, in nine cases of ten."""
+        return calibrated_ece_band(self.probabilities.max(axis=1))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien evaluate --json`. Shares are 0..1, `nll` is in nats.
 
@@ -122,6 +128,7 @@ class Evaluation:
             "macro_f1": metrics.macro_f1(self.confusion),
             "nll": metrics.negative_log_likelihood(self.logits / self.temperature, self.labels),
             "ece": self.reliability.expected_calibration_error,
+            "ece_band": list(self.ece_band),
             "ece_uncalibrated": self.reliability_uncalibrated.expected_calibration_error,
             "temperature": float(self.temperature),
             "per_class": self._per_class(),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mien.errors import ModelFileError, UsageError
 from mien.preprocess import to_gray
 from mien.results import Point
+from mien.threads import thread_count
 
 Rectangle = tuple[float, float, float, float]
 """(x, y, width, height) in pixels of the image, origin top left; may reach beyond the image."""
@@ -74,15 +75,28 @@ class Detector(Protocol):
         ...
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """OpenCV computes on the thread that asks it and takes no other meanwhile, in the whole process.
+def use_threads(threads: int | None) -> None:
+    """Let OpenCV compute with so many threads from now on, in the whole process.
 
-    For a program that looks for faces on as many threads as there are cores: two threads of YuNet find the faces of one
-    picture sooner, and need a tenth more of the cores for it.
+    Args:
+        threads: at least 1; None: not more than `mien.threads.thread_count` says.
+
+    Raises:
+        UsageError: a number out of range.
+    """
+    count = thread_count(threads)
+    cv2.setNumThreads(count if threads is not None else min(count, cv2.getNumThreads()))
+
+
+@contextmanager
+def threads_for_each(threads: int) -> Iterator[None]:
+    """OpenCV computes with so many threads for each thread that asks it, meanwhile and in the whole process.
+
+    For a program that looks for faces on as many threads as there are cores, one: two threads of YuNet find the faces
+    of one picture sooner, and need a tenth more of the cores for it.
     """
     before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(threads)
     try:
         yield
     finally:

@@ -8,15 +8,14 @@ from collections.abc import Generator, Hashable, Iterable, Iterator
 from contextlib import closing
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
-import onnxruntime as ort
 from PIL import Image
 
 from mien.bundle import DEFAULT_MODEL, Bundle, embedded_models
 from mien.errors import UsageError
-from mien.faces.detect import MIN_SCORE, Detector, create_detector
+from mien.faces.detect import MIN_SCORE, Detector, create_detector, use_threads
 from mien.faces.follow import WEAK_SHARE
 from mien.inference.media import Picture, read_image
 from mien.inference.smoothing import MakeSmoothing
@@ -26,12 +25,6 @@ from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.results import Face, Frame, Header
 
-_CPU: Final = "CPUExecutionProvider"
-_CUDA: Final = "CUDAExecutionProvider"
-
-DEVICES: Final = ("auto", "cpu", "cuda")
-"""Where a network may run; ``auto`` takes the GPU when onnxruntime can use one."""
-
 
 class RecognizerOptions(TypedDict, total=False):
     """What a `Recognizer` is made with."""
@@ -40,7 +33,7 @@ class RecognizerOptions(TypedDict, total=False):
     detector: str | Detector
     device: str
     min_confidence: float
-    threads: int
+    threads: int | None
 
 
 class Recognizer:
@@ -49,9 +42,11 @@ class Recognizer:
     Args:
         model: name of an embedded model, path of a model file, or a classifier.
         detector: ``yunet``, ``haar``, ``none`` (every image is a face), or a detector.
-        device: ``auto``, ``cpu`` or ``cuda``: where the classifier runs; without effect on one that is handed in.
+        device: where the classifier runs, one of `mien.devices.MODEL_DEVICES`; without effect on one that is handed
+            in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
-        threads: threads of the classifier; 0 lets onnxruntime choose.
+        threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
+            recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
 
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
@@ -65,12 +60,11 @@ class Recognizer:
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
-        threads: int = 0,
+        threads: int | None = None,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
-        if threads < 0:
-            raise UsageError(f"threads is {threads}: expected 0 (onnxruntime chooses) or more")
+        use_threads(threads)
         self._made_of: dict[str, Any] = {
             "model": model,
             "detector": detector,
@@ -80,7 +74,7 @@ class Recognizer:
         }
         weakest = WEAK_SHARE * min_confidence
         finder = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
-        classifier = _load(model, device, threads) if isinstance(model, str | Path) else model
+        classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
         self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, detector, min_confidence))
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
@@ -188,30 +182,6 @@ def _header(classifier: Classifier, detector: str | Detector, min_confidence: fl
     if isinstance(classifier, Bundle):
         return Header(classifier.card.name, classifier.sha256, options)
     return Header(_named(classifier), None, options)
-
-
-def _load(model: str | Path, device: str, threads: int) -> Bundle:
-    bundle = Bundle.load(model, providers=execution_providers(device), threads=threads)
-    if device == "cuda" and _CUDA not in bundle.providers:  # onnxruntime falls back to the CPU without raising
-        raise UsageError(
-            "device cuda: onnxruntime could not start on the GPU (driver, CUDA or cuDNN missing, or of another "
-            "version); install what its release asks for, or choose cpu"
-        )
-    return bundle
-
-
-def execution_providers(device: str) -> tuple[str, ...]:
-    """The execution providers of onnxruntime for ``auto``, ``cpu`` or ``cuda``, best first.
-
-    Raises:
-        UsageError: an unknown device, or ``cuda`` without an onnxruntime that can use it.
-    """
-    if device not in DEVICES:
-        raise UsageError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
-    has_cuda = _CUDA in ort.get_available_providers()
-    if device == "cuda" and not has_cuda:
-        raise UsageError("device cuda: this onnxruntime cannot use a GPU; pip install onnxruntime-gpu, or choose cpu")
-    return (_CUDA, _CPU) if has_cuda and device != "cpu" else (_CPU,)
 
 
 def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognized:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.labels import EMOTIONS
-from mien.models.layers import SqueezeExcite, conv3x3
+from mien.models.layers import DropPath, SqueezeExcite, conv3x3
 from mien.models.registry import register
 from mien.preprocess import PreprocessSpec
 
@@ -23,22 +23,24 @@ class ResidualBlock(nn.Module):
     Args:
         inputs, outputs: channels.
         stride: 1, or 2 to halve the side (rounded up).
+        drop_path: share of the faces that go by the shortcut alone in a training step.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, drop_path: float = 0.0) -> None:
         super().__init__()
         self.conv1 = conv3x3(inputs, outputs, stride)
         self.norm1 = nn.BatchNorm2d(outputs)
         self.conv2 = conv3x3(outputs, outputs)
         self.norm2 = nn.BatchNorm2d(outputs)
         self.attention = SqueezeExcite(outputs)
+        self.drop_path = DropPath(drop_path)
         self.shortcut = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Float (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         y = F.relu(self.norm1(self.conv1(x)))
         y = self.attention(self.norm2(self.conv2(y)))
-        return F.relu(y + self.shortcut(x))
+        return F.relu(self.drop_path(y) + self.shortcut(x))
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -57,16 +59,19 @@ class CompactResNet(nn.Module):
         stem: channels of the first convolution.
         stages: (channels, blocks) of each stage.
         dropout: share of the pooled features that a training step hides.
+        drop_path: share of the faces that skip the last block in a training step; it grows linearly from the first.
     """
 
-    def __init__(self, stem: int, stages: tuple[tuple[int, int], ...], dropout: float) -> None:
+    def __init__(self, stem: int, stages: tuple[tuple[int, int], ...], dropout: float, drop_path: float = 0.0) -> None:
         super().__init__()
         self.stem = nn.Sequential(conv3x3(1, stem), nn.BatchNorm2d(stem), nn.ReLU())
         widths = (stem, *(width for width, _ in stages))
         blocks: list[nn.Module] = []
+        total = sum(depth for _, depth in stages)
+        rates = (drop_path * (number + 1) / total for number in range(total))
         for (before, width), (_, depth) in zip(pairwise(widths), stages, strict=True):
-            blocks.append(ResidualBlock(before, width, stride=2))
-            blocks.extend(ResidualBlock(width, width) for _ in range(depth - 1))
+            blocks.append(ResidualBlock(before, width, stride=2, drop_path=next(rates)))
+            blocks.extend(ResidualBlock(width, width, drop_path=next(rates)) for _ in range(depth - 1))
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], len(EMOTIONS))
@@ -88,3 +93,12 @@ def mien_s() -> nn.Module:
 def mien_m() -> nn.Module:
     """2,839,375 parameters, 255 million multiply-adds at 44 px: three times the work of mien_s."""
     return CompactResNet(stem=32, stages=((64, 2), (192, 2), (320, 1)), dropout=0.3)
+
+
+@register(preprocess=PreprocessSpec(input_size=44), origin="mien")
+def mien_teacher() -> nn.Module:
+    """7,906,991 parameters, 698 million multiply-adds at 44 px: a teacher, too large to ship.
+
+    Stochastic depth and much dropout keep it from learning rows by heart.
+    """
+    return CompactResNet(stem=48, stages=((96, 3), (224, 3), (384, 2)), dropout=0.4, drop_path=0.2)

@@ -30,6 +30,27 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(self.excite(F.relu(self.squeeze(means))))
 
 
+class DropPath(nn.Module):
+    """Stochastic depth (Huang et al., arXiv 1603.09382): a branch is left out of a training step for some faces.
+
+    What is left is scaled up, so that its mean does not change.
+
+    Args:
+        probability: share of the faces that go without the branch, less than 1.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float (N, C, H, W) to the same shape."""
+        if not (self.training and self.probability):
+            return x
+        kept = 1 - self.probability
+        return x * (x.new_empty(len(x), 1, 1, 1).bernoulli_(kept) / kept)
+
+
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     """A padded 3x3 convolution without bias, as used in front of batch normalisation."""
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)

@@ -37,8 +37,9 @@ class SpatialTransformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Float (N, 1, 48, 48) to the same shape; what lies outside the face is 0."""
         maps = self.affine(self.localization(x)).view(-1, 2, 3)
-        # Autocast leaves float64 alone; a grid in bfloat16 would misplace pixels by up to a tenth.
-        grid = F.affine_grid(maps.double(), list(x.shape), align_corners=False)
+        # Autocast leaves float64 alone; a grid in bfloat16 would misplace pixels by up to a tenth. MPS has none.
+        exact = maps.float() if maps.device.type == "mps" else maps.double()
+        grid = F.affine_grid(exact, list(x.shape), align_corners=False)
         return F.grid_sample(x, grid.to(x.dtype), align_corners=False)
 
 

@@ -9,12 +9,12 @@ import io
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mien.faces.detect import one_thread_each
+from mien.faces.detect import threads_for_each
 from mien.faces.follow import Pace
 from mien.inference.recognizer import Recognizer
 from mien.inference.smoothing import Smoother
@@ -81,7 +81,7 @@ class Engine:
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
         self.recognizer = recognizer
         self._max_pixels = settings.limits.pixels
-        self._workers = settings.workers
+        self._workers, self._threads_each = settings.workers, settings.threads_each
         self._finders = ThreadPoolExecutor(settings.workers, thread_name_prefix="mien-find")
         self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._finding = 0
@@ -92,7 +92,7 @@ class Engine:
     async def running(self) -> AsyncIterator["Engine"]:
         """The engine, warm; its threads end afterwards."""
         try:
-            with one_thread_each() if self._workers > 1 else nullcontext():
+            with threads_for_each(self._threads_each):
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._finders, self.recognizer.predict, np.zeros((48, 48, 3), np.uint8))
                 yield self

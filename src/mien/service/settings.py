@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from mien.threads import thread_count
+
 MEGABYTE: Final = 2**20
 
 
@@ -74,10 +76,17 @@ class Settings:
         limits: how much a client may ask for.
         access: who may ask.
         workers: threads that decode pictures and find faces, at least 1.
+        threads: that these compute with, all together; by default see `mien.threads.thread_count`.
         gather_seconds: for which faces of one request wait for those of others, to be classified together.
     """
 
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
     workers: int = 2
+    threads: int | None = None
     gather_seconds: float = 0.004
+
+    @property
+    def threads_each(self) -> int:
+        """Threads that each worker computes with, at least 1."""
+        return max(1, thread_count(self.threads) // self.workers)

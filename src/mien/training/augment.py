@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from mien.preprocess import PreprocessSpec
 from mien.training.config import AugmentConfig
+from mien.training.degradation import covered, degrade
 
 
 def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_size: int) -> Tensor:
@@ -28,6 +29,15 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
     Returns:
         float32 (N, 1, input_size, input_size).
     """
+    clear = vary(faces, config, spec, input_size)
+    return spoil(clear, config, spec)
+
+
+def vary(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_size: int) -> Tensor:
+    """The part of `augment` that leaves a face as easy to read: its place, size and light.
+
+    Takes what `augment` takes; gives grey levels, float32 (N, 1, input_size, input_size) in 0..255.
+    """
     grey = faces[:, None].float()
     grid = F.affine_grid(
         affine_maps(len(faces), config, spec, faces.device),
@@ -35,7 +45,22 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
         align_corners=False,
     )
     grey = F.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return erase(spec.scale(vary_tone(grey, config)), config)
+    return vary_tone(grey, config)
+
+
+def spoil(clear: Tensor, config: AugmentConfig, spec: PreprocessSpec) -> Tensor:
+    """The part of `augment` that makes a face harder to read: degradations and erased rectangles.
+
+    Args:
+        clear: grey levels, float (N, 1, S, S), as `vary` gives them.
+        config: what is done, and how much.
+        spec: the preprocessing whose scale of grey levels is used.
+
+    Returns:
+        Network input, float32 (N, 1, S, S).
+    """
+    degraded = degrade(clear, config, clear.shape[-1] / spec.input_size)
+    return erase(spec.scale(degraded), config)
 
 
 def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device: torch.device) -> Tensor:
@@ -61,15 +86,18 @@ def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device:
 
 
 def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
-    """Grey levels (N, 1, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled,
-    kept in 0..255.
+    """Grey levels (N, 1, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled, then
+    gamma, kept in 0..255.
     """
-    if not (config.contrast or config.brightness):
-        return grey
-    contrast = 1 + _uniform(len(grey), config.contrast, grey.device).view(-1, 1, 1, 1)
-    brightness = 1 + _uniform(len(grey), config.brightness, grey.device).view(-1, 1, 1, 1)
-    mean = grey.mean((1, 2, 3), keepdim=True)
-    return ((grey - mean) * contrast + mean).mul(brightness).clamp(0, 255)
+    if config.contrast or config.brightness:
+        contrast = 1 + _uniform(len(grey), config.contrast, grey.device).view(-1, 1, 1, 1)
+        brightness = 1 + _uniform(len(grey), config.brightness, grey.device).view(-1, 1, 1, 1)
+        mean = grey.mean((1, 2, 3), keepdim=True)
+        grey = ((grey - mean) * contrast + mean).mul(brightness).clamp(0, 255)
+    if config.gamma:
+        exponent = torch.exp(_uniform(len(grey), math.log(config.gamma), grey.device)).view(-1, 1, 1, 1)
+        grey = 255 * (grey / 255) ** exponent
+    return grey
 
 
 def erase(inputs: Tensor, config: AugmentConfig) -> Tensor:
@@ -80,18 +108,10 @@ def erase(inputs: Tensor, config: AugmentConfig) -> Tensor:
     chosen = torch.rand(count, device=device) < config.erase
     area = torch.rand(count, device=device) * config.erase_area
     stretch = torch.exp(_uniform(count, math.log(3), device)).sqrt()
-    horizontal = _covered(side, area.sqrt() * stretch, device)
-    vertical = _covered(side, area.sqrt() / stretch, device)
+    horizontal = covered(side, area.sqrt() * stretch, device)
+    vertical = covered(side, area.sqrt() / stretch, device)
     hidden = vertical[:, :, None] & horizontal[:, None, :] & chosen[:, None, None]
     return inputs.masked_fill(hidden[:, None], 0.0)
-
-
-def _covered(side: int, share: Tensor, device: torch.device) -> Tensor:
-    """Which of ``side`` pixels (N, side) a randomly placed interval of ``share`` of the side (N,) covers."""
-    length = share.clamp(max=1.0)
-    start = torch.rand(len(share), device=device) * (1 - length)
-    position = (torch.arange(side, device=device) + 0.5) / side
-    return (position >= start[:, None]) & (position < (start + length)[:, None])
 
 
 def _uniform(count: int, reach: float, device: torch.device) -> Tensor:

@@ -5,7 +5,7 @@ The file is written aside and renamed after every epoch, so a training killed at
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,12 +27,14 @@ class Progress:
         history: one entry per epoch, as in log.jsonl.
         config: the configuration, as TOML text.
         data: what identifies the training data: source hash, rows, dropped rows.
+        scaler: state of the loss scaling of float16, empty for other precisions.
     """
 
     epochs_done: int
     history: tuple[dict[str, Any], ...]
     config: str
     data: dict[str, Any]
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(

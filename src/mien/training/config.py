@@ -101,6 +101,15 @@ class AugmentConfig:
         erase: probability that a rectangle is replaced by the grey of ``preprocess.mean`` (Zhong et al., arXiv
             1708.04896).
         erase_area: largest share of the face that is erased.
+        gamma: largest exponent of the grey levels; the smallest is its inverse, 0 is off.
+        occlude, occlude_area: probability that a rectangle of any grey level hides a part, and its largest share of the
+            face. The following degradations (`mien.training.degradation`) likewise have a probability and a strength.
+        blur, blur_sigma: Gaussian blur; largest standard deviation in pixels.
+        motion_blur, motion_length: smear along a line of any direction; longest line in pixels.
+        low_resolution, low_resolution_side: averaged down and enlarged again; smallest share of the side that is left.
+        noise, noise_sd: Gaussian noise; largest standard deviation in grey levels.
+        shot_noise, shot_noise_sd: noise that grows with the light; largest standard deviation at white, in grey levels.
+        jpeg, jpeg_quality: JPEG compression; lowest quality, 1..95.
     """
 
     flip: float = 0.5
@@ -112,11 +121,34 @@ class AugmentConfig:
     contrast: float = 0.3
     erase: float = 0.5
     erase_area: float = 0.2
+    gamma: float = 0.0
+    occlude: float = 0.0
+    occlude_area: float = 0.35
+    blur: float = 0.0
+    blur_sigma: float = 2.0
+    motion_blur: float = 0.0
+    motion_length: float = 7.0
+    low_resolution: float = 0.0
+    low_resolution_side: float = 0.35
+    noise: float = 0.0
+    noise_sd: float = 25.0
+    shot_noise: float = 0.0
+    shot_noise_sd: float = 25.0
+    jpeg: float = 0.0
+    jpeg_quality: float = 10.0
 
     def __post_init__(self) -> None:
         _require("augment.rotate", self.rotate, low=0, high=180)
-        for name in ("flip", "vertical_flip", "erase", "erase_area"):
+        shares = ("flip", "vertical_flip", "erase", "erase_area", "occlude", "occlude_area", "blur", "motion_blur")
+        for name in (*shares, "low_resolution", "noise", "shot_noise", "jpeg"):
             _require(f"augment.{name}", getattr(self, name), low=0, high=1)
+        for name in ("blur_sigma", "noise_sd", "shot_noise_sd"):
+            _require(f"augment.{name}", getattr(self, name), above=0, high=255)
+        _require("augment.motion_length", self.motion_length, low=1, high=24)
+        _require("augment.low_resolution_side", self.low_resolution_side, above=0, high=1)
+        _require("augment.jpeg_quality", self.jpeg_quality, low=1, high=95)
+        if self.gamma:
+            _require("augment.gamma", self.gamma, low=1, high=5)
         for name in ("scale", "shift", "brightness", "contrast"):
             _require(f"augment.{name}", getattr(self, name), low=0, below=1)
 
@@ -140,6 +172,11 @@ class LossConfig:
         teachers: run folders or safetensors files of networks to learn from, see `mien.training.distillation`.
         teacher_weight: share of the loss that the teachers' answers have, 0..1.
         teacher_temperature: divides the logits of teachers and pupil before they are compared.
+        teacher_views: how many augmented views of each face the pupil trains on in turn, one an epoch; the teachers
+            answer to each view once, see `mien.training.views`. 0 draws new views in each epoch, which the teachers
+            answer in every step.
+        teacher_answers: file that these answers are kept in, so that several pupils share them; "" keeps them in the
+            run's folder.
     """
 
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -155,6 +192,8 @@ class LossConfig:
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
     teacher_temperature: float = 1.0
+    teacher_views: int = 0
+    teacher_answers: str = ""
 
     def __post_init__(self) -> None:
         _require("loss.gamma", self.gamma, low=0)
@@ -164,6 +203,9 @@ class LossConfig:
         _require("loss.fer2013_weight", self.fer2013_weight, low=0, high=1)
         _require("loss.teacher_weight", self.teacher_weight, low=0, high=1)
         _require("loss.teacher_temperature", self.teacher_temperature, above=0)
+        _require("loss.teacher_views", self.teacher_views, low=0, high=1000)
+        if self.teacher_views and not self.teachers:
+            raise ConfigError(f"loss.teacher_views is {self.teacher_views} and loss.teachers names none: name some")
         if self.targets == "fer2013" and self.fer2013_weight:
             raise ConfigError(
                 f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, "
@@ -192,8 +234,9 @@ class TrainConfig:
         seed: of weights, order and augmentation.
         initial_weights: run folder or safetensors file of `mien train`, of the same network, whose chosen weights the
             training starts from (fine-tuning, warm restarts); "" starts from random ones.
-        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp32" does everything in
-            float32.
+        precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp16" does so in float16 and
+            scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
+            device computes with itself, see `mien.training.precision`. A run states which one it was.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
         early_stopping: epochs without a better accuracy after which the training ends; 0 never ends it early.
         split: Training rows that are set aside: "official" sets none aside; for the others see
@@ -211,7 +254,7 @@ class TrainConfig:
     batch_size: int = 128
     seed: int = 0
     initial_weights: str = ""
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999
     early_stopping: int = 0
     split: Literal["official", "first_24000", "ordered_70_30", "stratified"] = "official"

@@ -2,59 +2,47 @@
 
 The data set lies on the device as one uint8 tensor and is varied there in batches. Every random draw of an epoch
 follows from the seed and the epoch's number, so a training that was killed and resumed after any epoch ends with the
-same weights, bit for bit on a CPU.
-
-A run is a folder::
-
-    config.toml        the configuration, whole
-    log.jsonl          one line per epoch
-    last.safetensors   the state after the last whole epoch
-    best.safetensors   the chosen network with its card, calibrated
-    public_test.json   what the chosen network answers to each PublicTest face
-    tensorboard/       the same curves for TensorBoard
+same weights, bit for bit on a CPU. What lies in a run's folder: `mien.training.run_folder`.
 """
 
-import json
 import logging
 import os
 import time
-import tomllib
 from collections.abc import Mapping
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from mien.aside import written_aside
 from mien.bundle import ModelCard
-from mien.errors import ConfigError, DivergedError, TrainingError
-from mien.evaluation.calibration import fit_temperature
-from mien.evaluation.compare import ANSWERS_FILE
-from mien.evaluation.measured import MeasuredFaces, figures
-from mien.models.profile import count_macs, count_parameters
+from mien.data.splits import rows_sha256
+from mien.errors import DivergedError, TrainingError
+from mien.models.device import torch_device
 from mien.models.registry import network_entry
-from mien.models.saved import BEST_FILE, load_network, provenance, save_network
-from mien.training.augment import augment
+from mien.models.saved import BEST_FILE, load_network
+from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
-from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress, restore_checkpoint, save_checkpoint
+from mien.training.checkpoint import CHECKPOINT_FILE, Progress, restore_checkpoint, save_checkpoint
 from mien.training.checks import check_network
-from mien.training.config import OptimizerConfig, TrainConfig, config_from_dict, config_to_toml
+from mien.training.chosen import ChosenNetwork
+from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
-from mien.training.distillation import Teachers, distillation_loss
-from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
+from mien.training.distillation import Teachers
+from mien.training.objective import Objective
+from mien.training.optimizers import make_optimizer
+from mien.training.precision import FABRIC_PRECISION, require_precision, restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
+from mien.training.run_folder import CHECKPOINT_SHARE, append_to_log, open_run, rewrite_log
 from mien.training.schedules import learning_rate_factor
 from mien.training.targets import training_targets
-from mien.version import __version__
-
-_PRECISION: Final = {"bf16": "bf16-mixed", "fp32": "32-true"}
+from mien.training.views import ANSWERS_FILE, TaughtViews
 
 
 def train(
@@ -65,6 +53,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     devices: int = 1,
+    threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
@@ -74,9 +63,10 @@ def train(
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
-        device: "auto", "cpu" or "cuda".
+        device: one of `mien.devices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
+        threads: to compute with on this machine, all its processes together; see `mien.threads.threads_each`.
         reporter: told of every step and epoch.
 
     Returns:
@@ -95,24 +85,23 @@ def train(
             "import data that have them"
         )
     check_network(config)
+    device, threads = torch_device(device), threads_each(threads, devices)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
     _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
     Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
-    progress = _open_run(config, data, run, resume=resume)
+    require_precision(config.precision, device)
+    config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = _launch(config, device, devices)
+    torch.set_num_threads(threads)
     trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
 
 def _check_machine(config: TrainConfig, device: str, devices: int) -> None:
-    gpus = torch.cuda.device_count()
-    if device not in ("auto", "cpu", "cuda"):
-        raise TrainingError(f"unknown device {device!r}: expected auto, cpu or cuda")
-    if device == "cuda" and not gpus:
-        raise TrainingError("device is cuda, and this machine offers none; choose --device cpu or auto")
-    if device != "cpu" and gpus and devices > gpus:
+    gpus = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
+    if gpus is not None and devices > gpus:
         raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
     processes = devices * _nodes()
     if devices < 1 or config.batch_size % processes:
@@ -127,50 +116,13 @@ def _nodes() -> int:
 
 
 def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
-    # Lightning announces the precision, which the recipe states already.
+    # Lightning announces the precision, which mien does itself.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    precision: Any = _PRECISION[config.precision]
+    assert config.precision != "auto"
+    precision = FABRIC_PRECISION[config.precision]
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=_nodes(), precision=precision)
     fabric.launch()
     return fabric
-
-
-def _open_run(config: TrainConfig, data: TrainingData, run: Path, *, resume: bool) -> Progress:
-    """The progress of an earlier call, or that of a new run."""
-    fresh = Progress(0, (), config_to_toml(config), data.identity())
-    checkpoint = run / CHECKPOINT_FILE
-    if not checkpoint.exists():
-        try:
-            run.mkdir(parents=True, exist_ok=True)
-            (run / "config.toml").write_text(fresh.config, encoding="utf-8")
-        except OSError as error:
-            raise TrainingError(f"{run}: cannot be made a run folder ({error.strerror}); name another") from None
-        return fresh
-    if not resume:
-        raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
-    progress = read_progress(checkpoint)
-    begun = _in_todays_keys(progress.config, checkpoint)
-    if begun != fresh.config:
-        raise TrainingError(f"{run}: was started with another configuration ({_first_difference(begun, fresh.config)})")
-    progress = replace(progress, config=fresh.config)
-    if progress.data != fresh.data:
-        raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {fresh.data}")
-    return progress
-
-
-def _in_todays_keys(config: str, checkpoint: Path) -> str:
-    """The configuration of a checkpoint, read and written anew: keys younger than it get their defaults,
-    which change nothing.
-    """
-    try:
-        return config_to_toml(config_from_dict(tomllib.loads(config)))
-    except (ConfigError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
-
-
-def _first_difference(before: str, now: str) -> str:
-    lines = zip(before.splitlines(), now.splitlines(), strict=False)
-    return next((f"{old!r} then, {new!r} now" for old, new in lines if old != new), "more or fewer keys")
 
 
 class _Trainer:
@@ -182,38 +134,32 @@ class _Trainer:
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         torch.manual_seed(config.seed)
-        self.network = channels_last(_build_network(config))
-        optimizer = make_optimizer(self.network, config.optimizer)
-        self.model, self.optimizer = fabric.setup(self.network, optimizer)
+        self.network = in_channels_last(_build_network(config))
+        self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
-        faces = config.preprocess.frames(data.store.faces[data.rows])
-        self.faces = torch.from_numpy(faces).to(fabric.device)
-        targets = training_targets(data.store, data.rows, config.loss)
-        self.targets = torch.from_numpy(targets).to(fabric.device)
-        self.class_weights = balanced_weights(self.targets) if config.loss.class_weights == "balanced" else None
-        self.teachers = Teachers(config.loss.teachers, config.preprocess, fabric.device)
-        self.origins = _origins(config)
-        self.selection = self._measured(data.selection_rows(config.select_on))
-        official = config.select_on == "PublicTest"
-        self.public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
-
-    def _measured(self, rows: NDArray[np.intp]) -> MeasuredFaces | None:
-        if not len(rows):
-            return None
-        return MeasuredFaces.of(self.config.preprocess, self.data.store, rows, self.fabric.device)
+        self.objective = _objective(config, data, run, fabric)
+        self.chosen = ChosenNetwork(config, data, run, fabric.device)
+        self.next_checkpoint = time.monotonic()
+        self.best: tuple[int, nn.Module] | None = None
 
     def fit(self, progress: Progress) -> None:
         """Run the epochs that are left."""
         if progress.epochs_done:
-            progress = restore_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer)
-            # The checkpoint is written first: a kill right after it lost the network that it calls the best.
-            self._save_if_best(progress.history[-1])
+            path = self.run / CHECKPOINT_FILE
+            progress = restore_checkpoint(path, self.network, self.average.module, self.optimizer)
+            restore_scaler(self.fabric, progress.scaler)
         if self._is_over(progress):
             return
-        self.reporter.begin(self.config, self.data, progress.epochs_done, self.steps_per_epoch * self.batch_size)
+        self.reporter.begin(
+            self.config,
+            self.data,
+            self.fabric.device.type,
+            progress.epochs_done,
+            self.steps_per_epoch * self.batch_size,
+        )
         if self.fabric.is_global_zero:
-            _rewrite_log(self.run / "log.jsonl", progress.history)
+            rewrite_log(self.run, progress.history)
         with self._board(progress.epochs_done) as board:
             while not self._is_over(progress):
                 progress = self._epoch_with_checkpoint(progress, board)
@@ -244,10 +190,10 @@ class _Trainer:
             "faces_per_second": round(self.steps_per_epoch * self.batch_size / seconds, 1),
             "seconds": round(seconds, 2),
         }
-        if self.selection is not None:
-            predictions = self.selection.logits(self.average.module).argmax(1)
-            entry["accuracy"] = float((predictions == self.selection.labels).mean())
-        entry["best"] = self._is_best(entry, progress.history)
+        accuracy = self.chosen.accuracy(self.average.module)
+        if accuracy is not None:
+            entry["accuracy"] = accuracy
+        entry["best"] = self.chosen.is_best(entry, progress.history)
         progress = replace(progress, epochs_done=epoch + 1, history=(*progress.history, entry))
         if self.fabric.is_global_zero:
             self._keep(entry, progress, board)
@@ -257,8 +203,9 @@ class _Trainer:
 
     def _epoch(self, epoch: int) -> float:
         """One pass over the rows; the mean loss of its steps."""
+        self.objective.begin(epoch)
         torch.manual_seed(_epoch_seed(self.config.seed, epoch))
-        order = torch.randperm(len(self.faces)).to(self.fabric.device)
+        order = torch.randperm(len(self.data.rows)).to(self.fabric.device)
         if self.fabric.world_size > 1:
             torch.manual_seed(_epoch_seed(self.config.seed, epoch) + self.fabric.global_rank)
         self.model.train()
@@ -281,7 +228,7 @@ class _Trainer:
         factor = learning_rate_factor(schedule, step, self.steps_per_epoch, epochs, self.accuracies)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.optimizer.learning_rate * factor
-        loss = self._loss(epoch, rows)
+        loss = self.objective.loss(self.model, rows)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.config.optimizer.clip_norm:
@@ -290,67 +237,47 @@ class _Trainer:
         self.average.update(step)
         return loss.detach()
 
-    def _loss(self, epoch: int, rows: Tensor) -> Tensor:
-        config, targets = self.config, self.targets[rows]
-        inputs = augment(self.faces[rows], config.augment, config.preprocess, config.input_size_at(epoch))
-        if config.loss.name == "focal":
-            logits = self._logits(inputs)
-            loss = focal_loss(logits, targets.argmax(1), config.loss.gamma, self.class_weights)
-            return self._with_teachers(loss, logits, inputs)
-        targets = smooth(targets, config.loss.label_smoothing)
-        if config.loss.mixup and epoch < config.epochs - config.loss.mixup_last_epochs:
-            inputs, targets = mixup(inputs, targets, config.loss.mixup)
-        logits = self._logits(inputs)
-        return self._with_teachers(soft_cross_entropy(logits, targets, self.class_weights), logits, inputs)
-
-    def _with_teachers(self, loss: Tensor, logits: Tensor, inputs: Tensor) -> Tensor:
-        """The loss blended with how far the logits are from what the teachers answer to the same inputs."""
-        if not self.config.loss.teachers:
-            return loss
-        temperature = self.config.loss.teacher_temperature
-        with self.fabric.autocast():
-            taught = self.teachers.probabilities(inputs, temperature)
-        return torch.lerp(loss, distillation_loss(logits, taught, temperature), self.config.loss.teacher_weight)
-
-    def _logits(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.model(inputs.contiguous(memory_format=torch.channels_last))
-        return logits
-
-    def _is_best(self, entry: Mapping[str, Any], history: tuple[dict[str, Any], ...]) -> bool:
-        if self.selection is None:
-            return bool(entry["epoch"] == self.config.epochs - 1)
-        return all(entry["accuracy"] > earlier["accuracy"] for earlier in history)
-
     def _keep(self, entry: Mapping[str, Any], progress: Progress, board: SummaryWriter | None) -> None:
-        save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
-        self._save_if_best(entry)
-        with (self.run / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry) + "\n")
+        append_to_log(self.run, entry)
         for name in ("loss", "learning_rate", "accuracy", "faces_per_second"):
             if board is not None and name in entry:
                 board.add_scalar(name, entry[name], entry["epoch"])
+        if entry["best"]:
+            self.best = entry["epoch"], deepcopy(self.average.module)
+        if self._is_over(progress) or time.monotonic() >= self.next_checkpoint:
+            self._write(progress)
 
-    def _save_if_best(self, entry: Mapping[str, Any]) -> None:
-        if not (entry["best"] and self.fabric.is_global_zero):
-            return
-        network, selection, public_test = self.average.module, self.selection, self.public_test
-        card = make_card(self.config, self.data, network, self.origins, epoch=entry["epoch"])
-        logits = None
-        if selection is not None:
-            logits = selection.logits(network)
-            card = replace(card, temperature=fit_temperature(logits, selection.labels))
-        if public_test is not None:
-            if logits is None or public_test is not selection:
-                logits = public_test.logits(network)
-            card = replace(card, public_test=figures(logits, public_test.labels, card.temperature))
-            self._save_answers(logits.argmax(1), public_test.labels)
-        save_network(self.run / BEST_FILE, network, card)
+    def _write(self, progress: Progress) -> None:
+        """The chosen network first: a kill right after it finds an older checkpoint, and chooses it anew."""
+        started = time.monotonic()
+        if self.best is not None:
+            epoch, network = self.best
+            self.chosen.save(network, epoch)
+            self.best = None
+        progress = replace(progress, scaler=scaler_state(self.fabric))
+        save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
+        ended = time.monotonic()
+        self.next_checkpoint = ended + (ended - started) / CHECKPOINT_SHARE
 
-    def _save_answers(self, predictions: NDArray[np.intp], labels: NDArray[np.uint8]) -> None:
-        """What the network answers to each PublicTest face, so that runs can be compared face by face."""
-        answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
-        with written_aside(self.run / ANSWERS_FILE) as aside:
-            aside.write_text(answers, encoding="utf-8")
+
+def _objective(config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric) -> Objective:
+    frames = torch.from_numpy(config.preprocess.frames(data.store.faces[data.rows])).to(fabric.device)
+    targets = torch.from_numpy(training_targets(data.store, data.rows, config.loss)).to(fabric.device)
+    teachers = Teachers(config.loss.teachers, config.preprocess, fabric.device)
+    views = _views(config, data, run, fabric, frames, teachers) if config.loss.teacher_views else None
+    return Objective(config, frames, targets, teachers=teachers, views=views, autocast=fabric.autocast)
+
+
+def _views(
+    config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, frames: Tensor, teachers: Teachers
+) -> TaughtViews:
+    def answer(inputs: Tensor) -> Tensor:
+        with fabric.autocast():
+            return teachers.probabilities(inputs, config.loss.teacher_temperature)
+
+    file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / ANSWERS_FILE
+    identity = {"rows_sha256": rows_sha256(data.rows), "source_sha256": data.store.meta.source_sha256}
+    return TaughtViews(config, frames, answer, file, identity)
 
 
 def _build_network(config: TrainConfig) -> nn.Module:
@@ -370,74 +297,12 @@ def _build_network(config: TrainConfig) -> nn.Module:
     return network
 
 
-def channels_last(network: nn.Module) -> nn.Module:
+def in_channels_last(network: nn.Module) -> nn.Module:
     """The network with convolution weights in the memory order that bf16 is fastest in; changed in place."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
-def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of a configuration; biases and normalisation (one-dimensional parameters) are not decayed."""
-    parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    rate, momentum = config.learning_rate, config.momentum
-    match config.name:
-        case "sgd":
-            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=config.nesterov and momentum > 0)
-        case "adam":
-            return torch.optim.Adam(groups, lr=rate, betas=(momentum, 0.999))
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
-        case "rmsprop":
-            return torch.optim.RMSprop(groups, lr=rate, momentum=momentum)
-
-
 def _epoch_seed(seed: int, epoch: int) -> int:
     """A seed for each epoch that no other pair of seed and epoch in use shares."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _rewrite_log(path: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Make the log agree with the checkpoint, whichever of them a kill left behind."""
-    path.write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
-
-
-def _origins(config: TrainConfig) -> dict[str, Any]:
-    """The networks that a training goes on from or learns from, as its card tells of them."""
-
-    def origin(path: str) -> dict[str, Any]:
-        return provenance(path, load_network(path)[1])
-
-    teachers = config.loss.teachers
-    return {
-        **({"initial_weights": origin(config.initial_weights)} if config.initial_weights else {}),
-        **({"teachers": [origin(path) for path in teachers]} if teachers else {}),
-    }
-
-
-def make_card(
-    config: TrainConfig, data: TrainingData, network: nn.Module, origins: Mapping[str, Any], *, epoch: int
-) -> ModelCard:
-    """The card of a network as it stands after an epoch, not yet calibrated or measured."""
-    return ModelCard(
-        name=config.network,
-        network=config.network,
-        parameters=count_parameters(network),
-        macs=count_macs(network, config.preprocess.input_size),
-        preprocess=config.preprocess,
-        training={
-            **data.identity(),
-            "seed": config.seed,
-            "epochs": config.epochs,
-            "epoch": epoch,
-            "split": config.split,
-            "selected_on": config.select_on,
-            "targets": config.loss.targets,
-            **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
-            **origins,
-            "mien": __version__,
-        },
-    )

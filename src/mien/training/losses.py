@@ -53,18 +53,18 @@ def balanced_weights(targets: Tensor) -> Tensor:
     return torch.where(present, len(targets) / (present.sum() * counts), 0.0)
 
 
-def mixup(faces: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Blend each face and target with those of another face of the batch (Zhang et al., arXiv 1710.09412).
+def mixup(alpha: float, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Blend each face of a batch, and what it should be answered, with those of another face (Zhang et al., arXiv
+    1710.09412).
 
     One share for the whole batch, drawn from Beta(alpha, alpha) and at least one half, so that the first face
     dominates.
 
     Args:
-        faces: float (N, ...).
-        targets: distributions (N, 7).
         alpha: more than 0.
+        tensors: float (N, ...), all blended alike: inputs, target distributions.
     """
     draw = Beta(alpha, alpha).sample().item()
     share = max(draw, 1 - draw)
-    partner = torch.randperm(len(faces), device=faces.device)
-    return torch.lerp(faces[partner], faces, share), torch.lerp(targets[partner], targets, share)
+    partner = torch.randperm(len(tensors[0]), device=tensors[0].device)
+    return tuple(torch.lerp(tensor[partner], tensor, share) for tensor in tensors)

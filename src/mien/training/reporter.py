@@ -10,8 +10,12 @@ from mien.training.data import TrainingData
 class Reporter(Protocol):
     """Told of every step and epoch of a training."""
 
-    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
-        """Called once, before the first epoch that is run, with the rows that it uses."""
+    def begin(
+        self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
+    ) -> None:
+        """Called once, before the first epoch that is run, with the rows and the kind of device that it uses; the
+        configuration's precision is settled.
+        """
 
     def advance(self, epoch: int, faces: int) -> None:
         """Called after each step with the number of faces it took."""
@@ -23,7 +27,9 @@ class Reporter(Protocol):
 class SilentReporter:
     """Tells nobody."""
 
-    def begin(self, config: TrainConfig, data: TrainingData, epochs_done: int, faces_per_epoch: int) -> None:
+    def begin(
+        self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
+    ) -> None:
         """Nothing."""
 
     def advance(self, epoch: int, faces: int) -> None:

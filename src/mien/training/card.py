@@ -1,0 +1,75 @@
+"""What a training writes into the card of its network."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from torch import nn
+
+from mien.bundle import ModelCard
+from mien.models.profile import count_macs, count_parameters
+from mien.models.saved import load_network, provenance
+from mien.training.config import AugmentConfig, TrainConfig
+from mien.training.data import TrainingData
+from mien.version import __version__
+
+_FAMILIES: Final = {
+    "noise": ("noise",),
+    "shot_noise": ("shot_noise",),
+    "blur": ("blur",),
+    "motion_blur": ("motion_blur",),
+    "jpeg": ("jpeg",),
+    "low_resolution": ("low_resolution",),
+    "gamma": ("gamma",),
+    "brightness": ("brightness",),
+    "contrast": ("contrast",),
+    "occlusion": ("occlude", "erase"),
+    "rotation": ("rotate",),
+    "shift": ("shift",),
+    "scale": ("scale",),
+}
+"""Kinds of corruption that a network has met in training, and the keys of ``[augment]`` that make them."""
+
+
+def augment_families(config: AugmentConfig) -> list[str]:
+    """The kinds of corruption that a training shows its network, in the order of the table above."""
+    return [family for family, keys in _FAMILIES.items() if any(getattr(config, key) for key in keys)]
+
+
+def origins(config: TrainConfig) -> dict[str, Any]:
+    """The networks that a training goes on from or learns from, as its card tells of them."""
+
+    def origin(path: str) -> dict[str, Any]:
+        return provenance(path, load_network(path)[1])
+
+    teachers = config.loss.teachers
+    return {
+        **({"initial_weights": origin(config.initial_weights)} if config.initial_weights else {}),
+        **({"teachers": [origin(path) for path in teachers]} if teachers else {}),
+    }
+
+
+def make_card(
+    config: TrainConfig, data: TrainingData, network: nn.Module, origins: Mapping[str, Any], *, epoch: int
+) -> ModelCard:
+    """The card of a network as it stands after an epoch, not yet calibrated or measured."""
+    return ModelCard(
+        name=config.network,
+        network=config.network,
+        parameters=count_parameters(network),
+        macs=count_macs(network, config.preprocess.input_size),
+        preprocess=config.preprocess,
+        training={
+            **data.identity(),
+            "seed": config.seed,
+            "epochs": config.epochs,
+            "epoch": epoch,
+            "split": config.split,
+            "selected_on": config.select_on,
+            "precision": config.precision,
+            "augment_families": augment_families(config.augment),
+            "targets": config.loss.targets,
+            **({} if config.loss.targets == "fer2013" else {"fer2013_weight": config.loss.fer2013_weight}),
+            **origins,
+            "mien": __version__,
+        },
+    )

@@ -1,0 +1,69 @@
+"""The network that a training keeps: calibrated, measured, and written with its card."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from mien.evaluation.calibration import fit_temperature
+from mien.evaluation.measured import MeasuredFaces, figures
+from mien.models.saved import BEST_FILE, save_network
+from mien.training.card import make_card, origins
+from mien.training.config import TrainConfig
+from mien.training.data import TrainingData
+from mien.training.run_folder import save_answers
+
+
+class ChosenNetwork:
+    """Judges the epochs of a training and writes the best network to its run folder.
+
+    Args:
+        config: the training.
+        data: its rows.
+        run: its folder.
+        device: where faces are measured.
+    """
+
+    def __init__(self, config: TrainConfig, data: TrainingData, run: Path, device: torch.device) -> None:
+        self._config, self._data, self._run, self._device = config, data, run, device
+        self._origins = origins(config)
+        self.selection = self._measured(data.selection_rows(config.select_on))
+        official = config.select_on == "PublicTest"
+        self._public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
+
+    def _measured(self, rows: NDArray[Any]) -> MeasuredFaces | None:
+        if not len(rows):
+            return None
+        return MeasuredFaces.of(self._config.preprocess, self._data.store, rows, self._device)
+
+    def accuracy(self, network: nn.Module) -> float | None:
+        """Share of the faces that choose the epoch which a network answers rightly; None where none choose."""
+        if self.selection is None:
+            return None
+        predictions = self.selection.logits(network, exact=False).argmax(1)
+        return float((predictions == self.selection.labels).mean())
+
+    def is_best(self, entry: Mapping[str, Any], history: tuple[dict[str, Any], ...]) -> bool:
+        """Whether an epoch is better than all before it; without faces to judge by, whether it is the last."""
+        if self.selection is None:
+            return bool(entry["epoch"] == self._config.epochs - 1)
+        return all(entry["accuracy"] > earlier["accuracy"] for earlier in history)
+
+    def save(self, network: nn.Module, epoch: int) -> None:
+        """Write a network as the chosen one, and what it answers to PublicTest."""
+        selection, public_test = self.selection, self._public_test
+        card = make_card(self._config, self._data, network, self._origins, epoch=epoch)
+        logits = None
+        if selection is not None:
+            logits = selection.logits(network)
+            card = replace(card, temperature=fit_temperature(logits, selection.labels))
+        if public_test is not None:
+            if logits is None or public_test is not selection:
+                logits = public_test.logits(network)
+            card = replace(card, public_test=figures(logits, public_test.labels, card.temperature))
+            save_answers(self._run, logits.argmax(1), public_test.labels)
+        save_network(self._run / BEST_FILE, network, card)

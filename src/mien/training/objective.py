@@ -1,0 +1,99 @@
+"""The loss of a batch: targets softened and blended, and teachers to learn from."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
+from mien.training.augment import augment, spoil
+from mien.training.config import TrainConfig
+from mien.training.distillation import Teachers, distillation_loss
+from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
+from mien.training.views import TaughtViews
+
+Network = Callable[[Tensor], Tensor]
+
+
+class Objective:
+    """What a training minimises, for the rows of a step.
+
+    Args:
+        config: the training.
+        frames: training faces, uint8 (N, F, F), on the training's device.
+        targets: their target distributions, float32 (N, classes), likewise.
+        teachers: who are asked in every step, or have answered ``views``.
+        views: the fixed views of the faces, None to draw new ones in each epoch.
+        autocast: the precision that teachers compute in.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        frames: Tensor,
+        targets: Tensor,
+        *,
+        teachers: Teachers,
+        views: TaughtViews | None,
+        autocast: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._config, self._frames, self._targets = config, frames, targets
+        self._teachers, self._views, self._autocast = teachers, views, autocast
+        self._weights = balanced_weights(targets) if config.loss.class_weights == "balanced" else None
+        self._epoch = 0
+        self._view: tuple[Tensor, Tensor] | None = None
+
+    def begin(self, epoch: int) -> None:
+        """Get ready for the steps of an epoch; may seed torch's generators."""
+        self._epoch = epoch
+        if self._views is not None:
+            self._view = self._views.of_epoch(epoch, self._config.input_size_at(epoch))
+
+    def loss(self, network: Network, rows: Tensor) -> Tensor:
+        """The loss of the faces at some of the training's rows, (B,); a scalar."""
+        inputs, taught = self._faces(rows)
+        targets = self._targets[rows]
+        if self._config.loss.name == "focal":
+            logits = network(channels_last(inputs))
+            loss = focal_loss(logits, targets.argmax(1), self._config.loss.gamma, self._weights)
+            return self._with_teachers(loss, logits, inputs, taught)
+        targets = smooth(targets, self._config.loss.label_smoothing)
+        if self._mixes:
+            inputs, targets, *rest = mixup(self._config.loss.mixup, *_present(inputs, targets, taught))
+            taught = rest[0] if rest else None
+        logits = network(channels_last(inputs))
+        return self._with_teachers(soft_cross_entropy(logits, targets, self._weights), logits, inputs, taught)
+
+    def _faces(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Network input of some rows, and what teachers answered to it if they were asked before."""
+        config = self._config
+        if self._view is not None:
+            clear, taught = self._view
+            return spoil(clear[rows], config.augment, config.preprocess), taught[rows]
+        side = config.input_size_at(self._epoch)
+        return augment(self._frames[rows], config.augment, config.preprocess, side), None
+
+    @property
+    def _mixes(self) -> bool:
+        loss = self._config.loss
+        return loss.mixup > 0 and self._epoch < self._config.epochs - loss.mixup_last_epochs
+
+    def _with_teachers(self, loss: Tensor, logits: Tensor, inputs: Tensor, taught: Tensor | None) -> Tensor:
+        """The loss blended with how far the logits are from what the teachers answer to the same faces."""
+        config = self._config.loss
+        if not config.teachers:
+            return loss
+        if taught is None:
+            with self._autocast():
+                taught = self._teachers.probabilities(inputs, config.teacher_temperature)
+        apart = distillation_loss(logits, taught, config.teacher_temperature)
+        return torch.lerp(loss, apart, config.teacher_weight)
+
+
+def channels_last(inputs: Tensor) -> Tensor:
+    """The inputs in the memory order that convolutions are fastest in."""
+    return inputs.contiguous(memory_format=torch.channels_last)
+
+
+def _present(*tensors: Tensor | None) -> list[Tensor]:
+    return [tensor for tensor in tensors if tensor is not None]

@@ -1,0 +1,110 @@
+"""The folder of a training: how it is begun, gone on with, and written.
+
+::
+
+    config.toml        the configuration, whole
+    log.jsonl          one line per epoch
+    last.safetensors   the state after a whole epoch, see `CHECKPOINT_SHARE`
+    best.safetensors   the chosen network with its card, calibrated
+    public_test.json   what the chosen network answers to each PublicTest face
+    tensorboard/       the same curves for TensorBoard
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from mien.aside import written_aside
+from mien.errors import ConfigError, TrainingError
+from mien.evaluation.compare import ANSWERS_FILE
+from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress
+from mien.training.config import TrainConfig, config_from_dict, config_to_toml
+from mien.training.data import TrainingData
+from mien.training.precision import best_precision
+
+CHECKPOINT_SHARE: Final = 0.05
+"""Of its time a training writes checkpoints at most: after each epoch on a processor, more rarely where a GPU makes
+epochs so short that writing one takes as long.
+"""
+
+LOG_FILE: Final = "log.jsonl"
+
+
+def open_run(
+    config: TrainConfig, data: TrainingData, run: Path, *, resume: bool, device: str
+) -> tuple[TrainConfig, Progress]:
+    """The configuration with its precision settled, and the progress of an earlier call or that of a new run.
+
+    Precision "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
+
+    Raises:
+        TrainingError: the run exists and ``resume`` was not asked, it was begun with another configuration or other
+            data, or the folder cannot be made.
+        ModelFileError: its checkpoint is damaged.
+    """
+    checkpoint = run / CHECKPOINT_FILE
+    if checkpoint.exists():
+        if not resume:
+            raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
+        return _gone_on_with(config, data, run, read_progress(checkpoint))
+    config = _settled(config, best_precision(device))
+    progress = Progress(0, (), config_to_toml(config), data.identity())
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "config.toml").write_text(progress.config, encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"{run}: cannot be made a run folder ({error.strerror}); name another") from None
+    return config, progress
+
+
+def _settled(config: TrainConfig, precision: Any) -> TrainConfig:
+    return replace(config, precision=precision) if config.precision == "auto" else config
+
+
+def _gone_on_with(
+    config: TrainConfig, data: TrainingData, run: Path, progress: Progress
+) -> tuple[TrainConfig, Progress]:
+    begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
+    config = _settled(config, begun.precision)
+    before, now = config_to_toml(begun), config_to_toml(config)
+    if before != now:
+        raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
+    if progress.data != data.identity():
+        raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {data.identity()}")
+    return config, replace(progress, config=now)
+
+
+def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
+    """The configuration of a checkpoint; keys younger than it get their defaults, which change nothing."""
+    try:
+        return config_from_dict(tomllib.loads(config))
+    except (ConfigError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
+
+
+def _first_difference(before: str, now: str) -> str:
+    lines = zip(before.splitlines(), now.splitlines(), strict=False)
+    return next((f"{old!r} then, {new!r} now" for old, new in lines if old != new), "more or fewer keys")
+
+
+def rewrite_log(run: Path, history: tuple[dict[str, Any], ...]) -> None:
+    """Make the log agree with the checkpoint, whichever of them a kill left behind."""
+    (run / LOG_FILE).write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
+
+
+def append_to_log(run: Path, entry: Mapping[str, Any]) -> None:
+    """One more line in the log of a run."""
+    with (run / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry) + "\n")
+
+
+def save_answers(run: Path, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
+    """What the chosen network answers to each PublicTest face, so that runs can be compared face by face."""
+    answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
+    with written_aside(run / ANSWERS_FILE) as aside:
+        aside.write_text(answers, encoding="utf-8")

@@ -1,0 +1,120 @@
+"""A fixed set of views of each training face, and what teachers answer to them.
+
+A pupil that trains on the same few dozen views of each face in turn needs each answer once, where new views in every
+epoch need them anew in every step: with five teachers that is most of the cost of a training (Beyer et al., arXiv
+2106.05237, compare both). View ``v`` of all faces follows from the number ``v`` alone, so that only answers are stored.
+
+A view is a face before it is degraded and erased (`mien.training.augment.vary`). The pupil sees it spoiled, anew each
+time; what teachers say of the clear face is what the pupil should say of the spoiled one.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.errors import TrainingError
+from mien.models.saved import load_tensors, network_file, save_tensors
+from mien.training.augment import vary
+from mien.training.config import TrainConfig
+
+ANSWERS_FILE: Final = "teacher_answers.safetensors"
+
+_CHUNK: Final = 1024
+_SEED: Final = 72_911
+"""Apart from the seeds of trainings, so that all pupils see the same views."""
+
+_VIEW_KEYS: Final = ("flip", "vertical_flip", "rotate", "scale", "shift", "brightness", "contrast", "gamma")
+"""What of ``[augment]`` makes a view; the rest spoils it."""
+
+_PROBE_FACES: Final = 4
+_PROBE_TOLERANCE: Final = 2.0
+"""In grey levels: processors round differently, and another generator of random numbers makes another view."""
+
+Answer = Callable[[Tensor], Tensor]
+
+
+class TaughtViews:
+    """Views of the training faces and the teachers' answers to them.
+
+    Args:
+        config: ``loss.teacher_views``, ``augment`` and ``preprocess`` say what the views are.
+        frames: training faces as frames, uint8 (N, F, F), on the training's device.
+        answer: probabilities (N, classes) of network inputs (N, 1, S, S).
+        file: the file that answers are kept in; made if it does not exist.
+        identity: what the answers depend on besides (teachers, rows), as JSON-ready values.
+
+    Raises:
+        TrainingError: the file holds the answers to other views or of other teachers.
+        ModelFileError: the file is damaged or cannot be written.
+    """
+
+    def __init__(
+        self, config: TrainConfig, frames: Tensor, answer: Answer, file: Path, identity: dict[str, Any]
+    ) -> None:
+        self._config, self._frames = config, frames
+        described = _description(config, frames, identity)
+        if not file.exists():
+            tensors = {"answers": self._asked(answer), "probe": self._probe()}
+            save_tensors(file, {name: tensor.cpu() for name, tensor in tensors.items()}, described)
+        tensors, found = load_tensors(file)
+        self._answers = tensors["answers"].to(frames.device)
+        if found != described or not self._same(tensors["probe"]):
+            raise TrainingError(
+                f"{file}: holds what teachers answer to other views; expected {described}, found {found}: "
+                "name another file in loss.teacher_answers, or remove this one"
+            )
+
+    def of_epoch(self, epoch: int, input_size: int) -> tuple[Tensor, Tensor]:
+        """The view of all faces that an epoch trains on, and the answers to it.
+
+        Seeds torch's generators.
+
+        Returns:
+            Grey levels, float32 (N, 1, input_size, input_size) in 0..255, and probabilities, float32 (N, classes).
+        """
+        number = epoch % self._config.loss.teacher_views
+        clear = torch.cat(list(self._clear(number)))
+        if clear.shape[-1] != input_size:
+            clear = F.interpolate(clear, (input_size, input_size), mode="bilinear", antialias=True)
+        return clear, self._answers[number].float()
+
+    def _clear(self, number: int) -> Iterator[Tensor]:
+        config = self._config
+        torch.manual_seed(_SEED + number)
+        for chunk in torch.split(self._frames, _CHUNK):
+            yield vary(chunk, config.augment, config.preprocess, config.preprocess.input_size)
+
+    def _asked(self, answer: Answer) -> Tensor:
+        """Answers to all views, float16 (views, N, classes)."""
+        scale = self._config.preprocess.scale
+        views = range(self._config.loss.teacher_views)
+        return torch.stack([torch.cat([answer(scale(clear)).half() for clear in self._clear(view)]) for view in views])
+
+    def _probe(self) -> Tensor:
+        """The last faces of the first view: what another generator of random numbers would draw otherwise."""
+        return list(self._clear(0))[-1][-_PROBE_FACES:]
+
+    def _same(self, probe: Tensor) -> bool:
+        mine = self._probe().cpu()
+        return mine.shape == probe.shape and torch.allclose(mine, probe, atol=_PROBE_TOLERANCE)
+
+
+def _description(config: TrainConfig, frames: Tensor, identity: dict[str, Any]) -> str:
+    """What answers depend on, as one line of JSON."""
+    values = {
+        **identity,
+        "teachers": [hashlib.sha256(network_file(path).read_bytes()).hexdigest() for path in config.loss.teachers],
+        "temperature": config.loss.teacher_temperature,
+        "views": config.loss.teacher_views,
+        "faces": len(frames),
+        "augment": {key: value for key, value in asdict(config.augment).items() if key in _VIEW_KEYS},
+        "preprocess": config.preprocess.to_dict(),
+    }
+    return json.dumps(values, sort_keys=True)
