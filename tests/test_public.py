@@ -205,6 +205,14 @@ def test_a_bundle_can_be_copied_and_sent():
         assert again.sha256 == bundle.sha256
 
 
+def test_a_copy_computes_with_as_many_threads():
+    recognizer = mien.Recognizer(threads=3)
+    for again in (copy.deepcopy(recognizer), pickle.loads(pickle.dumps(recognizer))):
+        bundle = copy.deepcopy(again.classifier)
+        for session in (again.classifier._session, bundle._session):
+            assert session.get_session_options().intra_op_num_threads == 3
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_recognizer_works_in_other_processes(method, astronaut):
     """One that has been at work before, so that its threads exist; a fork does not take them along."""
