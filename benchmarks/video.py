@@ -20,10 +20,13 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from mien.inference.outputs import VideoFolder
+from mien.inference.opening import open_video
 from mien.inference.recognizer import Recognizer
-from mien.inference.stream import recognize_video
-from mien.inference.video import open_video
+from mien.output.folder import Names
+from mien.output.people import People
+from mien.output.sink import Sinks
+from mien.output.timeline import Timelines
+from mien.output.video_copy import AnnotatedVideo
 
 SIZE = 1280, 720
 COUNT = 150
@@ -67,11 +70,11 @@ def measured(images):
 
 
 def annotated(recognizer, path, folder):
-    outputs = VideoFolder(folder).open(path.name, path)
-    for recognized in recognize_video(recognizer, path):
-        outputs.add(recognized)
-        yield recognized
-    list(outputs.close())
+    base = Names(folder).video(str(path))
+    with Sinks([AnnotatedVideo(base.with_suffix(".mien.mp4"), path), People(), Timelines(base)]) as sinks:
+        for recognized in recognizer.watch(path):
+            sinks.add(recognized)
+            yield recognized
 
 
 def speed(recognizer, path, folder, name, targets):

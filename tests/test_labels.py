@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import DataError
-from mien.labels import EMOTIONS, by_emotion, emotion_index
+from mien.labels import EMOTIONS, emotion_index
 
 
 def test_the_order_is_that_of_fer2013():
@@ -36,11 +36,3 @@ def test_aliases_of_other_data_sets(alias, emotion):
 def test_other_names_are_refused_with_the_known_ones(name):
     with pytest.raises(DataError, match="angry, disgust, fear, happy, sad, surprise, neutral"):
         emotion_index(name)
-
-
-def test_values_are_named_as_plain_floats():
-    named = by_emotion(range(7))
-    assert list(named) == list(EMOTIONS)
-    assert [type(value) for value in named.values()] == [float] * 7
-    with pytest.raises(ValueError, match="shorter"):
-        by_emotion([0.5])

@@ -55,7 +55,7 @@ def test_a_file_gives_the_same_face_in_a_data_set_and_in_prediction(tmp_path, na
     image, options = FILES[name]
     image.save(path, **options)
     imported = import_data(tmp_path / "set", tmp_path / "store").faces[0]
-    (candidate,) = Recognizer(NoClassifier(), "none").find(read_image(path))
+    (candidate,) = Recognizer(NoClassifier(), "none").pipeline.find(read_image(path))
     np.testing.assert_array_equal(imported, candidate.crop)
     assert np.ptp(imported) > 50
 

@@ -1,15 +1,18 @@
+import copy
 import csv
 import io
 import json
+import pickle
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien import __version__
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame, table_rows
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, Probabilities, table_rows
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
 numbers = st.floats(-1e4, 1e4)
@@ -54,13 +57,51 @@ def test_a_box_inside_an_image_lies_inside_it_and_inside_the_rectangle(x, y, wid
     assert box.x + box.width <= x + width + 0.5
     assert box.y + box.height <= y + height + 0.5
     assert box.area == box.width * box.height
-    assert all(type(value) is int for value in box.to_list())
+    assert all(type(value) is int for value in box)
 
 
 @given(boxes, st.integers(0, 50), st.integers(0, 50))
 def test_a_whole_rectangle_inside_the_image_is_kept(box, right, below):
     image = (box.y + box.height + below, box.x + box.width + right)
     assert Box.inside(box.x, box.y, box.width, box.height, image=image) == box
+
+
+def test_a_box_unpacks():
+    x, y, width, height = Box(1, 2, 3, 4)
+    assert (x, y, width, height) == (1, 2, 3, 4)
+
+
+def test_probabilities_go_by_name_in_the_models_order():
+    probabilities = Probabilities.of([0.5, 0.3, 0.2], ["b", "a", "c"])
+    assert list(probabilities.items()) == [("b", 0.5), ("a", 0.3), ("c", 0.2)]
+    assert a_face(probabilities=dict(probabilities)) == a_face(probabilities=probabilities)
+    assert a_face(probabilities=probabilities).emotion == "b"
+    assert hash(probabilities) == hash(Probabilities({"a": 0.3, "b": 0.5, "c": 0.2}))
+
+
+def test_probabilities_cannot_be_changed():
+    probabilities = a_face().probabilities
+    with pytest.raises(TypeError, match="item assignment"):
+        probabilities["happy"] = 1.0
+    with pytest.raises(AttributeError):
+        probabilities.pop("happy")
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda face: pickle.loads(pickle.dumps(face))])
+def test_results_can_be_copied_and_sent(again):
+    frame = Frame("a.mp4", 3, 0.12, 640, 480, (a_face(track=1, steady="surprise"),))
+    assert again(frame) == frame
+    assert hash(again(frame)) == hash(frame)
+
+
+def test_what_is_printed_is_short():
+    face = Face(Box(178, 63, 90, 113), 0.92, (0, 0, 0, 0.93, 0.07, 0, 0))
+    assert repr(face) == "Face(happy 93 %, box=(178, 63, 90, 113), detector 0.92)"
+    assert repr(a_face(track=2)) == "Face(happy 70 %, box=(1, 2, 3, 4), detector 0.90, track 2)"
+    assert repr(Frame("a.jpg", faces=(face,))) == f"Frame('a.jpg', faces=[{face}])"
+    assert repr(Frame("a.mp4", 3, 0.12)) == "Frame('a.mp4', index 3 at 0.120 s, faces=[])"
+    assert repr(Frame("a.jpg", error="a.jpg: no such file")) == "Frame('a.jpg', error='a.jpg: no such file')"
+    assert repr(Probabilities.of([0.25, 0.75], "ab")) == "{a: 0.25, b: 0.75}"
 
 
 def test_an_empty_box_is_refused():
@@ -106,15 +147,45 @@ def test_json_is_one_line_that_says_everything(frame):
 def test_json_has_the_documented_keys():
     found = json.loads(Frame("a.jpg", 0, None, 640, 480, (a_face(landmarks=LANDMARKS, track=3),)).to_json())
     assert found == {
-        "source": "a.jpg", "frame": 0, "time": None, "width": 640, "height": 480, "error": None,
+        "schema": 2, "source": "a.jpg", "index": 0, "time": None, "width": 640, "height": 480, "error": None,
         "faces": [
             {
-                "box": [1, 2, 3, 4], "confidence": 0.9, "emotion": "happy", "track": 3,
+                "face": 0, "box": [1, 2, 3, 4], "confidence": 0.9, "emotion": "happy", "probability": 0.7,
+                "certain": True, "track": 3,
                 "probabilities": dict(zip(EMOTIONS, [0, 0, 0, 0.7, 0, 0.3, 0], strict=True)),
                 "landmarks": [[1.5, 2.0], [3.0, 2.0], [2.0, 3.0], [1.0, 4.0], [3.0, 4.5]],
             }
         ],
     }  # fmt: skip
+
+
+def test_probabilities_have_six_digits_in_json_and_tables():
+    frame = Frame("a.jpg", faces=(a_face(probabilities=(1 / 3, 2 / 3, 0, 0, 0, 0, 0)),))
+    (face,), (row,) = frame.to_dict()["faces"], table_rows([frame])
+    assert face["probabilities"]["angry"] == row["angry"] == 0.333333
+    assert face["probability"] == row["probability"] == row["disgust"] == 0.666667
+    assert frame.faces[0].probability == 2 / 3
+
+
+def test_every_value_of_json_stands_in_the_table_under_the_same_name():
+    frame = Frame("a.mp4", 2, 0.5, 10, 10, (a_face(track=1), a_face(track=2)))
+    document = frame.to_dict()
+    for face, row in zip(document["faces"], table_rows([frame]), strict=True):
+        assert {"source": "a.mp4", "index": 2, "time": 0.5, "error": None}.items() <= row.items()
+        assert [row[name] for name in ("x", "y", "width", "height")] == face["box"]
+        assert {**face, **face["probabilities"]}.items() >= {
+            (name, value) for name, value in row.items() if name in face or name in EMOTIONS
+        }
+
+
+def test_a_header_says_what_results_come_from():
+    header = Header("mien_s", "ab" * 32, {"detector": "yunet"}).with_options(smooth="ema")
+    expected = {
+        "schema": 2, "mien": __version__, "model": {"name": "mien_s", "sha256": "ab" * 32},
+        "options": {"detector": "yunet", "smooth": "ema"},
+    }  # fmt: skip
+    assert json.loads(header.to_json()) == header.to_dict() == expected
+    assert Frame("a", header=header) == Frame("a")
 
 
 def test_a_source_whose_name_is_not_text_is_still_json():
@@ -141,6 +212,6 @@ def test_a_table_row_becomes_a_csv_line():
     writer = csv.DictWriter(text, TABLE_COLUMNS)
     writer.writerows(rows)
     assert text.getvalue().splitlines() == [
-        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
-        "b.jpg,0,,,,,,,,,,,,,,,,,b.jpg: not a picture",
+        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
+        "b.jpg,0,,,,,,,,,,,,,,,,,,,b.jpg: not a picture",
     ]

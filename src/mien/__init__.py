@@ -8,33 +8,76 @@
 What needs OpenCV and onnxruntime is imported when it is first used.
 """
 
-import os
-from typing import TYPE_CHECKING, Any
+import os as _os
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from mien.errors import MienError
 from mien.labels import EMOTIONS
-from mien.results import Face
-from mien.threads import stop_spinning
+from mien.results import Box, Face, Frame
+from mien.threads import stop_spinning as _stop_spinning
+from mien.version import __version__
 
-if TYPE_CHECKING:
-    from mien.inference.recognizer import Recognizer, analyze
+if _TYPE_CHECKING:
+    from mien.faces.detect import Detection, Detector
+    from mien.inference.recognizer import Recognizer, analyze, recognize
+    from mien.inference.smoothing import Smoothing
+    from mien.inference.video import VideoImage, VideoSource
+    from mien.output.dataframe import to_pandas
+    from mien.output.drawing import annotate
+    from mien.output.people import summarize
+    from mien.output.recognized import Recognized
+    from mien.output.sink import Sink
 
 # onnxruntime 1.31 reports its use to its maker and keeps a device id in the home folder; mien reports nothing.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-stop_spinning()
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+_stop_spinning()
 
-__version__ = "0.1.0"
+__all__ = [
+    "EMOTIONS",
+    "Box",
+    "Detection",
+    "Detector",
+    "Face",
+    "Frame",
+    "MienError",
+    "Recognized",
+    "Recognizer",
+    "Sink",
+    "Smoothing",
+    "VideoImage",
+    "VideoSource",
+    "__version__",
+    "analyze",
+    "annotate",
+    "recognize",
+    "summarize",
+    "to_pandas",
+]
 
-__all__ = ["EMOTIONS", "Face", "MienError", "Recognizer", "__version__", "analyze"]
+_LAZY = {
+    "Detection": "mien.faces.detect",
+    "Detector": "mien.faces.detect",
+    "Recognized": "mien.output.recognized",
+    "Recognizer": "mien.inference.recognizer",
+    "Sink": "mien.output.sink",
+    "Smoothing": "mien.inference.smoothing",
+    "VideoImage": "mien.inference.video",
+    "VideoSource": "mien.inference.video",
+    "analyze": "mien.inference.recognizer",
+    "annotate": "mien.output.drawing",
+    "recognize": "mien.inference.recognizer",
+    "summarize": "mien.output.people",
+    "to_pandas": "mien.output.dataframe",
+}
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("Recognizer", "analyze"):
-        from mien.inference import recognizer
-
-        return getattr(recognizer, name)
-    raise AttributeError(f"module 'mien' has no attribute {name!r}")
+def __getattr__(name: str) -> _Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    return getattr(_import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

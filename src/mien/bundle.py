@@ -9,7 +9,7 @@ import hashlib
 import json
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -139,6 +139,7 @@ class Bundle:
         self._turn: AbstractContextManager[Any] = Lock() if DIRECTML in self.providers else nullcontext()
         self.source = source
         self.content = onnx
+        self._options: dict[str, Any] = {"device": device, "threads": threads, "description": description}
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
             self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
@@ -150,6 +151,13 @@ class Bundle:
             )
         node = self._session.get_inputs()[0]
         self._input, self._fixed_batch = node.name, node.shape[0] if isinstance(node.shape[0], int) else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, gets a session of its own."""
+        return partial(type(self), self.content, self.source, **self._options), ()
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.card.name}, {self.card.parameters:,} parameters)"
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ MienError
 ├── UsageError       the call or the command line contradicts itself
 ├── InputError       a picture, folder or stream cannot be read
 │   └── TooLargeError  it could be, and is larger than what is allowed
+├── SinkError        some results could not be written
 ├── RequestError     the service refuses a request
 ├── DataError        a data set is malformed
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
@@ -16,9 +17,12 @@ MienError
 Every message is one line: what is wrong, where, what was expected, how to mend it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class MienError(Exception):
@@ -40,6 +44,19 @@ class InputError(MienError):
 
 class TooLargeError(InputError):
     """A picture or video is larger, or longer, than what is allowed."""
+
+
+class SinkError(MienError):
+    """Some results could not be written.
+
+    Args:
+        failures: a line for each.
+        paths: the files that were written all the same.
+    """
+
+    def __init__(self, failures: Sequence[str], paths: "Sequence[Path]") -> None:
+        super().__init__("; ".join(failures))
+        self.failures, self.paths = tuple(failures), tuple(paths)
 
 
 class RequestError(MienError):

@@ -4,7 +4,6 @@ This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow 
 Learning", 2013).
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from mien.errors import DataError
@@ -40,8 +39,3 @@ def emotion_index(name: str) -> int:
     if key not in EMOTIONS:
         raise DataError(f"unknown emotion {name!r}: expected one of {', '.join(EMOTIONS)}, or 0..{len(EMOTIONS) - 1}")
     return EMOTIONS.index(key)
-
-
-def by_emotion(values: Iterable[float]) -> dict[str, float]:
-    """Seven values in class order as ``{"angry": ..., ..., "neutral": ...}``, plain floats."""
-    return {name: float(value) for name, value in zip(EMOTIONS, values, strict=True)}

@@ -5,14 +5,21 @@ values only, so that they print, compare and become JSON without help.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 from mien.errors import UsageError
-from mien.labels import EMOTIONS, by_emotion
+from mien.labels import EMOTIONS
+from mien.version import __version__
 
-_TOLERANCE = 1e-3
+SCHEMA: Final = 2
+"""Version of the names and meanings of results in JSON and tables; keys may be added to a version."""
+
+_TOLERANCE: Final = 1e-3
+
+_DIGITS: Final = 6
+"""Decimals of probabilities in JSON and tables; further ones differ between machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,99 +48,196 @@ class Box:
         """Pixels inside."""
         return self.width * self.height
 
-    def to_list(self) -> list[int]:
-        """``[x, y, width, height]``."""
-        return [self.x, self.y, self.width, self.height]
+    def __iter__(self) -> Iterator[int]:
+        """``x, y, width, height = box``."""
+        return iter((self.x, self.y, self.width, self.height))
 
 
 Point = tuple[float, float]
 """(x, y) in pixels of the image, origin top left."""
 
 
-@dataclass(frozen=True, slots=True)
+class Probabilities(Mapping[str, float]):
+    """An immutable mapping from the name of an expression to its probability, in the model's order.
+
+    Args:
+        values: at least two probabilities of at least 0 that sum to 1, by name.
+
+    Raises:
+        UsageError: other values.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = {str(name): float(value) for name, value in values.items()}
+        found = self._values.values()
+        if len(found) < 2 or not (min(found) >= 0 and abs(sum(found) - 1) <= _TOLERANCE):  # so that NaN fails
+            raise UsageError(f"probabilities {self._values}: expected at least two, of at least 0, that sum to 1")
+
+    @classmethod
+    def of(cls, values: Iterable[float], names: Iterable[str] = EMOTIONS) -> Self:
+        """Probabilities in the order of some names, by default FER2013's.
+
+        Raises:
+            UsageError: more or fewer values than names, or values that are no probabilities.
+        """
+        values, names = tuple(values), tuple(names)
+        if len(values) != len(names):
+            raise UsageError(f"{len(values)} probabilities: expected {len(names)}")
+        return cls(dict(zip(names, values, strict=True)))
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name}: {value:.2f}" for name, value in self._values.items()) + "}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Face:
     """One face and its expression.
 
     Args:
         box: where the face is, inside the image.
         confidence: the detector's score that this is a face, 0..1 (1.0 when the whole image is declared to be a face).
-        probabilities: seven calibrated probabilities in the order of `EMOTIONS`, sum 1.
+        probabilities: calibrated, by name in the model's order, sum 1; numbers alone are taken in the order of
+            `EMOTIONS`.
         landmarks: five points in the image as (x, y) pixels (the eye, then the mouth corner, that stands left in the
             picture comes first: left eye, right eye, nose tip, left mouth corner, right mouth corner); empty when the
             detector gives none.
-        track: number of the person followed through a video, None for single pictures.
+        track: number of the person followed through a video, from 1; None for single pictures.
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
+        certain: whether the probability of the expression is as high as was asked for.
     """
 
     box: Box
     confidence: float
-    probabilities: tuple[float, ...]
+    probabilities: Probabilities
     landmarks: tuple[Point, ...] = ()
     track: int | None = None
     steady: str | None = None
+    certain: bool = True
 
     def __post_init__(self) -> None:
-        if self.steady is not None and self.steady not in EMOTIONS:
-            raise UsageError(f"the steady expression is {self.steady!r}: expected one of {', '.join(EMOTIONS)}")
-        if len(self.probabilities) != len(EMOTIONS):
-            raise UsageError(f"{len(self.probabilities)} probabilities: expected {len(EMOTIONS)}")
-        if not (min(self.probabilities) >= 0 and abs(sum(self.probabilities) - 1) <= _TOLERANCE):  # so that NaN fails
-            raise UsageError(f"probabilities {self.probabilities}: expected values of at least 0 that sum to 1")
+        if not isinstance(self.probabilities, Probabilities):
+            named = isinstance(self.probabilities, Mapping)
+            probabilities = Probabilities(self.probabilities) if named else Probabilities.of(self.probabilities)
+            object.__setattr__(self, "probabilities", probabilities)
+        if self.steady is not None and self.steady not in self.probabilities:
+            known = ", ".join(self.probabilities)
+            raise UsageError(f"the steady expression is {self.steady!r}: expected one of {known}")
         if not 0 <= self.confidence <= 1:
             raise UsageError(f"confidence is {self.confidence}: expected 0..1")
 
     @property
     def emotion(self) -> str:
         """The expression that holds over time if there is one, else the likeliest."""
-        return self.steady or EMOTIONS[self.probabilities.index(max(self.probabilities))]
+        return self.steady or max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def probability(self) -> float:
         """Probability of `emotion`, 0..1."""
-        return self.probabilities[EMOTIONS.index(self.emotion)]
+        return self.probabilities[self.emotion]
+
+    def __repr__(self) -> str:
+        track = "" if self.track is None else f", track {self.track}"
+        reading = f"{self.emotion} {100 * self.probability:.0f} %"
+        return f"Face({reading}, box={tuple(self.box)}, detector {self.confidence:.2f}{track})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""
         return {
-            "box": self.box.to_list(),
+            "box": list(self.box),
             "confidence": self.confidence,
             "emotion": self.emotion,
-            "probabilities": by_emotion(self.probabilities),
+            "probability": round(self.probability, _DIGITS),
+            "certain": self.certain,
+            "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
         }
 
 
+def _rounded(probabilities: Probabilities) -> dict[str, float]:
+    return {name: round(value, _DIGITS) for name, value in probabilities.items()}
+
+
 @dataclass(frozen=True, slots=True)
+class Header:
+    """What results come from, so that a table can be traced.
+
+    Args:
+        model: name of the model.
+        sha256: hash of its file, lower-case hexadecimal; None for a classifier of one's own.
+        options: how faces were found and followed; values of JSON.
+    """
+
+    model: str
+    sha256: str | None
+    options: Mapping[str, Any]
+
+    def with_options(self, **options: Any) -> Self:
+        """The header with more options."""
+        return replace(self, options={**self.options, **options})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values: ``schema``, the version of ``mien``, ``model`` and ``options``."""
+        model = {"name": self.model, "sha256": self.sha256}
+        return {"schema": SCHEMA, "mien": __version__, "model": model, "options": dict(self.options)}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of ASCII JSON."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Frame:
     """One picture, or one frame of a video, and the faces in it, largest first.
 
     Args:
         source: the path or address that was asked for.
-        frame: number within the source, from 0.
+        index: number within the source, from 0.
         time: seconds from the start of a video, None for pictures.
         width, height: pixels; 0 when the source could not be read.
         faces: the faces found.
         error: why the source could not be read, None when it could.
+        header: what the frame comes from, if that is known; it does not count in comparisons.
     """
 
     source: str
-    frame: int = 0
+    index: int = 0
     time: float | None = None
     width: int = 0
     height: int = 0
     faces: tuple[Face, ...] = ()
     error: str | None = None
+    header: Header | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        place = "" if self.time is None else f", index {self.index} at {self.time:.3f} s"
+        found = f"error={self.error!r}" if self.error else f"faces={list(self.faces)}"
+        return f"Frame({self.source!r}{place}, {found})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, one line of `mien predict --format jsonl`."""
         return {
+            "schema": SCHEMA,
             "source": self.source,
-            "frame": self.frame,
+            "index": self.index,
             "time": self.time,
             "width": self.width,
             "height": self.height,
-            "faces": [face.to_dict() for face in self.faces],
+            "faces": [{"face": number, **face.to_dict()} for number, face in enumerate(self.faces)],
             "error": self.error,
         }
 
@@ -143,8 +247,8 @@ class Frame:
 
 
 TABLE_COLUMNS = (
-    *("source", "frame", "time", "face", "track", "x", "y", "width", "height"),
-    *("confidence", "emotion", *EMOTIONS, "error"),
+    *("source", "index", "time", "face", "track", "x", "y", "width", "height"),
+    *("confidence", "emotion", "probability", "certain", *EMOTIONS, "error"),
 )
 """Columns of `table_rows`, in order."""
 
@@ -152,11 +256,11 @@ TABLE_COLUMNS = (
 def table_rows(frames: Iterable[Frame]) -> Iterator[dict[str, Any]]:
     """One flat row per face, and one for every frame without a face, so that no frame is silently absent."""
     for frame in frames:
-        shared = {"source": frame.source, "frame": frame.frame, "time": frame.time, "error": frame.error}
+        shared = {"source": frame.source, "index": frame.index, "time": frame.time, "error": frame.error}
         blank = dict.fromkeys(TABLE_COLUMNS) | shared
         if not frame.faces:
             yield blank
-        for number, face in enumerate(frame.faces):
-            box = {"x": face.box.x, "y": face.box.y, "width": face.box.width, "height": face.box.height}
-            reading = {"face": number, "track": face.track, "confidence": face.confidence, "emotion": face.emotion}
-            yield blank | box | reading | by_emotion(face.probabilities)
+        for face in frame.to_dict()["faces"]:
+            x, y, width, height = face["box"]
+            values = {**face, **face["probabilities"], "x": x, "y": y, "width": width, "height": height}
+            yield blank | {name: values[name] for name in TABLE_COLUMNS if name in values}

@@ -63,7 +63,7 @@ def test_a_video_is_a_line_for_every_frame_with_time_and_track(workplace):
     result = predict("clip.mp4", "--format", "jsonl")
     assert result.exit_code == 0, result.stderr
     frames = frames_of(result)
-    assert [frame["frame"] for frame in frames] == list(range(COUNT))
+    assert [frame["index"] for frame in frames] == list(range(COUNT))
     assert [frame["time"] for frame in frames] == pytest.approx([number / 25 for number in range(COUNT)], abs=1e-3)
     assert [[face["track"] for face in frame["faces"]] for frame in frames] == [[1]] * COUNT
 
@@ -73,7 +73,7 @@ def test_a_truncated_video_gives_its_frames_then_the_error_and_stops_nothing(wor
     result = predict("cut.mp4", "clip.mp4", "missing.mp4", "--format", form, "--out", "out")
     assert result.exit_code == 1
     read = {
-        "json": json.loads,
+        "json": lambda text: json.loads(text)["frames"],
         "csv": lambda text: list(csv.DictReader(io.StringIO(text))),
     }[form]
     rows = read(result.stdout)
@@ -81,7 +81,7 @@ def test_a_truncated_video_gives_its_frames_then_the_error_and_stops_nothing(wor
     *whole, last = found["cut.mp4"]
     assert 5 < len(whole) < COUNT
     assert not any(row["error"] for row in whole)
-    assert int(last["frame"]) == len(whole)
+    assert int(last["index"]) == len(whole)
     assert last["error"].startswith("cut.mp4: ")
     assert len(found["clip.mp4"]) == COUNT
     assert [row["error"] for row in found["missing.mp4"]] == [
@@ -153,7 +153,7 @@ def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workpla
     Image.fromarray(stage((0, 100, 60))).save(jpeg, "JPEG")
     process = started("-", "--format", "json", "--batch", "1", "--out", "out", stdin=subprocess.PIPE)
     threading.Thread(target=feed, args=(process.stdin, jpeg.getvalue()), daemon=True).start()
-    lines = [process.stdout.readline() for _ in range(60)]  # it is at work
+    lines = [process.stdout.readline() for _ in range(150)]  # it is at work
     process.send_signal(signal.SIGINT)
     hung = threading.Timer(HANG, process.kill)
     hung.start()
@@ -161,9 +161,9 @@ def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workpla
     hung.cancel()
     assert process.wait(HANG) == 130
     assert b"Traceback" not in messages
-    frames = json.loads(b"".join(lines) + rest)
+    frames = json.loads(b"".join(lines) + rest)["frames"]
     assert frames
-    assert [frame["frame"] for frame in frames] == list(range(len(frames)))
+    assert [frame["index"] for frame in frames] == list(range(len(frames)))
     with av.open("out/video.mien.mp4") as file:
         assert sum(1 for _ in file.decode(video=0)) in {len(frames), len(frames) - 1}
 
@@ -181,8 +181,8 @@ def feed(pipe, jpeg):
 )
 def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    for name in ("container", "writer", "outputs"):
-        monkeypatch.delitem(sys.modules, f"mien.inference.{name}", raising=False)
+    for name in ("inference.container", "media.mp4", "output.video_copy"):
+        monkeypatch.delitem(sys.modules, f"mien.{name}", raising=False)
     result = predict("clip.mp4", *arguments)
     assert result.exit_code == 1
     assert f"pip install 'mien[{extra}]'" in result.stderr + str(result.exception)
@@ -219,7 +219,7 @@ def test_quitting_the_window_begins_no_further_video(workplace, monkeypatch):
     pygame.event.post(pygame.event.Event(pygame.QUIT))
     result = predict("clip.mp4", "clip.mp4", "cut.mp4", "--format", "jsonl", "--show")
     assert result.exit_code == 0, result.stderr
-    assert [frame["frame"] for frame in frames_of(result)] == [0]
+    assert [frame["index"] for frame in frames_of(result)] == [0]
 
 
 def test_pictures_are_not_shown_in_a_window(workplace):
@@ -235,6 +235,26 @@ def test_a_broken_picture_of_a_sequence_is_an_error_and_not_a_dropped_frame(work
     (workplace / "1.png").write_text("text")
     result = predict("[0-3].png", "--fps", "10", "--format", "jsonl")
     assert result.exit_code == 1
-    assert [frame["frame"] for frame in frames_of(result)] == [0, 2, 3, 4]
+    assert [frame["index"] for frame in frames_of(result)] == [0, 2, 3, 4]
     assert "1 of 4 pictures left out, first: 1.png" in result.stderr
     assert "dropped" not in result.stderr
+
+
+def test_a_copy_that_cannot_be_written_is_named_at_the_end_and_loses_nothing_else(workplace):
+    (workplace / "out" / "clip.mien.mp4").mkdir(parents=True)
+    result = predict("clip.mp4", "cut.mp4", "--out", "out", "--format", "jsonl")
+    assert result.exit_code == 1
+    frames = frames_of(result)
+    assert [frame["index"] for frame in frames if frame["source"] == "clip.mp4"] == list(range(COUNT))
+    *_, failed, last = result.stderr.splitlines()
+    assert failed == "mien: 1 of 2 failed"
+    assert last.startswith("mien: not everything was written: out/clip.mien.mp4: cannot be written")
+    saved = sorted(path.name for path in (workplace / "out").iterdir() if path.is_file())
+    assert saved == ["clip.mien.json", "cut.mien.json", "cut.mien.mp4"]
+
+
+def test_the_summary_says_what_it_comes_from(workplace):
+    assert predict("clip.mp4", "--out", "out").exit_code == 0
+    summary = json.loads((workplace / "out" / "clip.mien.json").read_text())
+    assert list(summary) == ["schema", "mien", "model", "options", "source", "people"]
+    assert (summary["schema"], summary["model"]["name"], summary["source"]) == (2, "linear", "clip.mp4")

@@ -12,7 +12,8 @@ from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.calibration import calibrated_ece_band
-from mien.evaluation.report import ReportFolder, evaluate
+from mien.evaluation.report import evaluate
+from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
 
 

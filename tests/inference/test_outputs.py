@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import av
 import numpy as np
@@ -11,16 +12,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError
-from mien.inference.annotate import COLOURS, annotate
-from mien.inference.outputs import VideoFolder
-from mien.inference.parquet import ParquetTable
-from mien.inference.result import VideoResult, summarize
-from mien.inference.stream import RecognizedImage
-from mien.inference.timeline import Timelines, TrackHistory
-from mien.inference.writer import VideoWriter
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame
+from mien.media.mp4 import VideoWriter
+from mien.output.dataframe import to_pandas
+from mien.output.drawing import COLOURS, annotate
+from mien.output.folder import Names
+from mien.output.people import People, summarize
+from mien.output.recognized import Recognized
+from mien.output.sink import Sinks
+from mien.output.tables import Parquet
+from mien.output.timeline import Timelines, TrackHistory
+from mien.output.video_copy import AnnotatedVideo
+from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, table_rows
 
+HEADER = Header("linear", "ab" * 32, {"detector": "none"})
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 sightings = st.lists(st.dictionaries(st.integers(1, 3), st.integers(0, 6), max_size=3), min_size=1, max_size=30)
 
@@ -41,12 +46,12 @@ def frames_of(sights, step=0.04):
 @settings(max_examples=40)
 @given(sightings)
 def test_people_are_summed_up_as_pandas_counts_them(sights):
-    result = VideoResult(tuple(frames_of(sights)))
-    table = result.to_pandas()
+    frames = frames_of(sights)
+    table = to_pandas(frames)
     assert list(table.columns) == list(TABLE_COLUMNS)
-    assert table["frame"].nunique() == len(sights)
+    assert table["index"].nunique() == len(sights)
     people = table.dropna(subset=["track"])
-    summaries = {summary.track: summary for summary in result.tracks()}
+    summaries = {summary.track: summary for summary in summarize(frames)}
     assert set(summaries) == set(people["track"])
     for track, rows in people.groupby("track"):
         shares = rows["emotion"].value_counts(normalize=True)
@@ -80,15 +85,17 @@ def test_parquet_holds_the_rows_whole_even_when_interrupted(tmp_path):
     frames = frames_of([{1: 3, 2: 4}, {}, {1: 5}])
 
     def write(file):
-        with ParquetTable(file) as table:
+        with Parquet(file, HEADER) as table:
             for frame in frames:
-                table.write(frame)
+                table.add(Recognized(frame, IMAGE))
             raise KeyboardInterrupt
 
     with (tmp_path / "a.parquet").open("wb") as file, pytest.raises(KeyboardInterrupt):
         write(file)
-    found = pq.read_table(tmp_path / "a.parquet").to_pylist()
-    assert found == list(VideoResult(tuple(frames)).rows())
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert json.loads(table.schema.metadata[b"mien"]) == HEADER.to_dict()
+    found = table.to_pylist()
+    assert found == list(table_rows(frames))
 
 
 def decoded(path):
@@ -157,40 +164,42 @@ def test_a_video_that_cannot_be_written_is_named(tmp_path):
 
 
 FULL_DISK = """
-import resource, sys
+import resource
 from pathlib import Path
 import numpy as np
-from mien.errors import InputError
-from mien.inference.outputs import VideoOutputs
-from mien.inference.stream import RecognizedImage
+from mien.errors import SinkError
+from mien.output.people import People
+from mien.output.recognized import Recognized
+from mien.output.sink import Sinks
+from mien.output.timeline import Timelines
+from mien.output.video_copy import AnnotatedVideo
 from mien.results import Box, Face, Frame
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
-outputs = VideoOutputs(Path("a.mien"), "a.mp4", None)
+base = Path("a.mien")
+sinks = Sinks([AnnotatedVideo(Path("a.mien.mp4"), None), People(target=Path("a.mien.json")), Timelines(base)])
 face = Face(Box(10, 10, 30, 40), 0.9, (0, 0, 0, 1, 0, 0, 0), track=1)
 noise = np.random.default_rng(0)
+for number in range(200):
+    image = noise.integers(0, 256, (120, 160, 3)).astype(np.uint8)
+    sinks.add(Recognized(Frame("a.mp4", number, number / 5, 160, 120, (face,)), image))
 try:
-    for number in range(200):
-        image = noise.integers(0, 256, (120, 160, 3)).astype(np.uint8)
-        outputs.add(RecognizedImage(Frame("a.mp4", number, number / 5, 160, 120, (face,)), image))
-except InputError as error:
+    sinks.close()
+except SinkError as error:
     print(error)
-try:
-    for path in outputs.close():
+    for path in error.paths:
         print(path)
-except InputError as error:
-    print(error)
 """
 
 
 def test_when_the_copy_finds_no_room_all_else_is_saved(tmp_path):
     """A limit on the size of files stands for a full disk."""
     done = subprocess.run([sys.executable, "-c", FULL_DISK], cwd=tmp_path, capture_output=True, text=True, check=True)
-    failed, *saved, again = done.stdout.splitlines()
-    assert failed == again == "a.mien.mp4: cannot be written (File too large)"
+    failed, *saved = done.stdout.splitlines()
+    assert failed == done.stderr.strip() == "a.mien.mp4: cannot be written (File too large)"
     assert saved == ["a.mien.json", "a.mien.person-1.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == saved
-    assert json.loads((tmp_path / "a.mien.json").read_text())["people"][0]["frames"] > 10
+    assert json.loads((tmp_path / "a.mien.json").read_text())["people"][0]["frames"] == 200
 
 
 def test_damaged_sound_costs_no_image(tmp_path, write_clip):
@@ -207,16 +216,18 @@ def test_damaged_sound_costs_no_image(tmp_path, write_clip):
     assert len(decoded(tmp_path / "copy.mp4")) == 30
 
 
-def saved(folder, sights, name="a.mp4", source=None):
-    outputs = folder.open(name, source)
-    for frame in frames_of(sights):
-        outputs.add(RecognizedImage(frame, np.full((480, 640, 3), 90, np.uint8)))
-    return list(outputs.close())
+def saved(names, sights, name="a.mp4", source=None):
+    base = names.video(str(source or name))
+    copy, summary = (base.with_name(base.name + suffix) for suffix in (".mp4", ".json"))
+    with Sinks([AnnotatedVideo(copy, source), People(target=summary), Timelines(base)]) as sinks:
+        for frame in frames_of(sights):
+            sinks.add(Recognized(frame, np.full((480, 640, 3), 90, np.uint8)))
+        return list(sinks.close())
 
 
 def test_a_video_leaves_a_copy_a_summary_and_timelines(tmp_path):
     sights = [{1: 3, 2: 4}] * 5 + [{1: 3}] * 30
-    names = [path.name for path in saved(VideoFolder(tmp_path / "out"), sights)]
+    names = [path.name for path in saved(Names(tmp_path / "out"), sights)]
     assert names == ["a-mp4.mien.mp4", "a-mp4.mien.json", "a-mp4.mien.person-1.png"]  # person 2 was there for 0.2 s
     summary = json.loads((tmp_path / "out" / names[1]).read_text())
     assert [person["track"] for person in summary["people"]] == [1, 2]
@@ -230,14 +241,14 @@ def test_videos_of_one_name_do_not_overwrite_each_other_or_their_source(tmp_path
     source = write_clip(tmp_path / "x.mien.mp4", [IMAGE] * 3)
     plain = write_clip(tmp_path / "x.mp4", [IMAGE] * 3)
     before = source.read_bytes(), plain.read_bytes()
-    folder = VideoFolder(tmp_path, [source, plain])
-    names = [saved(folder, [{1: 3}], source=path)[0].name for path in (plain, source, source)]
-    assert names == ["x-2.mien.mp4", "x.mien.mien.mp4", "x.mien-2.mien.mp4"]
+    names = Names(tmp_path, [source, plain])
+    found = [saved(names, [{1: 3}], source=path)[0].name for path in (plain, source, source)]
+    assert found == ["x-2.mien.mp4", "x.mien.mien.mp4", "x.mien-2.mien.mp4"]
     assert (source.read_bytes(), plain.read_bytes()) == before
 
 
 def test_an_empty_video_leaves_nothing(tmp_path):
-    assert saved(VideoFolder(tmp_path), []) == []
+    assert saved(Names(tmp_path), []) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -266,9 +277,9 @@ def test_where_nobody_was_seen_the_timeline_is_empty():
 
 
 def test_thumbnails_stay_few_and_spread():
-    timelines = Timelines()
+    timelines = Timelines(Path("a"))
     for frame in frames_of([{1: 3}] * 3000):
-        timelines.add(frame, IMAGE)
+        timelines.add(Recognized(frame, IMAGE))
     times = [time for time, _ in timelines.tracks[1]._thumbnails]
     assert 8 <= len(times) <= 32
     assert times[0] == 0

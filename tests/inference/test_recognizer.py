@@ -13,6 +13,7 @@ from mien.faces.align import align_face
 from mien.faces.detect import Detection, WholeImage, YuNetDetector
 from mien.inference.files import recognize_files
 from mien.inference.recognizer import Recognizer
+from mien.labels import EMOTIONS
 from mien.results import Box
 
 
@@ -65,7 +66,7 @@ def test_the_same_face_gives_the_same_numbers_by_every_path(tmp_path, write_line
     recognizer = Recognizer(tmp_path / "m.onnx", "none")
     for picture in (face, path, path.read_bytes(), np.dstack([face] * 3), Image.open(path)):
         (found,) = recognizer.predict(picture)
-        np.testing.assert_allclose(found.probabilities, expected, atol=1e-12)
+        np.testing.assert_allclose(list(found.probabilities.values()), expected, atol=1e-12)
 
 
 def test_a_detected_face_reaches_the_network_aligned(classifier):
@@ -74,7 +75,9 @@ def test_a_detected_face_reaches_the_network_aligned(classifier):
     expected = align_face(cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY), face.landmarks)
     np.testing.assert_array_equal(classifier.batches[0], expected[None])
     assert len(face.landmarks) == 5
-    assert all(type(value) is float for value in (*face.probabilities, face.confidence, *sum(face.landmarks, ())))
+    assert all(
+        type(value) is float for value in (*face.probabilities.values(), face.confidence, *sum(face.landmarks, ()))
+    )
 
 
 def test_all_faces_of_all_pictures_go_through_the_network_together(classifier):
@@ -172,8 +175,7 @@ def pictures(tmp_path):
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 100])
 def test_files_come_back_in_order_and_broken_ones_say_why(classifier, pictures, batch):
-    files = list(recognize_files(Recognizer(classifier, "none"), pictures, batch))
-    assert [file.path for file in files] == pictures
+    files = list(recognize_files(Recognizer(classifier, "none").pipeline, pictures, batch))
     assert [file.frame.source for file in files] == [str(path) for path in pictures]
     broken = [number for number, file in enumerate(files) if file.frame.error]
     assert broken == [2, 5]
@@ -183,23 +185,23 @@ def test_files_come_back_in_order_and_broken_ones_say_why(classifier, pictures, 
             assert (file.image, file.frame.width, file.frame.height, file.frame.faces) == (None, 0, 0, ())
         else:
             assert (file.frame.width, file.frame.height) == (20, 10 + number)
-            assert file.frame.faces[0].probabilities[number * 28 * 7 // 256] > 0.7
+            assert file.frame.faces[0].probabilities[EMOTIONS[number * 28 * 7 // 256]] > 0.7
 
 
 def test_files_are_classified_by_the_batch(classifier, pictures):
-    list(recognize_files(Recognizer(classifier, "none"), pictures, 4))
+    list(recognize_files(Recognizer(classifier, "none").pipeline, pictures, 4))
     assert [len(batch) for batch in classifier.batches] == [3, 3, 1]
 
 
 def test_files_are_read_as_they_are_needed(classifier, pictures):
-    files = recognize_files(Recognizer(classifier, "none"), iter(pictures), 2)
+    files = recognize_files(Recognizer(classifier, "none").pipeline, iter(pictures), 2)
     next(files)
     assert len(classifier.batches) == 1
 
 
 def test_large_pictures_are_classified_in_smaller_batches(classifier, pictures, monkeypatch):
-    monkeypatch.setattr("mien.inference.files.PIXELS_AT_ONCE", 300)
-    list(recognize_files(Recognizer(classifier, "none"), pictures, 100))
+    monkeypatch.setattr("mien.recognition.pipeline.PIXELS_AT_ONCE", 300)
+    list(recognize_files(Recognizer(classifier, "none").pipeline, pictures, 100))
     assert max(len(batch) for batch in classifier.batches) <= 2
 
 

@@ -1,23 +1,33 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from mien.errors import InputError
-from mien.inference.annotate import annotate
-from mien.inference.saving import PictureFolder
-from mien.results import Box, Face, Frame
+from mien.errors import InputError, SinkError
+from mien.output.drawing import annotate
+from mien.output.folder import HEADER_FILE, AnnotatedPictures, Names
+from mien.output.recognized import Recognized
+from mien.results import Box, Face, Frame, Header
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (410, 420, 3), np.uint8)
 FACE = Face(Box(30, 60, 100, 100), 0.9, (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
 
 
-def frame(source):
-    return Frame(str(source), width=420, height=410, faces=(FACE,))
+def recognized(source, **values):
+    return Recognized(Frame(str(source), width=420, height=410, faces=(FACE,), **values), PICTURE)
+
+
+def saved(folder, *sources, kept=()):
+    """The files that a sink for pictures writes for sources."""
+    with AnnotatedPictures(Names(folder, kept)) as sink:
+        for source in sources:
+            sink.add(recognized(source))
+        return list(sink.close())
 
 
 def test_the_annotated_picture_is_saved(tmp_path):
-    folder = PictureFolder(tmp_path / "new" / "out", [])
-    path = folder.save(frame("somewhere/party.png"), PICTURE)
+    (path,) = saved(tmp_path / "new" / "out", "somewhere/party.png")
     assert path == tmp_path / "new" / "out" / "party.mien.png"
     np.testing.assert_array_equal(np.asarray(Image.open(path)), annotate(PICTURE, [FACE]))
     assert [entry.name for entry in path.parent.iterdir()] == ["party.mien.png"]
@@ -34,14 +44,13 @@ def test_the_annotated_picture_is_saved(tmp_path):
     ],
 )
 def test_jpeg_stays_jpeg_and_all_else_becomes_png(tmp_path, source, name, form):
-    path = PictureFolder(tmp_path, []).save(frame(source), PICTURE)
+    (path,) = saved(tmp_path, source)
     assert path.name == name
     assert Image.open(path).format == form
 
 
 def test_sources_of_one_name_do_not_overwrite_each_other(tmp_path):
-    folder = PictureFolder(tmp_path, [])
-    names = [folder.save(frame(f"{place}/x.jpg"), PICTURE).name for place in "abc"]
+    names = [path.name for path in saved(tmp_path, "a/x.jpg", "b/x.jpg", "c/x.jpg")]
     assert names == ["x.mien.jpg", "x-2.mien.jpg", "x-3.mien.jpg"]
 
 
@@ -50,25 +59,39 @@ def test_no_source_is_ever_overwritten(tmp_path, monkeypatch):
     sources = [tmp_path / "x.jpg", tmp_path / "x.mien.jpg"]
     for source in sources:
         source.write_bytes(b"original")
-    folder = PictureFolder(sources[0].parent.relative_to(tmp_path), sources)
-    assert [folder.save(frame(source), PICTURE).name for source in sources] == ["x-2.mien.jpg", "x.mien.mien.jpg"]
+    paths = saved(sources[0].parent.relative_to(tmp_path), *sources, kept=sources)
+    assert [path.name for path in paths] == ["x-2.mien.jpg", "x.mien.mien.jpg"]
     assert [source.read_bytes() for source in sources] == [b"original"] * 2
 
 
 def test_an_earlier_result_is_replaced(tmp_path):
-    first = PictureFolder(tmp_path, []).save(frame("x.png"), PICTURE)
-    assert PictureFolder(tmp_path, []).save(frame("x.png"), PICTURE) == first
+    assert saved(tmp_path, "x.png") == saved(tmp_path, "x.png")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file: cannot be made a folder"):
-        PictureFolder(tmp_path / "file", [])
+        Names(tmp_path / "file")
 
 
-def test_a_picture_that_cannot_be_written_is_named(tmp_path):
-    folder = PictureFolder(tmp_path / "out", [])
-    (tmp_path / "out" / "x.mien.png").mkdir()
-    with pytest.raises(InputError, match=r"x\.mien\.png: cannot be written"):
-        folder.save(frame("x.png"), PICTURE)
-    assert not list((tmp_path / "out").glob(".*"))
+def test_a_picture_that_cannot_be_written_is_named_and_keeps_no_other_from_being_written(tmp_path):
+    (tmp_path / "x.mien.png").mkdir()
+    with pytest.raises(SinkError, match=r"x\.mien\.png: cannot be written") as caught:
+        saved(tmp_path, "x.png", "y.png")
+    assert [path.name for path in caught.value.paths] == ["y.mien.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.mien.png", "y.mien.png"]
+
+
+def test_frames_of_videos_and_what_could_not_be_read_are_passed_over(tmp_path):
+    sink = AnnotatedPictures(Names(tmp_path))
+    sink.add(recognized("a.mp4", time=0.0))
+    sink.add(Recognized(Frame("b.png", error="b.png: no such file"), None))
+    assert sink.close() == []
+
+
+def test_a_file_beside_the_pictures_says_what_they_come_from(tmp_path):
+    header = Header("mien_s", "ab" * 32, {"detector": "yunet"})
+    sink = AnnotatedPictures(Names(tmp_path))
+    sink.add(recognized("a.png", header=header))
+    assert [path.name for path in sink.close()] == ["a.mien.png", HEADER_FILE]
+    assert json.loads((tmp_path / HEADER_FILE).read_text()) == header.to_dict()

@@ -1,5 +1,6 @@
 """Clips with planted truth: who is where in every frame is known."""
 
+import logging
 import os
 from collections import Counter
 from itertools import pairwise
@@ -88,7 +89,7 @@ def switches(tracks):
 def test_two_people_who_cross_keep_their_numbers(recognizer, stage, every):
     truth = [[(1, 270 - 6 * number, 40), (0, 6 * number, 80)] for number in range(45)]
     frames = list(recognizer.stream(Played([stage(*places) for places in truth]), every=every))
-    assert [frame.frame for frame in frames] == list(range(45))
+    assert [frame.index for frame in frames] == list(range(45))
     found = owners(frames, truth)
     assert sum(switches(tracks) for tracks in found.values()) <= 1
     assert min(map(len, found.values())) > 30  # each is hidden for some frames
@@ -129,15 +130,15 @@ def test_frames_say_when_and_how_large(recognizer, stage, tmp_path, write_clip):
 @pytest.mark.parametrize("batch", [1, 3, 16, 100])
 def test_faces_of_a_file_are_classified_together_and_the_batch_changes_nothing(recognizer, stage, batch):
     images = [stage((0, 100 + number, 60), (1, 280, 60)) for number in range(20)]
-    frames = [image.frame for image in recognize_video(recognizer, Played(images), StreamOptions(batch=batch))]
+    frames = [image.frame for image in recognize_video(recognizer.pipeline, Played(images), StreamOptions(batch=batch))]
     assert frames == list(recognizer.stream(Played(images)))
-    assert max(recognizer._classifier.calls[: -(-20 // batch)]) == 2 * min(batch, 20)
+    assert max(recognizer.classifier.calls[: -(-20 // batch)]) == 2 * min(batch, 20)
 
 
 def test_faces_of_a_live_source_are_classified_at_once(recognizer, stage):
     frames = list(recognizer.stream(Played([stage((0, 100, 60))] * 30, live=True)))
-    assert frames[-1].frame == 29
-    assert set(recognizer._classifier.calls) == {1}
+    assert frames[-1].index == 29
+    assert set(recognizer.classifier.calls) == {1}
 
 
 def test_an_error_of_the_source_comes_after_all_of_its_frames(recognizer, stage):
@@ -189,7 +190,40 @@ def test_mode_names_what_most_of_the_last_ten_frames_showed(recognizer, stage):
     [({"every": 0}, "every is 0"), ({"smooth": "median"}, "unknown smoothing"), ({"fps": -1.0}, "fps is -1")],
 )
 def test_options_out_of_range_are_refused(recognizer, options, words):
-    with pytest.raises(UsageError, match=words):
-        next(recognizer.stream("a.mp4", **options))
+    with pytest.raises(UsageError, match=words):  # when it is called: no frame is asked for
+        recognizer.stream("a.mp4", **options)
     with pytest.raises(UsageError, match="batch is 0"):
-        next(recognize_video(recognizer, "a.mp4", StreamOptions(batch=0)))
+        StreamOptions(batch=0)
+
+
+def test_a_list_of_paths_is_a_video(recognizer, stage, tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), stage((0, 100 + number, 60))[:, :, ::-1])
+    frames = list(recognizer.stream([str(path) for path in paths], fps=10))
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2])
+    assert frames == list(recognizer.stream(paths, fps=10))
+
+
+def test_watching_gives_the_frames_of_the_stream_with_their_images(recognizer, stage):
+    images = [stage((0, 100 + number, 60)) for number in range(4)]
+    watched = list(recognizer.watch(Played(images)))
+    assert [recognized.frame for recognized in watched] == list(recognizer.stream(Played(images)))
+    for recognized, image in zip(watched, images, strict=True):
+        np.testing.assert_array_equal(recognized.image, image)
+
+
+def test_frames_that_were_dropped_are_told_to_the_logger(recognizer, stage, caplog):
+    played = Played([stage((0, 100, 60))] * 30, live=True)
+    frames = list(recognizer.stream(played))
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "mien"]
+    assert message == f"played: {30 - len(frames)} of 30 frames dropped to keep up"
+
+
+def test_the_logger_can_be_silenced(recognizer, stage, capfd):
+    logging.getLogger("mien").setLevel(logging.CRITICAL)
+    try:
+        list(recognizer.stream(Played([stage((0, 100, 60))] * 30, live=True)))
+    finally:
+        logging.getLogger("mien").setLevel(logging.NOTSET)
+    assert capfd.readouterr().err == ""

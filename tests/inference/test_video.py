@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError, UsageError
+from mien.inference.opening import open_video
 from mien.inference.reader import Reader
-from mien.inference.video import Camera, PictureSequence, is_video, open_video, without_password
+from mien.inference.video import Camera, PictureSequence, is_video, without_password
 from waiting import HANG
 
 COUNT = 30
@@ -240,7 +241,7 @@ def test_raw_jpegs_on_standard_input_are_frames(images):
     for image in images:
         Image.fromarray(image).save(content, "JPEG", quality=95)
     code = (
-        "from mien.inference.video import open_video\n"
+        "from mien.inference.opening import open_video\n"
         "for image in open_video('-', fps=10).images(): print(image.number, image.time, image.image.mean())"
     )
     result = subprocess.run(

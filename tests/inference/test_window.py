@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError, MissingExtraError, UsageError
-from mien.inference.stream import RecognizedImage
-from mien.inference.window import FrameRate, Preview, fitted, previewed
+from mien.output.recognized import Recognized
+from mien.output.window import FrameRate, Preview, Window, fitted
 from mien.results import Box, Face, Frame
 
 pygame = pytest.importorskip("pygame")
@@ -32,7 +33,17 @@ def window(monkeypatch, tmp_path):
 def recognized(number, image=None):
     image = np.full((120, 160, 3), 40, np.uint8) if image is None else image
     face = Face(Box(40, 30, 60, 60), 0.9, (0, 0, 0, 1, 0, 0, 0), ())
-    return RecognizedImage(Frame("camera", number, number / 25, 160, 120, (face,)), image)
+    return Recognized(Frame("camera", number, number / 25, 160, 120, (face,)), image)
+
+
+def previewed(images, window, clock=time.monotonic):
+    """The images as they are shown, until the window's user quits."""
+    with Window(window, clock) as sink:
+        for image in images:
+            sink.add(image)
+            yield image
+            if sink.quit:
+                return
 
 
 def press(key):
@@ -62,7 +73,7 @@ def test_the_rate_is_that_of_a_steady_clock():
 
 def test_the_window_shows_the_annotated_picture(window):
     images = [recognized(number) for number in range(3)]
-    assert [shown.frame.frame for shown in previewed(images, window)] == [0, 1, 2]
+    assert [shown.frame.index for shown in previewed(images, window)] == [0, 1, 2]
     assert not pygame.display.get_init()
 
 
@@ -191,7 +202,7 @@ def test_without_a_display_it_says_so(monkeypatch, tmp_path):
 
 
 def test_nothing_is_printed(tmp_path):
-    program = "from pathlib import Path; from mien.inference.window import Preview; Preview('test', Path('.')).close()"
+    program = "from pathlib import Path; from mien.output.window import Preview; Preview('test', Path('.')).close()"
     environment = {**os.environ, "SDL_VIDEODRIVER": "dummy"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == ""
@@ -201,3 +212,24 @@ def test_without_pygame_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pygame", None)
     with pytest.raises(MissingExtraError, match=r"mien\[gui\]"):
         Preview("test", tmp_path)
+
+
+def test_pictures_and_what_could_not_be_read_are_not_shown(window):
+    sink = Window(window)
+    sink.add(Recognized(Frame("a.mp4", error="a.mp4: no such file"), None))
+    sink.add(replace(recognized(0), frame=replace(recognized(0).frame, time=None)))
+    assert pygame.display.get_surface() is None
+
+
+def test_a_second_video_begins_at_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    now, waits = [100.0], []
+
+    def wait(milliseconds):
+        waits.append(milliseconds)
+        now[0] += milliseconds / 1000
+
+    images = [recognized(number) for number in range(3)]
+    videos = [replace(image, frame=replace(image.frame, source=name)) for name in "ab" for image in images]
+    assert len(list(previewed(videos, Preview("test", tmp_path, wait=wait), clock=lambda: now[0]))) == 6
+    assert sum(waits) == 4 * 40

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ImageGrab, features
 
-from mien.inference.annotate import COLOURS
+from mien.output.drawing import COLOURS
 from waiting import HANG
 
 pytest.importorskip("pygame")
@@ -21,14 +21,13 @@ SHOWING = """
 import sys
 from pathlib import Path
 import numpy as np
-from mien.inference.stream import RecognizedImage
-from mien.inference.window import Preview, previewed
+from mien.output.recognized import Recognized
+from mien.output.window import Preview, Window
 from mien.results import Box, Face, Frame
 
 image = np.full((400, 600, 3), (20, 160, 60), np.uint8)
 face = Face(Box(220, 120, 150, 160), 0.9, (0, 0, 0, 1, 0, 0, 0), track=1)
-shown = previewed([RecognizedImage(Frame("a", 0, 0.0, 600, 400, (face,)), image)], Preview("test", Path(".")))
-next(shown)
+Window(Preview("test", Path("."))).add(Recognized(Frame("a", 0, 0.0, 600, 400, (face,)), image))
 print("shown", flush=True)
 sys.stdin.read()
 """

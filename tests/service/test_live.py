@@ -17,11 +17,13 @@ def received(stream):
 
 def test_a_person_keeps_the_number(address, astronaut_jpeg):
     with connect(f"ws://{address}/v1/stream") as stream:
+        header = json.loads(stream.response.headers["mien-results"])
+        assert (header["schema"], header["model"]["name"], header["options"]["smooth"]) == (2, "mien_s", "ema")
         frames = []
         for _ in range(4):
             stream.send(astronaut_jpeg)
             frames.append(received(stream))
-    assert [frame["frame"] for frame in frames] == [0, 1, 2, 3]
+    assert [frame["index"] for frame in frames] == [0, 1, 2, 3]
     assert [[face["track"] for face in frame["faces"]] for frame in frames] == [[1]] * 4
     assert {face["emotion"] for frame in frames for face in frame["faces"]} == {"happy"}
     times = [frame["time"] for frame in frames]
@@ -53,7 +55,7 @@ def test_only_the_newest_picture_waits(serve, picture):
                 stream.send(picture("PNG"))
             stream.ping().wait(HANG)  # it has been answered, so the pictures before it have come
             classifier.let_go.release(10)
-            assert [received(stream)["frame"], received(stream)["frame"]] == [0, 9]
+            assert [received(stream)["index"], received(stream)["index"]] == [0, 9]
         assert 'mien_pictures_total{outcome="recognized"} 2.0' in metrics_when(address, "mien_streams 0.0")
         assert 'mien_pictures_total{outcome="dropped"} 8.0' in metrics_when(address, "dropped")
 

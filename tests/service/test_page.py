@@ -11,6 +11,7 @@ import pytest
 from skimage import data
 from skimage.transform import resize
 
+from mien.bundle import Bundle
 from mien.labels import EMOTIONS
 from mien.results import TABLE_COLUMNS
 from waiting import HANG, wait_for
@@ -93,7 +94,9 @@ def test_a_picture_is_read_and_its_results_come_down(page, photo, client, astron
     assert page.inner_text(".verdict").startswith("happy ")
     (expected,) = client.post("/v1/predict", files=[("picture", ("a, b.jpg", astronaut_jpeg, "image/jpeg"))]).json()
     name, content = downloaded(page, "#save-json")
-    (frame,) = json.loads(content)
+    document = json.loads(content)
+    assert document["model"] == {"name": "mien_s", "sha256": Bundle.load("mien_s").sha256}
+    (frame,) = document["frames"]
     assert name == "mien.json"
     assert frame["source"] == "a, b.jpg"
     assert frame["faces"][0]["box"] == expected["faces"][0]["box"]
@@ -127,7 +130,7 @@ def test_pictures_beside_those_that_are_refused_are_not_lost(page, astronaut_jpe
     """More bytes than a request may hold, and nine broken pictures, of which eight are refused together."""
     page.evaluate(CHOOSE_MANY, base64.b64encode(astronaut_jpeg).decode())
     page.wait_for_selector("#status:has-text('Faces: 3. Pictures: 12.')")
-    frames = json.loads(downloaded(page, "#save-json")[1])
+    frames = json.loads(downloaded(page, "#save-json")[1])["frames"]
     assert [len(frame["faces"]) for frame in frames] == [0] * 9 + [1] * 3
     assert ["not a picture" in (frame["error"] or "") for frame in frames] == [True] * 9 + [False] * 3
 
@@ -190,7 +193,7 @@ def test_the_camera_is_followed(page):
     name, content = downloaded(page, "#snapshot")
     assert (name, content[:4]) == ("mien.png", b"\x89PNG")
     page.click("#camera")
-    frames = json.loads(downloaded(page, "#save-json")[1])
+    frames = json.loads(downloaded(page, "#save-json")[1])["frames"]
     assert len(frames) >= int(before)
     assert page.is_hidden("#pause")
 

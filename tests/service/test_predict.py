@@ -12,6 +12,7 @@ import pytest
 import waiting
 from mien.inference.recognizer import Recognizer
 from mien.service.metrics import Metrics
+from mien.service.schemas import FaceResult, FrameResult
 from waiting import HANG, wait_for
 
 WORD_IN_A_FORM = b'--x\r\ncontent-disposition: form-data; name="word"\r\n\r\nhello\r\n--x--\r\n'
@@ -21,7 +22,7 @@ def test_a_body_a_form_and_json_give_what_the_command_line_gives(client, astrona
     path = tmp_path / "a.jpg"
     path.write_bytes(astronaut_jpeg)
     command = [sys.executable, "-m", "mien", "predict", str(path), "--format", "json"]
-    expected = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[0]
+    expected = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["frames"][0]
 
     body = client.post("/v1/predict", content=astronaut_jpeg, headers={"content-type": "image/jpeg"})
     form = client.post("/v1/predict", files=[("picture", ("a.jpg", astronaut_jpeg, "image/jpeg"))])
@@ -280,3 +281,19 @@ def test_metrics_tell_nothing_of_faces():
     metrics.batch(2, 3)
     metrics.picture("recognized")
     assert not any(emotion in metrics.text().decode() for emotion in ("happy", "angry", "source"))
+
+
+def test_answers_say_what_they_come_from(client, recognizer, astronaut_jpeg):
+    answers = [
+        client.post("/v1/predict", content=astronaut_jpeg, headers={"content-type": "image/jpeg"}),
+        client.get("/v1/models"),
+    ]
+    for answer in answers:
+        assert json.loads(answer.headers["mien-results"]) == recognizer.header.to_dict()
+
+
+def test_the_schema_of_the_document_is_that_of_the_results(recognizer, astronaut_jpeg):
+    frame = recognizer.recognize(astronaut_jpeg).to_dict()
+    FrameResult.model_validate(frame)
+    assert list(frame) == [field.alias or name for name, field in FrameResult.model_fields.items()]
+    assert list(frame["faces"][0]) == list(FaceResult.model_fields)

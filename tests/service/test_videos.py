@@ -26,6 +26,9 @@ def test_a_video_gives_what_the_recogniser_gives(client, recognizer, clip):
     answer = client.post("/v1/predict/video?name=clip.mp4", content=clip.read_bytes(), headers=MP4)
     expected = [json.loads(frame.to_json()) | {"source": "clip.mp4"} for frame in recognizer.stream(clip)]
     assert lines_of(answer) == expected
+    header = json.loads(answer.headers["mien-results"])
+    assert header["model"] == recognizer.header.to_dict()["model"]
+    assert header["options"]["smooth"] == "ema"
     assert {face["track"] for frame in expected for face in frame["faces"]} == {1}
 
 

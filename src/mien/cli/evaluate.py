@@ -75,6 +75,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.errors import UsageError
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
+    from mien.evaluation.report_folder import ReportFolder
     from mien.evaluation.robustness_report import RobustnessFolder
 
     messages = Console(stderr=True)
@@ -86,7 +87,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         classifier = open_classifier(model, device, threads)
         report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
         return
-    folder = report.ReportFolder(out) if out else None
+    folder = ReportFolder(out) if out else None
     store, part = open_data(data, usage, names or [], messages)
     result = report.evaluate(
         open_classifier(model, device, threads),

@@ -8,17 +8,18 @@ from typing import Annotated
 
 import typer
 
-from mien import __version__
 from mien.cli.compare import compare
 from mien.cli.data import app as data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
+from mien.cli.messages import show_messages
 from mien.cli.models import models
 from mien.cli.predict import predict
 from mien.cli.serve import serve
 from mien.cli.sweep import sweep
 from mien.cli.train import train
 from mien.errors import MienError
+from mien.version import __version__
 
 app = typer.Typer(
     help="Facial expression recognition, the whole way: data, training, honest evaluation, export, pictures.",
@@ -40,7 +41,7 @@ def _main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    pass
+    show_messages()
 
 
 app.command("predict")(predict)

@@ -1,8 +1,9 @@
-"""What commands say on standard error, alike."""
+"""What commands say on standard error, alike: the messages of the logger `mien`, and progress bars."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -10,10 +11,38 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+log: Final = logging.getLogger("mien")
+"""Carries every message; in Python it can be shown, kept or silenced like any logger."""
+
+_STYLES: Final[dict[int, dict[str, Any]]] = {
+    logging.INFO: {"dim": True},
+    logging.WARNING: {"fg": "yellow"},
+    logging.ERROR: {"fg": "red"},
+}
+
+
+class _StandardError(logging.Handler):
+    """Messages as lines on standard error, errors after the name of the program."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "mien: " if record.levelno >= logging.ERROR else ""
+        typer.secho(f"{prefix}{record.getMessage()}", err=True, **_STYLES.get(record.levelno, {}))
+
+
+_HANDLER: Final = _StandardError()
+
+
+def show_messages() -> None:
+    """Let the command line show what the logger `mien` carries; calling it again changes nothing."""
+    log.addHandler(_HANDLER)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
 def say_written(paths: Iterable[Path]) -> None:
     """A line for each file that was written."""
     for path in paths:
-        typer.secho(f"wrote {path}", dim=True, err=True)
+        log.info("wrote %s", path)
 
 
 def tracked(messages: "Console", what: str, chunks: range) -> Iterable[int]:

@@ -1,31 +1,27 @@
 """`mien predict`: the expressions in pictures and videos."""
 
-import csv
 import io
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.messages import log
 from mien.cli.options import RunOn, Threads
-from mien.cli.tables import print_table
-from mien.errors import MienError, UsageError
-from mien.results import TABLE_COLUMNS, Frame, table_rows
+from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
-    from mien.inference.files import RecognizedFile
-    from mien.inference.media import EmptySource
-    from mien.inference.saving import PictureFolder
+    from collections.abc import Generator
+
+    from mien.output.recognized import Recognized
+    from mien.output.sink import Sink
+    from mien.output.window import Window
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
-Write = Callable[[Frame], None]
 
 _DEFAULT_FOLDER = Path("mien-out")
-_MANY = 8
 
 
 def predict(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -71,12 +67,14 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     ] = None,
 ) -> None:
     """Find the faces in pictures and videos and say what they express."""
-    from mien.cli.predict_video import report_videos
-    from mien.inference.files import recognize_files
+    from mien.cli import predict_sinks as sinks
+    from mien.cli.predict_progress import with_progress
+    from mien.inference.everything import recognize_all
     from mien.inference.recognizer import Recognizer
     from mien.inference.sources import sort_sources
     from mien.inference.stream import StreamOptions
     from mien.inference.video import DEFAULT_FPS
+    from mien.output.sink import Sinks
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
@@ -86,139 +84,35 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path)]):
         raise UsageError(f"--show shows videos, and {pictures[0]} is none: use --out DIR, or --fps N for a video")
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
-    target = (out or _DEFAULT_FOLDER) if out or save else None
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
-    files = _tracked(recognize_files(recognizer, found.pictures, batch), len(found.pictures), form)
-    with _WRITERS[form]() as write:
-        failures = _report(files, write, _picture_folder(target, found.pictures))
-        shown = (target or _DEFAULT_FOLDER) if show else None
-        failures += report_videos(recognizer, found.videos, options, write, target, shown, people=form == "table")
+    target = (out or _DEFAULT_FOLDER) if out or save else None
+    kept = sinks.saved(target, found, printed=form == "table")
+    window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
+    rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
+    images = recognize_all(recognizer.pipeline, found, options)
+    images = with_progress(images, len(found.pictures), prints_rows=form != "table")
+    failures, unwritten = 0, None
+    try:
+        with Sinks([*rows, *([window] if window else []), *kept]) as everywhere, closing(images):
+            failures = _feed(images, everywhere, window)
+    except SinkError as error:
+        unwritten = error
     if failures:
-        typer.secho(f"mien: {failures} of {len(found.pictures) + len(found.videos)} failed", fg="red", err=True)
+        log.error("%d of %d failed", failures, len(found.pictures) + len(found.videos))
+    if unwritten is not None:
+        log.error("not everything was written: %s", unwritten)
+    if failures or unwritten is not None:
         raise typer.Exit(1)
 
 
-def _picture_folder(folder: Path | None, sources: "Sequence[Path | EmptySource]") -> "PictureFolder | None":
-    from mien.inference.saving import PictureFolder
-
-    return PictureFolder(folder, [entry for entry in sources if isinstance(entry, Path)]) if folder else None
-
-
-def _report(files: Iterable["RecognizedFile"], write: Write, folder: "PictureFolder | None") -> int:
-    """Write every frame, save every picture; how many pictures failed, each named on standard error."""
+def _feed(images: "Generator[Recognized, None, None]", sink: "Sink", window: "Window | None") -> int:
+    """Give every result to a sink; how many inputs failed, each named on standard error."""
     failures = 0
-    for file in files:
-        write(file.frame)
-        error = file.frame.error or _saving_error(file, folder)
-        if error:
+    for recognized in images:
+        sink.add(recognized)
+        if recognized.frame.error is not None:
             failures += 1
-            typer.secho(f"mien: {error}", fg="red", err=True)
+            log.error("%s", recognized.frame.error)
+        if window is not None and window.quit:
+            break
     return failures
-
-
-def _saving_error(file: "RecognizedFile", folder: "PictureFolder | None") -> str | None:
-    if folder is None or file.image is None:
-        return None
-    try:
-        typer.secho(f"saved {folder.save(file.frame, file.image)}", dim=True, err=True)
-    except MienError as error:
-        return str(error)
-    return None
-
-
-def _tracked(files: Iterable["RecognizedFile"], total: int, form: Format) -> Iterable["RecognizedFile"]:
-    """The same files with a progress bar on standard error, for many on a terminal that shows no results meanwhile."""
-    shares_terminal = form != "table" and sys.stdout.isatty()
-    if total < _MANY or shares_terminal or not sys.stderr.isatty():
-        return files
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(files, "recognising", total=total, console=Console(stderr=True), transient=True)
-
-
-@contextmanager
-def _jsonl() -> Iterator[Write]:
-    """One line of JSON a frame, as it comes."""
-    yield lambda frame: typer.echo(frame.to_json())
-
-
-@contextmanager
-def _json() -> Iterator[Write]:
-    """One JSON document, a list of frames, written as they come and closed even when interrupted."""
-    count = 0
-
-    def write(frame: Frame) -> None:
-        nonlocal count
-        text = json.dumps(frame.to_dict(), indent=2, allow_nan=False)
-        typer.echo(f"{',' if count else '['}\n{text}", nl=False)
-        count += 1
-
-    try:
-        yield write
-    finally:
-        typer.echo("\n]" if count else "[]")
-
-
-@contextmanager
-def _csv() -> Iterator[Write]:
-    """The columns of `TABLE_COLUMNS`, a row for each face and for each frame without one."""
-
-    def echo_row(values: dict[str, Any]) -> None:
-        line = io.StringIO()
-        csv.DictWriter(line, TABLE_COLUMNS, lineterminator="\n").writerow(values)
-        typer.echo(line.getvalue(), nl=False)
-
-    echo_row({name: name for name in TABLE_COLUMNS})
-
-    def write(frame: Frame) -> None:
-        for row in table_rows([frame]):
-            echo_row(row)
-
-    yield write
-
-
-@contextmanager
-def _table() -> Iterator[Write]:
-    """A table for people, printed at the end and even when interrupted."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("file", "face", "emotion", "probability", "position (x, y) and size", box=None, pad_edge=False)
-    table.columns[-1].no_wrap = True
-
-    def write(frame: Frame) -> None:
-        for cells in _cells(frame):
-            table.add_row(*map(Text, cells))
-
-    try:
-        yield write
-    finally:
-        if table.row_count:
-            print_table(table)
-
-
-def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
-    """Rows of the table for people."""
-    if frame.error is not None:
-        yield frame.source, "-", f"not read: {frame.error.removeprefix(f'{frame.source}: ')}"
-    elif not frame.faces:
-        yield frame.source, "-", "no face found"
-    for number, face in enumerate(frame.faces, start=1):
-        box = face.box
-        position = f"({box.x}, {box.y}) {box.width} x {box.height}"
-        yield frame.source, str(number), face.emotion, f"{face.probability:.0%}", position
-
-
-@contextmanager
-def _parquet() -> Iterator[Write]:
-    """The columns of `TABLE_COLUMNS` as a Parquet file, whole even when interrupted."""
-    from mien.inference.parquet import ParquetTable
-
-    if sys.stdout.isatty():
-        raise UsageError("--format parquet writes a file to standard output: add > faces.parquet")
-    with ParquetTable(sys.stdout.buffer) as table:
-        yield table.write
-
-
-_WRITERS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv, "parquet": _parquet}

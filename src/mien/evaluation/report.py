@@ -1,10 +1,8 @@
-"""One model on one part of a data set: every figure, the predictions behind them, and their way to disk."""
+"""One model on one part of a data set: every figure, and the predictions behind them."""
 
-import csv
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,14 +13,13 @@ from mien.data.ferplus import FERPLUS_FILE, is_contempt, vote_targets
 from mien.data.splits import identical_rows
 from mien.data.statistics import brightness
 from mien.data.store import FaceStore
-from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
+from mien.errors import DataError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
-from mien.out_folder import made_folder, writing_to
 
 TARGETS: Final = ("fer2013", "ferplus")
 """Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
@@ -278,42 +275,3 @@ def _seen(store: FaceStore, usage: str, rows: NDArray[np.intp]) -> NDArray[np.bo
             f"data set of {store.meta.source}: every {usage} row also stands in Training; leave drop_seen out"
         )
     return seen
-
-
-class ReportFolder:
-    """A folder for reports. Made before a model is asked anything, so that no result is lost for want of a place.
-
-    Raises:
-        UsageError: the folder cannot be made.
-        MissingExtraError: matplotlib, which draws the pictures, is not installed.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            from mien.evaluation import pictures
-        except ModuleNotFoundError:
-            raise MissingExtraError("drawing the pictures of a report", "train") from None
-        self._folder, self._pictures = made_folder(folder), pictures
-
-    def write(self, evaluation: Evaluation) -> list[Path]:
-        """Write report.json, predictions.csv and the pictures, over those of an earlier report; returns their paths.
-
-        Raises:
-            UsageError: the folder is not writable.
-        """
-        report, table = self._folder / "report.json", self._folder / "predictions.csv"
-        with writing_to(self._folder):
-            report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
-            _write_predictions(evaluation, table)
-            return [report, table, *self._pictures.draw_all(evaluation, self._folder)]
-
-
-def _write_predictions(evaluation: Evaluation, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["row", "label", "predicted", *EMOTIONS])
-        for row, label, predicted, probabilities in zip(
-            evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True
-        ):
-            values = (f"{value:.6f}" for value in probabilities)
-            writer.writerow([row, EMOTIONS[label], EMOTIONS[predicted], *values])

@@ -136,6 +136,7 @@ class YuNetDetector:
             raise UsageError(f"the least score of a face is {min_score}: expected 0..1")
         if max_side < _COARSE_SIDE:
             raise UsageError(f"max_side is {max_side}: expected at least {_COARSE_SIDE} pixels")
+        self._options: dict[str, Any] = {"min_score": min_score, "max_side": max_side, "weights": weights}
         self._max_side = max_side
         self._load = partial(_load_yunet, weights, min_score)
         self._own = local()
@@ -149,6 +150,10 @@ class YuNetDetector:
         least = _COARSE_FACE * max(image.shape[:2]) / _COARSE_SIDE
         coarse = [face for face in self._detect_at(image, _COARSE_SIDE) if min(face.box[2:]) >= least]
         return distinct(fine + coarse)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, loads networks of its own."""
+        return partial(type(self), **self._options), ()
 
     def _detect_at(self, image: NDArray[np.uint8], max_side: int) -> list[Detection]:
         """Faces seen when the image is shrunk to a longest side, in coordinates of the image."""
@@ -195,6 +200,10 @@ class HaarDetector:
         with self._lock:
             boxes = self._cascade.detectMultiScale(to_gray(image), self._scale, self._neighbours)
         return [Detection((float(x), float(y), float(width), float(height)), 1.0) for x, y, width, height in boxes]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, loads a cascade of its own."""
+        return partial(type(self), scale=self._scale, neighbours=self._neighbours), ()
 
 
 def distinct(detections: list[Detection]) -> list[Detection]:

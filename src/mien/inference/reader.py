@@ -22,6 +22,8 @@ class Reader:
     Args:
         source: is closed with the reader.
         depth: how many images of a file may wait.
+
+    ``count`` images were read, ``dropped`` of them dropped.
     """
 
     def __init__(self, source: VideoSource, depth: int = READ_AHEAD) -> None:
@@ -31,7 +33,7 @@ class Reader:
         self._changed = Condition()
         self._ended = self._closed = False
         self._error: BaseException | None = None
-        self.dropped = 0
+        self.count = self.dropped = 0
         self._thread = Thread(target=self._read, name="mien-video", daemon=True)
         self._thread.start()
 
@@ -84,5 +86,6 @@ class Reader:
                 self.dropped += 1
             self._changed.wait_for(lambda: len(self._waiting) < self._depth or self._closed)
             self._waiting.append(image)
+            self.count += 1
             self._changed.notify_all()
             return not self._closed

@@ -5,17 +5,17 @@ the same at any frame rate. The expression that is named changes only when anoth
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.labels import EMOTIONS
-from mien.results import Face, Frame
+from mien.results import Face, Frame, Probabilities
 
 WINDOW: Final = 10
 """Labels that `mode` looks back on."""
@@ -28,51 +28,52 @@ MARGIN: Final = 0.1
 
 _FORGET: Final = 5.0
 
-Probabilities = NDArray[np.float64]
+Readings = NDArray[np.float64]
 
 
-class Memory(Protocol):
-    """What is remembered of one person."""
+class Smoothing(ABC):
+    """Steadies the expression of one person over time; one of your own is a subclass with `update`.
 
-    margin: float
-    """By how much another expression must be ahead before it is named; 0: by anything."""
+    An object is made for every person of a video, so it may keep what it needs between readings.
+    """
 
-    def update(self, probabilities: Probabilities, time: float) -> Probabilities:
-        """Steadied probabilities (7,), sum 1, after one more reading at a time in seconds."""
-        ...
+    margin: float = 0.0
+    """Probability by which another expression must be ahead before it is named; 0: by anything."""
+
+    @abstractmethod
+    def update(self, probabilities: Readings, time: float) -> Readings:
+        """Steadied probabilities (C,) of at least 0, sum 1, after one more reading (C,) at a time in seconds."""
 
 
-class Mode:
+class Mode(Smoothing):
     """Shares of the last labels: the likeliest is their mode. Sources: S3, 10 labels.
 
     Args:
         window: how many labels, at least 1.
     """
 
-    margin = 0.0
-
     def __init__(self, window: int = WINDOW) -> None:
         self._labels: deque[int] = deque(maxlen=window)
 
-    def update(self, probabilities: Probabilities, time: float) -> Probabilities:
+    def update(self, probabilities: Readings, time: float) -> Readings:
         self._labels.append(int(probabilities.argmax()))
-        return np.bincount(self._labels, minlength=len(EMOTIONS)) / len(self._labels)
+        return np.bincount(self._labels, minlength=len(probabilities)) / len(self._labels)
 
 
-class Exponential:
+class Exponential(Smoothing):
     """An exponential moving average of the probabilities.
 
     Args:
         time_constant: seconds, more than 0.
-        margin: see `Memory`.
+        margin: see `Smoothing`.
     """
 
     def __init__(self, time_constant: float = TIME_CONSTANT, margin: float = MARGIN) -> None:
         self.margin = margin
         self._time_constant = time_constant
-        self._last: tuple[Probabilities, float] | None = None
+        self._last: tuple[Readings, float] | None = None
 
-    def update(self, probabilities: Probabilities, time: float) -> Probabilities:
+    def update(self, probabilities: Readings, time: float) -> Readings:
         if self._last is not None:
             before, then = self._last
             kept = math.exp(-max(0.0, time - then) / self._time_constant)
@@ -81,15 +82,17 @@ class Exponential:
         return probabilities
 
 
-_MEMORIES: Final[dict[str, Callable[[], Memory] | None]] = {"none": None, "mode": Mode, "ema": Exponential}
+MakeSmoothing = Callable[[], Smoothing]
 
-SMOOTHINGS: Final = tuple(_MEMORIES)
-"""Names that `Smoother.named` knows."""
+_SMOOTHINGS: Final[dict[str, MakeSmoothing | None]] = {"none": None, "mode": Mode, "ema": Exponential}
+
+SMOOTHINGS: Final = tuple(_SMOOTHINGS)
+"""Names of the smoothings that come with mien."""
 
 
 @dataclass(slots=True)
 class _Person:
-    memory: Memory
+    smoothing: Smoothing
     label: str | None = None
     seen: float = 0.0
 
@@ -98,46 +101,48 @@ class Smoother:
     """Steadies the faces of a video's frames, given in order; each track by itself, faces without one not at all.
 
     Args:
-        memory: makes what is remembered of a new person; None leaves every face as it is.
+        smooth: ``none``, ``mode``, ``ema``, or what makes a `Smoothing` for a new person, such as its class.
+
+    Raises:
+        UsageError: another name, or something else.
     """
 
-    def __init__(self, memory: Callable[[], Memory] | None) -> None:
-        self._memory = memory
+    def __init__(self, smooth: str | MakeSmoothing) -> None:
+        self._make = _maker(smooth)
         self._people: dict[int, _Person] = {}
-
-    @classmethod
-    def named(cls, name: str) -> "Smoother":
-        """The smoother called ``none``, ``mode`` or ``ema``.
-
-        Raises:
-            UsageError: another name.
-        """
-        if name not in _MEMORIES:
-            raise UsageError(f"unknown smoothing {name!r}: expected one of {', '.join(SMOOTHINGS)}")
-        return cls(_MEMORIES[name])
 
     def smooth(self, frame: Frame) -> Frame:
         """The frame with steadied probabilities and expressions."""
-        if self._memory is None:
+        if self._make is None:
             return frame
         time = frame.time or 0.0
-        faces = tuple(self._steadied(face, time, self._memory) for face in frame.faces)
+        faces = tuple(self._steadied(face, time, self._make) for face in frame.faces)
         self._people = {number: person for number, person in self._people.items() if time - person.seen <= _FORGET}
         return replace(frame, faces=faces)
 
-    def _steadied(self, face: Face, time: float, memory: Callable[[], Memory]) -> Face:
+    def _steadied(self, face: Face, time: float, make: MakeSmoothing) -> Face:
         if face.track is None:
             return face
-        person = self._people.setdefault(face.track, _Person(memory()))
-        probabilities = person.memory.update(np.array(face.probabilities), time)
-        person.label = _label(probabilities, person.label, person.memory.margin)
+        person = self._people.setdefault(face.track, _Person(make()))
+        before = np.array(list(face.probabilities.values()))
+        steady = Probabilities.of(np.asarray(person.smoothing.update(before, time)).tolist(), face.probabilities)
+        person.label = _label(steady, person.label, person.smoothing.margin)
         person.seen = time
-        return replace(face, probabilities=tuple(probabilities.tolist()), steady=person.label)
+        return replace(face, probabilities=steady, steady=person.label)
+
+
+def _maker(smooth: str | MakeSmoothing) -> MakeSmoothing | None:
+    if callable(smooth):
+        return smooth
+    if not isinstance(smooth, str) or smooth not in _SMOOTHINGS:
+        known = ", ".join(SMOOTHINGS)
+        raise UsageError(f"unknown smoothing {smooth!r}: expected one of {known}, or a subclass of mien.Smoothing")
+    return _SMOOTHINGS[smooth]
 
 
 def _label(probabilities: Probabilities, shown: str | None, margin: float) -> str:
     """The expression to name: the one shown so far unless another is ahead by more than the margin."""
-    best = int(probabilities.argmax())
-    if shown is not None and probabilities[best] - probabilities[EMOTIONS.index(shown)] <= margin:
+    best = max(probabilities, key=probabilities.__getitem__)
+    if shown is not None and probabilities[best] - probabilities[shown] <= margin:
         return shown
-    return EMOTIONS[best]
+    return best

@@ -1,26 +1,30 @@
 """From a video to frames with followed, classified, steadied faces; nothing is drawn or written here."""
 
+import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from mien.errors import UsageError
 from mien.faces.follow import Follower, Pace
+from mien.inference.opening import open_video
 from mien.inference.reader import Reader
-from mien.inference.recognizer import Candidate, Recognizer
-from mien.inference.smoothing import Smoother
-from mien.inference.video import DEFAULT_FPS, Camera, VideoImage, VideoSource, open_video
-from mien.pictures import Pixels
+from mien.inference.smoothing import MakeSmoothing, Smoother
+from mien.inference.video import DEFAULT_FPS, Camera, VideoImage, VideoSource, check_fps
+from mien.output.recognized import Recognized
+from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.results import Frame
 
 BATCH: Final = 16
 """Frames of a file whose faces are classified together; of live sources every frame at once."""
 
-VideoInput = str | Path | int | Sequence[Path] | VideoSource
+log: Final = logging.getLogger("mien")
+
+VideoInput = str | Path | int | Sequence[str | Path] | VideoSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,58 +33,59 @@ class StreamOptions:
 
     Args:
         every: frames between two searches of the whole picture, at least 1; None: by time.
-        smooth: ``none``, ``mode`` or ``ema``.
+        smooth: ``none``, ``mode``, ``ema``, or what makes a `mien.Smoothing` for a new person.
         mirror: whether images are mirrored; None: those of webcams.
         fps: of what has no times of its own.
         batch: frames of a file whose faces are classified together, at least 1.
+
+    Raises:
+        UsageError: an option out of range.
     """
 
     every: int | None = None
-    smooth: str = "ema"
+    smooth: str | MakeSmoothing = "ema"
     mirror: bool | None = None
     fps: float = DEFAULT_FPS
     batch: int = BATCH
 
+    def __post_init__(self) -> None:
+        Smoother(self.smooth)
+        Pace(self.every)
+        check_fps(self.fps)
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}: expected at least 1")
 
-@dataclass(frozen=True, slots=True)
-class RecognizedImage:
-    """One image of a video and what was recognised in it."""
-
-    frame: Frame
-    image: Pixels
-
-
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    """An image with the faces found in it, not yet classified."""
-
-    shown: VideoImage
-    candidates: tuple[Candidate, ...]
+    def to_dict(self) -> dict[str, Any]:
+        """Those that change results, as values of JSON."""
+        smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
+        return {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
 
 
 def recognize_video(
-    recognizer: Recognizer, source: VideoInput, options: StreamOptions | None = None
-) -> Generator[RecognizedImage, None, None]:
+    pipeline: Pipeline, source: VideoInput, options: StreamOptions | None = None
+) -> Generator[Recognized, None, None]:
     """The images of a video with their faces, in order; closing the iterator releases the source.
 
     Raises:
         InputError: the source cannot be opened, or, after its last readable image, is damaged or ends early.
-        UsageError: an option out of range.
         MissingExtraError: the source needs PyAV, which is not installed.
     """
     options = options or StreamOptions()
-    smoother = Smoother.named(options.smooth)
-    Pace(options.every)  # so that a bad value opens nothing
-    if options.batch < 1:
-        raise UsageError(f"batch is {options.batch}: expected at least 1")
+    smoother = Smoother(options.smooth)
     opened = _opened(source, options.fps)
     pace = Pace(options.every, monotonic if opened.live else None)
     mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
-    with Reader(opened) as images:
-        searched = _search(recognizer, recognizer.follower(pace), images, mirror=mirror)
-        for chunk in _chunks(searched, 1 if opened.live else options.batch):
-            for frame, image in _classified(recognizer, chunk, opened.name):
-                yield RecognizedImage(smoother.smooth(frame), image)
+    frame = Frame(opened.name, header=pipeline.header.with_options(**options.to_dict()))
+    images = Reader(opened)
+    try:
+        searched = _search(pipeline, pipeline.follower(pace), images, frame, mirror=mirror)
+        for batch in batched(searched, 1 if opened.live else options.batch):
+            for recognized in pipeline.recognized(batch):
+                yield replace(recognized, frame=smoother.smooth(recognized.frame))
+    finally:
+        images.close()
+        if images.dropped:
+            log.warning("%s: %d of %d frames dropped to keep up", opened.name, images.dropped, images.count)
 
 
 def _opened(source: VideoInput, fps: float) -> VideoSource:
@@ -88,34 +93,11 @@ def _opened(source: VideoInput, fps: float) -> VideoSource:
 
 
 def _search(
-    recognizer: Recognizer, follower: Follower, images: Iterable[VideoImage], *, mirror: bool
-) -> Iterator[_Searched]:
+    pipeline: Pipeline, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
+) -> Iterator[Searched]:
     for shown in images:
         image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
-        found = follower.follow(image, shown.number, shown.time)
-        yield _Searched(VideoImage(shown.number, shown.time, image), tuple(recognizer.crop(image, found)))
-
-
-def _classified(recognizer: Recognizer, chunk: Sequence[_Searched], name: str) -> Iterator[tuple[Frame, Pixels]]:
-    faces = recognizer.classify([searched.candidates for searched in chunk])
-    for searched, found in zip(chunk, faces, strict=True):
-        shown = searched.shown
-        height, width = shown.image.shape[:2]
-        yield Frame(name, shown.number, shown.time, width, height, tuple(found)), shown.image
-
-
-def _chunks(images: Iterable[_Searched], size: int) -> Iterator[list[_Searched]]:
-    """So many at a time; when reading fails, what was read comes before the error."""
-    chunk: list[_Searched] = []
-    try:
-        for image in images:
-            chunk.append(image)
-            if len(chunk) == size:
-                yield chunk
-                chunk = []
-    except Exception:
-        if chunk:
-            yield chunk
-        raise
-    if chunk:
-        yield chunk
+        height, width = image.shape[:2]
+        found = pipeline.crop(image, follower.follow(image, shown.number, shown.time))
+        seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
+        yield Searched(seen, image, tuple(found))

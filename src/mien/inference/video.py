@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import cv2
 import numpy as np
 
-from mien.errors import InputError, MissingExtraError, UsageError
+from mien.errors import InputError, UsageError
 from mien.inference.media import read_image
 from mien.pictures import Pixels
 
@@ -153,27 +153,11 @@ class Camera:
         self._capture.release()
 
 
-def open_video(source: str | Path | int | Sequence[Path], fps: float = DEFAULT_FPS) -> VideoSource:
-    """A video to read.
-
-    Args:
-        source: path of a file, number of a webcam, address of a stream, ``-`` for standard input, or picture files in
-            the order in which they are shown.
-        fps: frames a second of what has no times of its own (pictures, raw streams).
+def check_fps(fps: float) -> None:
+    """Refuse a frame rate that is none.
 
     Raises:
-        InputError: it cannot be opened, or holds no video.
-        UsageError: ``fps`` is not a positive number.
-        MissingExtraError: PyAV is needed and not installed.
+        UsageError: it is not a finite number above 0.
     """
     if not 0 < fps < float("inf"):
         raise UsageError(f"fps is {fps}: expected a number above 0")
-    if not isinstance(source, str | Path | int):
-        return PictureSequence(source, fps)
-    if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
-        return Camera(int(str(source)))
-    try:
-        from mien.inference.container import Container
-    except ImportError:
-        raise MissingExtraError("reading videos", "video") from None
-    return Container(str(source), fps)

@@ -13,15 +13,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
-from mien import __version__
 from mien.errors import MienError
 from mien.inference.recognizer import Recognizer
 from mien.service import routes
-from mien.service.documents import API
+from mien.service.documents import API, RESULTS_HEADER
 from mien.service.engine import Engine
 from mien.service.guard import SECURITY_HEADERS, Guard, problem, refusal_headers
 from mien.service.metrics import Metrics
 from mien.service.settings import Settings
+from mien.version import __version__
 
 STATIC: Final = Path(str(resources.files("mien.service") / "static"))
 """Files of the page."""
@@ -65,6 +65,7 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
             allow_origins=sorted(settings.access.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
+            expose_headers=[RESULTS_HEADER],
         )
     app.add_middleware(Guard, settings=settings, metrics=metrics)
 

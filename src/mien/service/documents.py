@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from mien.labels import EMOTIONS
+from mien.results import SCHEMA
 from mien.service.media_types import ANY, PICTURES, VIDEOS
 from mien.service.schemas import FrameResult, Pictures, Problem
 
@@ -29,16 +30,32 @@ _REASONS: Final = {
 }
 
 _FACE: Final = {
+    "face": 0,
     "box": [283, 64, 113, 156],
     "confidence": 0.94,
     "emotion": "happy",
+    "probability": 0.976,
+    "certain": True,
     "probabilities": dict(zip(EMOTIONS, (0.002, 0.001, 0.003, 0.976, 0.004, 0.005, 0.009), strict=True)),
     "landmarks": [[315.0, 126.5], [368.2, 124.9], [343.1, 158.8], [321.7, 181.0], [366.9, 179.6]],
     "track": None,
 }
-_FRAME: Final = {"source": "party.jpg", "frame": 0, "time": None, "width": 640, "height": 480, "faces": [_FACE]}
+_FRAME: Final = {
+    **{"schema": SCHEMA, "source": "party.jpg", "index": 0, "time": None},
+    **{"width": 640, "height": 480, "faces": [_FACE]},
+}
 EXAMPLE: Final[dict[str, Any]] = {**_FRAME, "error": None}
 """A frame with one face."""
+
+RESULTS_HEADER: Final = "mien-results"
+"""Name of the response header that says what results come from: `mien.results.Header` as JSON."""
+
+_HEADERS: Final = {
+    RESULTS_HEADER: {
+        "description": "JSON: version of the schema and of mien; name and hash of the model; options.",
+        "schema": {"type": "string"},
+    }
+}
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
@@ -83,6 +100,7 @@ LINES: Final[dict[int | str, dict[str, Any]]] = {
         "description": (
             "A `FrameResult` a line, as the video is read. If it breaks off, the last line carries the `error`."
         ),
+        "headers": _HEADERS,
         "content": {
             "application/x-ndjson": {"schema": FrameResult.model_json_schema(), "example": {**EXAMPLE, "time": 0.0}}
         },
@@ -92,6 +110,7 @@ LINES: Final[dict[int | str, dict[str, Any]]] = {
 FRAMES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "A frame for every picture, in order; one that could not be read has an `error`.",
+        "headers": _HEADERS,
         "content": {"application/json": {"example": [EXAMPLE]}},
     }
 }

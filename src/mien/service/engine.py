@@ -16,9 +16,10 @@ import numpy as np
 
 from mien.faces.detect import threads_for_each
 from mien.faces.follow import Pace
-from mien.inference.recognizer import Candidate, Recognizer
+from mien.inference.recognizer import Recognizer
 from mien.inference.smoothing import Smoother
 from mien.pictures import Pixels, decode_picture
+from mien.recognition.pipeline import Candidate, Pipeline, Searched
 from mien.results import Frame
 from mien.service.batcher import Batcher
 from mien.service.media_types import ANY, PICTURES, picture_type
@@ -43,34 +44,29 @@ class Upload:
     declared: str = ANY
 
 
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    """A picture in which faces were looked for; its pixels are let go."""
-
-    width: int
-    height: int
-    candidates: Sequence[Candidate]
-
-
 class Viewer:
     """What is known of one live stream: who is whom, and what they showed so far.
 
     Args:
-        recognizer: what finds and classifies the faces.
+        pipeline: what finds and classifies the faces.
         smooth: ``none``, ``mode`` or ``ema``.
 
     Raises:
         UsageError: another smoothing.
     """
 
-    def __init__(self, recognizer: Recognizer, smooth: str) -> None:
-        self.smoother = Smoother.named(smooth)
-        self._recognizer = recognizer
-        self._follower = recognizer.follower(Pace(clock=time.monotonic))
+    def __init__(self, pipeline: Pipeline, smooth: str) -> None:
+        self._smoother = Smoother(smooth)
+        self._pipeline = pipeline
+        self._follower = pipeline.follower(Pace(clock=time.monotonic))
 
     def find(self, image: Pixels, number: int, seconds: float) -> list[Candidate]:
         """The faces of the next picture of the stream, with their tracks."""
-        return self._recognizer.crop(image, self._follower.follow(image, number, seconds))
+        return self._pipeline.crop(image, self._follower.follow(image, number, seconds))
+
+    def finish(self, frame: Frame, number: int, seconds: float) -> Frame:
+        """The frame of that picture, once its faces are classified: with its place in the stream, and steadied."""
+        return self._smoother.smooth(replace(frame, index=number, time=seconds))
 
 
 class Engine:
@@ -89,9 +85,8 @@ class Engine:
         self._finders = ThreadPoolExecutor(settings.workers, thread_name_prefix="mien-find")
         self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._finding = 0
-        self._batcher = Batcher(
-            recognizer.classify, self._classifiers, settings.gather_seconds, lambda: self._finding > 0, metrics.batch
-        )
+        classify, gather = recognizer.pipeline.classify, settings.gather_seconds
+        self._batcher = Batcher(classify, self._classifiers, gather, lambda: self._finding > 0, metrics.batch)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Engine"]:
@@ -112,7 +107,7 @@ class Engine:
             RequestError: it is none of the pictures that are taken.
             InputError: it cannot be read.
         """
-        return await self._frame(upload, self.recognizer.find)
+        return await self._frame(upload, self.recognizer.pipeline.find)
 
     async def recognize_all(self, uploads: Sequence[Upload]) -> list[Frame | BaseException]:
         """The faces of the pictures of one request, in order, or what `recognize` raised.
@@ -136,7 +131,7 @@ class Engine:
             InputError: it cannot be read.
         """
         frame = await self._frame(upload, lambda image: viewer.find(image, number, seconds))
-        return viewer.smoother.smooth(replace(frame, frame=number, time=seconds))
+        return viewer.finish(frame, number, seconds)
 
     async def _frame(self, upload: Upload, find: Find) -> Frame:
         self._finding += 1
@@ -146,11 +141,13 @@ class Engine:
         finally:
             self._finding -= 1
         faces = await self._batcher.classified(searched.candidates)
-        return Frame(upload.name, width=searched.width, height=searched.height, faces=tuple(faces))
+        return replace(searched.frame, faces=tuple(faces))
 
-    def _search(self, upload: Upload, find: Find) -> _Searched:
+    def _search(self, upload: Upload, find: Find) -> Searched:
+        """The faces of a picture, whose pixels are let go."""
         image = decoded(upload, self._max_pixels)
-        return _Searched(image.shape[1], image.shape[0], find(image))
+        height, width = image.shape[:2]
+        return Searched(Frame(upload.name, width=width, height=height), None, tuple(find(image)))
 
 
 def decoded(upload: Upload, max_pixels: int) -> Pixels:

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocketState
 from mien.errors import MienError
 from mien.results import Frame
 from mien.service.access import SUBPROTOCOL
+from mien.service.documents import RESULTS_HEADER
 from mien.service.engine import Engine, Upload, Viewer
 from mien.service.metrics import Metrics
 from mien.service.settings import Limits
@@ -89,13 +90,18 @@ class LiveStream:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._socket, self._engine, self._limits, self._metrics, self._clock = socket, engine, limits, metrics, clock
-        self._viewer = Viewer(engine.recognizer, smooth)
+        self._smooth = smooth
+        self._viewer = Viewer(engine.recognizer.pipeline, smooth)
         self._newest = Newest()
         self._broken = 0
 
     async def run(self) -> None:
         """Answer until the client leaves or a limit is reached."""
-        await self._socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in self._socket["subprotocols"] else None)
+        header = self._engine.recognizer.header.with_options(smooth=self._smooth).to_json()
+        await self._socket.accept(
+            subprotocol=SUBPROTOCOL if SUBPROTOCOL in self._socket["subprotocols"] else None,
+            headers=[(RESULTS_HEADER.encode(), header.encode())],
+        )
         tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._answer())]
         try:
             async with asyncio.timeout(self._limits.stream_seconds):

@@ -14,9 +14,9 @@ from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.inference.recognizer import Recognizer
 from mien.inference.smoothing import SMOOTHINGS
 from mien.inference.stream import StreamOptions
-from mien.results import Frame
+from mien.results import Frame, Header
 from mien.service import guard
-from mien.service.documents import ALWAYS, FRAMES, LINES, PICTURES_BODY, VIDEO_BODY, refusals
+from mien.service.documents import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
 from mien.service.engine import Engine, Upload
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
@@ -70,8 +70,9 @@ def model_routes(recognizer: Recognizer) -> APIRouter:
     router = APIRouter(tags=["models"])
 
     @router.get(guard.MODELS, responses=refusals(*ALWAYS))
-    async def models() -> list[ModelDescription]:
+    async def models(response: Response) -> list[ModelDescription]:
         """The models that answer, with the figures that they were measured to have."""
+        response.headers.update(results_header(recognizer.header))
         model = recognizer.classifier
         return [_described(model)] if isinstance(model, Bundle) else []
 
@@ -102,7 +103,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRoute
         metrics.picture("recognized", len(frames) - len(errors))
         if len(errors) == len(frames):
             raise RequestError(status_of(errors[0]), "; ".join(map(str, errors)))
-        return JSONResponse([frame.to_dict() for frame in frames])
+        return JSONResponse([frame.to_dict() for frame in frames], headers=results_header(engine.recognizer.header))
 
     return router
 
@@ -131,7 +132,8 @@ def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
         options = StreamOptions(every=every, smooth=smooth, batch=_BATCH)
         frames = recognized_frames(recognizer, lambda: UploadedVideo(content, name, kind, limits), options)
         first = await anext(frames)  # what cannot be read at all gets a status that says so
-        return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE)
+        header = recognizer.header.with_options(**options.to_dict())
+        return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE, headers=results_header(header))
 
     return router
 
@@ -145,6 +147,11 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
         await LiveStream(socket, engine, smooth, limits, metrics).run()
 
     return router
+
+
+def results_header(header: Header) -> dict[str, str]:
+    """What results come from, as a response header."""
+    return {RESULTS_HEADER: header.to_json()}
 
 
 def status_of(error: MienError) -> int:

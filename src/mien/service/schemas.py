@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mien.labels import EMOTIONS
+from mien.results import SCHEMA
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,9 +30,12 @@ class Pictures(_Document):
 class FaceResult(_Document):
     """One face and its expression."""
 
+    face: Annotated[int, Field(ge=0, description="Number within the picture or frame, from 0.")]
     box: Annotated[list[int], Field(min_length=4, max_length=4, description="x, y, width, height in pixels.")]
     confidence: Annotated[Probability, Field(description="How sure the detector is that this is a face.")]
     emotion: Annotated[Literal[EMOTIONS], Field(description="The likeliest, or the one that holds over time.")]  # type: ignore[valid-type]
+    probability: Annotated[Probability, Field(description="Of `emotion`.")]
+    certain: Annotated[bool, Field(description="Whether `probability` is as high as was asked for.")]
     probabilities: Annotated[dict[str, Probability], Field(description="Calibrated, one for each expression, sum 1.")]
     landmarks: Annotated[
         list[Annotated[list[float], Field(min_length=2, max_length=2)]],
@@ -43,8 +47,9 @@ class FaceResult(_Document):
 class FrameResult(_Document):
     """One picture, or one frame of a video or stream: one line of `mien predict --format jsonl`."""
 
+    schema_: Annotated[Literal[SCHEMA], Field(alias="schema", description="Version of these names.")]  # type: ignore[valid-type]
     source: Annotated[str, Field(description="What the client called it.")]
-    frame: Annotated[int, Field(ge=0, description="Number within a video or stream.")]
+    index: Annotated[int, Field(ge=0, description="Number within a video or stream.")]
     time: Annotated[float | None, Field(description="Seconds from the start of a video or stream.")]
     width: Annotated[int, Field(ge=0)]
     height: Annotated[int, Field(ge=0)]

@@ -41,14 +41,14 @@ def _frames(
 ) -> Generator[Frame, None, None]:
     last: Frame | None = None
     try:
-        with closing(recognize_video(recognizer, open_video(), options)) as images:
+        with closing(recognize_video(recognizer.pipeline, open_video(), options)) as images:
             for recognized in images:
                 last = recognized.frame
                 yield last
     except MienError as error:
         if last is None:
             raise
-        yield Frame(last.source, last.frame + 1, error=str(error))
+        yield Frame(last.source, last.index + 1, error=str(error))
 
 
 async def as_lines(first: Frame, rest: AsyncGenerator[Frame, None]) -> AsyncGenerator[str, None]:

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from torch import nn
 
-from mien import __version__
 from mien.bundle import ModelCard
 from mien.models.profile import count_macs, count_parameters
 from mien.training.config import AugmentConfig, TrainConfig
 from mien.training.data import TrainingData
+from mien.version import __version__
 
 _FAMILIES: Final = {
     "noise": ("noise",),

@@ -14,10 +14,18 @@ function authorization() {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
+let header = "{}";
+
+/** What results come from: schema, versions, model and options. */
+export function resultsHeader() {
+  return JSON.parse(header);
+}
+
 async function asked(path, options = {}) {
   const response = await fetch(path, { ...options, headers: authorization() });
   if (response.status === 401) throw new TokenNeeded();
   const answer = await response.json();
+  header = response.headers.get("mien-results") ?? header;
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
@@ -50,8 +58,8 @@ export class LiveStream {
     this.#socket.onopen = onReady;
     this.#socket.onmessage = ({ data }) => {
       const frame = JSON.parse(data);
-      const sentAt = this.#sentAt.get(frame.frame);
-      for (const number of this.#sentAt.keys()) if (number <= frame.frame) this.#sentAt.delete(number);
+      const sentAt = this.#sentAt.get(frame.index);
+      for (const number of this.#sentAt.keys()) if (number <= frame.index) this.#sentAt.delete(number);
       onResult(frame, sentAt);
     };
     this.#socket.onclose = ({ reason }) => onEnd(reason);

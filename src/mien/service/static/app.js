@@ -1,6 +1,6 @@
 // The page: what its buttons do.
 
-import { checkAccess, keepToken, predict, TokenNeeded } from "./api.js";
+import { checkAccess, keepToken, predict, resultsHeader, TokenNeeded } from "./api.js";
 import { Camera } from "./camera.js";
 import { drawPicture } from "./draw.js";
 import { preferredLanguage, text, useLanguage } from "./i18n.js";
@@ -83,7 +83,7 @@ async function framesOf(pictures) {
     return await predict(pictures);
   } catch (error) {
     if (error instanceof TokenNeeded) throw error;
-    const empty = { frame: 0, time: null, width: 0, height: 0, faces: [], error: error.message };
+    const empty = { index: 0, time: null, width: 0, height: 0, faces: [], error: error.message };
     return pictures.map(({ name }) => ({ source: name, ...empty }));
   }
 }
@@ -217,7 +217,7 @@ function connect() {
   $("save-picture").onclick = savePicture;
   $("save-csv").onclick = () => save(new Blob([toCsv(state.frames)], { type: "text/csv" }), "mien.csv");
   $("save-json").onclick = () =>
-    save(new Blob([JSON.stringify(state.frames, null, 2)], { type: "application/json" }), "mien.json");
+    save(new Blob([JSON.stringify({ ...resultsHeader(), frames: state.frames }, null, 2)], { type: "application/json" }), "mien.json");
   $("token-cancel").onclick = () => $("token-dialog").close("");
   $("language").onchange = () => speak($("language").value);
   document.onpaste = ({ clipboardData }) => {

@@ -35,7 +35,7 @@ export class Camera {
     camera.#stream = new LiveStream({
       onReady: () => camera.#fill(),
       onResult: (frame, sentAt) => {
-        if (!camera.#beats.delete(frame.frame)) onResult(frame, performance.now() - sentAt);
+        if (!camera.#beats.delete(frame.index)) onResult(frame, performance.now() - sentAt);
         camera.#fill();
       },
       onEnd,

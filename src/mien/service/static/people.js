@@ -30,7 +30,7 @@ function card() {
 
 function fill(item, face, number) {
   const [title, verdict, bars] = item.children;
-  title.textContent = face.track === null ? text("face", { number: number + 1 }) : text("person", { number: face.track });
+  title.textContent = face.track === null ? text("face", { number }) : text("person", { number: face.track });
   verdict.textContent = label({ ...face, track: null });
   EMOTIONS.forEach((emotion, index) => {
     const share = face.probabilities[emotion];

@@ -3,18 +3,18 @@
 import { EMOTIONS } from "./i18n.js";
 
 const COLUMNS = [
-  "source", "frame", "time", "face", "track", "x", "y", "width", "height", "confidence", "emotion", ...EMOTIONS, "error",
+  "source", "index", "time", "face", "track", "x", "y", "width", "height", "confidence", "emotion", "probability", "certain",
+  ...EMOTIONS, "error",
 ];
 
 /** Frames as CSV: a row for each face, and one for every frame without a face. */
 export function toCsv(frames) {
   const rows = frames.flatMap((frame) => {
-    const shared = { source: frame.source, frame: frame.frame, time: frame.time, error: frame.error };
+    const shared = { source: frame.source, index: frame.index, time: frame.time, error: frame.error };
     if (!frame.faces.length) return [shared];
-    return frame.faces.map((face, number) => {
-      const [x, y, width, height] = face.box;
-      const { track, confidence, emotion, probabilities } = face;
-      return { ...shared, face: number, track, x, y, width, height, confidence, emotion, ...probabilities };
+    return frame.faces.map(({ box, probabilities, ...face }) => {
+      const [x, y, width, height] = box;
+      return { ...shared, ...face, x, y, width, height, ...probabilities };
     });
   });
   const lines = rows.map((row) => COLUMNS.map((column) => quoted(row[column])).join(","));

@@ -5,17 +5,25 @@ Drawn with Pillow, which is in the core, so that no plotting library is needed.
 
 import math
 from array import array
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.inference.annotate import COLOURS
 from mien.labels import EMOTIONS
+from mien.output.drawing import COLOURS
+from mien.output.picture_file import write_picture
+from mien.output.recognized import Recognized
+from mien.output.sink import Sink, finished
 from mien.pictures import Pixels
-from mien.results import Box, Face, Frame
+from mien.results import Box, Face
+
+LEAST_TIMELINE: Final = 1.0
+"""Seconds for which a person must have been followed to get a timeline."""
 
 _WIDTH: Final = 1200
 _AREA: Final = 220
@@ -47,7 +55,7 @@ class TrackHistory:
             face: the reading.
             image: the whole frame, RGB uint8 (H, W, 3) or (H, W).
         """
-        self._values.extend((time, *face.probabilities))
+        self._values.extend((time, *face.probabilities.values()))
         if not self._thumbnails or time - self._thumbnails[-1][0] >= self._interval:
             self._thumbnails.append((time, _thumbnail(image, face.box)))
             if len(self._thumbnails) > _MOST_THUMBNAILS:
@@ -67,17 +75,37 @@ class TrackHistory:
         return _page(title, plot, self._thumbnails, start, end)
 
 
-class Timelines:
-    """The histories of everybody in a video."""
+class Timelines(Sink):
+    """A picture of the expressions over time for everybody who was followed long enough in one video.
 
-    def __init__(self) -> None:
+    Args:
+        base: path to which ``.person-N.png`` is added.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._source = ""
         self.tracks: dict[int, TrackHistory] = {}
 
-    def add(self, frame: Frame, image: Pixels) -> None:
-        """Take in the next frame and its pixels."""
+    def add(self, recognized: Recognized) -> None:
+        frame, image = recognized.frame, recognized.image
+        self._source = frame.source
         for face in frame.faces:
-            if face.track is not None:
+            if face.track is not None and image is not None:
                 self.tracks.setdefault(face.track, TrackHistory()).add(frame.time or 0.0, face, image)
+
+    def close(self) -> Sequence[Path]:
+        """Write the pictures.
+
+        Raises:
+            SinkError: one could not be written.
+        """
+        long = ((track, found) for track, found in sorted(self.tracks.items()) if found.seconds >= LEAST_TIMELINE)
+        return finished(partial(self._write, track, history) for track, history in long)
+
+    def _write(self, track: int, history: TrackHistory) -> Path:
+        target = self._base.with_name(f"{self._base.name}.person-{track}.png")
+        return write_picture(target, np.asarray(history.draw(f"{self._source}, person {track}")))
 
 
 def _thumbnail(image: Pixels, box: Box) -> Image.Image:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mien.errors import UsageError
 from mien.labels import EMOTIONS
 from mien.pictures import Pixels
 from mien.results import Box, Face
@@ -93,12 +94,22 @@ def annotate(image: Pixels, faces: Sequence[Face]) -> Pixels:
 
     Returns:
         RGB uint8 (H, W, 3), or (k H, k W, 3) with a whole k for pictures below 400 pixels.
+
+    Raises:
+        UsageError: ``image`` is no such array.
     """
+    _check(image)
     factor = max(1, -(-LEAST_SIDE // max(image.shape[:2])))
     canvas = Image.fromarray(_enlarged(image, factor))
     sheet = _Sheet(canvas, [_scaled(face.box, factor) for face in faces])
     sheet.draw(faces)
     return np.array(canvas)
+
+
+def _check(image: Pixels) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] not in {(), (3,)}:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise UsageError(f"the image to annotate is {found}: expected an array of uint8, RGB (H, W, 3) or gray (H, W)")
 
 
 class _Sheet:
@@ -181,7 +192,7 @@ class _Sheet:
         pad, row = text // 2, round(_LINE_HEIGHT * text)
         start = place.left + 2 * pad + _names_width(text)
         self._pen.rounded_rectangle(place.corners, radius=pad // 2, fill=_PLATE)
-        for number, (name, share) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
+        for number, (name, share) in enumerate(face.probabilities.items()):
             top = place.top + pad // 2 + number * row
             self._pen.text((place.left + pad, top + row / 2), name, font=_font(text), fill=_WHITE, anchor="lm")
             track = _Place(start, top + row // 5, place.right - pad - start, row - 2 * (row // 5))
@@ -217,7 +228,7 @@ def _enlarged(image: Pixels, factor: int) -> Pixels:
 
 
 def _scaled(box: Box, factor: int) -> _Place:
-    return _Place(*(factor * value for value in box.to_list()))
+    return _Place(*(factor * value for value in box))
 
 
 def _panel(text: int) -> _Place:

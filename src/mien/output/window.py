@@ -4,21 +4,20 @@ Keys: q or Esc quits, space pauses, s saves the picture that is shown.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image
 
-from mien.aside import written_aside
 from mien.errors import InputError, MissingExtraError, UsageError
-from mien.inference.annotate import annotate
-from mien.inference.stream import RecognizedImage
+from mien.output.picture_file import write_picture
+from mien.output.recognized import Recognized
+from mien.output.sink import Sink
 from mien.pictures import Pixels
+from mien.results import Frame
 
 if TYPE_CHECKING:
     import pygame
@@ -137,10 +136,9 @@ class Preview:
         target = self._folder / f"mien-{datetime.now().astimezone():%Y-%m-%d-%H-%M-%S-%f}.png"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with written_aside(target) as aside:
-                Image.fromarray(image).save(aside, format="PNG")
         except OSError as error:
             raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        write_picture(target, image)
         self._pygame.display.set_caption(f"{self._title} - saved {target}")
 
     def _draw(self, note: str) -> None:
@@ -166,35 +164,47 @@ class Preview:
         return self._pygame.display.get_surface() or self._screen
 
 
-def previewed(
-    images: Iterable[RecognizedImage], window: Preview, clock: Callable[[], float] = monotonic
-) -> Iterator[RecognizedImage]:
-    """The same images, each shown in a window before it is given on, no faster than they were filmed.
+class Window(Sink):
+    """Shows videos in a window, no faster than they were filmed.
 
-    They end when the user of the window quits. The window is taken away when they end, however they do. What is late by
-    more than half a second, after a pause or on a slow machine, is not made up for.
+    What is late by more than half a second, after a pause or on a slow machine, is not made up for. ``quit`` says that
+    its user wants no more of them.
 
     Args:
-        images: of a video, in order.
-        window: shows them.
+        window: shows the images.
         clock: seconds of the wall.
     """
-    rate, started = FrameRate(clock), clock()
-    with closing(window):
-        for recognized in images:
-            time = recognized.frame.time or 0.0
-            started = max(started, clock() - time - _MOST_LATE)
-            _await(window, clock, started + time)
-            speed = rate.tick()
-            note = "" if speed is None else f"{speed:.0f} frames/s"
-            window.show(annotate(recognized.image, recognized.frame.faces), note)
-            yield recognized
-            if window.quit:
-                return
 
+    def __init__(self, window: Preview, clock: Callable[[], float] = monotonic) -> None:
+        self._window, self._clock = window, clock
+        self._rate = FrameRate(clock)
+        self._started = clock()
+        self._last: Frame | None = None
 
-def _await(window: Preview, clock: Callable[[], float], moment: float) -> None:
-    """Wait for a moment of the clock, all the while doing what the window's user asks for."""
-    while not window.quit and (left := round(1000 * (moment - clock()))) > 0:
-        window.wait(min(left, _PATIENCE))
-        window.listen()
+    @property
+    def quit(self) -> bool:
+        """Whether the user has closed the window, or asked it to close."""
+        return self._window.quit
+
+    def add(self, recognized: Recognized) -> None:
+        frame = recognized.frame
+        if recognized.image is None or frame.time is None:
+            return
+        if self._last is None or frame.source != self._last.source or frame.time < (self._last.time or 0.0):
+            self._rate, self._started = FrameRate(self._clock), self._clock()
+        self._last = frame
+        self._started = max(self._started, self._clock() - frame.time - _MOST_LATE)
+        self._await(self._started + frame.time)
+        speed = self._rate.tick()
+        self._window.show(recognized.annotated(), "" if speed is None else f"{speed:.0f} frames/s")
+
+    def close(self) -> Sequence[Path]:
+        """Take the window away."""
+        self._window.close()
+        return ()
+
+    def _await(self, moment: float) -> None:
+        """Wait for a moment of the clock, all the while doing what the window's user asks for."""
+        while not self.quit and (left := round(1000 * (moment - self._clock()))) > 0:
+            self._window.wait(min(left, _PATIENCE))
+            self._window.listen()

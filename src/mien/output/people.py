@@ -1,15 +1,17 @@
-"""What a whole video showed: every frame, and each person summed up."""
+"""What a whole video showed: each person summed up."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
-from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Frame, table_rows
-
-if TYPE_CHECKING:
-    import pandas as pd
+from mien.output.folder import write_text
+from mien.output.recognized import Recognized
+from mien.output.sink import Sink, finished
+from mien.results import Frame, Header
 
 LONGEST: Final = 3
 """Episodes that a summary names for each person."""
@@ -138,40 +140,73 @@ def _summed_up(track: int, record: _Record) -> TrackSummary:
     return TrackSummary(track, record.start, record.until, total, record.frames, shares, record.changes, longest)
 
 
-@dataclass(frozen=True, slots=True)
-class VideoResult:
-    """Every frame of a video: ``VideoResult(tuple(recognizer.stream("clip.mp4")))``.
-
-    Args:
-        frames: in order.
-    """
-
-    frames: tuple[Frame, ...]
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """One flat row per face, and one for every frame without a face (see `mien.results.table_rows`)."""
-        return table_rows(self.frames)
-
-    def tracks(self) -> list[TrackSummary]:
-        """Each person summed up."""
-        return summarize(self.frames)
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """`rows` as a table.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingExtraError("a pandas table", "tables") from None
-        return pd.DataFrame(list(self.rows()), columns=list(TABLE_COLUMNS))
-
-
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:
-    """Each person of a video summed up."""
+    """Each person of a video summed up: ``summarize(recognizer.stream("clip.mp4"))``."""
     summary = Summary()
     for frame in frames:
         summary.add(frame)
     return summary.tracks()
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSummary:
+    """The people of one video.
+
+    Args:
+        source: of its frames.
+        frames: how many there were.
+        people: everybody who was followed.
+        header: what the frames come from, if that is known.
+    """
+
+    source: str
+    frames: int
+    people: tuple[TrackSummary, ...]
+    header: Header | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values, after those of the header."""
+        header = self.header.to_dict() if self.header is not None else {}
+        return {**header, "source": self.source, "people": [person.to_dict() for person in self.people]}
+
+    def write(self, target: Path) -> Path:
+        """Write `to_dict` as a JSON file; returns its path.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        return write_text(target, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
+
+
+class People(Sink):
+    """Sums up the people of one video once, for everything that wants to know.
+
+    Args:
+        show: takes the summary of a video that had at least one frame.
+        target: the JSON file that it is written to, if any.
+    """
+
+    def __init__(self, show: Callable[[VideoSummary], object] | None = None, target: Path | None = None) -> None:
+        self._show, self._target = show, target
+        self._summary = Summary()
+        self._last: Frame | None = None
+        self._count = 0
+
+    def add(self, recognized: Recognized) -> None:
+        self._last = recognized.frame
+        self._count += 1
+        self._summary.add(recognized.frame)
+
+    def close(self) -> Sequence[Path]:
+        """Show and write the summary.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        if self._last is None:
+            return ()
+        tracks = tuple(self._summary.tracks())
+        summary = VideoSummary(self._last.source, self._count, tracks, self._last.header)
+        if self._show is not None:
+            self._show(summary)
+        return finished([partial(summary.write, self._target)]) if self._target is not None else ()

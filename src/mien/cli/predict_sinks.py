@@ -1,0 +1,94 @@
+"""Where the results of `mien predict` go: rows, annotated copies, summaries, timelines, a window."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import typer
+
+from mien.cli.predict_tables import PictureTable, print_people
+from mien.errors import MissingExtraError, UsageError
+from mien.output.people import People, VideoSummary
+from mien.output.sink import PerVideo, Sink, Sinks
+from mien.results import Frame, Header
+
+if TYPE_CHECKING:
+    from mien.inference.sources import Sources
+    from mien.output.folder import Names
+    from mien.output.window import Window
+
+Format = Literal["table", "json", "jsonl", "csv", "parquet"]
+
+_echo: Final = partial(typer.echo, nl=False)
+
+
+def rows(form: Format, header: Header) -> list[Sink]:
+    """What writes rows to standard output; nothing for the table, which is printed at the end.
+
+    Raises:
+        UsageError: Parquet on a terminal.
+        MissingExtraError: pyarrow is needed and not installed.
+    """
+    from mien.output import tables
+
+    if form == "table":
+        return []
+    if form == "parquet":
+        if sys.stdout.isatty():
+            raise UsageError("--format parquet writes a file to standard output: add > faces.parquet")
+        return [tables.Parquet(sys.stdout.buffer, header)]
+    if form == "json":
+        return [tables.Json(_echo, header)]
+    return [tables.JsonLines(_echo) if form == "jsonl" else tables.Csv(_echo)]
+
+
+def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]:
+    """What writes into a folder, if there is one, and what prints tables for people, if that is wanted.
+
+    Raises:
+        InputError: the folder cannot be made.
+        MissingExtraError: writing videos needs PyAV, which is not installed.
+    """
+    from mien.output.folder import AnnotatedPictures, Names
+
+    files = [*found.pictures, *found.videos]
+    names = Names(folder, [entry for entry in files if isinstance(entry, Path)]) if folder else None
+    if names is not None and found.videos:
+        _check_writing()
+    sinks: list[Sink] = [AnnotatedPictures(names)] if names is not None else []
+    if names is not None or printed:
+        sinks.append(PerVideo(partial(_video, names, print_people if printed else None)))
+    return [*sinks, PictureTable()] if printed else sinks
+
+
+def _check_writing() -> None:
+    try:
+        from mien.output import video_copy  # noqa: F401 - whether it can be imported is asked
+    except ImportError:
+        raise MissingExtraError("writing videos", "video") from None
+
+
+def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, first: Frame) -> Sink:
+    """The sinks of one video, whose people are summed up once."""
+    if names is None:
+        return People(show)
+    from mien.output.timeline import Timelines
+    from mien.output.video_copy import AnnotatedVideo
+
+    base, path = names.video(first.source), Path(first.source)
+    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if path.is_file() else None)
+    return Sinks([copy, People(show, base.with_name(f"{base.name}.json")), Timelines(base)])
+
+
+def shown(folder: Path) -> "Window":
+    """A window that shows videos, and saves there what its user wants saved.
+
+    Raises:
+        MissingExtraError: pygame is not installed.
+        UsageError: there is no display to open a window on.
+    """
+    from mien.output.window import Preview, Window
+
+    return Window(Preview("mien", folder))

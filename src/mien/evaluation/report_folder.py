@@ -1,0 +1,48 @@
+"""The folder of a report: figures, predictions and pictures of an evaluation."""
+
+import csv
+from pathlib import Path
+
+from mien.errors import MissingExtraError
+from mien.evaluation.report import Evaluation
+from mien.labels import EMOTIONS
+from mien.out_folder import made_folder, writing_to
+
+
+class ReportFolder:
+    """A folder for reports. Made before a model is asked anything, so that no result is lost for want of a place.
+
+    Raises:
+        UsageError: the folder cannot be made.
+        MissingExtraError: matplotlib, which draws the pictures, is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from mien.evaluation import pictures
+        except ModuleNotFoundError:
+            raise MissingExtraError("drawing the pictures of a report", "train") from None
+        self._folder, self._pictures = made_folder(folder), pictures
+
+    def write(self, evaluation: Evaluation) -> list[Path]:
+        """Write report.json, predictions.csv and the pictures, over those of an earlier report; returns their paths.
+
+        Raises:
+            UsageError: the folder is not writable.
+        """
+        report, table = self._folder / "report.json", self._folder / "predictions.csv"
+        with writing_to(self._folder):
+            report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
+            _write_predictions(evaluation, table)
+            return [report, table, *self._pictures.draw_all(evaluation, self._folder)]
+
+
+def _write_predictions(evaluation: Evaluation, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "label", "predicted", *EMOTIONS])
+        for row, label, predicted, probabilities in zip(
+            evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True
+        ):
+            values = (f"{value:.6f}" for value in probabilities)
+            writer.writerow([row, EMOTIONS[label], EMOTIONS[predicted], *values])

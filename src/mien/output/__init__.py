@@ -1,0 +1,1 @@
+"""From frames to what people keep or look at: drawings, tables, files. Nothing here recognises."""

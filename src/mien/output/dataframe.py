@@ -1,0 +1,56 @@
+"""Results as a pandas DataFrame, by pandas of the extra `tables`."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from mien.errors import MissingExtraError
+from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class HasFrame(Protocol):
+    """A result that carries its frame, such as `mien.Recognized`."""
+
+    @property
+    def frame(self) -> Frame:
+        """What was recognised."""
+        ...
+
+
+def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.DataFrame":
+    """Results as a table: a row for each face, and one for each frame without a face.
+
+    Args:
+        results: of `recognize` or `Recognizer.stream`, one or many.
+
+    Returns:
+        The columns of ``mien predict --format csv``. ``attrs["mien"]`` lists what the rows come from, each model and
+        its options once.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingExtraError("a pandas table", "tables") from None
+    headers: list[Header] = []
+    rows = list(table_rows(_noted(_frames(results), headers)))
+    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    table.attrs["mien"] = [header.to_dict() for header in headers]
+    return table
+
+
+def _noted(frames: Iterable[Frame], headers: list[Header]) -> Iterator[Frame]:
+    """The same frames; every header that comes by is added to a list once."""
+    for frame in frames:
+        if frame.header is not None and frame.header not in headers:
+            headers.append(frame.header)
+        yield frame
+
+
+def _frames(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> Iterator[Frame]:
+    for result in results if isinstance(results, Iterable) else (results,):
+        yield result if isinstance(result, Frame) else result.frame

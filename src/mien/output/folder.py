@@ -1,0 +1,112 @@
+"""A folder for results: how they are named, and annotated pictures, one for every source."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from mien.aside import written_aside
+from mien.errors import InputError, SinkError
+from mien.output.picture_file import JPEG_SUFFIXES, write_picture
+from mien.output.recognized import Recognized
+from mien.output.sink import Sink, finished, log, said
+from mien.results import Header
+
+HEADER_FILE: Final = "results.mien.json"
+"""Says what the annotated pictures of a folder come from."""
+
+
+def write_text(target: Path, text: str) -> Path:
+    """Write a text file, whole or not at all; returns the path.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with written_aside(target) as aside:
+            aside.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    return target
+
+
+class Names:
+    """Names in a folder, never those of a source, and none twice: ``party.jpg`` becomes ``party.mien.jpg``, a second
+    one ``party-2.mien.jpg``; ``clip.mp4`` becomes ``clip.mien``, to which suffixes are added. What an earlier run saved
+    is replaced.
+
+    Args:
+        folder: is made when it is not there.
+        sources: every file that may be saved under a name of its own, so that none is ever overwritten.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path, sources: Iterable[Path] = ()) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be made a folder for results ({error.strerror})") from None
+        self.folder = folder
+        self._taken = {source.absolute() for source in sources}
+
+    def picture(self, source: str) -> Path:
+        """For the annotated copy of a picture: JPEG for what came as JPEG, else PNG."""
+        suffix = Path(source).suffix.lower()
+        return self._free(Path(source).stem, suffix if suffix in JPEG_SUFFIXES else ".png")
+
+    def video(self, source: str) -> Path:
+        """For what is saved of a video, without suffix."""
+        stem = Path(source).stem if Path(source).is_file() else re.sub(r"\W+", "-", source).strip("-") or "video"
+        return self._free(stem, ".mp4").with_suffix("")
+
+    def _free(self, stem: str, suffix: str) -> Path:
+        number, target = 1, self.folder / f"{stem}.mien{suffix}"
+        while target.absolute() in self._taken:
+            number += 1
+            target = self.folder / f"{stem}-{number}.mien{suffix}"
+        self._taken.add(target.absolute())
+        return target
+
+
+class AnnotatedPictures(Sink):
+    """Annotated copies of pictures, and a file that says what they come from. One that cannot be written keeps no other
+    from being written. Frames of videos, and pictures that could not be read, are passed over.
+
+    Args:
+        names: of the files.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._paths: list[Path] = []
+        self._failures: list[str] = []
+        self._header: Header | None = None
+
+    def add(self, recognized: Recognized) -> None:
+        frame = recognized.frame
+        if recognized.image is None or frame.time is not None:
+            return
+        self._header = frame.header or self._header
+        try:
+            target = self._names.picture(frame.source)
+            self._paths.append(said(write_picture(target, recognized.annotated())))
+        except InputError as error:
+            log.error("%s", error)
+            self._failures.append(str(error))
+
+    def close(self) -> Sequence[Path]:
+        """The files that were written.
+
+        Raises:
+            SinkError: one could not be written.
+        """
+        if self._header is not None and self._paths:
+            text = json.dumps(self._header.to_dict(), indent=2, allow_nan=False) + "\n"
+            self._paths += finished([partial(write_text, self._names.folder / HEADER_FILE, text)])
+        if self._failures:
+            raise SinkError(self._failures, self._paths)
+        return self._paths

@@ -1,0 +1,32 @@
+"""A picture file out, whole or not at all."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from mien.aside import written_aside
+from mien.errors import InputError, UsageError
+from mien.pictures import Pixels
+
+JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+_JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 92}
+_PNG: Final[dict[str, Any]] = {"format": "PNG"}
+
+
+def write_picture(target: Path, image: Pixels) -> Path:
+    """Write an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), as JPEG or PNG by its suffix; returns the path.
+
+    Raises:
+        UsageError: another suffix.
+        InputError: it cannot be written.
+    """
+    suffix = target.suffix.lower()
+    if suffix not in JPEG_SUFFIXES | {".png"}:
+        raise UsageError(f"{target}: expected a name that ends in .png or .jpg")
+    try:
+        with written_aside(target) as aside:
+            Image.fromarray(image).save(aside, **(_JPEG if suffix in JPEG_SUFFIXES else _PNG))
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    return target

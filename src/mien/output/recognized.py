@@ -1,0 +1,86 @@
+"""A frame together with its image: what `mien.recognize` returns and every sink takes."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mien.errors import InputError
+from mien.pictures import Pixels
+from mien.results import Face, Frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LARGEST_SHOWN: Final = 1024
+"""Pixels of the longer side in a notebook, whose file keeps every picture that it shows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Recognized:
+    """An image and the faces that were recognised in it. In a notebook it shows the annotated picture.
+
+    Args:
+        frame: source, size, faces, and the error if there was one.
+        image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W); None when it could not be read.
+    """
+
+    frame: Frame
+    image: Pixels | None
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """The faces, largest first."""
+        return self.frame.faces
+
+    def annotated(self) -> Pixels:
+        """A copy of the image with its faces drawn in, RGB uint8 (H, W, 3) (see `mien.annotate`).
+
+        Raises:
+            InputError: the image could not be read.
+        """
+        from mien.output.drawing import annotate
+
+        if self.image is None:
+            raise InputError(self.frame.error or f"{self.frame.source}: has no image")
+        return annotate(self.image, self.faces)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the annotated picture as PNG or JPEG, by the suffix of its name; returns the path.
+
+        Raises:
+            UsageError: another suffix.
+            InputError: it cannot be written, or the image could not be read.
+        """
+        from mien.output.picture_file import write_picture
+
+        return write_picture(Path(path), self.annotated())
+
+    def to_dict(self) -> dict[str, Any]:
+        """`frame` in JSON-ready values."""
+        return self.frame.to_dict()
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row for each face (see `mien.to_pandas`).
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from mien.output.dataframe import to_pandas
+
+        return to_pandas(self)
+
+    def _repr_png_(self) -> bytes | None:
+        if self.image is None:
+            return None
+        from PIL import Image
+
+        picture = Image.fromarray(self.annotated())
+        picture.thumbnail((_LARGEST_SHOWN, _LARGEST_SHOWN))
+        content = io.BytesIO()
+        picture.save(content, format="PNG")
+        return content.getvalue()
+
+    def __repr__(self) -> str:
+        size = "no image" if self.image is None else f"{self.frame.width}x{self.frame.height}"
+        return f"Recognized({size}, {self.frame!r})"

@@ -1,0 +1,127 @@
+"""Frames as rows: JSON, lines of JSON, CSV and Parquet, each a sink."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from mien.errors import MissingExtraError
+from mien.labels import EMOTIONS
+from mien.output.recognized import Recognized
+from mien.output.sink import Sink
+from mien.results import TABLE_COLUMNS, Header, table_rows
+
+Write = Callable[[str], object]
+"""Takes the next part of a text."""
+
+_ROWS: Final = 4096
+_INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height"})
+_NUMBERS: Final = frozenset({"time", "confidence", "probability", *EMOTIONS})
+
+
+class JsonLines(Sink):
+    """One line of JSON a frame, as it comes.
+
+    Args:
+        write: takes the lines.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+
+    def add(self, recognized: Recognized) -> None:
+        self._write(recognized.frame.to_json() + "\n")
+
+
+class Json(Sink):
+    """One JSON document: the header, then the list of frames, written as they come.
+
+    Args:
+        write: takes the parts of the document.
+        header: what the frames come from.
+    """
+
+    def __init__(self, write: Write, header: Header) -> None:
+        self._write, self._separator = write, ""
+        opening = json.dumps(header.to_dict(), indent=2, allow_nan=False).removesuffix("\n}")
+        self._write(f'{opening},\n  "frames": [')
+
+    def add(self, recognized: Recognized) -> None:
+        text = json.dumps(recognized.frame.to_dict(), indent=2, allow_nan=False)
+        self._write(f"{self._separator}\n{text}")
+        self._separator = ","
+
+    def close(self) -> Sequence[Path]:
+        """End the document."""
+        self._write("\n]}\n" if self._separator else "]}\n")
+        return ()
+
+
+class Csv(Sink):
+    """The columns of `TABLE_COLUMNS`, a row for each face and for each frame without one.
+
+    Args:
+        write: takes the lines.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._write_row({name: name for name in TABLE_COLUMNS})
+
+    def add(self, recognized: Recognized) -> None:
+        for row in table_rows([recognized.frame]):
+            self._write_row(row)
+
+    def _write_row(self, values: Mapping[str, Any]) -> None:
+        line = io.StringIO()
+        csv.DictWriter(line, TABLE_COLUMNS, lineterminator="\n").writerow(values)
+        self._write(line.getvalue())
+
+
+class Parquet(Sink):
+    """The rows of `Csv` as a Parquet file, written in groups of rows, so that memory stays bounded; by pyarrow of the
+    extra `tables`. Closing it, for whatever reason, completes the file.
+
+    Args:
+        file: where it is written.
+        header: what the rows come from; the file's metadata hold it as JSON under ``mien``.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        try:
+            import pyarrow as pa
+            from pyarrow import parquet
+        except ImportError:
+            raise MissingExtraError("writing Parquet", "tables") from None
+        self._schema = pa.schema([(name, _kind(pa, name)) for name in TABLE_COLUMNS], {"mien": header.to_json()})
+        self._batch: Any = pa.RecordBatch
+        self._writer = parquet.ParquetWriter(file, self._schema)
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, recognized: Recognized) -> None:
+        self._rows += table_rows([recognized.frame])
+        if len(self._rows) >= _ROWS:
+            self._flush()
+
+    def close(self) -> Sequence[Path]:
+        """Complete the file."""
+        self._flush()
+        self._writer.close()
+        return ()
+
+    def _flush(self) -> None:
+        self._writer.write_batch(self._batch.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
+
+
+def _kind(pa: Any, name: str) -> Any:
+    if name in _INTEGERS:
+        return pa.int64()
+    if name == "certain":
+        return pa.bool_()
+    return pa.float64() if name in _NUMBERS else pa.string()

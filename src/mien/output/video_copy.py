@@ -1,0 +1,40 @@
+"""The annotated copy of a video, by PyAV of the extra `video`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mien.media.mp4 import VideoWriter
+from mien.output.recognized import Recognized
+from mien.output.sink import Sink, said
+
+
+class AnnotatedVideo(Sink):
+    """One video with its faces drawn in, H.264 at the original's times, with its sound.
+
+    Args:
+        target: the file; its folder exists.
+        sound: the video whose sound is taken along; None when it is no file.
+    """
+
+    def __init__(self, target: Path, sound: Path | None) -> None:
+        self._target, self._sound = target, sound
+        self._writer: VideoWriter | None = None
+
+    def add(self, recognized: Recognized) -> None:
+        """Draw and write the next frame.
+
+        Raises:
+            InputError: it cannot be written, or has another size than the one before.
+        """
+        if self._writer is None:
+            self._writer = VideoWriter(self._target, self._sound)
+        self._writer.write(recognized.annotated(), recognized.frame.time or 0.0)
+
+    def close(self) -> Sequence[Path]:
+        """Finish the file; none when nothing was written to it.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        path = self._writer.close() if self._writer is not None else None
+        return [said(path)] if path is not None else []

@@ -1,0 +1,136 @@
+"""The steps from an image to a frame: find faces, cut them out, classify them.
+
+A `Recognizer` takes them one after the other; videos and the service schedule them themselves, so that the faces of
+many images are classified together.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.faces.align import align_face, crop_face
+from mien.faces.detect import Detection, Detector
+from mien.faces.follow import Follower, Pace
+from mien.output.recognized import Recognized
+from mien.pictures import Pixels
+from mien.preprocess import to_gray
+from mien.results import Box, Face, Frame, Header, Probabilities
+
+PIXELS_AT_ONCE: Final = 50_000_000
+"""Images are classified together until they hold this many pixels, 150 MB in RGB."""
+
+
+class Classifier(Protocol):
+    """Reads expressions off faces; `mien.bundle.Bundle` is one."""
+
+    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A face that was found and not yet classified: where it is, its crop, grayscale uint8 (48, 48), and its track."""
+
+    box: Box
+    detection: Detection
+    crop: NDArray[np.uint8]
+    track: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """An image in which faces were looked for, not yet classified.
+
+    Args:
+        frame: all that is known but the faces; with an error when the image could not be read.
+        image: its pixels; None when it could not be read, or when nobody needs them any more.
+        candidates: the faces that were found, largest first.
+    """
+
+    frame: Frame
+    image: Pixels | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Pipeline:
+    """The steps from an image to a frame.
+
+    Args:
+        detector: what finds faces; it should give weak ones too, for `follower`.
+        classifier: what reads expressions off them.
+        min_confidence: faces with a lower score of the detector are dropped, 0..1.
+        header: what results come from.
+    """
+
+    def __init__(self, detector: Detector, classifier: Classifier, min_confidence: float, header: Header) -> None:
+        self.classifier, self.header = classifier, header
+        self._detector, self._min_confidence = detector, min_confidence
+
+    def find(self, image: Pixels) -> list[Candidate]:
+        """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
+        return self.crop(
+            image, [(face, None) for face in self._detector.detect(image) if face.score >= self._min_confidence]
+        )
+
+    def follower(self, pace: Pace) -> Follower:
+        """What follows the faces of one video, with this detector and least confidence."""
+        return Follower(self._detector, self._min_confidence, pace)
+
+    def crop(self, image: Pixels, found: Sequence[tuple[Detection, int | None]]) -> list[Candidate]:
+        """Faces that were found in an image, each with its track, largest first, aligned."""
+        gray = to_gray(image)
+        boxes = (Box.inside(*face.box, image=(gray.shape[0], gray.shape[1])) for face, _ in found)
+        visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
+        visible.sort(key=lambda triple: -triple[0].area)
+        return [Candidate(box, face, _crop(gray, face), track) for box, face, track in visible]
+
+    def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
+        """The expressions of the faces of several images, in one forward pass; lists as they came."""
+        crops = [candidate.crop for image in candidates for candidate in image]
+        rows = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
+        return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
+
+    def recognized(self, searched: Sequence[Searched]) -> Iterator[Recognized]:
+        """Several images with the expressions of their faces, in one forward pass."""
+        faces = self.classify([image.candidates for image in searched])
+        for image, found in zip(searched, faces, strict=True):
+            yield Recognized(replace(image.frame, faces=tuple(found)), image.image)
+
+
+def batched(searched: Iterable[Searched], size: int) -> Iterator[list[Searched]]:
+    """Images to be classified together: so many, fewer when they are large. When reading fails, what was read comes
+    before the error.
+    """
+    batch: list[Searched] = []
+    pixels = 0
+    try:
+        for image in searched:
+            batch.append(image)
+            pixels += _pixels(image)
+            if len(batch) == size or pixels >= PIXELS_AT_ONCE:
+                yield batch
+                batch, pixels = [], 0
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _pixels(searched: Searched) -> int:
+    return 0 if searched.image is None else searched.image.shape[0] * searched.image.shape[1]
+
+
+def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
+    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
+
+
+def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:
+    detection = candidate.detection
+    named = Probabilities.of(probabilities.tolist())
+    return Face(candidate.box, detection.score, named, detection.landmarks, candidate.track)
