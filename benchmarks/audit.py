@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien.bundle import Bundle
-from mien.data.audit import MIN_DEVIATION, audit
+from mien.data.audit.findings import MIN_DEVIATION, audit
+from mien.data.audit.near_duplicates import near_duplicates
 from mien.data.duplicates import first_identical, linked
-from mien.data.near_duplicates import near_duplicates
 from mien.data.store import FaceStore, StoreMeta
 from mien.evaluation.out_of_sample import model_evidence
+from mien.model.bundle import Bundle
 
 PARTS = (4, 2, 1)
 BASELINE_PARTS = (4, 2)

@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from mien.bundle import DEFAULT_MODEL, Bundle
+from mien.model.bundle import DEFAULT_MODEL, Bundle
 
 BATCH = 64
 RUNS = 15

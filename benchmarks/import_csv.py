@@ -39,7 +39,7 @@ def floor(source: Path, _store: Path) -> None:
 
 
 def mien(source: Path, store: Path) -> None:
-    from mien.data.sources import import_data
+    from mien.data.reading.importing import import_data
 
     import_data(source, store)
 
@@ -59,7 +59,7 @@ def pandas(source: Path, _store: Path) -> None:
 
 
 WAYS = {"floor": floor, "mien": mien, "reopen": reopen, "pandas": pandas}
-IMPORTS = {"mien": "mien.data.sources", "reopen": "mien.data.store", "pandas": "pandas"}
+IMPORTS = {"mien": "mien.data.reading.importing", "reopen": "mien.data.store", "pandas": "pandas"}
 
 
 def measure_here(way: str, source: Path, store: Path) -> None:

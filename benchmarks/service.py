@@ -33,7 +33,7 @@ from pathlib import Path
 from PIL import Image
 from skimage import data
 
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 
 SECONDS = 10.0
 PREDICT = "/v1/predict"

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from mien.bundle import DEFAULT_MODEL, Bundle
 from mien.data.store import write_store
+from mien.model.bundle import DEFAULT_MODEL, Bundle
 
 FACES = 1024
 BATCHES = 8

@@ -22,8 +22,8 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
 from mien.data.store import FaceStore, write_store
-from mien.models import network_entry
-from mien.models.profile import count_macs, outline
+from mien.networks import network_entry
+from mien.networks.profile import count_macs, outline
 from mien.training.config import load_config
 from mien.training.data import TrainingData
 from mien.training.engine import make_optimizer, train

@@ -20,13 +20,13 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from mien.inference.opening import open_video
-from mien.inference.recognizer import Recognizer
+from mien.media.opening import open_video
 from mien.output.folder import Names
 from mien.output.people import People
 from mien.output.sink import Sinks
 from mien.output.timeline import Timelines
 from mien.output.video_copy import AnnotatedVideo
+from mien.recognition.recognizer import Recognizer
 
 SIZE = 1280, 720
 COUNT = 150

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien.bundle import Bundle
 from mien.labels import EMOTIONS
+from mien.model.bundle import Bundle
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

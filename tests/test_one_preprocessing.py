@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from mien.bundle import Bundle
-from mien.data.sources import import_data
+from mien.data.reading.importing import import_data
 from mien.evaluation.measured import MeasuredFaces
 from mien.evaluation.tta import views
-from mien.inference.recognizer import Recognizer
+from mien.model.bundle import Bundle
 from mien.preprocess import PreprocessSpec
+from mien.recognition.recognizer import Recognizer
 from mien.training.augment import augment
 from mien.training.config import AugmentConfig
 

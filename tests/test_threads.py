@@ -125,7 +125,7 @@ def python(program: str, *words: str, before: tuple[str, ...] = (), **variables:
 
 
 @pytest.mark.parametrize(("variables", "policy"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
-@pytest.mark.parametrize("module", ["mien.training.engine", "mien.evaluation.measured", "mien.models"])
+@pytest.mark.parametrize("module", ["mien.training.engine", "mien.evaluation.measured", "mien.networks"])
 def test_threads_do_not_spin_by_the_time_torch_is_loaded(module, variables, policy):
     program = f"""
 import builtins, os
@@ -153,7 +153,7 @@ def test_a_process_bound_to_one_core_takes_one_thread():
 def test_onnxruntime_starts_as_many_threads_as_asked_for():
     program = """
 from pathlib import Path
-from mien.bundle import Bundle
+from mien.model.bundle import Bundle
 def alive():
     return len(list(Path("/proc/self/task").iterdir()))
 counts = [alive()]
@@ -169,7 +169,7 @@ print([after - before for before, after in zip(counts, counts[1:])])
 
 
 def test_a_recognizer_sets_the_threads_of_opencv():
-    from mien.inference.recognizer import Recognizer
+    from mien.recognition.recognizer import Recognizer
 
     before = cv2.getNumThreads()
     try:

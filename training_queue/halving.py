@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mien.models.saved import load_tensors, save_tensors
+from mien.networks.saved import load_tensors, save_tensors
 
 _HALVES: Final = {"average": torch.float16, "optimizer": torch.bfloat16}
 

@@ -18,7 +18,7 @@ from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.metrics import accuracy, standard_error
-from mien.models.saved import load_network
+from mien.networks.saved import load_network
 from mien.training.config import load_config
 from mien.training.data import TrainingData
 from mien.training.engine import train

@@ -21,14 +21,14 @@ from mien.version import __version__
 
 if _TYPE_CHECKING:
     from mien.faces.detect import Detection, Detector
-    from mien.inference.recognizer import Recognizer, analyze, recognize
-    from mien.inference.smoothing import Smoothing
-    from mien.inference.video import VideoImage, VideoSource
+    from mien.media.video import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
     from mien.output.people import summarize
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
+    from mien.recognition.recognizer import Recognizer, analyze, recognize
+    from mien.recognition.smoothing import Smoothing
 
 # onnxruntime 1.31 reports its use to its maker and keeps a device id in the home folder; mien reports nothing.
 _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -60,14 +60,14 @@ _LAZY = {
     "Detection": "mien.faces.detect",
     "Detector": "mien.faces.detect",
     "Recognized": "mien.output.recognized",
-    "Recognizer": "mien.inference.recognizer",
+    "Recognizer": "mien.recognition.recognizer",
     "Sink": "mien.output.sink",
-    "Smoothing": "mien.inference.smoothing",
-    "VideoImage": "mien.inference.video",
-    "VideoSource": "mien.inference.video",
-    "analyze": "mien.inference.recognizer",
+    "Smoothing": "mien.recognition.smoothing",
+    "VideoImage": "mien.media.video",
+    "VideoSource": "mien.media.video",
+    "analyze": "mien.recognition.recognizer",
     "annotate": "mien.output.drawing",
-    "recognize": "mien.inference.recognizer",
+    "recognize": "mien.recognition.recognizer",
     "summarize": "mien.output.people",
     "to_pandas": "mien.output.dataframe",
 }

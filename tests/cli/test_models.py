@@ -9,9 +9,9 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-from mien.bundle import METADATA_KEY
 from mien.cli.main import app
-from mien.models import network_entry, network_names
+from mien.model.bundle import METADATA_KEY
+from mien.networks import network_entry, network_names
 from waiting import HANG
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from mien.cli.main import run; run()"

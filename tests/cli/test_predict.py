@@ -12,9 +12,9 @@ from PIL import Image
 from skimage import data
 from typer.testing import CliRunner
 
-from mien.bundle import Bundle
 from mien.cli.main import app
 from mien.labels import EMOTIONS
+from mien.model.bundle import Bundle
 from mien.results import TABLE_COLUMNS
 from waiting import HANG
 

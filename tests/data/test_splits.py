@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.data.sources import import_data
+from mien.data.reading.importing import import_data
 from mien.data.splits import held_out_rows, identical_rows, read_row_list, training_rows
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError

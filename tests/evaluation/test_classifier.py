@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from mien.bundle import Bundle, ModelCard
 from mien.errors import MissingExtraError, ModelFileError, UsageError
 from mien.evaluation.classifier import TorchClassifier, open_classifier
 from mien.evaluation.tta import predict_logits
-from mien.models.registry import network_entry
-from mien.models.saved import BEST_FILE, save_network
+from mien.model.bundle import Bundle, ModelCard
+from mien.networks.registry import network_entry
+from mien.networks.saved import BEST_FILE, save_network
 
 
 @pytest.fixture
@@ -94,6 +94,6 @@ def test_what_does_not_exist_is_refused(tmp_path):
 
 
 def test_a_run_without_torch_asks_for_the_extra(run, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "mien.models.saved", None)
+    monkeypatch.setitem(__import__("sys").modules, "mien.networks.saved", None)
     with pytest.raises(MissingExtraError, match=r"mien\[train\]"):
         open_classifier(run[0])

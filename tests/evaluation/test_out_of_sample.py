@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.bundle import Bundle
 from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.out_of_sample import Evidence, combined, model_evidence, read_probabilities
+from mien.model.bundle import Bundle
 
 
 class Model:

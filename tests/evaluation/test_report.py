@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from mien.bundle import Bundle, softmax
 from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
@@ -15,6 +14,7 @@ from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.report import evaluate
 from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
+from mien.model.bundle import Bundle, softmax
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ def test_a_folder_that_cannot_be_is_refused_before_any_work(tmp_path):
 
 def test_without_matplotlib_the_folder_asks_for_the_extra(tmp_path, monkeypatch):
     modules = __import__("sys").modules
-    monkeypatch.delitem(modules, "mien.evaluation.pictures", raising=False)
-    monkeypatch.delattr("mien.evaluation.pictures", raising=False)
+    monkeypatch.delitem(modules, "mien.evaluation.report_charts", raising=False)
+    monkeypatch.delattr("mien.evaluation.report_charts", raising=False)
     monkeypatch.setitem(modules, "matplotlib.axes", None)
     with pytest.raises(MissingExtraError, match=r"mien\[train\]"):
         ReportFolder(tmp_path / "out")

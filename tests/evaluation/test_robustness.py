@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from mien.bundle import Bundle, softmax
 from mien.data.store import FaceStore, write_store
 from mien.errors import MissingExtraError, ModelFileError, UsageError
 from mien.evaluation.corruptions import CORRUPTIONS, corrupted
@@ -20,6 +19,7 @@ from mien.evaluation.robustness_report import (
     markdown_table,
     relative_corruption_error,
 )
+from mien.model.bundle import Bundle, softmax
 
 FEW = tuple(entry for entry in CORRUPTIONS if entry.name in {"gaussian_noise", "mask", "pixelate"})
 

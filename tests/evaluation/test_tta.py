@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.bundle import Bundle
 from mien.errors import UsageError
 from mien.evaluation.tta import MODES, predict_logits, views
+from mien.model.bundle import Bundle
 from mien.preprocess import PreprocessSpec
 
 specs = st.integers(16, 24).flatmap(

@@ -9,13 +9,13 @@ import torch
 from scipy.special import softmax
 from typer.testing import CliRunner
 
-from mien.bundle import METADATA_KEY, Bundle, ModelCard
 from mien.cli.main import app
 from mien.data.store import FaceStore, write_store
 from mien.errors import ExportError, ModelFileError, UsageError
 from mien.export.ensemble import ensemble_card, load_member
-from mien.models import network_entry
-from mien.models.saved import save_network
+from mien.model.bundle import METADATA_KEY, Bundle, ModelCard
+from mien.networks import network_entry
+from mien.networks.saved import save_network
 from mien.preprocess import PreprocessSpec
 
 SPEC = PreprocessSpec(frame_size=48, input_size=44)

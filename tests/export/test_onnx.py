@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 import mien
-from mien.bundle import METADATA_KEY, Bundle, ModelCard, embedded_models
 from mien.errors import ExportError, ModelFileError
 from mien.export.onnx import export_onnx
-from mien.models import network_entry
+from mien.model.bundle import METADATA_KEY, Bundle, ModelCard, embedded_models
+from mien.networks import network_entry
 from mien.preprocess import PreprocessSpec
 
 CARD = ModelCard(

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mien.bundle import Bundle
-from mien.data.sources import import_data
+from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx
-from mien.models import network_names
-from mien.models.saved import load_network
+from mien.model.bundle import Bundle
+from mien.networks import network_names
+from mien.networks.saved import load_network
 from mien.training.config import load_config, recipe_names
 from mien.training.data import TrainingData
 from mien.training.engine import train

@@ -12,7 +12,7 @@ import uvicorn
 from PIL import Image
 from skimage import data
 
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 from mien.service.app import create_app
 from mien.service.server import server_config
 from mien.service.settings import Access, Limits, Settings

@@ -6,7 +6,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 import waiting
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 from mien.service.live import Newest
 from waiting import HANG, connect, wait_for
 

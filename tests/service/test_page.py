@@ -11,8 +11,8 @@ import pytest
 from skimage import data
 from skimage.transform import resize
 
-from mien.bundle import Bundle
 from mien.labels import EMOTIONS
+from mien.model.bundle import Bundle
 from mien.results import TABLE_COLUMNS
 from waiting import HANG, wait_for
 

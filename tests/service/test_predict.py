@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import waiting
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 from mien.service.metrics import Metrics
 from mien.service.schemas import FaceResult, FrameResult
 from waiting import HANG, wait_for

@@ -15,7 +15,7 @@ import pytest
 
 import waiting
 from mien.errors import UsageError
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 from mien.service.server import address_of, listen, run_server, server_config
 from mien.service.settings import Limits
 from waiting import HANG, wait_for

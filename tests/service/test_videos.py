@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import waiting
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 
 MP4 = {"content-type": "video/mp4"}
 

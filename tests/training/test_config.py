@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import ConfigError
-from mien.models import network_names
+from mien.networks import network_names
 from mien.preprocess import PreprocessSpec
 from mien.training.config import (
     AugmentConfig,

@@ -5,11 +5,11 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from mien.bundle import ModelCard
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, ModelFileError, TrainingError
-from mien.models import network_entry
-from mien.models.saved import load_network, save_network
+from mien.model.bundle import ModelCard
+from mien.networks import network_entry
+from mien.networks.saved import load_network, save_network
 from mien.preprocess import PreprocessSpec
 from mien.training.config import config_from_dict, config_to_toml, load_config
 from mien.training.data import TrainingData

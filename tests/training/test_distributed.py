@@ -19,7 +19,7 @@ from waiting import HANG
 NETWORK = """
 from torch import nn
 
-from mien.models import register
+from mien.networks import register
 from mien.preprocess import PreprocessSpec
 
 

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mien.bundle import softmax
 from mien.data.store import FaceStore, write_store
 from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
-from mien.models.registry import network_entry
-from mien.models.saved import load_network, save_tensors
+from mien.model.bundle import softmax
+from mien.networks.registry import network_entry
+from mien.networks.saved import load_network, save_tensors
 from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, config_from_dict, config_to_toml
 from mien.training.data import TrainingData

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mien.bundle import ModelCard
 from mien.data.store import FaceStore
 from mien.errors import ModelFileError, TrainingError
-from mien.models import network_entry
-from mien.models.saved import load_network, provenance, save_network
+from mien.model.bundle import ModelCard
+from mien.networks import network_entry
+from mien.networks.saved import load_network, provenance, save_network
 from mien.preprocess import PreprocessSpec
 from mien.training.config import config_from_dict
 from mien.training.data import TrainingData

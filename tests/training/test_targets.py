@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from mien.data.ferplus import vote_targets
 from mien.data.store import FaceStore, StoreMeta
+from mien.data.votes import vote_targets
 from mien.errors import TrainingError
 from mien.training.config import LossConfig
 from mien.training.targets import have_target, label_posterior, training_targets

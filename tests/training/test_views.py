@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mien.bundle import ModelCard
 from mien.errors import TrainingError
-from mien.models import network_entry
-from mien.models.saved import save_network
+from mien.model.bundle import ModelCard
+from mien.networks import network_entry
+from mien.networks.saved import save_network
 from mien.preprocess import PreprocessSpec
 from mien.training.config import config_from_dict
 from mien.training.views import TaughtViews

@@ -13,7 +13,7 @@ from training_queue.checkpoints import PART_BYTES, pack, pack_hours, packs, rest
 from training_queue.home import Home, Outcome, QueueError
 
 from mien.data.store import FaceStore, write_store
-from mien.models.saved import load_network, load_tensors
+from mien.networks.saved import load_network, load_tensors
 from mien.training.config import config_from_dict
 from mien.training.data import TrainingData
 from mien.training.engine import train

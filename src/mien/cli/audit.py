@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.data.audit import Audit
+    from mien.data.audit.findings import Audit
     from mien.data.store import FaceStore
     from mien.evaluation.out_of_sample import Evidence
 
@@ -55,7 +55,7 @@ def audit(
     """Find duplicates, leaks between usages, contradictory labels, and pictures that show nothing."""
     from rich.console import Console
 
-    from mien.data.audit import audit as find
+    from mien.data.audit.findings import audit as find
     from mien.data.store import FaceStore
 
     messages = Console(stderr=True)
@@ -80,7 +80,7 @@ def audit(
 
 def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
     """The rules by which rows are removed; what they need is asked for before anything is computed."""
-    from mien.data.cleaning import DEFAULT_RULES, check_rules
+    from mien.data.audit.cleaning import DEFAULT_RULES, check_rules
     from mien.data.store import refuse_existing
     from mien.errors import UsageError
 
@@ -122,7 +122,7 @@ def _face_finder() -> "Callable[[NDArray[np.uint8]], bool]":
 def _write(findings: "Audit", folder: Path) -> list[Path]:
     import json
 
-    from mien.data.audit_page import audit_page
+    from mien.data.audit.page import audit_page
 
     document, page = folder / "audit.json", folder / "audit.html"
     with writing_to(folder):
@@ -132,7 +132,7 @@ def _write(findings: "Audit", folder: Path) -> list[Path]:
 
 
 def _clean(findings: "Audit", rules: "Sequence[str]", out: Path) -> list[Path]:
-    from mien.data.cleaning import removals, write_clean
+    from mien.data.audit.cleaning import removals, write_clean
 
     return write_clean(findings.store, removals(findings, rules), out)
 

@@ -14,7 +14,7 @@ from mien.errors import MissingExtraError, UsageError
 from mien.out_folder import made_folder, writing_to
 
 if TYPE_CHECKING:
-    from mien.evaluation.compare import Variant
+    from mien.evaluation.comparison import Variant
 
 
 def compare(
@@ -41,7 +41,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Compare runs on the same PublicTest faces; differences are to the first one named."""
-    from mien.evaluation.compare import read_run, variants_of
+    from mien.evaluation.comparison import read_run, variants_of
 
     if corruptions:
         _compare_corruptions(runs, data, usage, out, as_json=as_json)
@@ -69,7 +69,7 @@ def _compare_corruptions(
 
 def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:
     """Write the pictures of a comparison to a folder, and print its table or its JSON."""
-    from mien.evaluation.compare import summary
+    from mien.evaluation.comparison import summary
 
     rows = summary(variants)
     try:
@@ -84,7 +84,7 @@ def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_jso
 
 def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Path) -> None:
     try:
-        from mien.evaluation.curves import draw_comparison
+        from mien.evaluation.comparison_charts import draw_comparison
     except ModuleNotFoundError:
         raise MissingExtraError("drawing a comparison", "train") from None
     table = made_folder(out) / "comparison.json"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.data.layouts import FoundPictures
+    from mien.data.reading.layouts import FoundPictures
     from mien.data.store import FaceStore
 
 app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
@@ -69,8 +69,8 @@ def import_(
     from rich.markup import escape
     from rich.progress import Progress
 
-    from mien.data.class_names import class_map
-    from mien.data.sources import ferplus_beside, import_data
+    from mien.data.reading.class_names import class_map
+    from mien.data.reading.importing import ferplus_beside, import_data
 
     if ferplus is None and (ferplus := ferplus_beside(source)):
         typer.echo(f"{ferplus}: FER+ votes lie beside {source.name} and are imported too", err=True)
@@ -113,8 +113,8 @@ def info(
 
     from rich.console import Console
 
-    from mien.data.ferplus import agreement
     from mien.data.store import FaceStore
+    from mien.data.votes import agreement
 
     store = FaceStore.open(data)
     ferplus = None if store.votes is None else agreement(store.votes, store.labels)

@@ -110,8 +110,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
 
 def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
     """The data set and the part of it to measure on."""
-    from mien.data.class_names import class_map
-    from mien.data.sources import faces_by_class
+    from mien.data.reading.class_names import class_map
+    from mien.data.reading.importing import faces_by_class
     from mien.data.store import TEST_USAGES, FaceStore, is_store
     from mien.errors import UsageError
 

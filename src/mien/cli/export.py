@@ -36,7 +36,7 @@ def export(
     try:
         from mien.export.ensemble import export_ensemble, load_member
         from mien.export.onnx import export_onnx
-        from mien.models.saved import load_network
+        from mien.networks.saved import load_network
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
     from dataclasses import replace

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.bundle import ModelCard
+    from mien.model.bundle import ModelCard
 
 
 def models(
@@ -21,7 +21,7 @@ def models(
 ) -> None:
     """List every network with its parameters, multiply-adds, input and origin; or the layers of one."""
     try:
-        from mien.models import network_names
+        from mien.networks import network_names
     except ModuleNotFoundError as error:
         raise MissingExtraError("listing networks", "train") from error
     from rich.console import Console
@@ -36,8 +36,8 @@ def models(
 
 
 def _summary(name: str) -> dict[str, Any]:
-    from mien.models import network_entry
-    from mien.models.profile import count_macs, count_parameters, outline
+    from mien.networks import network_entry
+    from mien.networks.profile import count_macs, count_parameters, outline
 
     entry = network_entry(name)
     network, side = outline(entry.build), entry.preprocess.input_size
@@ -52,8 +52,8 @@ def _summary(name: str) -> dict[str, Any]:
 
 def _described(name: str) -> dict[str, Any]:
     """A network's summary with its preprocessing, its layers, and the card of the embedded model that it has."""
-    from mien.models import network_entry
-    from mien.models.profile import list_layers, outline
+    from mien.networks import network_entry
+    from mien.networks.profile import list_layers, outline
 
     entry = network_entry(name)
     layers = list_layers(outline(entry.build), entry.preprocess.input_size)
@@ -67,7 +67,7 @@ def _described(name: str) -> dict[str, Any]:
 
 
 def _embedded_card(name: str) -> "ModelCard | None":
-    from mien.bundle import Bundle, embedded_models
+    from mien.model.bundle import Bundle, embedded_models
 
     return Bundle.load(name).card if name in embedded_models() else None
 

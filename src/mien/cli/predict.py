@@ -69,12 +69,12 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     """Find the faces in pictures and videos and say what they express."""
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import with_progress
-    from mien.inference.everything import recognize_all
-    from mien.inference.recognizer import Recognizer
-    from mien.inference.sources import sort_sources
-    from mien.inference.stream import StreamOptions
-    from mien.inference.video import DEFAULT_FPS
+    from mien.media.sources import sort_sources
+    from mien.media.video import DEFAULT_FPS
     from mien.output.sink import Sinks
+    from mien.recognition.everything import recognize_all
+    from mien.recognition.recognizer import Recognizer
+    from mien.recognition.video import StreamOptions
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")

@@ -15,7 +15,7 @@ from mien.output.sink import PerVideo, Sink, Sinks
 from mien.results import Frame, Header
 
 if TYPE_CHECKING:
-    from mien.inference.sources import Sources
+    from mien.media.sources import Sources
     from mien.output.folder import Names
     from mien.output.window import Window
 

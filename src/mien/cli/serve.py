@@ -59,7 +59,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         from mien.service.server import run_server, server_config
     except ModuleNotFoundError as error:
         raise MissingExtraError("serving", "serve") from error
-    from mien.inference.recognizer import Recognizer
+    from mien.recognition.recognizer import Recognizer
     from mien.service.settings import MEGABYTE, Limits, Settings
 
     limits = Limits(

@@ -31,7 +31,7 @@ def sweep(
         from mien.training.sweep import load_sweep, run_sweep
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
-    from mien.evaluation.compare import read_run, variants_of
+    from mien.evaluation.comparison import read_run, variants_of
 
     runs = load_sweep(file)
     trained, failed = [], 0

@@ -16,7 +16,7 @@ from mien.errors import MissingExtraError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mien.bundle import ModelCard
+    from mien.model.bundle import ModelCard
     from mien.training.config import TrainConfig
     from mien.training.data import TrainingData
 

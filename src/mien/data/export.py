@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.aside import written_aside
-from mien.data.folders import FOLDER_OF_USAGE, METADATA_FILE
+from mien.data.reading.folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import USAGES, FaceStore, folder_aside, refuse_existing
 from mien.errors import DataError, MissingExtraError, UsageError, nearest

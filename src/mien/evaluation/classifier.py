@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.bundle import Bundle, ModelCard
 from mien.errors import MissingExtraError
+from mien.model.bundle import Bundle, ModelCard
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _BATCH: Final = 256
 
 
 class Classifier(Protocol):
-    """A network with its card. `mien.bundle.Bundle` is one, `TorchClassifier` another."""
+    """A network with its card. `mien.model.bundle.Bundle` is one, `TorchClassifier` another."""
 
     @property
     def card(self) -> ModelCard:
@@ -92,8 +92,8 @@ def _open_saved(path: Path, device: str, threads: int | None) -> TorchClassifier
     try:
         import torch
 
-        from mien.models.device import torch_device
-        from mien.models.saved import BEST_FILE, load_network
+        from mien.networks.device import torch_device
+        from mien.networks.saved import BEST_FILE, load_network
     except ModuleNotFoundError:
         raise MissingExtraError("opening the network of a run", "train") from None
     device = torch_device(device)

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mien.bundle import softmax
 from mien.data.store import FaceStore
 from mien.evaluation.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1
+from mien.model.bundle import softmax
 from mien.preprocess import PreprocessSpec
 
 _BATCH: Final = {"cpu": 256}

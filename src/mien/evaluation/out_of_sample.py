@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.bundle import ModelCard, softmax
 from mien.data.duplicates import first_identical
 from mien.data.splits import rows_sha256, training_rows
 from mien.data.store import TEST_USAGES, FaceStore
@@ -16,6 +15,7 @@ from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
+from mien.model.bundle import ModelCard, softmax
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.bundle import softmax
-from mien.data.ferplus import FERPLUS_FILE, is_contempt, vote_targets
 from mien.data.splits import identical_rows
 from mien.data.statistics import brightness
 from mien.data.store import FaceStore
+from mien.data.votes import FERPLUS_FILE, is_contempt, vote_targets
 from mien.errors import DataError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.calibration import calibrated_ece_band
@@ -20,6 +19,7 @@ from mien.evaluation.classifier import Classifier
 from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
+from mien.model.bundle import softmax
 
 TARGETS: Final = ("fer2013", "ferplus")
 """Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
@@ -206,7 +206,7 @@ def evaluate(
         tta: one of `mien.evaluation.tta.MODES`.
         drop_seen: also give the figures without the rows that stand in Training, pixel for pixel.
         targets: "fer2013" takes its labels for true; "ferplus" the majority of FER+'s votes, and only the rows where
-            one of the seven emotions has it (`mien.data.ferplus.vote_targets`).
+            one of the seven emotions has it (`mien.data.votes.vote_targets`).
         track: wraps the loop over chunks of faces, for a progress bar.
 
     Raises:

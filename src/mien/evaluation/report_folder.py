@@ -19,7 +19,7 @@ class ReportFolder:
 
     def __init__(self, folder: Path) -> None:
         try:
-            from mien.evaluation import pictures
+            from mien.evaluation import report_charts as pictures
         except ModuleNotFoundError:
             raise MissingExtraError("drawing the pictures of a report", "train") from None
         self._folder, self._pictures = made_folder(folder), pictures

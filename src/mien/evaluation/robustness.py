@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.bundle import softmax
 from mien.errors import ModelFileError
 from mien.evaluation import metrics
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, corrupted
 from mien.evaluation.report import Evaluation
 from mien.evaluation.tta import Track, predict_logits
+from mien.model.bundle import softmax
 
 CONFIDENT: Final = 0.8
 """Probability from which a wrong answer is a confident error."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from mien.errors import MissingExtraError, UsageError
-from mien.evaluation.compare import redrawn_means
+from mien.evaluation.comparison import redrawn_means
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.robustness import CONFIDENT, Robustness, Score
 from mien.out_folder import made_folder, writing_to

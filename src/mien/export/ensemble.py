@@ -11,13 +11,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.compose import add_prefix_graph
 
-from mien.bundle import Bundle, ModelCard, embedded_models, softmax
 from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
-from mien.models.saved import load_network, provenance
+from mien.model.bundle import Bundle, ModelCard, embedded_models, softmax
+from mien.networks.saved import load_network, provenance
 
 _INPUT: Final = "face"
 _OUTPUT: Final = "logits"

@@ -17,8 +17,8 @@ from onnx import numpy_helper
 from torch import nn
 
 from mien.aside import written_aside
-from mien.bundle import METADATA_KEY, Bundle, ModelCard
 from mien.errors import ExportError
+from mien.model.bundle import METADATA_KEY, Bundle, ModelCard
 from mien.preprocess import FACE_SIZE
 
 TOLERANCE: Final = 1e-4

@@ -11,7 +11,7 @@ import numpy as np
 from av import AudioStream, Packet, VideoFrame
 
 from mien.errors import InputError
-from mien.pictures import Pixels
+from mien.media.pictures import Pixels
 
 _TICKS: Final = 90_000
 """Units of time a second; they hold 24, 25 and 30 frames a second without rounding."""

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-from mien.pictures import Pixels
+from mien.media.pictures import Pixels
 from mien.results import Box, Face
 
 Colour = tuple[int, int, int]

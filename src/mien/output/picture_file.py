@@ -7,7 +7,7 @@ from PIL import Image
 
 from mien.aside import written_aside
 from mien.errors import InputError, UsageError
-from mien.pictures import Pixels
+from mien.media.pictures import Pixels
 
 JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 _JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 92}

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.labels import EMOTIONS
+from mien.media.pictures import Pixels
 from mien.output.drawing import COLOURS
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
-from mien.pictures import Pixels
 from mien.results import Box, Face
 
 LEAST_TIMELINE: Final = 1.0

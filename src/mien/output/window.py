@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mien.errors import InputError, MissingExtraError, UsageError
+from mien.media.pictures import Pixels
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
-from mien.pictures import Pixels
 from mien.results import Frame
 
 if TYPE_CHECKING:

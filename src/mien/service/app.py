@@ -14,12 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from mien.errors import MienError
-from mien.inference.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 from mien.service import routes
-from mien.service.documents import API, RESULTS_HEADER
 from mien.service.engine import Engine
 from mien.service.guard import SECURITY_HEADERS, Guard, problem, refusal_headers
 from mien.service.metrics import Metrics
+from mien.service.openapi import API, RESULTS_HEADER
 from mien.service.settings import Settings
 from mien.version import __version__
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from mien.faces.detect import threads_for_each
 from mien.faces.follow import Pace
-from mien.inference.recognizer import Recognizer
-from mien.inference.smoothing import Smoother
-from mien.pictures import Pixels, decode_picture
+from mien.media.pictures import Pixels, decode_picture
 from mien.recognition.pipeline import Candidate, Pipeline, Searched
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.smoothing import Smoother
 from mien.results import Frame
 from mien.service.batcher import Batcher
 from mien.service.media_types import ANY, PICTURES, picture_type

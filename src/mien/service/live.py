@@ -11,9 +11,9 @@ from starlette.websockets import WebSocketState
 from mien.errors import MienError
 from mien.results import Frame
 from mien.service.access import SUBPROTOCOL
-from mien.service.documents import RESULTS_HEADER
 from mien.service.engine import Engine, Upload, Viewer
 from mien.service.metrics import Metrics
+from mien.service.openapi import RESULTS_HEADER
 from mien.service.settings import Limits
 
 SOURCE: Final = "stream"

@@ -9,23 +9,23 @@ from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from mien.bundle import Bundle
 from mien.errors import InputError, MienError, RequestError, TooLargeError
-from mien.inference.recognizer import Recognizer
-from mien.inference.smoothing import SMOOTHINGS
-from mien.inference.stream import StreamOptions
+from mien.model.bundle import Bundle
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.smoothing import SMOOTHINGS
+from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
-from mien.service.documents import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
+from mien.service.bodies import joined, read_pictures
 from mien.service.engine import Engine, Upload
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
 from mien.service.metrics import CONTENT_TYPE, Metrics
-from mien.service.reading import joined, read_pictures
+from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
 from mien.service.schemas import FrameResult, Health, ModelDescription
 from mien.service.settings import Limits
-from mien.service.uploads import UploadedVideo
-from mien.service.videos import as_lines, recognized_frames
+from mien.service.uploaded_video import UploadedVideo
+from mien.service.video_lines import as_lines, recognized_frames
 
 Result = TypeVar("Result")
 Smoothing = Literal[SMOOTHINGS]  # type: ignore[valid-type]

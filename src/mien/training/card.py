@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from torch import nn
 
-from mien.bundle import ModelCard
-from mien.models.profile import count_macs, count_parameters
+from mien.model.bundle import ModelCard
+from mien.networks.profile import count_macs, count_parameters
 from mien.training.config import AugmentConfig, TrainConfig
 from mien.training.data import TrainingData
 from mien.version import __version__

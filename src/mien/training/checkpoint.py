@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mien.errors import ModelFileError
-from mien.models.saved import load_tensors, save_tensors
+from mien.networks.saved import load_tensors, save_tensors
 
 CHECKPOINT_FILE: Final = "last.safetensors"
 

@@ -1,8 +1,8 @@
 """What a configuration asks of its network, found out before any face is read."""
 
 from mien.errors import ConfigError
-from mien.models import network_entry
-from mien.models.profile import count_macs, outline
+from mien.networks import network_entry
+from mien.networks.profile import count_macs, outline
 from mien.training.config import TrainConfig
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
-from mien.models.saved import BEST_FILE, save_network
+from mien.networks.saved import BEST_FILE, save_network
 from mien.training.card import make_card
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData

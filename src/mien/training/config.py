@@ -166,7 +166,7 @@ class LossConfig:
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
         mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
-        targets: "fer2013", its labels; or what FER+'s votes say, see `mien.data.ferplus.vote_targets` and
+        targets: "fer2013", its labels; or what FER+'s votes say, see `mien.data.votes.vote_targets` and
             `mien.training.targets.label_posterior`. Smoothing and mixup act upon them.
         fer2013_weight: share of FER2013's label in FER+'s targets, 0..1; with 0, rows without such a target are left
             out of training, otherwise they have FER2013's label.

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.bundle import ModelCard
 from mien.errors import TrainingError
-from mien.models.saved import load_network, provenance
+from mien.model.bundle import ModelCard
+from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
 
 
@@ -21,7 +21,7 @@ class Parent:
     Args:
         network: in evaluation mode, on the CPU.
         card: its card.
-        provenance: what the card of a descendant tells of it, see `mien.models.saved.provenance`.
+        provenance: what the card of a descendant tells of it, see `mien.networks.saved.provenance`.
     """
 
     network: nn.Module

@@ -21,12 +21,12 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from mien.bundle import ModelCard
 from mien.data.splits import rows_sha256
 from mien.errors import DivergedError, TrainingError
-from mien.models.device import torch_device
-from mien.models.registry import network_entry
-from mien.models.saved import BEST_FILE, load_network
+from mien.model.bundle import ModelCard
+from mien.networks.device import torch_device
+from mien.networks.registry import network_entry
+from mien.networks.saved import BEST_FILE, load_network
 from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, restore_checkpoint, save_checkpoint

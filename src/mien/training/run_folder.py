@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mien.aside import written_aside
 from mien.errors import ConfigError, TrainingError
-from mien.evaluation.compare import ANSWERS_FILE
+from mien.evaluation.comparison import ANSWERS_FILE
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict, config_to_toml
 from mien.training.data import TrainingData

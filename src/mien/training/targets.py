@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from mien.data.ferplus import FERPLUS_FILE, vote_targets
 from mien.data.store import FaceStore
+from mien.data.votes import FERPLUS_FILE, vote_targets
 from mien.errors import TrainingError
 from mien.labels import EMOTIONS
 from mien.training.config import LossConfig
@@ -20,7 +20,7 @@ _PENALTY: Final = 1e-4
 def training_targets(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDArray[np.float32]:
     """Target distributions of some rows, float32 (N, 7), before smoothing and mixup.
 
-    With FER+ a row's target is ``1 - fer2013_weight`` of what its votes say (`mien.data.ferplus.vote_targets`, or
+    With FER+ a row's target is ``1 - fer2013_weight`` of what its votes say (`mien.data.votes.vote_targets`, or
     `label_posterior`, fitted to these very rows) and ``fer2013_weight`` of FER2013's label. A row that the votes give
     no target has FER2013's label, or is all zeros when ``fer2013_weight`` is 0: it cannot be trained on.
 

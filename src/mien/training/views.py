@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.errors import TrainingError
-from mien.models.saved import load_tensors, network_file, save_tensors
+from mien.networks.saved import load_tensors, network_file, save_tensors
 from mien.training.augment import vary
 from mien.training.config import TrainConfig
 

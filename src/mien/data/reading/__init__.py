@@ -1,0 +1,1 @@
+"""Data sets as they are found: csv files, archives, folders of pictures."""

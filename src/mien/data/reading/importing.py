@@ -1,0 +1,130 @@
+"""From whatever a data set comes as to a store."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from mien.data.reading.class_names import ClassMap
+from mien.data.reading.fer2013 import read_fer2013
+from mien.data.reading.layouts import FoundPictures, find_pictures
+from mien.data.reading.pictures import read_pictures
+from mien.data.rows import FaceRows, ReportProgress, no_progress
+from mien.data.store import TEST_USAGES, FaceStore, StoreMeta, refuse_existing, write_store
+from mien.data.votes import FERPLUS_FILE, read_votes
+from mien.errors import DataError, UsageError
+
+# Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
+_PIECE: Final = 8 << 20
+
+
+def import_data(
+    source: str | Path,
+    out: str | Path,
+    progress: ReportProgress = no_progress,
+    *,
+    ferplus: str | Path | None = None,
+    layout: str | None = None,
+    names: ClassMap | None = None,
+    usage: str | None = None,
+    tell: Callable[[FoundPictures], None] = lambda _found: None,
+) -> FaceStore:
+    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`find_pictures`).
+
+    Args:
+        source: the file or folder.
+        out: the store's folder, which must not exist; nothing is left there when the import fails.
+        progress: told which part of the source has been read.
+        ferplus: FER+'s votes for the rows of a csv (`mien.data.votes.read_votes`), kept in the store.
+        layout: of a folder of pictures, see `find_pictures`.
+        names: likewise, what its classes mean.
+        usage: likewise, of all of its pictures.
+        tell: told what was found in a folder of pictures before it is read.
+
+    Returns:
+        The store, opened.
+
+    Raises:
+        DataError: ``source`` or ``ferplus`` is missing or malformed, they do not belong together, or ``out`` exists or
+            cannot be written.
+        UsageError: ``layout``, ``names`` or ``usage`` do not fit the source.
+    """
+    source, out = Path(source), Path(out)
+    refuse_existing(out)
+    if source.is_file() and (layout, names, usage) != (None, None, None):
+        raise UsageError(f"{source}: a layout, a map of names and a usage are for folders of pictures: leave them out")
+    if ferplus is not None and source.is_dir():
+        raise DataError(
+            f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
+        )
+    if source.is_dir():
+        found = find_pictures(source, layout, names, usage)
+        tell(found)
+        rows, sha256 = read_pictures(source, found.pictures, progress, found.lists)
+        name = source.resolve().name
+    else:
+        rows, name, sha256 = _read_file(source, progress)
+    faces, labels, usages = rows.arrays()
+    votes = None if ferplus is None else read_votes(ferplus, usages)
+    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes)
+    return FaceStore.open(out)
+
+
+def ferplus_beside(source: Path) -> Path | None:
+    """The file with FER+'s votes (`FERPLUS_FILE`) in the folder of a csv or archive; None when there is none."""
+    beside = source.parent / FERPLUS_FILE
+    return beside if source.is_file() and beside.is_file() else None
+
+
+def faces_by_class(
+    folder: str | Path, names: ClassMap, progress: ReportProgress = no_progress
+) -> tuple[FaceStore, dict[str, int]]:
+    """A folder with one folder of pictures per class as a data set in memory.
+
+    See `mien.data.reading.folders.class_pictures`.
+
+    Args:
+        folder: the folder.
+        names: what its classes mean.
+        progress: told which part of the pictures has been read.
+
+    Returns:
+        The data set, every row PrivateTest, and the pictures skipped, by class.
+
+    Raises:
+        DataError: the folder is malformed; see there.
+    """
+    folder = Path(folder)
+    found = find_pictures(folder, "classes", names, TEST_USAGES[-1])
+    rows, sha256 = read_pictures(folder, found.pictures, progress)
+    skipped = {name: pictures for name, (emotion, pictures) in found.classes().items() if emotion is None}
+    return FaceStore(*rows.arrays(), StoreMeta(len(rows), folder.resolve().name, sha256)), skipped
+
+
+def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:
+    """Rows of a file, its name, and its SHA-256."""
+    name = source.resolve().name
+    if not source.is_file():
+        problem = "not a regular file or folder" if source.exists() else "no such file or folder"
+        raise DataError(f"{source}: {problem}: expected a FER2013 csv, an archive with one, or a folder of pictures")
+    with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(sha256_of_file, source)
+        rows, member = read_fer2013(source, progress)
+        return rows, f"{name}:{member}" if member else name, hashing.result()
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, lower-case hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    try:
+        with path.open("rb", buffering=0) as file:
+            while size := file.readinto(piece):
+                digest.update(piece[:size])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()

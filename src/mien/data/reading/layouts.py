@@ -1,0 +1,301 @@
+"""The layouts in which sets of face pictures are handed around, as their publishers describe them.
+
+===========  ==============================================================================  ==========================
+layout       where the class of a picture stands                                             usages
+===========  ==============================================================================  ==========================
+splits       ``train|validation|test/<class>/*.jpg``                                         by the folder
+classes      ``<class>/*.jpg``, as CK+48                                                     to be said
+imagefolder  ``train|validation|test/metadata.csv`` with file_name and emotion               by the folder
+raf-db       ``EmoLabel/list_patition_label.txt``, pictures in ``Image/aligned``             by the picture's name
+jaffe        two letters in the name, ``KA.AN1.39.tiff``                                     to be said
+expw         ``label/label.lst`` with the box of each face, pictures in ``image/origin``     to be said
+===========  ==============================================================================  ==========================
+
+RAF-DB: Li et al., CVPR 2017. JAFFE: Lyons et al., 1998. ExpW: Zhang et al., arXiv 1609.06426.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mien.data.reading.class_names import ClassMap, class_map, class_number
+from mien.data.reading.folders import (
+    METADATA_FILE,
+    USAGE_OF_FOLDER,
+    class_pictures,
+    split_pictures,
+    unknown_classes,
+    usage_folders,
+)
+from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
+from mien.data.store import USAGES
+from mien.errors import DataError, UsageError, nearest
+from mien.labels import EMOTIONS
+
+_RAF_LIST: Final = "list_patition_label.txt"  # the publisher's own spelling
+_RAF_USAGES: Final = {"train": "Training", "test": "PrivateTest"}
+_EXPW_LIST: Final = "label.lst"
+_EXPW_FIELDS: Final = 8
+_JAFFE_NAME: Final = re.compile(r"[A-Z]{2}\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNORECASE)
+
+
+class ClassCount(NamedTuple):
+    """What a class was taken for, None when it is skipped, and how many pictures it has."""
+
+    emotion: str | None
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPictures:
+    """The pictures of a data set, not read yet.
+
+    Args:
+        layout: one of `LAYOUTS`.
+        pictures: in the order of the rows that they will be.
+        lists: files that say what the pictures show.
+    """
+
+    layout: str
+    pictures: tuple[LabelledPicture, ...]
+    lists: tuple[Path, ...] = ()
+
+    def classes(self) -> dict[str, ClassCount]:
+        """Each class by the data set's own name for it, sorted."""
+        counts: dict[str, ClassCount] = {}
+        for picture in sorted(self.pictures, key=lambda picture: picture.name):
+            emotion = None if picture.label is None else EMOTIONS[picture.label]
+            before = counts.get(picture.name, ClassCount(emotion, 0))
+            counts[picture.name] = ClassCount(emotion, before.pictures + 1)
+        return counts
+
+
+class _Labelled(NamedTuple):
+    """A picture before its class is understood."""
+
+    path: Path
+    name: str
+    usage: str
+    box: FaceBox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How to tell and to read a layout.
+
+    Args:
+        fits: whether a folder has it.
+        find: its pictures, given the folder, what names mean, and the usage where the layout states none.
+        names: the map that holds when none is given, as an option of `class_map`.
+        states_usage: whether the layout says which usage a picture has.
+    """
+
+    fits: Callable[[Path], bool]
+    find: Callable[[Path, ClassMap, str], FoundPictures]
+    names: tuple[str, ...] = ()
+    states_usage: bool = False
+
+
+def find_pictures(
+    folder: Path, layout: str | None = None, names: ClassMap | None = None, usage: str | None = None
+) -> FoundPictures:
+    """The pictures in a folder, and what their classes mean.
+
+    Args:
+        folder: the data set.
+        layout: one of `LAYOUTS`; by default the first of them that the folder has.
+        names: what the names of classes mean, beside what `mien.labels.emotion_index` knows; by default the layout's
+            own map, if it has one. Of folders in ``splits`` numbers are then FER2013's.
+        usage: of all pictures, one of `USAGES`, where the layout says none.
+
+    Raises:
+        DataError: a malformed data set, or a class that is not understood; files, lines and classes are named.
+        UsageError: an unknown layout or usage, a usage too many, or one that is missing.
+    """
+    name = _layout_of(folder) if layout is None else layout
+    if name not in LAYOUTS:
+        raise UsageError(f"unknown layout {name!r}{nearest(name, LAYOUTS)}: expected one of {', '.join(LAYOUTS)}")
+    chosen = LAYOUTS[name]
+    _check_usage(name, usage, states_usage=chosen.states_usage)
+    return chosen.find(folder, class_map(chosen.names) if names is None else names, usage or "")
+
+
+def _layout_of(folder: Path) -> str:
+    for name, layout in LAYOUTS.items():
+        if layout.fits(folder):
+            return name
+    found = [entry.name for entry in entries(folder)]
+    raise DataError(
+        f"{folder}: {listed(found) if found else 'nothing'} in it: expected train|validation|test/<emotion>/, "
+        f"<class>/, or what RAF-DB, JAFFE or ExpW come as"
+    )
+
+
+def _check_usage(layout: str, usage: str | None, *, states_usage: bool) -> None:
+    choice = ", ".join(USAGES)
+    if usage is not None and usage not in USAGES:
+        raise UsageError(f"unknown usage {usage!r}: expected one of {choice}")
+    if states_usage and usage is not None:
+        raise UsageError(f"the layout {layout} says itself which usage a picture has: leave out --usage {usage}")
+    if not states_usage and usage is None:
+        raise UsageError(f"the layout {layout} says no usage of its pictures: add --usage, one of {choice}")
+
+
+def _understood(
+    layout: str, folder: Path, found: Sequence[_Labelled], names: ClassMap, lists: Sequence[Path] = ()
+) -> FoundPictures:
+    """Pictures with their labels.
+
+    Raises:
+        DataError: no picture, or classes that nobody knows; all of them are named.
+    """
+    labels: dict[str, int | None] = {}
+    unknown = []
+    for name in sorted({picture.name for picture in found}):
+        try:
+            labels[name] = class_number(name, names)
+        except DataError:
+            unknown.append(name)
+    place = ", ".join(map(str, lists or [folder]))
+    if unknown:
+        raise DataError(f"{place}: {unknown_classes(unknown)}")
+    if all(label is None for label in labels.values()):
+        raise DataError(f"{place}: no pictures to read")
+    pictures = (
+        LabelledPicture(item.path, item.name, labels[item.name], USAGES.index(item.usage), item.box) for item in found
+    )
+    return FoundPictures(layout, tuple(pictures), tuple(lists))
+
+
+def _find_splits(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
+    return FoundPictures("splits", tuple(split_pictures(folder, names)))
+
+
+def _find_classes(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
+    return FoundPictures("classes", tuple(class_pictures(folder, names, usage)))
+
+
+def _find_imagefolder(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
+    lists = [part / METADATA_FILE for part in usage_folders(folder)]
+    found = [picture for path in lists for picture in _described(path)]
+    return _understood("imagefolder", folder, found, names, lists)
+
+
+def _described(path: Path) -> Iterator[_Labelled]:
+    """What a metadata.csv says of the pictures beside it."""
+    lines = csv.DictReader(StringIO(_text(path)))
+    for line, row in enumerate(lines, start=2):
+        name, emotion = row.get("file_name"), row.get("emotion")
+        if not name or not emotion:
+            raise DataError(f"{path}: line {line} lacks file_name or emotion: expected a column of either name")
+        usage = USAGE_OF_FOLDER[path.parent.name.lower()]
+        yield _Labelled(_inside(path.parent, name, f"{path}: line {line}"), emotion, usage)
+
+
+def _find_raf(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
+    path = _first_file(folder, _RAF_PLACES)
+    root = path.parent.parent if path.parent.name == "EmoLabel" else path.parent
+    found = []
+    for line, (name, label) in _lines(path, 2):
+        where = f"{path}: line {line}"
+        stem = name.removesuffix(".jpg")
+        part = stem.partition("_")[0]
+        if part not in _RAF_USAGES:
+            raise DataError(f"{where} names {name[:40]!r}: expected train_<number>.jpg or test_<number>.jpg")
+        picture = _inside(root / "Image" / "aligned", f"{stem}_aligned.jpg", where)
+        found.append(_Labelled(picture, label, _RAF_USAGES[part]))
+    return _understood("raf-db", folder, found, names, [path])
+
+
+def _find_jaffe(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
+    pictures = [path for path in entries(folder) if path.suffix.lower() in SUFFIXES]
+    others = [path.name for path in pictures if not _JAFFE_NAME.fullmatch(path.name)]
+    if others:
+        raise DataError(f"{folder}: {listed(others)} in it: expected pictures named as KA.AN1.39.tiff")
+    found = [_Labelled(path, path.name.split(".")[1][:2].upper(), usage) for path in pictures]
+    return _understood("jaffe", folder, found, names)
+
+
+def _find_expw(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
+    path = _first_file(folder, _EXPW_PLACES)
+    root = path.parent.parent if path.parent.name == "label" else path.parent
+    found = []
+    for line, (name, _face, *numbers, _confidence, label) in _lines(path, _EXPW_FIELDS):
+        where = f"{path}: line {line}"
+        if not all(re.fullmatch(r"-?\d{1,6}", number) for number in numbers):
+            raise DataError(f"{where} has the box {' '.join(numbers)[:60]!r}: expected top, left, right and bottom")
+        top, left, right, bottom = map(int, numbers)
+        picture = _inside(root / "image" / "origin", name, where)
+        found.append(_Labelled(picture, label, usage, FaceBox(left, top, right, bottom)))
+    return _understood("expw", folder, found, names, [path])
+
+
+def _lines(path: Path, fields: int) -> Iterator[tuple[int, list[str]]]:
+    """Lines of so many words, and their numbers from 1; blank ones are left out."""
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        words = line.split()
+        if words and len(words) != fields:
+            raise DataError(f"{path}: line {number} has {len(words)} words: expected {fields}")
+        if words:
+            yield number, words
+
+
+def _text(path: Path) -> str:
+    try:
+        return content(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not text in UTF-8") from None
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    """The file of a name that a list gives, which must lie in the folder."""
+    path = folder / name
+    if ".." in path.parts or Path(name).is_absolute() or not path.is_file():
+        raise DataError(f"{where} names {name[:60]!r}: no such file in {folder}")
+    return path
+
+
+def _first_file(folder: Path, places: Iterable[str]) -> Path:
+    found = next((folder / place for place in places if (folder / place).is_file()), None)
+    if found is None:
+        raise DataError(f"{folder}: none of {', '.join(places)} in it")
+    return found
+
+
+_RAF_PLACES: Final = (f"EmoLabel/{_RAF_LIST}", f"basic/EmoLabel/{_RAF_LIST}", _RAF_LIST)
+_EXPW_PLACES: Final = (f"label/{_EXPW_LIST}", _EXPW_LIST)
+
+
+def _has_file(*places: str) -> Callable[[Path], bool]:
+    return lambda folder: any((folder / place).is_file() for place in places)
+
+
+def _is_imagefolder(folder: Path) -> bool:
+    return any((part / METADATA_FILE).is_file() for part in _usage_entries(folder))
+
+
+def _usage_entries(folder: Path) -> list[Path]:
+    return [entry for entry in entries(folder) if entry.is_dir() and entry.name.lower() in USAGE_OF_FOLDER]
+
+
+def _is_jaffe(folder: Path) -> bool:
+    return any(_JAFFE_NAME.fullmatch(entry.name) for entry in entries(folder))
+
+
+def _has_folders(folder: Path) -> bool:
+    return any(entry.is_dir() for entry in entries(folder))
+
+
+LAYOUTS: Final[dict[str, _Layout]] = {
+    "raf-db": _Layout(_has_file(*_RAF_PLACES), _find_raf, ("raf-db",), states_usage=True),
+    "expw": _Layout(_has_file(*_EXPW_PLACES), _find_expw, ("fer2013",)),
+    "imagefolder": _Layout(_is_imagefolder, _find_imagefolder, states_usage=True),
+    "splits": _Layout(lambda folder: bool(_usage_entries(folder)), _find_splits, ("fer2013",), states_usage=True),
+    "jaffe": _Layout(_is_jaffe, _find_jaffe, ("jaffe",)),
+    "classes": _Layout(_has_folders, _find_classes),
+}
+"""Layouts by name, in the order in which they are looked for."""

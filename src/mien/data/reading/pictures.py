@@ -1,0 +1,139 @@
+"""Picture files that somebody labelled, as rows of a data set."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.rows import FaceRows, ReportProgress
+from mien.errors import DataError, InputError
+from mien.media.pictures import decode_picture
+from mien.preprocess import face_crop, to_gray
+
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+
+_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
+_LITTER: Final = ("thumbs.db", "desktop.ini")
+_NAMED_IN_ERRORS: Final = 5
+
+
+class FaceBox(NamedTuple):
+    """Where a face lies in a picture, pixels; right and bottom are the first ones outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPicture:
+    """A face in a picture file.
+
+    Args:
+        path: the file.
+        name: of its class, as the data set has it.
+        label: number of the emotion that this means, None when the class is to be skipped.
+        usage: index into `mien.data.store.USAGES`.
+        box: the face in the picture; None takes the whole picture.
+    """
+
+    path: Path
+    name: str
+    label: int | None
+    usage: int
+    box: FaceBox | None = None
+
+
+def read_pictures(
+    folder: Path, pictures: Sequence[LabelledPicture], progress: ReportProgress, lists: Sequence[Path] = ()
+) -> tuple[FaceRows, str]:
+    """Rows of pictures in their order, without those to be skipped.
+
+    A picture is decoded (`mien.media.pictures.decode_picture`), made gray, cut to its box and brought to 48x48
+    (`mien.preprocess.face_crop`) as prediction does it.
+
+    Args:
+        folder: the folder they all lie in.
+        pictures: what to read.
+        progress: told which part of them has been read.
+        lists: files in the folder that say what the pictures show.
+
+    Returns:
+        The rows, and the lower-case hexadecimal SHA-256 over relative path (with slashes), size and content of every
+        list and picture in that order.
+
+    Raises:
+        DataError: a file cannot be read, is no picture, or its box lies outside of it.
+    """
+    rows, digest = FaceRows(), hashlib.sha256()
+    for path in lists:
+        digest.update(_stated(folder, path, content(path)))
+    for number, picture in enumerate(pictures, start=1):
+        if picture.label is not None:
+            encoded = content(picture.path)
+            digest.update(_stated(folder, picture.path, encoded))
+            rows.extend(_face(encoded, picture), [picture.label], [picture.usage])
+        progress(number / len(pictures))
+    return rows, digest.hexdigest()
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file of a data set.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def entries(folder: Path) -> list[Path]:
+    """What a user sees in a folder, sorted by name.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        visible = [path for path in folder.iterdir() if path.name[0] != "." and path.name.lower() not in _LITTER]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
+    return sorted(visible, key=lambda path: path.name)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of some names for an error, and how many more there are."""
+    shown = ", ".join(map(repr, names[:_NAMED_IN_ERRORS]))
+    more = len(names) - _NAMED_IN_ERRORS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _stated(folder: Path, path: Path, encoded: bytes) -> bytes:
+    name = path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
+    return name + b"\0%d\0" % len(encoded) + encoded
+
+
+def _face(encoded: bytes, picture: LabelledPicture) -> NDArray[np.uint8]:
+    """The face (48, 48) in an encoded picture."""
+    try:
+        gray = to_gray(decode_picture(BytesIO(encoded), str(picture.path), _FORMATS))
+    except InputError as error:
+        raise DataError(f"{error}; replace or remove it") from None
+    return face_crop(gray if picture.box is None else _cut(gray, picture.box, picture.path))
+
+
+def _cut(gray: NDArray[np.uint8], box: FaceBox, path: Path) -> NDArray[np.uint8]:
+    """What lies in a box and in the picture."""
+    cut = gray[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)]
+    if not cut.size:
+        height, width = gray.shape
+        place = f"{box.left}..{box.right} across and {box.top}..{box.bottom} down"
+        raise DataError(f"{path}: nothing of the picture, {width}x{height}, lies in the face's box, {place}")
+    return cut

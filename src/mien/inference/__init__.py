@@ -1,1 +1,0 @@
-"""From pictures to expressions: reading pictures, recognising, drawing."""

@@ -1,0 +1,35 @@
+"""The one place that picks what reads a video."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mien.errors import MissingExtraError
+from mien.media.sequence import PictureSequence
+from mien.media.video import DEFAULT_FPS, VideoSource, check_fps, is_camera
+
+
+def open_video(source: str | Path | int | Sequence[str | Path], fps: float = DEFAULT_FPS) -> VideoSource:
+    """A video to read.
+
+    Args:
+        source: path of a file, number of a webcam, address of a stream, ``-`` for standard input, or picture files in
+            the order in which they are shown.
+        fps: frames a second of what has no times of its own (pictures, raw streams).
+
+    Raises:
+        InputError: it cannot be opened, or holds no video.
+        UsageError: ``fps`` is not a positive number.
+        MissingExtraError: PyAV is needed and not installed.
+    """
+    check_fps(fps)
+    if not isinstance(source, str | Path | int):
+        return PictureSequence([Path(picture) for picture in source], fps)
+    if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
+        from mien.media.camera import Camera  # OpenCV, which files and streams do without
+
+        return Camera(int(str(source)))
+    try:
+        from mien.media.encoded import Container
+    except ImportError:
+        raise MissingExtraError("reading videos", "video") from None
+    return Container(str(source), fps)

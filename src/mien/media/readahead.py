@@ -1,0 +1,91 @@
+"""A thread that reads a video ahead of whoever looks at it."""
+
+from collections import deque
+from collections.abc import Iterator
+from threading import Condition, Thread
+from typing import Final
+
+from mien.media.video import VideoImage, VideoSource
+
+READ_AHEAD: Final = 8
+"""Images of a file that wait, decoded, for the recogniser."""
+
+_PATIENCE: Final = 10.0
+
+
+class Reader:
+    """Images of a source, read by a thread ahead of whoever iterates.
+
+    Of a file a few images wait, and the thread waits when they are not taken. Of a live source only the newest image
+    waits: older ones are dropped.
+
+    Args:
+        source: is closed with the reader.
+        depth: how many images of a file may wait.
+
+    ``count`` images were read, ``dropped`` of them dropped.
+    """
+
+    def __init__(self, source: VideoSource, depth: int = READ_AHEAD) -> None:
+        self._source = source
+        self._depth = 1 if source.live else depth
+        self._waiting: deque[VideoImage] = deque()
+        self._changed = Condition()
+        self._ended = self._closed = False
+        self._error: BaseException | None = None
+        self.count = self.dropped = 0
+        self._thread = Thread(target=self._read, name="mien-video", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[VideoImage]:
+        return self
+
+    def __next__(self) -> VideoImage:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended)
+            if self._waiting:
+                self._changed.notify_all()
+                return self._waiting.popleft()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop reading and release the source."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        self._thread.join(_PATIENCE)
+        if not self._thread.is_alive():  # one that hangs in a dead connection still holds the source
+            self._source.close()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        try:
+            for image in self._source.images():
+                if not self._put(image):
+                    break
+        except BaseException as error:  # whatever it is, the iterating thread is to raise it
+            self._error = error
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _put(self, image: VideoImage) -> bool:
+        """Let an image wait; False when nobody wants more."""
+        with self._changed:
+            if self._source.live and len(self._waiting) == self._depth:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._changed.wait_for(lambda: len(self._waiting) < self._depth or self._closed)
+            self._waiting.append(image)
+            self.count += 1
+            self._changed.notify_all()
+            return not self._closed

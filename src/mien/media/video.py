@@ -1,0 +1,88 @@
+"""What a video is: images with times, and how its sources are told from pictures.
+
+What reads one: `mien.media.encoded` (files, streams), `mien.media.camera`, `mien.media.sequence` (numbered pictures).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from mien.errors import UsageError
+from mien.media.pictures import Pixels
+
+VIDEO_SUFFIXES: Final = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv"}
+    | {".3gp", ".mjpeg", ".mjpg"}
+)
+"""Lower-case suffixes by which videos are told from pictures."""
+
+STANDARD_INPUT: Final = "-"
+DEFAULT_FPS: Final = 25.0
+"""Frames a second of what has no times of its own: numbered pictures and raw streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoImage:
+    """One image of a video.
+
+    Args:
+        number: within the video, from 0; counts those that were dropped.
+        time: seconds from the start of the video.
+        image: RGB uint8 (H, W, 3), or (H, W) for pictures without colour.
+    """
+
+    number: int
+    time: float
+    image: Pixels
+
+
+class VideoSource(Protocol):
+    """Something that gives images in order."""
+
+    name: str
+    """What to call it in results; without the password of an address."""
+    live: bool
+    """Whether images come when they come, so that one that is late is worth nothing."""
+
+    def images(self) -> Iterator[VideoImage]:
+        """Every image that can be read, then an `InputError` if there should have been more."""
+        ...
+
+    def close(self) -> None:
+        """Release the file, device or connection; may be called twice."""
+        ...
+
+
+def is_video(source: str | Path) -> bool:
+    """Whether a source is a video and no picture, by its name: suffix, number of a camera, address or ``-``."""
+    text = str(source)
+    if Path(text).suffix.lower() in VIDEO_SUFFIXES or is_address(text) or text == STANDARD_INPUT:
+        return True
+    return is_camera(source) and not Path(text).exists()
+
+
+def is_camera(source: str | Path | int) -> bool:
+    """Whether a source is the number of a webcam."""
+    return isinstance(source, int) or (isinstance(source, str) and source.isascii() and source.isdigit())
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is a URL."""
+    return re.match(r"[a-z][a-z0-9+.-]+://", source, re.IGNORECASE) is not None
+
+
+def without_password(address: str) -> str:
+    """An address without user and password, for results and messages."""
+    return re.sub(r"^([a-z][a-z0-9+.-]+://)[^/?#]*@", r"\1", address, flags=re.IGNORECASE)
+
+
+def check_fps(fps: float) -> None:
+    """Refuse a frame rate that is none.
+
+    Raises:
+        UsageError: it is not a finite number above 0.
+    """
+    if not 0 < fps < float("inf"):
+        raise UsageError(f"fps is {fps}: expected a number above 0")

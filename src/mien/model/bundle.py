@@ -1,0 +1,296 @@
+"""A model file: an ONNX network together with everything needed to use it rightly.
+
+The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file with a
+malformed one is refused, and so is one without it unless a TOML beside it says the same (`mien.model.foreign`): a
+network without its class order and preprocessing gives wrong answers that look right.
+"""
+
+import hashlib
+import json
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+from importlib import resources
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import ConfigError, ModelFileError, UsageError
+from mien.labels import EMOTIONS
+from mien.model.foreign import Description, Interface
+from mien.model.session import DIRECTML, open_session
+from mien.preprocess import PreprocessSpec
+
+METADATA_KEY: Final = "mien"
+FORMAT_VERSION: Final = 1
+DEFAULT_MODEL: Final = "mien_s"
+
+_FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "name": (str,), "network": (str,), "parameters": (int,), "macs": (int,), "temperature": (float, int),
+    "training": (dict,), "public_test": (dict,), "licence": (str,),
+}  # fmt: skip
+
+_FLOAT: Final = "tensor(float)"
+
+_BATCH: Final = 64
+"""Faces per call of the network: more gained nothing on a CPU and took memory in proportion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What travels inside a model file.
+
+    Args:
+        name: what users call the model.
+        network: name of the architecture in the registry; "unknown" for a network of somebody else.
+        parameters: learnable numbers; 0 for a network of somebody else.
+        macs: multiply-adds for one face; 0 for a network of somebody else.
+        labels: class names in the order of the logits.
+        preprocess: how a face becomes the network's input.
+        temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on the faces that
+            chose the epoch, as a rule PublicTest.
+        training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
+        public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and
+            ``n``; empty when the model has not been evaluated.
+        licence: terms of the weights.
+    """
+
+    name: str
+    network: str
+    parameters: int
+    macs: int
+    preprocess: PreprocessSpec
+    labels: tuple[str, ...] = EMOTIONS
+    temperature: float = 1.0
+    training: dict[str, Any] = field(default_factory=dict)
+    public_test: dict[str, Any] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
+
+    def __post_init__(self) -> None:
+        if self.labels != EMOTIONS:
+            raise ConfigError(f"labels are {list(self.labels)}: expected {list(EMOTIONS)}")
+        for name, kinds in _FIELD_TYPES.items():
+            if not isinstance(getattr(self, name), kinds):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}: expected {kinds[0].__name__}")
+        if not 0 < self.temperature < np.inf:
+            raise ConfigError(f"temperature is {self.temperature}: expected more than 0, finite")
+
+    def to_json(self) -> str:
+        """The card as JSON, with the format's version."""
+        return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """The card in JSON that `to_json` wrote.
+
+        Raises:
+            ConfigError: not JSON, another format version, or a field is missing, unknown or malformed.
+        """
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except ValueError as error:
+            raise ConfigError(f"its metadata is not JSON ({error})") from None
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT_VERSION:
+            raise ConfigError(f"its metadata is not of format {FORMAT_VERSION}")
+        try:
+            values["labels"] = tuple(values["labels"])
+            values["preprocess"] = PreprocessSpec.from_dict(values["preprocess"])
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"its metadata is incomplete or malformed ({error})") from None
+
+
+class Bundle:
+    """A loaded model file: faces in, logits or calibrated probabilities out.
+
+    Args:
+        onnx: the content of the file.
+        source: what to call it in errors.
+        device: where it runs, one of `mien.devices.MODEL_DEVICES`.
+        threads: threads of one forward pass; by default see `mien.threads.thread_count`.
+        description: the TOML that describes a network of somebody else (`mien.model.foreign.Description`); read only
+            when the file has no metadata.
+
+    Raises:
+        ModelFileError: not an ONNX file, its metadata or its description is missing or malformed, or does not fit.
+        UsageError: onnxruntime cannot run on the device, or a number of threads out of range.
+    """
+
+    def __init__(
+        self,
+        onnx: bytes,
+        source: str,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        description: Path | None = None,
+    ) -> None:
+        try:
+            self._session = open_session(onnx, device, threads)
+        except UsageError:
+            raise
+        except Exception as error:  # onnxruntime raises a dozen private types for a bad file
+            reason = str(error).partition("\n")[0]
+            raise ModelFileError(f"{source}: not a usable ONNX file ({reason})") from None
+        # DirectML runs one batch of a session at a time.
+        self._turn: AbstractContextManager[Any] = Lock() if DIRECTML in self.providers else nullcontext()
+        self.source = source
+        self.content = onnx
+        self._options: dict[str, Any] = {"device": device, "threads": threads, "description": description}
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY in metadata:
+            self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
+            self._check_shapes("as its metadata says; export it again with `mien export`")
+        else:
+            self.card, self._interface = _foreign_card(description, source)
+            self._check_shapes(
+                f"as {description} says; mend labels, channels, layout or input_size there", foreign=True
+            )
+        node = self._session.get_inputs()[0]
+        self._input, self._fixed_batch = node.name, node.shape[0] if isinstance(node.shape[0], int) else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, gets a session of its own."""
+        return partial(type(self), self.content, self.source, **self._options), ()
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.card.name}, {self.card.parameters:,} parameters)"
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers of onnxruntime that the network really runs on, best first."""
+        return tuple(self._session.get_providers())
+
+    def _check_shapes(self, says: str, *, foreign: bool = False) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        takes = self._interface.input_shape(self.card.preprocess.input_size)
+        classes = len(self._interface.labels)
+        one_of_each = len(inputs) == len(outputs) == 1
+        sizes_fit = one_of_each and _fits(inputs[0].shape, *takes) and _fits(outputs[0].shape, classes)
+        # A network of one's own that takes only so many faces at once was not exported by mien.
+        if not (sizes_fit and inputs[0].type == _FLOAT and (foreign or not isinstance(inputs[0].shape[0], int))):
+            found = f"{[_shown(node) for node in inputs]} to {[_shown(node) for node in outputs]}"
+            taken = ", ".join(map(str, takes))
+            raise ModelFileError(
+                f"{self.source}: maps {found}: expected [N, {taken}] to [N, {classes}] for any N, all float, {says}"
+            )
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file's content, lower-case hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @classmethod
+    def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
+        """An embedded model by its name, or a model file by its path.
+
+        Raises:
+            ModelFileError: no such name or file, or the file is unusable.
+        """
+        if str(model) in embedded_models():
+            return cls((_weights() / f"{model}.onnx").read_bytes(), str(model), **options)
+        path = Path(model)
+        try:
+            return cls(path.read_bytes(), str(path), description=path.with_suffix(".toml"), **options)
+        except OSError:
+            known = ", ".join(embedded_models()) or "none"
+            raise ModelFileError(f"{model}: no such model file, nor the name of an embedded model ({known})") from None
+
+    def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S).
+
+        Raises:
+            ModelFileError: the network gave a logit that is no finite number.
+        """
+        if not len(inputs):
+            return np.empty((0, len(EMOTIONS)), np.float32)
+        size = self._fixed_batch or _BATCH
+        chunks = [self._run(inputs[start : start + size]) for start in range(0, len(inputs), size)]
+        logits = self._interface.logits(np.concatenate(chunks), self.source)
+        if not np.isfinite(logits).all():
+            raise ModelFileError(f"{self.source}: the network gives logits that are not finite; export it again")
+        return logits
+
+    def _run(self, inputs: NDArray[np.float32]) -> NDArray[Any]:
+        """The network's own outputs for at most one batch."""
+        count = len(inputs)
+        lacking = (self._fixed_batch or count) - count
+        filled = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else inputs
+        try:
+            with self._turn:
+                outputs = self._session.run(None, {self._input: self._interface.arranged(filled)})
+            return np.asarray(outputs[0])[:count]
+        except Exception as error:  # sizes that the file left open and that its layers then refuse, mostly
+            reason = str(error).partition("\n")[0]
+            raise ModelFileError(f"{self.source}: the network fails on inputs {filled.shape} ({reason})") from None
+
+    def logits(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, 7) of face crops, grayscale uint8 (N, H, W)."""
+        return self.logits_of_input(self.card.preprocess.apply(faces))
+
+    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, H, W)."""
+        return softmax(self.logits(faces) / self.card.temperature)
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Softmax over the last axis, in float64."""
+    shifted = np.exp(np.asarray(logits, np.float64) - np.max(logits, axis=-1, keepdims=True, initial=-np.inf))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _own_card(metadata: str, source: str) -> ModelCard:
+    try:
+        return ModelCard.from_json(metadata)
+    except ConfigError as error:
+        raise ModelFileError(f"{source}: {error}; export it again with `mien export`") from None
+
+
+def _foreign_card(path: Path | None, source: str) -> tuple[ModelCard, Interface]:
+    if path is None or not path.is_file():
+        beside = f", or describe it in {path}" if path else ""
+        raise ModelFileError(
+            f"{source}: an ONNX file without mien's metadata (labels, preprocessing, temperature); "
+            f"export it with `mien export`{beside}"
+        )
+    try:
+        described = Description.from_toml(path.read_text(encoding="utf-8"))
+    except (ConfigError, UnicodeDecodeError, OSError) as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    card = ModelCard(
+        name=described.name or path.stem,
+        network="unknown",
+        parameters=0,
+        macs=0,
+        preprocess=described.preprocess,
+        temperature=described.temperature,
+        licence="unknown",
+    )
+    return card, described.interface
+
+
+def _fits(shape: list[int | str | None], *sizes: int) -> bool:
+    """Whether an ONNX shape can be (N, *sizes); a size that the file leaves open is a name or None."""
+    if len(shape) != 1 + len(sizes):
+        return False
+    return all(found == size or not isinstance(found, int) for found, size in zip(shape[1:], sizes, strict=True))
+
+
+def _shown(node: Any) -> str:
+    return f"{node.type.removeprefix('tensor(').removesuffix(')')} {node.shape}"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def embedded_models() -> tuple[str, ...]:
+    """Names of the models inside the package."""
+    return tuple(sorted(Path(entry.name).stem for entry in _weights().iterdir() if entry.name.endswith(".onnx")))
+
+
+def _weights() -> Any:
+    return resources.files("mien.model") / "weights"

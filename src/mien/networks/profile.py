@@ -1,0 +1,85 @@
+"""What a network costs: parameters and multiply-adds, in total and layer by layer."""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from mien.networks.registry import Build
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a network.
+
+    Args:
+        name: its path in the network, for example ``block1.conv``.
+        kind: its class, for example ``Conv2d``.
+        output: the shape of its output for one face, for example (64, 24, 24).
+        parameters: learnable numbers.
+        macs: multiply-adds for one face, biases not counted; 0 for all but convolutions and linear layers.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+def outline(build: Build) -> nn.Module:
+    """A network without memory for its weights: enough to count, in no time."""
+    with torch.device("meta"):
+        return build()
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Learnable numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_macs(network: nn.Module, input_size: int) -> int:
+    """Multiply-adds of one face in convolutions and linear layers, biases not counted.
+
+    Args:
+        network: maps float (N, 1, S, S) to (N, 7).
+        input_size: S in pixels.
+    """
+    return sum(layer.macs for layer in list_layers(network, input_size))
+
+
+def list_layers(network: nn.Module, input_size: int) -> tuple[Layer, ...]:
+    """The layers of a network in the order in which they run; functions without a layer of their own are not listed.
+
+    Args:
+        network: maps float (N, 1, S, S) to (N, 7).
+        input_size: S in pixels.
+    """
+    layers: list[Layer] = []
+    names = {module: name for name, module in network.named_modules() if _is_layer(module)}
+
+    def add(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        kind, shape = type(module).__name__, tuple(output.shape[1:])
+        layers.append(Layer(names[module], kind, shape, count_parameters(module), _macs(module, shape)))
+
+    hooks = [module.register_forward_hook(add) for module in names]
+    mode, device = network.training, next(network.parameters()).device
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, 1, input_size, input_size, device=device))
+    finally:
+        network.train(mode)
+        for hook in hooks:
+            hook.remove()
+    return tuple(layers)
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return not any(module.children()) and not isinstance(module, nn.Sequential | nn.Identity)
+
+
+def _macs(module: nn.Module, output: tuple[int, ...]) -> int:
+    if isinstance(module, nn.Conv2d):
+        return prod(output) * module.weight[0].numel()
+    return module.weight.numel() if isinstance(module, nn.Linear) else 0

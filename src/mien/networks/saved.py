@@ -1,0 +1,105 @@
+"""A trained network on disk: its weights as safetensors, its card as JSON in the same file's header.
+
+One file, so that weights and card can never come from two different moments.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mien.aside import written_aside
+from mien.errors import ConfigError, ModelFileError
+from mien.model.bundle import METADATA_KEY, ModelCard
+from mien.networks.registry import network_entry
+
+BEST_FILE: Final = "best.safetensors"
+"""Name of the chosen network's file inside a run folder."""
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
+    """Write tensors and a text beside ``path`` and rename, so that ``path`` is never half written.
+
+    Raises:
+        ModelFileError: cannot be written.
+    """
+    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    try:
+        with written_aside(path) as aside:
+            save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: cannot be written ({error})") from None
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Tensors and text of a file that `save_tensors` wrote.
+
+    Raises:
+        ModelFileError: missing, damaged, or not written by mien.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return tensors, metadata[METADATA_KEY]
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: no such file") from None
+    except KeyError:
+        raise ModelFileError(
+            f"{path}: safetensors without mien's metadata; expected a file written by `mien train`"
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: damaged file ({error})") from None
+
+
+def save_network(path: Path, network: nn.Module, card: ModelCard) -> None:
+    """Write a network's weights and card to one file."""
+    save_tensors(path, dict(network.state_dict()), card.to_json())
+
+
+def network_file(path: str | Path) -> Path:
+    """The file of a network that is named by its run folder or by itself.
+
+    Raises:
+        ModelFileError: a folder without a network.
+    """
+    file = Path(path)
+    if not file.is_dir():
+        return file
+    if not (file / BEST_FILE).exists():
+        raise ModelFileError(
+            f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
+        )
+    return file / BEST_FILE
+
+
+def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
+    """What a card tells of another network that went into its own: architecture, hash of the file, and training.
+
+    Args:
+        path: of the other network, as `load_network` takes it.
+        card: what `load_network` gave for it.
+    """
+    sha256 = hashlib.sha256(network_file(path).read_bytes()).hexdigest()
+    return {"network": card.network, "sha256": sha256, **card.training}
+
+
+def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelCard]:
+    """The chosen network of a run folder, or of one file that `save_network` wrote, in evaluation mode.
+
+    Raises:
+        ModelFileError: nothing there, damaged, or weights that do not fit the network its card names.
+    """
+    file = network_file(path)
+    tensors, text = load_tensors(file)
+    try:
+        card = ModelCard.from_json(text)
+        network = network_entry(card.network).build()
+        network.load_state_dict(tensors)
+    except (ConfigError, RuntimeError) as error:
+        raise ModelFileError(f"{file}: {str(error).splitlines()[0]}") from None
+    return network.eval().to(torch.device(device)), card

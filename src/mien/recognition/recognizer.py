@@ -1,0 +1,233 @@
+"""The recognizer: pictures and videos in, faces and their expressions out.
+
+It ties together a detector and a classifier, which may both be handed in; it knows nothing about files of results,
+drawing or the command line.
+"""
+
+from collections.abc import Generator, Hashable, Iterable, Iterator
+from contextlib import closing
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from PIL import Image
+
+from mien.errors import UsageError
+from mien.faces.detect import MIN_SCORE, Detector, create_detector, use_threads
+from mien.faces.follow import WEAK_SHARE
+from mien.media.images import Picture, read_image
+from mien.media.video import DEFAULT_FPS
+from mien.model.bundle import DEFAULT_MODEL, Bundle, embedded_models
+from mien.output.recognized import Recognized
+from mien.recognition.pipeline import Classifier, Pipeline, Searched
+from mien.recognition.smoothing import MakeSmoothing
+from mien.recognition.video import StreamOptions, VideoInput, recognize_video
+from mien.results import Face, Frame, Header
+
+
+class RecognizerOptions(TypedDict, total=False):
+    """What a `Recognizer` is made with."""
+
+    model: str | Path | Classifier
+    detector: str | Detector
+    device: str
+    min_confidence: float
+    threads: int | None
+
+
+class Recognizer:
+    """Finds the faces in pictures and says what they express.
+
+    Args:
+        model: name of an embedded model, path of a model file, or a classifier.
+        detector: ``yunet``, ``haar``, ``none`` (every image is a face), or a detector.
+        device: where the classifier runs, one of `mien.devices.MODEL_DEVICES`; without effect on one that is handed
+            in. ``auto`` falls back to the CPU, any other is used or refused.
+        min_confidence: faces with a lower score of the detector are dropped, 0..1.
+        threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
+            recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
+
+    Raises:
+        ModelFileError: the model or the detector's weights are missing or unusable.
+        UsageError: an unknown detector or device, a device that is not there, a value out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Classifier = DEFAULT_MODEL,
+        detector: str | Detector = "yunet",
+        *,
+        device: str = "auto",
+        min_confidence: float = MIN_SCORE,
+        threads: int | None = None,
+    ) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
+        use_threads(threads)
+        self._made_of: dict[str, Any] = {
+            "model": model,
+            "detector": detector,
+            "device": device,
+            "min_confidence": min_confidence,
+            "threads": threads,
+        }
+        weakest = WEAK_SHARE * min_confidence
+        finder = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
+        classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
+        self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, detector, min_confidence))
+        """The steps that a recognition is made of, for programs that schedule them themselves."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, loads model and detector again."""
+        model = self._made_of["model"]
+        if isinstance(model, str | Path) and str(model) not in embedded_models():
+            model = Path(model).absolute()
+        return partial(type(self), **{**self._made_of, "model": model}), ()
+
+    def __repr__(self) -> str:
+        model, detector = (_named(self._made_of[part]) for part in ("model", "detector"))
+        return f"Recognizer({model}, {detector}, min_confidence {self._made_of['min_confidence']:g})"
+
+    @property
+    def classifier(self) -> Classifier:
+        """What reads the expressions: the `Bundle` of the model file, or the classifier that was handed in."""
+        return self.pipeline.classifier
+
+    @property
+    def header(self) -> Header:
+        """What results come from: model, its hash, and how faces are found."""
+        return self.pipeline.header
+
+    def predict(self, image: Picture) -> list[Face]:
+        """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
+
+        Raises:
+            InputError: the picture cannot be read.
+            UsageError: an array of another type or shape.
+        """
+        return self.predict_batch([image])[0]
+
+    def recognize(self, image: Picture) -> Recognized:
+        """The faces in one picture together with its pixels, to be drawn, saved or shown.
+
+        Raises:
+            InputError: the picture cannot be read.
+            UsageError: an array of another type or shape.
+        """
+        pixels = read_image(image)
+        height, width = pixels.shape[:2]
+        frame = Frame(_source(image), width=width, height=height, header=self.header)
+        (recognized,) = self.pipeline.recognized([Searched(frame, pixels, tuple(self.pipeline.find(pixels)))])
+        return recognized
+
+    def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
+        """The faces in each of several pictures; all of them are classified together.
+
+        Raises:
+            InputError: a picture cannot be read.
+            UsageError: one picture instead of several, or an array of another type or shape.
+        """
+        if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
+            raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
+        return self.pipeline.classify([self.pipeline.find(read_image(image)) for image in images])
+
+    def stream(
+        self,
+        source: VideoInput,
+        *,
+        every: int | None = None,
+        smooth: str | MakeSmoothing = "ema",
+        mirror: bool | None = None,
+        fps: float = DEFAULT_FPS,
+    ) -> Iterator[Frame]:
+        """The frames of a video with its faces, followed through time; closing the iterator releases the source.
+
+        Args:
+            source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
+                order, or a source of your own.
+            every: the whole picture is searched in every so many frames, in between only where faces are followed; by
+                default twice a second, for live sources less often where the machine is slow.
+            smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
+                (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
+            mirror: whether images are mirrored left to right first; by default those of webcams.
+            fps: frames a second of what has no times of its own (pictures, raw streams).
+
+        Yields:
+            One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `frame`.
+
+        Raises:
+            UsageError: a value out of range; at once, before the first frame is asked for.
+            InputError: the source cannot be opened; or it is damaged or ends early, after its last readable
+                frame.
+            MissingExtraError: the source needs PyAV, which is not installed.
+        """
+        return _frames(self.watch(source, every=every, smooth=smooth, mirror=mirror, fps=fps))
+
+    def watch(
+        self,
+        source: VideoInput,
+        *,
+        every: int | None = None,
+        smooth: str | MakeSmoothing = "ema",
+        mirror: bool | None = None,
+        fps: float = DEFAULT_FPS,
+    ) -> Generator[Recognized, None, None]:
+        """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
+        return recognize_video(self.pipeline, source, StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps))
+
+
+def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:
+    options = {"detector": _named(detector), "min_confidence": min_confidence}
+    if isinstance(classifier, Bundle):
+        return Header(classifier.card.name, classifier.sha256, options)
+    return Header(_named(classifier), None, options)
+
+
+def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognized:
+    """The faces in a picture together with its pixels: ``Recognizer(**options).recognize(image)``.
+
+    The recognizers of the last four combinations of options are kept, so that a model is loaded only once.
+
+    Raises:
+        InputError: the picture cannot be read.
+        ModelFileError: the model is missing or unusable.
+        UsageError: an option out of range, or an array of another type or shape.
+    """
+    kept = all(isinstance(value, Hashable) for value in options.values())
+    recognizer = _shared(_stamp(options.get("model")), **options) if kept else Recognizer(**options)  # type: ignore[arg-type]  # TypedDicts hold Hashables
+    return recognizer.recognize(image)
+
+
+def analyze(image: Picture, **options: Unpack[RecognizerOptions]) -> list[Face]:
+    """The faces in a picture and their expressions, largest first; [] when there is none (see `recognize`)."""
+    return list(recognize(image, **options).faces)
+
+
+@lru_cache(maxsize=4)
+def _shared(stamp: tuple[int, int] | None, **options: Unpack[RecognizerOptions]) -> Recognizer:
+    """A recognizer to be used again, as long as the stamp of its model file is the same."""
+    return Recognizer(**options)
+
+
+def _stamp(model: object) -> tuple[int, int] | None:
+    """What changes when a model file is written anew: its time in nanoseconds and its size."""
+    if not isinstance(model, str | Path) or not Path(model).is_file():
+        return None
+    found = Path(model).stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
+    with closing(images):
+        for recognized in images:
+            yield recognized.frame
+
+
+def _source(image: Picture) -> str:
+    """What results call a picture."""
+    return str(image if isinstance(image, str | Path) else getattr(image, "filename", "") or "picture")
+
+
+def _named(part: object) -> str:
+    return str(part) if isinstance(part, str | Path) else type(part).__name__

@@ -1,0 +1,104 @@
+"""From a video to frames with followed, classified, steadied faces; nothing is drawn or written here."""
+
+import logging
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import numpy as np
+
+from mien.errors import UsageError
+from mien.faces.follow import Follower, Pace
+from mien.media.camera import Camera
+from mien.media.opening import open_video
+from mien.media.readahead import Reader
+from mien.media.video import DEFAULT_FPS, VideoImage, VideoSource, check_fps
+from mien.output.recognized import Recognized
+from mien.recognition.pipeline import Pipeline, Searched, batched
+from mien.recognition.smoothing import MakeSmoothing, Smoother
+from mien.results import Frame
+
+BATCH: Final = 16
+"""Frames of a file whose faces are classified together; of live sources every frame at once."""
+
+log: Final = logging.getLogger("mien")
+
+VideoInput = str | Path | int | Sequence[str | Path] | VideoSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """How a video is recognised; see `Recognizer.stream`.
+
+    Args:
+        every: frames between two searches of the whole picture, at least 1; None: by time.
+        smooth: ``none``, ``mode``, ``ema``, or what makes a `mien.Smoothing` for a new person.
+        mirror: whether images are mirrored; None: those of webcams.
+        fps: of what has no times of its own.
+        batch: frames of a file whose faces are classified together, at least 1.
+
+    Raises:
+        UsageError: an option out of range.
+    """
+
+    every: int | None = None
+    smooth: str | MakeSmoothing = "ema"
+    mirror: bool | None = None
+    fps: float = DEFAULT_FPS
+    batch: int = BATCH
+
+    def __post_init__(self) -> None:
+        Smoother(self.smooth)
+        Pace(self.every)
+        check_fps(self.fps)
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}: expected at least 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Those that change results, as values of JSON."""
+        smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
+        return {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
+
+
+def recognize_video(
+    pipeline: Pipeline, source: VideoInput, options: StreamOptions | None = None
+) -> Generator[Recognized, None, None]:
+    """The images of a video with their faces, in order; closing the iterator releases the source.
+
+    Raises:
+        InputError: the source cannot be opened, or, after its last readable image, is damaged or ends early.
+        MissingExtraError: the source needs PyAV, which is not installed.
+    """
+    options = options or StreamOptions()
+    smoother = Smoother(options.smooth)
+    opened = _opened(source, options.fps)
+    pace = Pace(options.every, monotonic if opened.live else None)
+    mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
+    frame = Frame(opened.name, header=pipeline.header.with_options(**options.to_dict()))
+    images = Reader(opened)
+    try:
+        searched = _search(pipeline, pipeline.follower(pace), images, frame, mirror=mirror)
+        for batch in batched(searched, 1 if opened.live else options.batch):
+            for recognized in pipeline.recognized(batch):
+                yield replace(recognized, frame=smoother.smooth(recognized.frame))
+    finally:
+        images.close()
+        if images.dropped:
+            log.warning("%s: %d of %d frames dropped to keep up", opened.name, images.dropped, images.count)
+
+
+def _opened(source: VideoInput, fps: float) -> VideoSource:
+    return open_video(source, fps) if isinstance(source, str | Path | int | Sequence) else source
+
+
+def _search(
+    pipeline: Pipeline, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
+) -> Iterator[Searched]:
+    for shown in images:
+        image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
+        height, width = image.shape[:2]
+        found = pipeline.crop(image, follower.follow(image, shown.number, shown.time))
+        seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
+        yield Searched(seen, image, tuple(found))

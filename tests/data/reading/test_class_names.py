@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.data.reading.class_names import KNOWN_MAPS, class_map, class_number
+from mien.errors import DataError, UsageError
+from mien.labels import EMOTIONS
+
+RAF_DB = ["surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"]
+"""RAF-DB's classes 1..7, as its list of labels has them."""
+AFFECTNET = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry"]
+"""AffectNet's classes 0..6; 7 is contempt."""
+
+
+def emotion_of(name, *options):
+    number = class_number(name, class_map(options))
+    return None if number is None else EMOTIONS[number]
+
+
+def test_known_maps_have_their_data_sets_own_order():
+    assert [emotion_of(str(number), "raf-db") for number in range(1, 8)] == RAF_DB
+    assert [emotion_of(str(number), "AffectNet") for number in range(8)] == [*AFFECTNET, None]
+    assert [emotion_of(str(number), "fer2013") for number in range(7)] == list(EMOTIONS)
+    codes = ["AN", "DI", "FE", "HA", "SA", "SU", "NE"]
+    assert [emotion_of(code, "jaffe") for code in codes] == list(EMOTIONS)
+    ck48 = ["anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise"]
+    expected = ["angry", None, "disgust", "fear", "happy", "sad", "surprise"]
+    assert [emotion_of(name, "ck+48") for name in ck48] == expected
+
+
+def test_later_options_win_and_case_and_blanks_do_not_matter(tmp_path):
+    (tmp_path / "map.toml").write_text('contempt = "skip"\n"Joyful One" = "happiness"\n1 = "Fear"\n')
+    options = ["raf-db", str(tmp_path / "map.toml"), " Bored = neutral", "contempt=disgust"]
+    names = ["CONTEMPT", "joyful one", "1", "2", "bored", "Happiness"]
+    expected = ["disgust", "happy", "fear", "fear", "neutral", "happy"]
+    assert [emotion_of(name, *options) for name in names] == expected
+
+
+@pytest.mark.parametrize("name", ["1", "0", "contempt", "train"])
+def test_unknown_names_and_bare_numbers_are_refused(name):
+    with pytest.raises(DataError, match=name):
+        class_number(name, {})
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("contempt=contempt", "'contempt' is 'contempt': expected skip or one of angry"),
+        ("contempt=", "'contempt' is ''"),
+        ("rafdb", "map rafdb: expected NAME=EMOTION, NAME=skip, a TOML file, or one of fer2013, raf-db"),
+        ("broken.toml", "map broken.toml: not a TOML file"),
+        ("numbers.toml", "'a' is 3: expected skip"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, monkeypatch, option, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.toml").write_text("a = ")
+    (tmp_path / "numbers.toml").write_text("a = 3")
+    with pytest.raises(UsageError, match=words):
+        class_map([option])
+
+
+@given(
+    st.text(min_size=1).filter(lambda name: "=" not in name and name.lower() not in KNOWN_MAPS),
+    st.sampled_from(EMOTIONS),
+)
+def test_any_name_can_be_given_an_emotion(name, emotion):
+    assert class_number(name, class_map([f"{name}={emotion}"])) == EMOTIONS.index(emotion)

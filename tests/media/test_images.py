@@ -1,0 +1,253 @@
+import contextlib
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mien.errors import InputError, UsageError
+from mien.media.images import EmptySource, expand_sources, read_image
+
+RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+GRAY = RGB[:, :, 0]
+
+
+def encoded(image, form="PNG", **options):
+    content = io.BytesIO()
+    image.save(content, form, **options)
+    return content.getvalue()
+
+
+def png_header(width, height):
+    """A PNG file that declares a size and holds no pixels."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_a_picture_is_the_same_as_path_text_bytes_array_and_pillow_image(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(RGB).save(path)
+    for source in (path, str(path), path.read_bytes(), RGB, Image.fromarray(RGB), Image.open(path)):
+        np.testing.assert_array_equal(read_image(source), RGB)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM", "TGA", "GIF", "WEBP", "JPEG2000"])
+def test_formats_without_loss_come_back_exactly(form):
+    few_colours = (RGB // 128 * 255).astype(np.uint8)
+    options = {"lossless": True} if form == "WEBP" else {}
+    np.testing.assert_array_equal(read_image(encoded(Image.fromarray(few_colours), form, **options)), few_colours)
+
+
+@pytest.mark.parametrize("mode", ["L", "1"])
+def test_pictures_without_colour_stay_two_dimensional(mode):
+    image = Image.fromarray(GRAY).convert(mode)
+    np.testing.assert_array_equal(read_image(encoded(image)), np.asarray(image.convert("L")))
+
+
+def test_transparency_is_laid_on_white():
+    rgba = np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)])
+    rgba[:10, :, 3] = 0
+    rgba[10:12, :, 3] = 128
+    expected = Image.new("RGBA", (30, 20), "white")
+    expected.alpha_composite(Image.fromarray(rgba))
+    expected = np.asarray(expected.convert("RGB")).astype(int)
+    assert (expected[:10] == 255).all()
+    for source in (encoded(Image.fromarray(rgba)), Image.fromarray(rgba), rgba):
+        assert np.abs(read_image(source) - expected).max() <= 1
+    gray_alpha = Image.fromarray(rgba).convert("LA")
+    assert (read_image(encoded(gray_alpha))[:10] == 255).all()
+
+
+def test_a_palette_with_a_transparent_colour_is_laid_on_white():
+    image = Image.new("P", (4, 2), 1)
+    image.putpalette([0, 0, 0, 10, 200, 30])
+    image.putpixel((0, 0), 0)
+    pixels = read_image(encoded(image, transparency=0))
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels[1, 3].tolist() == [10, 200, 30]
+
+
+def test_sixteen_bits_are_scaled_not_cut():
+    deep = GRAY.astype(np.uint16) * 257
+    np.testing.assert_array_equal(read_image(encoded(Image.fromarray(deep))), GRAY)
+    np.testing.assert_array_equal(read_image(encoded(Image.fromarray(deep), "TIFF")), GRAY)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.float32([[0, 0.5, 1]]), [0, 128, 255]),
+        (np.float32([[0, 100, 255]]), [0, 100, 255]),
+        (np.float32([[0, 257, 65535]]), [0, 1, 255]),
+        (np.float32([[-1, 0, 1]]), [0, 128, 255]),
+        (np.float32([[0, 1e6, 2e6]]), [0, 128, 255]),
+        (np.float32([[np.nan, 0.2, np.inf]]), [0, 51, 0]),
+        (np.float32([[0, 0, 0]]), [0, 0, 0]),
+        (np.float32([[-7, -7, -7]]), [0, 0, 0]),
+        (np.int32([[0, 1, 255]]), [0, 1, 255]),
+        (np.int32([[0, 257, 65535]]), [0, 1, 255]),
+    ],
+)
+def test_values_of_unknown_range_are_scaled(values, expected):
+    assert read_image(encoded(Image.fromarray(values), "TIFF"))[0].tolist() == expected
+
+
+def test_cmyk_becomes_rgb():
+    image = Image.fromarray(RGB).convert("CMYK")
+    np.testing.assert_array_equal(read_image(encoded(image, "TIFF")), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_in_exif_is_applied(orientation, tmp_path):
+    as_seen = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40, np.ones((16, 16), np.uint8))
+    # What has to be done to the stored picture to see it upright, after the EXIF standard's table.
+    stored = {
+        1: as_seen, 2: as_seen[:, ::-1], 3: as_seen[::-1, ::-1], 4: as_seen[::-1], 5: as_seen.T,
+        6: np.rot90(as_seen), 7: as_seen[::-1, ::-1].T, 8: np.rot90(as_seen, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(np.ascontiguousarray(stored)), "JPEG", exif=exif, quality=100)
+    assert np.abs(read_image(content).astype(int) - as_seen).max() <= 2
+
+
+def test_broken_exif_leaves_the_picture_readable():
+    content = encoded(Image.fromarray(RGB), "JPEG", exif=b"Exif\x00\x00MM\x00\x2a\xff\xff\xff\xff garbage")
+    assert read_image(content).shape == RGB.shape
+
+
+@pytest.mark.parametrize(("width", "height"), [(10_001, 10_000), (13_400, 13_400), (60_000, 60_000)])
+def test_more_than_100_megapixels_are_refused_before_decoding(tmp_path, width, height):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(width, height))
+    with pytest.raises(InputError, match=r"bomb\.png: .*more than 100 megapixels"):
+        read_image(path)
+
+
+def test_100_megapixels_are_not_too_many():
+    with pytest.raises(InputError, match="truncated"):  # so the size was accepted
+        read_image(png_header(10_000, 10_000))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"just text", "not a picture"),
+        (encoded(Image.fromarray(RGB))[:-700], "truncated"),
+        (encoded(Image.fromarray(RGB), "JPEG")[:-200], "damaged"),
+        (encoded(Image.fromarray(RGB), "EPS"), "EPS"),
+    ],
+)
+def test_a_file_that_is_no_whole_picture_is_named(tmp_path, content, words):
+    path = tmp_path / "bad.jpg"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=words):
+        read_image(content)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_damaged_files_raise_nothing_but_input_errors(seed):
+    random = np.random.default_rng(seed)
+    form = random.choice(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+    content = bytearray(encoded(Image.fromarray(RGB), form))
+    for place in random.integers(0, len(content), 5):
+        content[place] = random.integers(256)
+    with contextlib.suppress(InputError):
+        assert read_image(bytes(content[: random.integers(1, len(content) + 1)])).dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", ["nope.jpg", "", "a" * 5000, "nul\0.jpg"])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(InputError, match=r"no such file|cannot be read|a folder"):
+        read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((4, 4)), "float64: expected uint8; scale it"),
+        (np.zeros((4, 4), bool), "bool"),
+        (np.zeros((4, 4, 2), np.uint8), r"\(4, 4, 2\)"),
+        (np.zeros((0, 4), np.uint8), r"\(0, 4\)"),
+        (np.zeros(4, np.uint8), r"\(4,\)"),
+        (np.zeros((1, 4, 4, 3), np.uint8), r"\(1, 4, 4, 3\)"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(array, words):
+    with pytest.raises(UsageError, match=words):
+        read_image(array)
+
+
+def test_arrays_may_be_views_and_have_one_channel():
+    np.testing.assert_array_equal(read_image(GRAY[:, :, None]), GRAY)
+    assert read_image(RGB[::2, :, ::-1]).flags.c_contiguous
+
+
+@pytest.mark.parametrize("thing", [None, 3, [1, 2]])
+def test_what_is_no_picture_is_refused(thing):
+    with pytest.raises(UsageError, match="cannot be a"):
+        read_image(thing)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    for name in ("b.jpg", "a.PNG", "notes.txt", "deep/er/c.webp", ".hidden.jpg", "we[ird].jpg", "empty/x.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        (["b.jpg"], ["b.jpg"]),
+        (["."], ["a.PNG", "b.jpg", "deep/er/c.webp", "we[ird].jpg"]),
+        (["*.jpg"], ["b.jpg", "we[ird].jpg"]),
+        (["**/*.webp"], ["deep/er/c.webp"]),
+        (["we[ird].jpg"], ["we[ird].jpg"]),
+        (["d*"], ["deep/er/c.webp"]),
+        (["missing.jpg", "b.jpg"], ["missing.jpg", "b.jpg"]),
+        (["b.jpg", "*.jpg", "./b.jpg"], ["b.jpg", "we[ird].jpg"]),
+        (["notes.txt"], ["notes.txt"]),
+        (["a" * 5000], ["a" * 5000]),
+    ],
+)
+def test_files_folders_and_patterns_are_expanded(tree, sources, expected):
+    assert [str(path) for path in expand_sources(sources)] == expected
+
+
+def test_what_holds_no_picture_stays_in_its_place(tree):
+    found = expand_sources(["empty/", "b.jpg", "*.tif", "e*", "*.tif"])
+    assert [entry.source if isinstance(entry, EmptySource) else str(entry) for entry in found] == [
+        "empty", "b.jpg", "*.tif", "e*",
+    ]  # fmt: skip
+    assert found[0].error.startswith("empty: no pictures in this folder")
+    assert found[2].error == "*.tif: no picture matches this pattern"
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["empty"], "^empty: no pictures in this folder"),
+        (["*.tif"], r"^\*\.tif: no picture matches this pattern$"),
+        (["empty", "*.tif"], r"^empty: no pictures .*; \*\.tif: no picture"),
+        ([], "no sources"),
+    ],
+)
+def test_nothing_at_all_is_an_error(tree, sources, words):
+    with pytest.raises(InputError, match=words):
+        expand_sources(sources)
