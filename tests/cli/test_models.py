@@ -75,7 +75,7 @@ def test_json_of_one_network_holds_layers_that_sum_to_its_cost():
 
 
 def test_an_embedded_model_shows_its_figures():
-    with resources.as_file(resources.files("mien") / "weights" / "mien_s.onnx") as file:
+    with resources.as_file(resources.files("mien.model") / "weights" / "mien_s.onnx") as file:
         card = json.loads({p.key: p.value for p in onnx.load(file).metadata_props}[METADATA_KEY])
     found = json.loads(shown("mien_s", "--json"))["card"]
     found["preprocess"] = {key: found["preprocess"][key] for key in card["preprocess"]}

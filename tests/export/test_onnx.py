@@ -69,7 +69,7 @@ def test_the_file_says_nothing_of_the_machine_it_was_written_on(tmp_path, name):
 
 def test_embedded_files_say_nothing_of_the_machine_they_were_written_on():
     for name in embedded_models():
-        assert b".py" not in (Path(mien.__file__).parent / "weights" / f"{name}.onnx").read_bytes()
+        assert b".py" not in (Path(mien.__file__).parent / "model" / "weights" / f"{name}.onnx").read_bytes()
 
 
 def test_half_precision_halves_the_file_and_rounds_weights_only(tmp_path):
