@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, UsageError
+from mien.opencv import cv2
 
 FACE_SIZE = 48
 """Side in pixels of a FER2013 face, the canonical face crop."""
