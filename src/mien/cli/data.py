@@ -61,6 +61,10 @@ def import_(
         str | None,
         typer.Option(help="Training, PublicTest or PrivateTest: of all pictures of a layout that says none."),
     ] = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option("--skip-damaged", help="Of a folder: leave out pictures that cannot be read, each named."),
+    ] = False,
 ) -> None:
     """Make a memory-mapped data set of a FER2013 csv or a folder of pictures."""
     import time
@@ -85,6 +89,7 @@ def import_(
             layout=layout,
             names=class_map(map_) if map_ else None,
             usage=usage,
+            skip_damaged=skip_damaged,
             tell=lambda found: _say_classes(console, found, guessed=not map_),
         )
     seconds = time.perf_counter() - start

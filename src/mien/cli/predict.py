@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mien.cli.messages import log
+from mien.cli.messages import log, was_said_last
 from mien.cli.options import RunOn, Threads
 from mien.errors import SinkError, UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from mien.output.recognized import Recognized
-    from mien.output.sink import Sink
+    from mien.output.sink import Sinks
     from mien.output.window import Window
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
@@ -28,8 +28,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders of them (searched to the bottom), videos, glob patterns, the number of a webcam, "
-            "addresses of streams, or - for a video on standard input."
+            help="Pictures, videos, folders of both (searched to the bottom), glob patterns, the number of a webcam, "
+            "addresses of pictures and streams, or - for a video on standard input."
         ),
     ],
     out: Annotated[
@@ -81,7 +81,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)
-    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path)]):
+    for line in found.left_out:
+        log.info("%s", line)
+    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
         raise UsageError(f"--show shows videos, and {pictures[0]} is none: use --out DIR, or --fps N for a video")
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
@@ -99,13 +101,13 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         unwritten = error
     if failures:
         log.error("%d of %d failed", failures, len(found.pictures) + len(found.videos))
-    if unwritten is not None:
+    if unwritten is not None and not was_said_last(str(unwritten)):
         log.error("not everything was written: %s", unwritten)
     if failures or unwritten is not None:
         raise typer.Exit(1)
 
 
-def _feed(images: "Generator[Recognized, None, None]", sink: "Sink", window: "Window | None") -> int:
+def _feed(images: "Generator[Recognized, None, None]", sink: "Sinks", window: "Window | None") -> int:
     """Give every result to a sink; how many inputs failed, each named on standard error."""
     failures = 0
     for recognized in images:
@@ -113,6 +115,6 @@ def _feed(images: "Generator[Recognized, None, None]", sink: "Sink", window: "Wi
         if recognized.frame.error is not None:
             failures += 1
             log.error("%s", recognized.frame.error)
-        if window is not None and window.quit:
+        if not sink.alive or (window is not None and window.quit):
             break
     return failures

@@ -1,11 +1,16 @@
 """How tables reach standard output."""
 
+from collections.abc import Iterable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
+
+from mien.cli.stdout import write_stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _UNBOUNDED: Final = 10_000
+_CUT: Final = "…"
 
 
 def print_table(table: "Table") -> None:
@@ -13,6 +18,47 @@ def print_table(table: "Table") -> None:
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console.width = _UNBOUNDED
-    console.print(table)
+    console.width = terminal_width()
+    with console.capture() as printed:
+        console.print(table)
+    write_stdout(printed.get())
+
+
+def terminal_width() -> int:
+    """Columns of the terminal that standard output is; without bound where it is none."""
+    from rich.console import Console
+
+    console = Console()
+    return console.width if console.is_terminal else _UNBOUNDED
+
+
+def shortened(name: str, width: int) -> str:
+    """A path or address that fits into so many columns: its folders are cut in the middle, the name of the file stays
+    whole even if it does not fit.
+    """
+    from rich.cells import cell_len
+
+    if cell_len(name) <= width:
+        return name
+    file = PurePath(name).name
+    folders = name.removesuffix(file)
+    kept = width - cell_len(file) - cell_len(_CUT) - 1
+    if not folders or kept < 1:
+        return file if kept < -1 or not folders else f"{_CUT}/{file}"
+    head, tail = _start(folders, kept - kept // 2), _start(folders[-2::-1], kept // 2)[::-1]
+    return f"{head}{_CUT}{tail}{folders[-1]}{file}"
+
+
+def _start(text: str, width: int) -> str:
+    """The beginning of a text, of at most so many columns."""
+    from rich.cells import cell_len
+
+    while cell_len(text) > width:
+        text = text[:-1]
+    return text
+
+
+def fitted(names: Iterable[str], rest: int) -> dict[str, str]:
+    """Each name of a file as it stands in a table whose other columns need so many columns of the terminal."""
+    room = terminal_width() - rest
+    return {name: shortened(name, room) for name in names}

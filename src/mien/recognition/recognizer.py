@@ -17,7 +17,7 @@ from mien.errors import UsageError
 from mien.faces.detect import MIN_SCORE, Detector, create_detector, use_threads
 from mien.faces.follow import WEAK_SHARE
 from mien.media.images import Picture, read_image
-from mien.media.video import DEFAULT_FPS
+from mien.media.video import DEFAULT_FPS, without_password
 from mien.model.bundle import DEFAULT_MODEL, Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
@@ -226,7 +226,9 @@ def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
 
 def _source(image: Picture) -> str:
     """What results call a picture."""
-    return str(image if isinstance(image, str | Path) else getattr(image, "filename", "") or "picture")
+    if isinstance(image, str | Path):
+        return without_password(str(image))
+    return getattr(image, "filename", "") or "picture"
 
 
 def _named(part: object) -> str:
