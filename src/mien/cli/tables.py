@@ -24,6 +24,11 @@ def print_table(table: "Table") -> None:
     write_stdout(printed.get())
 
 
+def print_text(text: str) -> None:
+    """Print a line as it is."""
+    write_stdout(f"{text}\n")
+
+
 def terminal_width() -> int:
     """Columns of the terminal that standard output is; without bound where it is none."""
     from rich.console import Console

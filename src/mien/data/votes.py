@@ -104,8 +104,8 @@ def _check_pictures(pictures: Sequence[str], name: str) -> None:
     for (before, smaller), (row, number) in pairwise(numbered):
         if number - smaller < row - before or (complete and number - smaller != row - before):
             raise DataError(
-                f"{name}: row {row} is of the picture {pictures[row].strip()}, after {pictures[before].strip()}: expected "
-                "the pictures in FER2013's order; sort the lines by their image names"
+                f"{name}: row {row} is of {pictures[row].strip()}, and row {before} of {pictures[before].strip()}: "
+                "expected the pictures in FER2013's order; sort the lines by their image names"
             )
 
 

@@ -19,7 +19,7 @@ from mien.errors import DataError, UsageError
 _PIECE: Final = 8 << 20
 
 
-def import_data(
+def import_data(  # noqa: PLR0913 - the options of the command
     source: str | Path,
     out: str | Path,
     progress: ReportProgress = no_progress,

@@ -115,7 +115,7 @@ def _report(damaged: Sequence[str], folder: Path, *, skipped: bool) -> None:
         return
     more = f"; and {len(damaged) - _DAMAGED_NAMED:,} more" if len(damaged) > _DAMAGED_NAMED else ""
     shown = "; ".join(damaged[:_DAMAGED_NAMED])
-    mend = "replace or remove them, or leave them out with --skip-damaged"
+    mend = "replace or remove them (`mien data import --skip-damaged` leaves them out)"
     raise DataError(f"{folder}: {count} cannot be read; {mend}: {shown}{more}")
 
 
