@@ -39,7 +39,7 @@ class PictureTable(Sink):
     def close(self) -> Sequence[Path]:
         """Print the table."""
         if self._rows:
-            _print_rows(("file", "face", "emotion", "probability", "position (x, y) and size"), self._rows)
+            _print_rows(("file", "face", "emotion", "probability", "(x, y) and size"), self._rows)
         return ()
 
 
@@ -50,15 +50,17 @@ def _print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     widths = [max(map(cell_len, column)) for column in zip(*_even(headings, rows), strict=True)]
-    names = fitted((row[0] for row in rows), sum(min(width, _SENTENCE) + _GAP for width in widths[1:]))
+    others = sum(min(width, _SENTENCE) + _GAP for width in widths[1:])
+    names = fitted((row[0] for row in rows), others)
+    longest = max(map(cell_len, names.values()))
     table = Table(*headings, box=None, pad_edge=False)
     for column, width in zip(table.columns, widths, strict=True):
         column.no_wrap = width <= _SENTENCE
     table.columns[0].no_wrap = True
-    table.columns[0].min_width = max(map(cell_len, names.values()))
+    table.columns[0].min_width = longest
     for name, *cells in rows:
         table.add_row(*map(Text, (names[name], *cells)))
-    print_table(table)
+    print_table(table, longest + others)
 
 
 def _even(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:

@@ -13,12 +13,17 @@ _UNBOUNDED: Final = 10_000
 _CUT: Final = "…"
 
 
-def print_table(table: "Table") -> None:
-    """Print a table as wide as the terminal, or without breaking any cell over lines where there is none."""
+def print_table(table: "Table", least: int = 0) -> None:
+    """Print a table as wide as the terminal, or without breaking any cell over lines where there is none.
+
+    Args:
+        table: what to print.
+        least: columns that it needs, also where the terminal is narrower and breaks the lines itself.
+    """
     from rich.console import Console
 
     console = Console()
-    console.width = terminal_width()
+    console.width = max(least, terminal_width())
     with console.capture() as printed:
         console.print(table)
     write_stdout(printed.get())

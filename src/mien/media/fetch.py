@@ -121,11 +121,15 @@ def _failure(error: Exception, name: str, seconds: float) -> Exception:
     if isinstance(error, InputError):
         return error
     if isinstance(error, urllib.error.HTTPError):
-        return InputError(f"{name}: cannot be fetched (the server answers {error.code} {error.reason})")
+        return InputError(f"{name}: cannot be fetched (the server answers {error.code} {_line(str(error.reason))})")
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
         return InputError(f"{name}: cannot be fetched (not there within {seconds:g} s)")
     if isinstance(error, OSError | HTTPException | ValueError):
         said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        return InputError(f"{name}: cannot be fetched ({said.partition(chr(10))[0]})")
+        return InputError(f"{name}: cannot be fetched ({_line(said)})")
     return error
+
+
+def _line(text: str) -> str:
+    return text.partition("\n")[0]

@@ -57,9 +57,7 @@ def read_image(source: Picture) -> Pixels:
 
 def _read_address(address: str) -> Pixels:
     if not address.lower().startswith(("http://", "https://")):
-        raise InputError(
-            f"{without_password(address)}: pictures are read from http and https addresses, and from files"
-        )
+        raise InputError(f"{without_password(address)}: pictures are read from files and from http(s) addresses")
     from mien.media.fetch import fetch_picture  # which imports much that files do without
 
     return decode_picture(io.BytesIO(fetch_picture(address)), without_password(address))

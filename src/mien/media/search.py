@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from mien.errors import InputError
 from mien.media.kinds import is_own, looks_like_one
 
 _WILDCARDS: Final = frozenset("*?[")
+_ANY_DEPTH: Final = "**"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,30 @@ class Search:
         return EmptySource(str(folder), f"{folder}: no pictures or videos in this folder{beside} ({looked})")
 
     def _matches(self, pattern: str) -> list[Path]:
-        """What a pattern matches, each file once: ``**`` goes round a loop of links until its names are too long."""
-        matches = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - absolute patterns
-        direct = sorted(matches, key=lambda path: (len(path.parts), path))
-        return sorted(self._once(direct, set()))
+        """What a pattern matches, each file once, sorted."""
+        parts = Path(pattern).parts
+        if _ANY_DEPTH not in parts:
+            return sorted(map(Path, glob.glob(pattern)))  # noqa: PTH207 - absolute patterns
+        start = parts.index(_ANY_DEPTH)
+        folders = glob.glob(str(Path(*parts[:start]))) if start else ["."]  # noqa: PTH207 - likewise
+        found = (path for folder in sorted(folders) for path in self._at_any_depth(Path(folder), parts[start:]))
+        return sorted(self._once(sorted(found, key=lambda path: (path.is_symlink(), path)), set()))
+
+    def _at_any_depth(self, folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
+        """The files below a folder that fit patterns, and the pictures and videos in folders that do.
+
+        `glob` would follow links around a loop; with several loops it would not come to an end.
+        """
+        for path in _walk(folder, self._linked) if folder.is_dir() else ():
+            if isinstance(path, EmptySource):
+                continue
+            parts = path.relative_to(folder).parts
+            if any(part.startswith(".") for part in parts):
+                continue
+            fits = _fits(parts, patterns) and patterns[-1] != _ANY_DEPTH
+            below = any(_fits(parts[:end], patterns) for end in range(len(parts)))
+            if fits or (below and self._is_wanted(path)):
+                yield path
 
     def _searched(self, root: Path) -> list[Path | EmptySource]:
         """The pictures and videos below a folder, sorted by path; then what could not be searched."""
@@ -140,6 +162,16 @@ class Search:
         return [entry for entry in found if entry not in own]
 
 
+def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether a relative path fits a pattern, both split into parts; ``**`` stands for any number of folders."""
+    if not patterns:
+        return not parts
+    first, *rest = patterns
+    if first == _ANY_DEPTH:
+        return any(_fits(parts[start:], rest) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatch(parts[0], first) and _fits(parts[1:], rest)
+
+
 def _walk(root: Path, repeated: list[Path]) -> Iterator[Path | EmptySource]:
     """The files below a folder, and the folders that cannot be read. Links to folders are followed after all others, to
     each folder once; those that lead back, or into what encloses the root, are noted instead.
@@ -155,12 +187,19 @@ def _walk(root: Path, repeated: list[Path]) -> Iterator[Path | EmptySource]:
         try:
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 path = folder / entry.name
-                if entry.is_dir():
+                if _is_folder(entry):
                     (links if entry.is_symlink() else pending).append(path)
                 else:
                     yield path
         except OSError as error:
             yield EmptySource(str(folder), f"{folder}: cannot be searched ({error.strerror or error})")
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int] | str:
