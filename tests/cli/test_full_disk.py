@@ -80,7 +80,7 @@ def test_so_it_is_of_other_commands(workplace, tmp_path, command):
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
 def test_rows_in_a_full_file_are_whole(workplace, form):
     with Path("rows").open("w") as rows:
-        done = predict("*.png", "--format", form, limit=4_000, stdout=rows)
+        done = predict("*.png", "--format", form, limit=2_500, stdout=rows)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line == "mien: standard output: cannot be written (File too large)"
@@ -90,7 +90,7 @@ def test_rows_in_a_full_file_are_whole(workplace, form):
         "jsonl": lambda: [json.loads(line)["source"] for line in text.splitlines()],
         "csv": lambda: [row["source"] for row in csv.DictReader(text.splitlines()) if None not in row.values()],
     }[form]()
-    assert 3 < len(read) < 31
+    assert 1 < len(read) < 31
     assert read == sorted(map(str, Path().glob("*.png")))[: len(read)]
 
 

@@ -20,10 +20,11 @@ def write_stdout(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    sys.stdout.flush()
     encoded = text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")
-    start = _end_of_file(descriptor)
+    start = None
     try:
+        sys.stdout.flush()
+        start = _end_of_file(descriptor)
         _write(descriptor, encoded)
     except BrokenPipeError:
         raise

@@ -1,7 +1,7 @@
 """How tables reach standard output."""
 
+import os
 from collections.abc import Iterable
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from mien.cli.stdout import write_stdout
@@ -50,7 +50,7 @@ def shortened(name: str, width: int) -> str:
 
     if cell_len(name) <= width:
         return name
-    file = PurePath(name).name
+    file = name[max(name.rfind("/"), name.rfind(os.sep)) + 1 :]
     folders = name.removesuffix(file)
     kept = width - cell_len(file) - cell_len(_CUT) - 1
     if not folders or kept < 1:
