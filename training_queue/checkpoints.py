@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mien.aside import written_aside
+from mien.files import whole_file
 from training_queue.home import CHECKPOINT, Home, QueueError
 
 PART_BYTES: Final = 15_000_000
@@ -165,8 +165,8 @@ def restore(home: Home, name: str, folder: Path) -> int:
         for file in files:
             _unpack_file(pack_folder, file, made / file.name)
         if (made / OUTCOME).exists():
-            with written_aside(home.outcome_file(name)) as aside:
-                (made / OUTCOME).rename(aside)
+            with whole_file(home.outcome_file(name), QueueError) as partial:
+                (made / OUTCOME).rename(partial)
         made.rename(run)
     return epochs
 
@@ -215,16 +215,16 @@ def pack_hours(home: Home, folder: Path) -> None:
     """Put the log of hours beside the packs."""
     if home.hours.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with written_aside(folder / home.hours.name) as aside:
-            shutil.copyfile(home.hours, aside)
+        with whole_file(folder / home.hours.name, QueueError) as partial:
+            shutil.copyfile(home.hours, partial)
 
 
 def restore_missing(home: Home, folder: Path) -> Iterator[str]:
     """Restore every packed training whose run the home does not have, and the hours; yields a line for each."""
     hours = folder / home.hours.name
     if hours.exists() and not home.hours.exists():
-        with written_aside(home.hours) as aside:
-            shutil.copyfile(hours, aside)
+        with whole_file(home.hours, QueueError) as partial:
+            shutil.copyfile(hours, partial)
     for name in packs(folder):
         if not home.run(name).exists():
             yield f"{name}: restored, {restore(home, name, folder)} epochs done"

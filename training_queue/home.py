@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
-from mien.aside import written_aside
 from mien.errors import MienError
+from mien.files import write_text
 
 CHECKPOINT: Final = "last.safetensors"
 """What a training goes on from, in its run folder: written whole after each epoch."""
@@ -192,5 +192,4 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(values) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(values) + "\n", QueueError)

@@ -452,7 +452,7 @@ def test_a_machine_that_cannot_serve_is_one_line(config, data, tmp_path, options
 
 def test_a_run_that_cannot_be_a_folder_is_named(config, data, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(TrainingError, match="cannot be made a run folder"):
+    with pytest.raises(TrainingError, match="cannot be made a folder"):
         train(config, data, tmp_path / "file" / "run", device="cpu")
 
 

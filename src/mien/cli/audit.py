@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.messages import say_written, tracked
-from mien.out_folder import made_folder, writing_to
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,8 +81,8 @@ def audit(
 def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
     """The rules by which rows are removed; what they need is asked for before anything is computed."""
     from mien.data.audit.cleaning import DEFAULT_RULES, check_rules
-    from mien.data.store import refuse_existing
     from mien.errors import UsageError
+    from mien.files import refuse_existing
 
     if remove and out is None:
         raise UsageError("--remove says what --write-clean leaves out: name a folder with --write-clean OUT")
@@ -125,7 +125,7 @@ def _write(findings: "Audit", folder: Path) -> list[Path]:
     from mien.data.audit.page import audit_page
 
     document, page = folder / "audit.json", folder / "audit.html"
-    with writing_to(folder):
+    with writing_into(folder):
         document.write_text(json.dumps(findings.to_dict(), indent=1) + "\n", encoding="utf-8")
         page.write_text(audit_page(findings), encoding="utf-8")
     return [document, page]

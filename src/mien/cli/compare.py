@@ -11,7 +11,7 @@ from mien.cli.messages import say_written
 from mien.cli.robustness import report_corruptions
 from mien.cli.tables import print_table
 from mien.errors import MissingExtraError, UsageError
-from mien.out_folder import made_folder, writing_to
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from mien.evaluation.comparison import Variant
@@ -88,7 +88,7 @@ def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Pat
     except ModuleNotFoundError:
         raise MissingExtraError("drawing a comparison", "train") from None
     table = made_folder(out) / "comparison.json"
-    with writing_to(out):
+    with writing_into(out):
         table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         paths = [table, *draw_comparison(variants, out)]
     say_written(paths)

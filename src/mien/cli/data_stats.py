@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.cli.messages import say_written
-from mien.out_folder import made_folder, writing_to
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -89,7 +89,7 @@ def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
     except ModuleNotFoundError:
         raise MissingExtraError("drawing statistics", "train") from None
     path = made_folder(out) / "statistics.json"
-    with writing_to(out):
+    with writing_into(out):
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         paths = [path, *draw_statistics(found, out)]
     say_written(paths)
@@ -106,7 +106,7 @@ def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainCon
         raise MissingExtraError("varying a face", "train") from None
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
     title = f"{store.meta.source} row {row}, {EMOTIONS[store.labels[row]]}, under the recipe {Path(recipe).stem}"
-    with writing_to(out):
+    with writing_into(out):
         path = save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")
     say_written([path])
 

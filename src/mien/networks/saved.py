@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mien.aside import written_aside
 from mien.errors import ConfigError, ModelFileError
+from mien.files import whole_file
 from mien.model.bundle import METADATA_KEY, ModelCard
 from mien.networks.registry import network_entry
 
@@ -22,17 +22,14 @@ BEST_FILE: Final = "best.safetensors"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
-    """Write tensors and a text beside ``path`` and rename, so that ``path`` is never half written.
+    """Write tensors and a text to one file, whole or not at all.
 
     Raises:
         ModelFileError: cannot be written.
     """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    try:
-        with written_aside(path) as aside:
-            save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{path}: cannot be written ({error})") from None
+    with whole_file(path, ModelFileError, SafetensorError) as partial:
+        save_file(contiguous, partial, metadata={METADATA_KEY: metadata})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:

@@ -1,6 +1,6 @@
 """The state of a training in one file: safetensors for tensors, JSON in its header for the rest. Nothing is pickled.
 
-The file is written aside and renamed after every epoch, so a training killed at any moment finds a whole one.
+The file is written anew, atomically, after every epoch, so a training killed at any moment finds a whole one.
 """
 
 import json

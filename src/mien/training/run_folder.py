@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from mien.aside import written_aside
 from mien.errors import ConfigError, TrainingError
 from mien.evaluation.comparison import ANSWERS_FILE
+from mien.files import made_folder, write_text
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict, config_to_toml
 from mien.training.data import TrainingData
@@ -54,11 +54,7 @@ def open_run(
         return _gone_on_with(config, data, run, read_progress(checkpoint))
     config = _settled(config, best_precision(device))
     progress = Progress(0, (), config_to_toml(config), data.identity())
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "config.toml").write_text(progress.config, encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(f"{run}: cannot be made a run folder ({error.strerror}); name another") from None
+    write_text(made_folder(run, TrainingError) / "config.toml", progress.config, TrainingError)
     return config, progress
 
 
@@ -106,5 +102,4 @@ def append_to_log(run: Path, entry: Mapping[str, Any]) -> None:
 def save_answers(run: Path, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
     """What the chosen network answers to each PublicTest face, so that runs can be compared face by face."""
     answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
-    with written_aside(run / ANSWERS_FILE) as aside:
-        aside.write_text(answers, encoding="utf-8")
+    write_text(run / ANSWERS_FILE, answers, TrainingError)

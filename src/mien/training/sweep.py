@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from mien.aside import written_aside
 from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.files import made_folder, write_text
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict, config_to_toml, load_config
 
@@ -129,9 +129,8 @@ def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfi
 
 
 def _record_failure(folder: Path, config: TrainConfig, error: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder / FAILURE_FILE) as aside:
-        aside.write_text(f"{error}\n\n{config_to_toml(config)}", encoding="utf-8")
+    text = f"{error}\n\n{config_to_toml(config)}"
+    write_text(made_folder(folder, TrainingError) / FAILURE_FILE, text, TrainingError)
 
 
 def _recorded_failure(folder: Path, config: TrainConfig) -> str | None:
