@@ -66,7 +66,7 @@ def data_stats(
 def _recipe(name: str | None, row: int | None, store: "FaceStore", out: Path | None) -> "TrainConfig | None":
     """The recipe to show, after the options around it were checked."""
     from mien.errors import UsageError
-    from mien.training.config import load_config
+    from mien.training.recipe import load_config
 
     if row is not None and name is None:
         raise UsageError("--row names the face that --recipe varies: name a recipe too")

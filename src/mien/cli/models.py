@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.model.bundle import ModelCard
+    from mien.model.card import ModelCard
 
 
 def models(

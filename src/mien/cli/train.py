@@ -16,7 +16,7 @@ from mien.errors import MissingExtraError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mien.model.bundle import ModelCard
+    from mien.model.card import ModelCard
     from mien.training.config import TrainConfig
     from mien.training.data import TrainingData
 
@@ -42,7 +42,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     Rows of Training that are identical to a row of a test usage are left out, and counted.
     """
     try:
-        from mien.training.config import load_config
+        from mien.training.recipe import load_config
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 

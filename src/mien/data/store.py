@@ -20,10 +20,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError
+from mien.errors import ConfigError, DataError
 from mien.files import whole_folder
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
+from mien.records import from_values, parse_json
 
 USAGES: Final = ("Training", "PublicTest", "PrivateTest")
 """FER2013's three parts. PublicTest is for choosing, PrivateTest for the one final figure."""
@@ -127,10 +128,10 @@ def is_store(folder: Path) -> bool:
 
 def _read_meta(path: Path) -> StoreMeta:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
         version = values.get("format")
-        meta = StoreMeta(**values)
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+        meta = from_values(StoreMeta, values)
+    except (ConfigError, ValueError, OSError) as error:
         raise DataError(f"{path}: damaged ({error}); import the data again") from None
     if version != _FORMAT:
         raise DataError(f"{path}: a data set of format {version}: expected {_FORMAT}; import the data again")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
-from mien.model.bundle import Bundle, ModelCard
+from mien.model.bundle import Bundle
+from mien.model.card import ModelCard
 from mien.threads import thread_count
 
 if TYPE_CHECKING:

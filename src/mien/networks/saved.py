@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mien.errors import ConfigError, ModelFileError
 from mien.files import whole_file
-from mien.model.bundle import METADATA_KEY, ModelCard
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.networks.registry import network_entry
 
 BEST_FILE: Final = "best.safetensors"

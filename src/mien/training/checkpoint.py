@@ -12,8 +12,9 @@ from typing import Any, Final
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mien.errors import ModelFileError
+from mien.errors import ConfigError, ModelFileError
 from mien.networks.saved import load_tensors, save_tensors
+from mien.records import from_values, parse_json
 
 CHECKPOINT_FILE: Final = "last.safetensors"
 
@@ -76,9 +77,8 @@ def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optim
 
 def _progress(path: Path, text: str) -> Progress:
     try:
-        values = json.loads(text)
-        return Progress(**{**values, "history": tuple(values["history"])})
-    except (ValueError, TypeError, KeyError) as error:
+        return from_values(Progress, parse_json(text))
+    except ConfigError as error:
         raise ModelFileError(f"{path}: not a checkpoint of `mien train` ({error})") from None
 
 

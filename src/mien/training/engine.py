@@ -23,7 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mien.data.splits import rows_sha256
 from mien.errors import DivergedError, TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks.device import torch_device
 from mien.networks.registry import network_entry
 from mien.networks.saved import BEST_FILE, load_network

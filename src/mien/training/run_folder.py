@@ -11,7 +11,6 @@
 """
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,9 @@ from numpy.typing import NDArray
 from mien.errors import ConfigError, TrainingError
 from mien.evaluation.comparison import ANSWERS_FILE
 from mien.files import made_folder, write_text
+from mien.records import parse_toml, to_toml
 from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress
-from mien.training.config import TrainConfig, config_from_dict, config_to_toml
+from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision
 
@@ -53,7 +53,7 @@ def open_run(
             raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
         return _gone_on_with(config, data, run, read_progress(checkpoint))
     config = _settled(config, best_precision(device))
-    progress = Progress(0, (), config_to_toml(config), data.identity())
+    progress = Progress(0, (), to_toml(config), data.identity())
     write_text(made_folder(run, TrainingError) / "config.toml", progress.config, TrainingError)
     return config, progress
 
@@ -67,7 +67,7 @@ def _gone_on_with(
 ) -> tuple[TrainConfig, Progress]:
     begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
     config = _settled(config, begun.precision)
-    before, now = config_to_toml(begun), config_to_toml(config)
+    before, now = to_toml(begun), to_toml(config)
     if before != now:
         raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
     if progress.data != data.identity():
@@ -78,8 +78,8 @@ def _gone_on_with(
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
     """The configuration of a checkpoint; keys younger than it get their defaults, which change nothing."""
     try:
-        return config_from_dict(tomllib.loads(config))
-    except (ConfigError, tomllib.TOMLDecodeError) as error:
+        return config_from_dict(parse_toml(config))
+    except ConfigError as error:
         raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
 
 
