@@ -113,8 +113,8 @@ def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") 
 
 
 def _face_finder() -> "Callable[[NDArray[np.uint8]], bool]":
-    from mien.faces.detect import YuNetDetector
     from mien.faces.presence import FacePresence
+    from mien.faces.yunet import YuNetDetector
 
     return FacePresence(YuNetDetector())
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.choices import AnyDevice
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import Threads
 from mien.cli.robustness import report_corruptions
-from mien.devices import AnyDevice
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -110,9 +110,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
 
 def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
     """The data set and the part of it to measure on."""
+    from mien.choices import TEST_USAGES
     from mien.data.reading.class_names import class_map
     from mien.data.reading.importing import faces_by_class
-    from mien.data.store import TEST_USAGES, FaceStore, is_store
+    from mien.data.store import FaceStore, is_store
     from mien.errors import UsageError
 
     if data.is_dir() and not is_store(data):

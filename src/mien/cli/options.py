@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mien.devices import ModelDevice, TrainingDevice
+from mien.choices import ModelDevice, TrainingDevice
 
 Threads = Annotated[
     int | None, typer.Option("--threads", help="Threads to compute with; by default one for each usable core.")

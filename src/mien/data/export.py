@@ -26,15 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.choices import PICTURE_ENCODINGS, USAGES
 from mien.data.reading.folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
-from mien.data.store import USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, UsageError, nearest
 from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
 
-PICTURES: Final = ("png", "jpg")
 """How pictures are encoded: png keeps every pixel, jpg (quality 95) does not."""
 
 VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
@@ -60,7 +60,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An export to be done: ``encoding`` is one of `PICTURES`; ``numbers`` calls class folders 0..6."""
+    """An export to be done: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` calls class folders 0..6."""
 
     store: FaceStore
     out: Path
@@ -103,7 +103,7 @@ def export_data(
         out: the file (csv, npz, parquet) or folder to make; it must not exist.
         format: one of `FORMATS`.
         progress: told which part of the rows has been written.
-        encoding: of the pictures of folders and imagefolder, one of `PICTURES`; png by default.
+        encoding: of the pictures of folders and imagefolder, one of `mien.choices.PICTURE_ENCODINGS`; png by default.
         numbers: whether folders calls the folders of classes 0..6 instead of by their emotions.
 
     Raises:
@@ -117,7 +117,7 @@ def export_data(
     held = np.isin(store.usages, [USAGES.index(usage) for usage in chosen.usages])
     if not held.any():
         raise DataError(f"{out}: no {' or '.join(chosen.usages)} row to write as {format}")
-    chosen.write(_Job(store, out, progress, encoding or PICTURES[0], numbers))
+    chosen.write(_Job(store, out, progress, encoding or PICTURE_ENCODINGS[0], numbers))
     progress(1.0)
     return Export(int(held.sum()), tuple(_left_behind(store, format, chosen)))
 
@@ -126,8 +126,8 @@ def _checked(name: str, encoding: str | None, *, numbers: bool) -> _Format:
     if name not in FORMATS:
         raise UsageError(f"unknown format {name!r}{nearest(name, FORMATS)}: expected one of {', '.join(FORMATS)}")
     chosen = FORMATS[name]
-    if encoding is not None and encoding not in PICTURES:
-        raise UsageError(f"unknown encoding {encoding!r} of pictures: expected one of {', '.join(PICTURES)}")
+    if encoding is not None and encoding not in PICTURE_ENCODINGS:
+        raise UsageError(f"unknown encoding {encoding!r} of pictures: expected one of {', '.join(PICTURE_ENCODINGS)}")
     for option, given, fits in (
         ("an encoding of pictures", encoding is not None, chosen.encodings),
         ("numbers for emotions", numbers, chosen.numbers),

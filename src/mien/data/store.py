@@ -20,16 +20,12 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import USAGES
 from mien.errors import ConfigError, DataError
 from mien.files import whole_folder
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
 from mien.records import from_values, parse_json
-
-USAGES: Final = ("Training", "PublicTest", "PrivateTest")
-"""FER2013's three parts. PublicTest is for choosing, PrivateTest for the one final figure."""
-
-TEST_USAGES: Final = USAGES[1:]
 
 _FORMAT: Final = 1
 _META: Final = "store.json"

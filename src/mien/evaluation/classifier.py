@@ -74,8 +74,8 @@ def open_classifier(model: str | Path, device: str = "cpu", threads: int | None 
     Args:
         model: an ONNX file, the name of an embedded model, the folder of a run, which stands for its best epoch, or one
             safetensors file of a run.
-        device: where it runs: an ONNX file on one of `mien.devices.MODEL_DEVICES`, a network from safetensors on one of
-            `mien.devices.TRAINING_DEVICES`.
+        device: where it runs: an ONNX file on one of `mien.choices.MODEL_DEVICES`, a network from safetensors on one of
+            `mien.choices.TRAINING_DEVICES`.
         threads: to compute with, see `mien.threads.thread_count`; torch has one number for the whole process.
 
     Raises:

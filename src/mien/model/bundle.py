@@ -16,13 +16,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.labels import EMOTIONS
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.foreign import Description, Interface
 from mien.model.session import DIRECTML, open_session
-
-DEFAULT_MODEL: Final = "mien_s"
 
 _FLOAT: Final = "tensor(float)"
 
@@ -36,7 +35,7 @@ class Bundle:
     Args:
         onnx: the content of the file.
         source: what to call it in errors.
-        device: where it runs, one of `mien.devices.MODEL_DEVICES`.
+        device: where it runs, one of `mien.choices.MODEL_DEVICES`.
         threads: threads of one forward pass; by default see `mien.threads.thread_count`.
         description: the TOML that describes a network of somebody else (`mien.model.foreign.Description`); read only
             when the file has no metadata.

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mien.choices import Split
 from mien.errors import ConfigError
 from mien.preprocess import PreprocessSpec
 from mien.records import expected, from_values, in_range
@@ -187,7 +188,7 @@ class TrainConfig:
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999
     early_stopping: int = 0
-    split: Literal["official", "first_24000", "ordered_70_30", "stratified"] = "official"
+    split: Split = "official"
     select_on: Literal["PublicTest", "held_out", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = expected(
         "pairs of whole numbers, for example [[0, 32], [20, 44]]", default=()

@@ -63,7 +63,7 @@ def train(
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
-        device: one of `mien.devices.TRAINING_DEVICES`.
+        device: one of `mien.choices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
         threads: to compute with on this machine, all its processes together; see `mien.threads.threads_each`.

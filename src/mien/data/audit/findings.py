@@ -8,11 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import TEST_USAGES, USAGES
 from mien.data.audit.mislabelled import Mislabelled, find_mislabelled
 from mien.data.audit.near_duplicates import NearPairs, near_duplicates
 from mien.data.duplicates import first_identical, groups_of, linked
 from mien.data.splits import identical_rows
-from mien.data.store import TEST_USAGES, USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.labels import EMOTIONS
 
 MIN_DEVIATION: Final = 6.0
@@ -335,4 +336,4 @@ def _without_face(faces: NDArray[np.uint8], has_face: HasFace, track: Track) -> 
 
 def usage_of(store: FaceStore, row: int) -> str:
     """Name of the usage of a row."""
-    return USAGES[store.usages[row]]
+    return USAGES[int(store.usages[row])]

@@ -34,15 +34,13 @@ _KNOWN: Final[dict[str, dict[str, str]]] = {
 }  # fmt: skip
 """RAF-DB: Li et al., CVPR 2017; AffectNet: Mollahosseini et al., 2017; CK+: Lucey et al., 2010; JAFFE: Lyons, 1998."""
 
-KNOWN_MAPS: Final = tuple(_KNOWN)
-
 
 def class_map(options: Iterable[str]) -> ClassMap:
     """The map that several options give together, later ones over earlier ones.
 
     Args:
-        options: each one of `KNOWN_MAPS`, a pair such as ``contempt=skip`` or ``joy=happy``, or the path of a TOML file
-            of such pairs (``contempt = "skip"``).
+        options: each one of `mien.choices.CLASS_MAPS`, a pair such as ``contempt=skip`` or ``joy=happy``, or the path
+            of a TOML file of such pairs (``contempt = "skip"``).
 
     Raises:
         UsageError: an option is none of these, or maps to something that is neither an emotion nor ``skip``.
