@@ -24,6 +24,7 @@ TRAINING_DEVICES: Final[tuple[str, ...]] = get_args(TrainingDevice)
 DetectorName = Literal["yunet", "haar", "none"]
 """Face detectors; ``none``: every image is a face."""
 
+DEFAULT_DETECTOR: Final = "yunet"
 DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
 
 MIN_SCORE: Final = 0.6
@@ -34,6 +35,7 @@ craters, and 0.76 to part of a motorcycle.
 SmoothingName = Literal["none", "mode", "ema"]
 """How expressions in videos are steadied over time."""
 
+DEFAULT_SMOOTHING: Final = "ema"
 SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
 
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
@@ -71,3 +73,6 @@ CLEANING_RULES: Final = (
     "leaks", "conflicts", "constant", "copies", "near-leaks", "near-copies", "no-face", "mislabelled",
 )  # fmt: skip
 """By which rows may be left out of a data set, in the order in which they are applied."""
+
+DEFAULT_RULES: Final = CLEANING_RULES[:4]
+"""Those that need neither a model nor a threshold that one can argue about."""

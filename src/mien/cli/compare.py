@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.evaluate import Usage, open_data
+from mien.choices import Usage
+from mien.cli.evaluate import open_data
 from mien.cli.messages import say_written
+from mien.cli.options import AsJson
 from mien.cli.robustness import report_corruptions
 from mien.cli.tables import print_table
 from mien.errors import MissingExtraError, UsageError
@@ -38,7 +40,7 @@ def compare(
             ".csv, .md and .png."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same PublicTest faces; differences are to the first one named."""
     from mien.evaluation.comparison import read_run, variants_of

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.cli.messages import say_written
+from mien.cli.options import AsJson, DataSet
 from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _MEASURES: Final = ("brightness", "contrast")
 
 
 def data_stats(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    data: DataSet,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -34,7 +35,7 @@ def data_stats(
         ),
     ] = None,
     row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe varies; 0 by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Count, average and sample the faces of a data set, and say how bright and how rich in contrast they are."""
     import json

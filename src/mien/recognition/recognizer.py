@@ -13,7 +13,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.choices import DEFAULT_MODEL, MIN_SCORE
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
@@ -59,7 +59,7 @@ class Recognizer:
     def __init__(
         self,
         model: str | Path | Classifier = DEFAULT_MODEL,
-        detector: str | Detector = "yunet",
+        detector: str | Detector = DEFAULT_DETECTOR,
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
@@ -140,7 +140,7 @@ class Recognizer:
         source: VideoInput,
         *,
         every: int | None = None,
-        smooth: str | MakeSmoothing = "ema",
+        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Iterator[Frame]:
@@ -172,7 +172,7 @@ class Recognizer:
         source: VideoInput,
         *,
         every: int | None = None,
-        smooth: str | MakeSmoothing = "ema",
+        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Generator[Recognized, None, None]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from mien.choices import DEFAULT_SMOOTHING
 from mien.choices import SmoothingName as Smoothing
 from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.model.bundle import Bundle
@@ -121,7 +122,7 @@ def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
         request: Request,
         name: Name = "video",
         every: Every = None,
-        smooth: Smoothing = "ema",
+        smooth: Smoothing = DEFAULT_SMOOTHING,
     ) -> Response:
         """The faces in a video, followed through time: a line of JSON for every frame, as the video is read."""
         kind = normalized(request.headers.get("content-type", ""))
@@ -142,7 +143,7 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
     router = APIRouter()
 
     @router.websocket(guard.STREAM)
-    async def stream(socket: WebSocket, smooth: Smoothing = "ema") -> None:
+    async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
         await LiveStream(socket, engine, smooth, limits, metrics).run()
 
     return router

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import DEFAULT_RULES
 from mien.data.audit.findings import Audit, Rows, usage_of
 from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, UsageError, nearest
@@ -24,9 +25,6 @@ Left = NDArray[np.bool_]
 
 Rule = Callable[[Audit, Left], Iterator[tuple[int, str]]]
 """Rows to remove, of any usage, and why."""
-
-DEFAULT_RULES: Final = ("leaks", "conflicts", "constant", "copies")
-"""Those that need neither a model nor a threshold that one can argue about."""
 
 
 @dataclass(frozen=True, slots=True)
