@@ -48,7 +48,7 @@ def parse_toml(text: str, source: object = "") -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: not a TOML file ({error})".removeprefix(": ")) from None
 
 
@@ -73,7 +73,7 @@ def parse_json(text: str) -> dict[str, Any]:
     """
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"not JSON ({error})") from None
     if not isinstance(values, dict):
         raise ConfigError("not JSON (expected an object)")
