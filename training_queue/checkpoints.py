@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from mien.files import whole_file
-from training_queue.home import CHECKPOINT, Home, QueueError
+from mien.runs import ANSWERS_FILE, BEST_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from training_queue.home import Home, QueueError
 
 PART_BYTES: Final = 15_000_000
 """Largest part: what has to travel stays below 16 MB a file."""
 
 OUTCOME: Final = "outcome.json"
 MANIFEST: Final = "manifest.json"
-_STATE: Final = (CHECKPOINT, "best.safetensors", "public_test.json", "log.jsonl", "config.toml")
+_STATE: Final = (CHECKPOINT_FILE, BEST_FILE, ANSWERS_FILE, LOG_FILE, CONFIG_FILE)
 """In the order in which they are read beside a running training: the chosen network may be younger than the
 checkpoint, which then makes it again, but never older.
 """
@@ -73,7 +74,7 @@ def pack(home: Home, name: str, folder: Path, *, half: bool = False, part_bytes:
         QueueError: the training has no whole epoch yet.
     """
     run, outcome = home.run(name), home.outcome(name)
-    if not (run / CHECKPOINT).exists() and outcome is None:
+    if not (run / CHECKPOINT_FILE).exists() and outcome is None:
         raise QueueError(f"{name}: has no whole epoch to pack yet")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as work:
@@ -90,13 +91,13 @@ def pack(home: Home, name: str, folder: Path, *, half: bool = False, part_bytes:
 
 def _sources(home: Home, name: str, *, done: bool) -> dict[str, Path]:
     """The files to pack, by name; a finished training has no use for its checkpoint."""
-    found = {kind: home.run(name) / kind for kind in _STATE if not (done and kind == CHECKPOINT)}
+    found = {kind: home.run(name) / kind for kind in _STATE if not (done and kind == CHECKPOINT_FILE)}
     found[OUTCOME] = home.outcome_file(name)
     return {kind: path for kind, path in found.items() if path.exists()}
 
 
 def _pack_file(source: Path, name: str, made: Path, work: Path, half: bool, part_bytes: int) -> Packed:
-    if half and name == CHECKPOINT:
+    if half and name == CHECKPOINT_FILE:
         from training_queue.halving import halve
 
         source = halve(source, work / "halved.safetensors")

@@ -19,13 +19,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Literal
 
 from mien.errors import MienError
 from mien.files import write_text
-
-CHECKPOINT: Final = "last.safetensors"
-"""What a training goes on from, in its run folder: written whole after each epoch."""
+from mien.runs import LOG_FILE
 
 
 class QueueError(MienError):
@@ -129,7 +127,7 @@ class Home:
     def epoch_log(self, name: str) -> list[dict[str, Any]]:
         """The log of a training's run, one entry a whole epoch; a last line that a kill cut short is left out."""
         try:
-            lines = (self.run(name) / "log.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+            lines = (self.run(name) / LOG_FILE).read_text(encoding="utf-8").split("\n")[:-1]
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien.errors import MissingExtraError
 from mien.model.bundle import Bundle
 from mien.model.card import ModelCard
+from mien.runs import network_file
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
@@ -94,10 +95,10 @@ def _open_saved(path: Path, device: str, threads: int | None) -> TorchClassifier
         import torch
 
         from mien.networks.device import torch_device
-        from mien.networks.saved import BEST_FILE, load_network
+        from mien.networks.saved import load_network
     except ModuleNotFoundError:
         raise MissingExtraError("opening the network of a run", "train") from None
     device = torch_device(device)
     torch.set_num_threads(thread_count(threads))
     network, card = load_network(path, device)
-    return TorchClassifier(network, card, device=device, weights=path / BEST_FILE if path.is_dir() else path)
+    return TorchClassifier(network, card, device=device, weights=network_file(path))

@@ -5,7 +5,7 @@ One file, so that weights and card can never come from two different moments.
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,9 +16,7 @@ from mien.errors import ConfigError, ModelFileError
 from mien.files import whole_file
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.networks.registry import network_entry
-
-BEST_FILE: Final = "best.safetensors"
-"""Name of the chosen network's file inside a run folder."""
+from mien.runs import network_file
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
@@ -56,22 +54,6 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
 def save_network(path: Path, network: nn.Module, card: ModelCard) -> None:
     """Write a network's weights and card to one file."""
     save_tensors(path, dict(network.state_dict()), card.to_json())
-
-
-def network_file(path: str | Path) -> Path:
-    """The file of a network that is named by its run folder or by itself.
-
-    Raises:
-        ModelFileError: a folder without a network.
-    """
-    file = Path(path)
-    if not file.is_dir():
-        return file
-    if not (file / BEST_FILE).exists():
-        raise ModelFileError(
-            f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
-        )
-    return file / BEST_FILE
 
 
 def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:

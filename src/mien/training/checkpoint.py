@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -15,8 +15,6 @@ from torch.optim import Optimizer
 from mien.errors import ConfigError, ModelFileError
 from mien.networks.saved import load_tensors, save_tensors
 from mien.records import from_values, parse_json
-
-CHECKPOINT_FILE: Final = "last.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

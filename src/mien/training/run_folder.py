@@ -1,14 +1,4 @@
-"""The folder of a training: how it is begun, gone on with, and written.
-
-::
-
-    config.toml        the configuration, whole
-    log.jsonl          one line per epoch
-    last.safetensors   the state after a whole epoch, see `CHECKPOINT_SHARE`
-    best.safetensors   the chosen network with its card, calibrated
-    public_test.json   what the chosen network answers to each PublicTest face
-    tensorboard/       the same curves for TensorBoard
-"""
+"""The folder of a training (`mien.runs`): how it is begun, gone on with, and written."""
 
 import json
 from collections.abc import Mapping
@@ -19,10 +9,10 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
-from mien.evaluation.comparison import ANSWERS_FILE
 from mien.files import made_folder, write_text
 from mien.records import parse_toml, to_toml
-from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress
+from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision
@@ -31,8 +21,6 @@ CHECKPOINT_SHARE: Final = 0.05
 """Of its time a training writes checkpoints at most: after each epoch on a processor, more rarely where a GPU makes
 epochs so short that writing one takes as long.
 """
-
-LOG_FILE: Final = "log.jsonl"
 
 
 def open_run(
@@ -54,7 +42,7 @@ def open_run(
         return _gone_on_with(config, data, run, read_progress(checkpoint))
     config = _settled(config, best_precision(device))
     progress = Progress(0, (), to_toml(config), data.identity())
-    write_text(made_folder(run, TrainingError) / "config.toml", progress.config, TrainingError)
+    write_text(made_folder(run, TrainingError) / CONFIG_FILE, progress.config, TrainingError)
     return config, progress
 
 
