@@ -22,7 +22,7 @@ MODEL_DEVICES: Final[tuple[str, ...]] = get_args(ModelDevice)
 TRAINING_DEVICES: Final[tuple[str, ...]] = get_args(TrainingDevice)
 
 DetectorName = Literal["yunet", "haar", "none"]
-"""Face detectors; ``none``: every image is a face."""
+"""Face detectors; ``none``: every image is a face crop."""
 
 DEFAULT_DETECTOR: Final = "yunet"
 DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
@@ -33,13 +33,13 @@ craters, and 0.76 to part of a motorcycle.
 """
 
 SmoothingName = Literal["none", "mode", "ema"]
-"""How expressions in videos are steadied over time."""
+"""Temporal smoothing of expressions in videos."""
 
 DEFAULT_SMOOTHING: Final = "ema"
 SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
 
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
-"""FER2013's three parts. PublicTest is for choosing, PrivateTest for the one final figure."""
+"""FER2013's three parts. PublicTest is the validation set, PrivateTest the test set for the one final figure."""
 
 USAGES: Final[tuple[str, ...]] = get_args(Usage)
 TEST_USAGES: Final = USAGES[1:]
@@ -55,7 +55,7 @@ Targets = Literal["fer2013", "ferplus"]
 TARGETS: Final[tuple[str, ...]] = get_args(Targets)
 
 Split = Literal["official", "first_24000", "ordered_70_30", "stratified"]
-"""Ways to set Training rows aside for choosing the epoch; see `mien.data.splits.held_out_rows`."""
+"""Validation splits: ways to hold out Training rows for choosing the epoch; see `mien.data.splits.held_out_rows`."""
 
 SPLITS: Final[tuple[str, ...]] = get_args(Split)
 
@@ -75,4 +75,4 @@ CLEANING_RULES: Final = (
 """By which rows may be left out of a data set, in the order in which they are applied."""
 
 DEFAULT_RULES: Final = CLEANING_RULES[:4]
-"""Those that need neither a model nor a threshold that one can argue about."""
+"""The rules that need neither a model nor a debatable threshold."""

@@ -17,7 +17,7 @@ ErrorKind = type[MienError]
 
 @contextmanager
 def writing(target: Path, error: ErrorKind, *reasons: type[Exception], mend: str = "") -> Iterator[None]:
-    """What is written to ``target``: a failure of the system becomes one line that names it.
+    """Turns errors of writing inside the block into one line that names ``target``.
 
     Args:
         target: what to name.
@@ -38,7 +38,7 @@ def writing(target: Path, error: ErrorKind, *reasons: type[Exception], mend: str
 
 @contextmanager
 def writing_into(folder: Path) -> Iterator[None]:
-    """What writes several files into a folder that the user named.
+    """Turns errors of writing inside the block into a `UsageError` that names the folder.
 
     Raises:
         UsageError: a file cannot be written.
@@ -54,7 +54,7 @@ def partial_path(target: Path) -> Path:
 
 @contextmanager
 def whole_file(target: Path, error: ErrorKind, *reasons: type[Exception]) -> Iterator[Path]:
-    """A path to write to that replaces ``target`` when the block ends well, and is removed when it does not.
+    """Atomic write: a temporary path that replaces ``target`` when the block succeeds, and is removed when it fails.
 
     Args:
         target: the file.
@@ -85,7 +85,7 @@ def write_text(target: Path, text: str, error: ErrorKind) -> Path:
 
 
 def refuse_existing(target: Path) -> None:
-    """Say that a new file or folder cannot be made where something is already.
+    """Refuse to make a new file or folder where something is already.
 
     Raises:
         DataError: ``target`` exists.
@@ -96,7 +96,7 @@ def refuse_existing(target: Path) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
+    """Atomic write of a folder: a temporary one that becomes ``target`` when the block succeeds, else is removed.
 
     Its hidden name is another in every process, so that two of them do not write into one folder.
 
@@ -115,7 +115,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def made_folder(folder: Path, error: ErrorKind = UsageError) -> Path:
-    """The folder, made if it is not there; before anything is computed, so that no result is lost for want of a place.
+    """Create the folder if it does not exist, before anything is computed, so that an unusable path fails early.
 
     Raises:
         MienError: of the kind of ``error``: it cannot be made.

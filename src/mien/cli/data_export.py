@@ -23,7 +23,7 @@ def data_export(
     ],
     encoding: Annotated[
         str | None,
-        typer.Option(help=f"Of pictures in folders and imagefolder: {' or '.join(PICTURE_ENCODINGS)}; jpg loses some."),
+        typer.Option(help=f"Picture encoding of folders and imagefolder: {' or '.join(PICTURE_ENCODINGS)} (lossy)."),
     ] = None,
     numbers: Annotated[bool, typer.Option("--numbers", help="folders: call them 0..6, not angry..neutral.")] = False,
 ) -> None:

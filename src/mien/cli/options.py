@@ -8,12 +8,14 @@ import typer
 from mien.choices import CLASS_MAPS, AnyDevice, DetectorName, ModelDevice, TrainingDevice
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
-Detector = Annotated[DetectorName, typer.Option("--detector", help="Face detector; none: every picture is a face.")]
+Detector = Annotated[
+    DetectorName, typer.Option("--detector", help="Face detector; none: every picture is a face crop.")
+]
 MinConfidence = Annotated[
-    float, typer.Option("--min-confidence", min=0, max=1, help="Drop faces that the detector is less sure of.")
+    float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", help="Threads to compute with; by default one for each usable core.")
+    int | None, typer.Option("--threads", help="Threads to compute with; default: one per usable core.")
 ]
 
 RunOn = Annotated[ModelDevice, typer.Option("--device", help="Where the network runs.")]
@@ -34,7 +36,7 @@ ClassMaps = Annotated[
     typer.Option(
         "--map",
         metavar="NAME=EMOTION|SET|FILE",
-        help="What the folders of classes mean: contempt=skip, joy=happy, a TOML file of such pairs, or "
+        help="Map class folders to emotions: contempt=skip, joy=happy, a TOML file of such pairs, or "
         f"{', '.join(CLASS_MAPS)}. Repeatable.",
     ),
 ]

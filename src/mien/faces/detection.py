@@ -21,7 +21,7 @@ class Detection:
 
     Args:
         box: (x, y, width, height) in pixels, origin top left; may reach beyond the image.
-        score: how sure the detector is that this is a face, 0..1.
+        score: confidence of the detector, 0..1.
         landmarks: five points (x, y) in pixels, pixel centres at halves, in the order of `mien.results.Face.landmarks`
             (for an upright face: left eye, right eye, nose tip, left mouth corner, right mouth corner, as seen in the
             picture); empty when the detector gives none.
@@ -33,7 +33,7 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds the faces of one image."""
+    """Detects the faces in an image; one of your own has this method."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), in any order; [] when there is none."""
@@ -41,7 +41,7 @@ class Detector(Protocol):
 
 
 def distinct(detections: list[Detection]) -> list[Detection]:
-    """The best-scored of detections that show the same face: those that share more than half of the smaller one."""
+    """Non-maximum suppression: of detections that overlap by more than half of the smaller one, the best-scored."""
     ranked = sorted(detections, key=lambda face: -face.score)
     boxes = np.array([face.box for face in ranked]).reshape(-1, 4)
     kept: list[int] = []
@@ -52,7 +52,7 @@ def distinct(detections: list[Detection]) -> list[Detection]:
 
 
 def _cover(box: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
-    """Area that a box shares with each of others (N, 4), as a share of the smaller of the two."""
+    """Intersection over minimum of a box and each of others (N, 4): shared area divided by the smaller area."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)

@@ -9,7 +9,7 @@ from mien.threads import thread_count
 
 
 def use_threads(threads: int | None) -> None:
-    """Let OpenCV compute with so many threads from now on, in the whole process.
+    """Set the number of OpenCV's threads, process-wide.
 
     Args:
         threads: at least 1; None: not more than `mien.threads.thread_count` says.
@@ -23,10 +23,10 @@ def use_threads(threads: int | None) -> None:
 
 @contextmanager
 def threads_for_each(threads: int) -> Iterator[None]:
-    """OpenCV computes with so many threads for each thread that asks it, meanwhile and in the whole process.
+    """Set the number of threads of each OpenCV call, process-wide, inside this block.
 
-    For a program that looks for faces on as many threads as there are cores, one: two threads of YuNet find the faces
-    of one picture sooner, and need a tenth more of the cores for it.
+    A program that detects faces on as many threads as there are cores should run OpenCV single-threaded: two threads of
+    YuNet lower the latency of one picture, and take a tenth more processor time.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(threads)

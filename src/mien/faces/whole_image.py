@@ -7,7 +7,7 @@ from mien.faces.detection import Detection
 
 
 class WholeImage:
-    """For images that are faces already: one detection, the whole image."""
+    """No detection, for images that are face crops already: the whole image is one face."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """The image itself as one face of score 1 without landmarks."""

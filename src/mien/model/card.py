@@ -18,13 +18,13 @@ FORMAT_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What travels inside a model file.
+    """The model card inside a model file.
 
     Args:
         name: what users call the model.
-        network: name of the architecture in the registry; "unknown" for a network of somebody else.
-        parameters: learnable numbers; 0 for a network of somebody else.
-        macs: multiply-adds for one face; 0 for a network of somebody else.
+        network: name of the architecture in the registry; "unknown" for a foreign network.
+        parameters: learnable parameters; 0 for a foreign network.
+        macs: multiply-adds for one face; 0 for a foreign network.
         labels: class names in the order of the logits.
         preprocess: how a face becomes the network's input.
         temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on the faces that

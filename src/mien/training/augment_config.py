@@ -7,18 +7,18 @@ from mien.records import in_range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig:
-    """How a training face is varied; each face draws its own values, uniformly.
+    """Data augmentation of training faces; each face draws its own values, uniformly.
 
     Args:
-        flip: probability of mirroring left and right.
-        vertical_flip: probability of turning upside down. Faces stand upright: it is here to show what this mistake of
-            a system that claimed 99 % (S0) leaves behind, see docs/studies/leakage.md.
+        flip: probability of a horizontal flip.
+        vertical_flip: probability of a vertical flip. Faces stand upright: it is here to reproduce this mistake of a
+            system that claimed 99 %, see docs/studies/leakage.md.
         rotate: degrees either way.
         scale: share by which the face grows or shrinks, either way.
         shift: share of the input side by which the face moves, either way, horizontally and vertically.
         brightness, contrast: share either way.
-        erase: probability that a rectangle is replaced by the grey of ``preprocess.mean`` (Zhong et al., arXiv
-            1708.04896).
+        erase: random erasing: probability that a rectangle is replaced by the grey of ``preprocess.mean`` (Zhong et
+            al., arXiv 1708.04896).
         erase_area: largest share of the face that is erased.
         gamma: largest exponent of the grey levels; the smallest is its inverse, 0 is off.
         occlude, occlude_area: probability that a rectangle of any grey level hides a part, and its largest share of the

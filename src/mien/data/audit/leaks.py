@@ -12,12 +12,12 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """What a test usage shares with Training; rows ascending.
+    """Leakage between Training and a test usage; rows ascending.
 
     Args:
         usage: the test usage.
         rows: how many rows it has.
-        identical: its rows that stand in Training, pixel for pixel.
+        identical: its rows that are duplicated in Training, pixel for pixel.
         same_label: how many of these stand there with their own label.
         training: Training rows that stand in the usage.
         near: its rows that are nearly the same as a Training row, without those identical to one.
