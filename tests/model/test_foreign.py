@@ -264,7 +264,7 @@ def test_predict_takes_it_and_says_what_is_wrong_in_one_line(theirs, weights, tm
 
 
 def test_the_example_of_the_guide_is_a_description():
-    guide = (Path(__file__).parents[1] / "docs" / "guide" / "evaluation.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "evaluation.md").read_text(encoding="utf-8")
     example = Description.from_toml(guide.partition("```toml\n")[2].partition("```")[0])
     assert example.name == "their network"
     assert example.interface.input_shape(example.preprocess.input_size) == (3, 224, 224)

@@ -3,7 +3,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from training_queue.processes import be_nice_as_a_group
 
 AUTOGROUPS = Path("/proc/self/autogroup").exists()
