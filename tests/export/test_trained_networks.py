@@ -74,4 +74,5 @@ def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
         expected = network(torch.from_numpy(inputs)).numpy()
     bundle = Bundle.load(brief_folder / "model.onnx")
     assert bundle.card == card
-    np.testing.assert_allclose(bundle.logits_of_input(inputs), expected, atol=1e-4)
+    # Against what tells faces apart: that is so little after one step that a file blind to them would pass 1e-4.
+    assert np.abs(bundle.logits_of_input(inputs) - expected).max() < 0.05 * expected.std(axis=0).max()
