@@ -14,9 +14,9 @@ from mien.export.onnx import export_onnx, probe_faces
 from mien.model.bundle import Bundle
 from mien.networks import network_names
 from mien.networks.saved import load_network
-from mien.training.config import load_config, recipe_names
 from mien.training.data import TrainingData
 from mien.training.engine import train
+from mien.training.recipe import load_config, recipe_names
 
 FACES, JUDGED = 16, 8
 """One step is all that must be seen here: what training makes of many is tests/training's."""
