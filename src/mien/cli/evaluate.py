@@ -27,32 +27,32 @@ Targets = Literal["fer2013", "ferplus"]
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Annotated[
         str,
-        typer.Argument(help="ONNX file (somebody else's: with a TOML beside it), embedded model, or folder of a run."),
+        typer.Argument(help="ONNX file (of another tool: with a TOML beside it), embedded model, or run folder."),
     ],
     data: Annotated[Path, typer.Option(help="Data set made by `mien data import`, or a folder of pictures per class.")],
     usage: Annotated[
         Usage | None,
         typer.Option(
-            help="Choose on PublicTest; look at PrivateTest once. Needless for a folder of pictures per class."
+            help="Which rows: Training, PublicTest (to choose) or PrivateTest (once, at the end). Not for a folder."
         ),
     ] = None,
-    tta: Annotated[Augmentation, typer.Option(help="Test-time augmentation: the mean of 1, 2 or 10 views.")] = "none",
+    tta: Annotated[Augmentation, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
     targets: Annotated[
         Targets,
-        typer.Option(help="What is true: FER2013's labels, or the majority of FER+'s votes where there is one."),
+        typer.Option(help="Ground truth: FER2013's labels, or the majority of FER+'s votes where there is one."),
     ] = "fer2013",
     drop_seen: Annotated[
-        bool, typer.Option("--drop-seen", help="Also without the rows that stand in Training, pixel for pixel.")
+        bool, typer.Option("--drop-seen", help="Also report figures without the rows duplicated in Training (leakage).")
     ] = False,
     corruptions: Annotated[
         bool,
-        typer.Option("--corruptions", help="The faces spoilt in many ways instead, each at five severities."),
+        typer.Option("--corruptions", help="Measure robustness instead: image corruptions at five severities."),
     ] = False,
     names: Annotated[
         list[str] | None,
         typer.Option(
             "--map",
-            help="What the folders of classes mean: NAME=EMOTION, NAME=skip, a TOML file of such pairs, or fer2013, "
+            help="Map class folders to emotions: NAME=EMOTION, NAME=skip, a TOML file of such pairs, or fer2013, "
             "raf-db, affectnet, ck+48, jaffe. Repeatable.",
         ),
     ] = None,
@@ -63,13 +63,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for report.json, predictions.csv and pictures; with --corruptions for "
+            help="Folder for report.json, predictions.csv and charts; with --corruptions for "
             "corruptions.json, .csv, .md and .png."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Measure a model: accuracy, macro F1, calibration, per-class figures, confusion."""
+    """Evaluate a model: accuracy, macro F1, calibration, per-class figures, confusion matrix."""
     from rich.console import Console
 
     from mien.errors import UsageError
@@ -109,7 +109,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
 
 
 def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
-    """The data set and the part of it to measure on."""
+    """The data set, and the usage (rows) to evaluate on."""
     from mien.data.reading.class_names import class_map
     from mien.data.reading.importing import faces_by_class
     from mien.data.store import TEST_USAGES, FaceStore, is_store

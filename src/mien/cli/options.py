@@ -7,7 +7,7 @@ import typer
 from mien.devices import ModelDevice, TrainingDevice
 
 Threads = Annotated[
-    int | None, typer.Option("--threads", help="Threads to compute with; by default one for each usable core.")
+    int | None, typer.Option("--threads", help="Threads to compute with; default: one per usable core.")
 ]
 RunOn = Annotated[ModelDevice, typer.Option("--device", help="Where the network runs.")]
 TrainOn = Annotated[TrainingDevice, typer.Option("--device", help="Where to train.")]

@@ -28,45 +28,49 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders of them (searched to the bottom), videos, glob patterns, the number of a webcam, "
-            "addresses of streams, or - for a video on standard input."
+            help="Pictures, folders of pictures (searched recursively), videos, glob patterns, the number of a webcam, "
+            "stream URLs, or - for a video on standard input."
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help=f"Folder for annotated copies; with --save {_DEFAULT_FOLDER} by default.")
+        Path | None, typer.Option(help=f"Folder for annotated copies; --save alone writes to {_DEFAULT_FOLDER}.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What standard output carries.")] = "table",
+    form: Annotated[Format, typer.Option("--format", help="Output format on standard output.")] = "table",
     save: Annotated[
         bool | None, typer.Option("--save/--no-save", help="Save annotated copies; --out implies it.")
     ] = None,
     model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
     detector: Annotated[
-        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face.")
+        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face crop.")
     ] = "yunet",
-    min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
-    ] = 0.6,
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Minimum detector confidence of a face.")] = 0.6,
     device: RunOn = "auto",
     threads: Threads = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures whose faces are classified together.")] = 16,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Batch size: pictures whose faces are classified in one forward pass.")
+    ] = 16,
     every: Annotated[
-        int | None, typer.Option(min=1, help="Search the whole picture of every so many frames; else by time.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Run full-frame detection every N frames; faces are tracked in between. Default: twice a second.",
+        ),
     ] = None,
     smooth: Annotated[
-        Literal["none", "mode", "ema"], typer.Option(help="How expressions in videos are steadied over time.")
+        Literal["none", "mode", "ema"], typer.Option(help="Temporal smoothing of expressions in videos.")
     ] = "ema",
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Show videos in a window meanwhile; q quits, space pauses, s saves.")
+        bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
     fps: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Take the pictures of each source for a video of so many frames a second."),
+        typer.Option(min=0.001, help="Treat the pictures of each source as one video at N frames per second."),
     ] = None,
 ) -> None:
-    """Find the faces in pictures and videos and say what they express."""
+    """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import with_progress
     from mien.media.sources import sort_sources

@@ -6,13 +6,13 @@ format        what is written                                                   
 folders       ``train|validation|test/<emotion>/<row>.png|jpg``                                          no room
 imagefolder   ``train|validation|test/<row>.png|jpg`` and a ``metadata.csv`` in each, as Hugging Face's  columns
               ``datasets`` reads them
-seed3         a course report's (S3): see `_write_seed3`                                                 no room
+numbered      ``train_set|verify_set/<number>.jpg``, ``emotion.csv``, ``pixels.csv``: `_write_numbered`          no room
 csv           one file in Kaggle's layout, emotion,pixels,Usage                                          no room
 npz           arrays faces, labels, usages, and the names of both                                        array
 parquet       one line per face: row, usage, label, emotion, pixels                                      columns
 ============  =========================================================================================  =============
 
-Everything but JPEG keeps every pixel. An export is written aside and renamed, so it is whole or absent.
+Everything but JPEG keeps every pixel. Exports are atomic: written to a temporary path, then renamed.
 """
 
 import csv
@@ -39,7 +39,7 @@ PICTURES: Final = ("png", "jpg")
 
 VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
-_SEED3_TRAINING: Final = 24_000
+_TRAIN_SET: Final = 24_000
 _ROWS_AT_ONCE: Final = 1024
 _JPEG_QUALITY: Final = 95
 _DECIMALS: Final = tuple(str(level).encode() for level in range(256))
@@ -175,17 +175,17 @@ def _write_imagefolder(job: _Job) -> None:
                 csv.writer(file, lineterminator="\n").writerows(table)
 
 
-def _write_seed3(job: _Job) -> None:
-    """What a course report (S3) made of Training: faces numbered from 0 in its order.
+def _write_numbered(job: _Job) -> None:
+    """Training as one widely copied course report stored it: faces numbered from 0 in the order of the csv.
 
     ``emotion.csv`` has a label a line and ``pixels.csv`` its grey levels. Faces are ``<number>.jpg`` in the folders of
-    `seed3_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
+    `numbered_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
     """
     store, rows = job.store, job.store.rows_of("Training")
     with folder_aside(job.out) as folder:
         tracked = job.tracked(rows)
         with (folder / "emotion.csv").open("wb") as emotions, (folder / "pixels.csv").open("wb") as pixels:
-            for part, numbers in seed3_parts(len(rows)).items():
+            for part, numbers in numbered_parts(len(rows)).items():
                 (folder / part).mkdir()
                 with (folder / part / "image_emotion.csv").open("wb") as table:
                     for number, row in zip(numbers, tracked, strict=False):
@@ -195,11 +195,9 @@ def _write_seed3(job: _Job) -> None:
                         _save_picture(store.faces[row], folder / part / f"{number}.jpg")
 
 
-def seed3_parts(rows: int) -> dict[str, range]:
-    """Which of so many Training faces lie in which folder of S3: the first 24,000 in train_set, the others in
-    verify_set.
-    """
-    end = min(_SEED3_TRAINING, rows)
+def numbered_parts(rows: int) -> dict[str, range]:
+    """Face numbers by folder: the first 24,000 of ``rows`` in train_set, the others in verify_set."""
+    end = min(_TRAIN_SET, rows)
     return {"train_set": range(end), "verify_set": range(end, rows)}
 
 
@@ -251,7 +249,7 @@ def _write_parquet(job: _Job) -> None:
 
 FORMATS: Final[dict[str, _Format]] = {
     "folders": _Format(_write_folders, votes=False, encodings=True, numbers=True),
-    "seed3": _Format(_write_seed3, votes=False, usages=USAGES[:1]),
+    "numbered": _Format(_write_numbered, votes=False, usages=USAGES[:1]),
     "csv": _Format(_write_csv, votes=False),
     "npz": _Format(_write_npz, votes=True),
     "parquet": _Format(_write_parquet, votes=True),

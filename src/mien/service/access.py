@@ -1,4 +1,4 @@
-"""Who may ask: the checks of host, origin and token, each on the headers of a request alone."""
+"""Access control: host (DNS rebinding), origin (CSRF) and bearer token, each checked on a request's headers alone."""
 
 import base64
 import hmac
@@ -18,7 +18,7 @@ _BEARER_PROTOCOL: Final = "bearer."
 
 
 def check_host(headers: Mapping[str, str], access: Access) -> None:
-    """Refuse a name of this machine that it does not go by: a page elsewhere may have its own name lead here.
+    """Reject a Host header that is not ours (protects against DNS rebinding).
 
     Raises:
         RequestError: 421.
@@ -29,7 +29,7 @@ def check_host(headers: Mapping[str, str], access: Access) -> None:
 
 
 def check_origin(headers: Mapping[str, str], access: Access) -> None:
-    """Refuse a page that came from elsewhere. Programs that are no browser send no origin and pass.
+    """Reject cross-origin browser requests (protects against CSRF). Non-browser clients send no Origin and pass.
 
     Raises:
         RequestError: 403.
@@ -42,7 +42,7 @@ def check_origin(headers: Mapping[str, str], access: Access) -> None:
 
 
 def check_token(headers: Mapping[str, str], access: Access) -> None:
-    """Refuse a request without the token, if there is one.
+    """Reject a request without the bearer token, if one is configured; compared in constant time.
 
     Raises:
         RequestError: 401.

@@ -1,4 +1,4 @@
-"""What the service counts, in Prometheus' text format. Nothing of a picture or its faces is in it."""
+"""Metrics of the service in Prometheus' text format; they hold nothing of a picture or its faces."""
 
 from typing import Final
 
@@ -56,5 +56,5 @@ class Metrics:
         self._batch_faces.observe(faces)
 
     def text(self) -> bytes:
-        """Everything in the text format."""
+        """All metrics in the text format."""
         return generate_latest(self._registry)
