@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all."""
+"""Atomic writes: a file is whole or not there at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from pathlib import Path
 
 @contextmanager
 def written_aside(target: Path) -> Iterator[Path]:
-    """A path to write to that replaces ``target`` when the block ends well, and is removed when it does not.
+    """Atomic write: a temporary path that replaces ``target`` when the block succeeds, and is removed when it fails.
 
-    Whoever reads ``target`` finds the old file or the whole new one, and a kill leaves a hidden ``.partial`` behind.
+    A reader of ``target`` finds the old file or the whole new one. A kill leaves a hidden ``.partial`` file behind.
 
     Raises:
-        OSError: the file cannot be written or renamed; the caller knows what it is and says so.
+        OSError: the file cannot be written or renamed; the caller turns it into an error that names the file's role.
     """
     aside = target.with_name(f".{target.name}.partial")
     try:

@@ -1,4 +1,4 @@
-"""Where a network may run, by the names that commands and functions take."""
+"""Names of the devices that commands and functions accept."""
 
 from typing import Final, Literal, get_args
 

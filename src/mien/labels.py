@@ -25,7 +25,7 @@ _ALIASES: Final = {
 
 
 def emotion_index(name: str) -> int:
-    """Class number of an emotion, given by its name, a known alias of it, or its number as text.
+    """Class number of an emotion by its name, an alias (synonym), or its number as text.
 
     Case and surrounding blanks do not matter: ``"Happiness"``, ``"happy"`` and ``"3"`` are all 3.
 

@@ -8,7 +8,7 @@ from mien.errors import UsageError
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder, made if it is not there; before anything is computed, so that no result is lost for want of a place.
+    """Create the folder if it does not exist, before anything is computed, so that an unusable path fails early.
 
     Raises:
         UsageError: it cannot be made.
@@ -22,7 +22,8 @@ def made_folder(folder: Path) -> Path:
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """What writes files into a folder.
+    """Turns write errors inside the block into a `UsageError` that names the folder.
+
 
     Raises:
         UsageError: a file cannot be written.

@@ -121,7 +121,7 @@ def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Cons
             messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
         return store, usage or TEST_USAGES[-1]
     if names:
-        raise UsageError(f"--map says what folders of pictures mean, but {data} is none")
+        raise UsageError(f"--map is for a folder of pictures per class, and {data} is not one: leave --map out")
     store = FaceStore.open(data)
     if usage is None:
         raise UsageError("--usage is missing: choose on PublicTest; look at PrivateTest once, at the end")

@@ -113,7 +113,7 @@ def _access(host: str, token: str | None, insecure: bool, hosts: list[str], orig
     local = _is_local(host)
     if not local and token is None and not insecure:
         raise UsageError(
-            f"--host {host} can be reached from elsewhere: set {TOKEN_VARIABLE} or --token-file, or say --insecure"
+            f"--host {host} can be reached from other machines: set {TOKEN_VARIABLE} or --token-file, or --insecure"
         )
     for origin in origins:
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:

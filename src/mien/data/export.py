@@ -47,7 +47,7 @@ _DECIMALS: Final = tuple(str(level).encode() for level in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What an export left behind.
+    """What an export wrote and what it had to leave out.
 
     Args:
         rows: rows written.
@@ -60,7 +60,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An export to be done: ``encoding`` is one of `PICTURES`; ``numbers`` calls class folders 0..6."""
+    """An export job: ``encoding`` is one of `PICTURES`; ``numbers`` names class folders 0..6."""
 
     store: FaceStore
     out: Path
@@ -69,7 +69,7 @@ class _Job:
     numbers: bool
 
     def tracked(self, rows: NDArray[np.intp]) -> Iterator[int]:
-        """Row numbers one by one, while progress is reported."""
+        """Row numbers one by one; each reports progress."""
         for done, row in enumerate(rows.tolist()):
             if done % _ROWS_AT_ONCE == 0:
                 self.progress(done / len(rows))
@@ -176,7 +176,8 @@ def _write_imagefolder(job: _Job) -> None:
 
 
 def _write_numbered(job: _Job) -> None:
-    """Training as one widely copied course report stored it: faces numbered from 0 in the order of the csv.
+    """Training as the course report of `mien.networks.face_cnn` stored it: faces numbered from 0 in the order of the
+    csv.
 
     ``emotion.csv`` has a label a line and ``pixels.csv`` its grey levels. Faces are ``<number>.jpg`` in the folders of
     `numbered_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.

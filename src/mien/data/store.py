@@ -8,8 +8,8 @@ A store is a folder::
     votes.npy    uint8 (N, 10), FER+'s votes by `mien.labels.VOTE_CLASSES`; only where they were imported
     store.json   format version, number of rows, name and SHA-256 of the source
 
-Row numbers are those of the source file, from 0. A store is written aside and renamed, so a half-written one is never
-opened.
+Row numbers are those of the source file, from 0. A store is written atomically: to a temporary folder, then
+renamed, so that a partial one is never opened.
 """
 
 import json
@@ -29,7 +29,7 @@ from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
 
 USAGES: Final = ("Training", "PublicTest", "PrivateTest")
-"""FER2013's three parts. PublicTest is for choosing, PrivateTest for the one final figure."""
+"""FER2013's three parts. PublicTest is the validation set, PrivateTest the test set for the one final figure."""
 
 TEST_USAGES: Final = USAGES[1:]
 
@@ -179,10 +179,10 @@ def write_store(
 
 
 def refuse_existing(target: Path) -> None:
-    """Say that a new folder cannot be made where something is already.
+    """Raise if ``target`` exists.
 
     Raises:
-        DataError: ``target`` exists.
+        DataError: it does.
     """
     if target.exists():
         raise DataError(f"{target}: exists already; name a new folder or remove it first")
@@ -190,7 +190,7 @@ def refuse_existing(target: Path) -> None:
 
 @contextmanager
 def folder_aside(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
+    """Atomic write of a folder: a temporary one that becomes ``target`` when the block succeeds, else is removed.
 
     Raises:
         DataError: ``target`` exists already, or cannot be written.

@@ -1,7 +1,7 @@
-"""Finding faces in a picture.
+"""Face detectors: YuNet, Haar cascade, and none.
 
-A detector is anything with a `detect` method; it knows nothing about expressions. `create_detector` makes the built-in
-ones by name.
+A detector is any object with a `detect` method; it knows nothing about expressions. `create_detector` makes the
+built-in ones by name.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class Detection:
 
     Args:
         box: (x, y, width, height) in pixels, origin top left; may reach beyond the image.
-        score: how sure the detector is that this is a face, 0..1.
+        score: confidence of the detector, 0..1.
         landmarks: five points (x, y) in pixels, pixel centres at halves, in the order of `mien.results.Face.landmarks`
             (for an upright face: left eye, right eye, nose tip, left mouth corner, right mouth corner, as seen in the
             picture); empty when the detector gives none.
@@ -68,7 +68,7 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds the faces of one image."""
+    """Detects the faces in an image; one of your own has this method."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), in any order; [] when there is none."""
@@ -76,7 +76,7 @@ class Detector(Protocol):
 
 
 def use_threads(threads: int | None) -> None:
-    """Let OpenCV compute with so many threads from now on, in the whole process.
+    """Set the number of OpenCV's threads, process-wide.
 
     Args:
         threads: at least 1; None: not more than `mien.threads.thread_count` says.
@@ -90,10 +90,10 @@ def use_threads(threads: int | None) -> None:
 
 @contextmanager
 def threads_for_each(threads: int) -> Iterator[None]:
-    """OpenCV computes with so many threads for each thread that asks it, meanwhile and in the whole process.
+    """Set the number of threads of each OpenCV call, process-wide, inside this block.
 
-    For a program that looks for faces on as many threads as there are cores, one: two threads of YuNet find the faces
-    of one picture sooner, and need a tenth more of the cores for it.
+    A program that detects faces on as many threads as there are cores should run OpenCV single-threaded: two threads of
+    YuNet lower the latency of one picture, and take a tenth more processor time.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(threads)
@@ -104,7 +104,7 @@ def threads_for_each(threads: int) -> Iterator[None]:
 
 
 class WholeImage:
-    """For images that are faces already: one detection, the whole image."""
+    """No detection, for images that are face crops already: the whole image is one face."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """The image itself as one face of score 1 without landmarks."""
@@ -207,7 +207,7 @@ class HaarDetector:
 
 
 def distinct(detections: list[Detection]) -> list[Detection]:
-    """The best-scored of detections that show the same face: those that share more than half of the smaller one."""
+    """Non-maximum suppression: of detections that overlap by more than half of the smaller one, the best-scored."""
     ranked = sorted(detections, key=lambda face: -face.score)
     boxes = np.array([face.box for face in ranked]).reshape(-1, 4)
     kept: list[int] = []
@@ -218,7 +218,7 @@ def distinct(detections: list[Detection]) -> list[Detection]:
 
 
 def _cover(box: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
-    """Area that a box shares with each of others (N, 4), as a share of the smaller of the two."""
+    """Intersection over minimum of a box and each of others (N, 4): shared area divided by the smaller area."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)
@@ -296,7 +296,7 @@ DETECTORS: Final = tuple(_DETECTORS)
 
 
 def create_detector(name: str, *, min_score: float = MIN_SCORE) -> Detector:
-    """A built-in detector: ``yunet``, ``haar``, or ``none`` for images that are faces already.
+    """A built-in detector: ``yunet``, ``haar``, or ``none`` for images that are face crops already.
 
     Raises:
         UsageError: no detector of that name, or a score out of range.

@@ -22,7 +22,7 @@ BEST_FILE: Final = "best.safetensors"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
-    """Write tensors and a text beside ``path`` and rename, so that ``path`` is never half written.
+    """Atomic write of tensors and a text to a safetensors file.
 
     Raises:
         ModelFileError: cannot be written.
@@ -78,7 +78,7 @@ def network_file(path: str | Path) -> Path:
 
 
 def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
-    """What a card tells of another network that went into its own: architecture, hash of the file, and training.
+    """Provenance entry of a parent network (initial weights, teacher or ensemble member): architecture, hash, training.
 
     Args:
         path: of the other network, as `load_network` takes it.

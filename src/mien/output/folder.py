@@ -19,7 +19,7 @@ HEADER_FILE: Final = "results.mien.json"
 
 
 def write_text(target: Path, text: str) -> Path:
-    """Write a text file, whole or not at all; returns the path.
+    """Atomic write of a text file; returns the path.
 
     Raises:
         InputError: it cannot be written.

@@ -51,7 +51,7 @@ class Metrics:
         self._pictures.labels(outcome).inc(count)
 
     def batch(self, pictures: int, faces: int) -> None:
-        """The faces of so many pictures were classified together."""
+        """A batch was classified."""
         self._batch_pictures.observe(pictures)
         self._batch_faces.observe(faces)
 
