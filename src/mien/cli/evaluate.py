@@ -144,7 +144,7 @@ def _print(result: "Evaluation", console: "Console") -> None:
         f"macro F1   {values['macro_f1']:.4f}\n"
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}\n"
-        f"           calibrated perfectly it would be {least:.4f} .. {most:.4f}, nine times of ten",
+        f"           of a perfectly calibrated model: {least:.4f} .. {most:.4f} (90 % of simulations)",
         highlight=False,
     )
     if "eight_classes" in values:

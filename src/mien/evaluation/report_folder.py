@@ -21,7 +21,7 @@ class ReportFolder:
         try:
             from mien.evaluation import report_charts as pictures
         except ModuleNotFoundError:
-            raise MissingExtraError("drawing the pictures of a report", "train") from None
+            raise MissingExtraError("drawing the charts of a report", "train") from None
         self._folder, self._pictures = made_folder(folder), pictures
 
     def write(self, evaluation: Evaluation) -> list[Path]:

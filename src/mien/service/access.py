@@ -25,7 +25,7 @@ def check_host(headers: Mapping[str, str], access: Access) -> None:
     """
     host = _host_name(headers.get("host", ""))
     if access.hosts is not None and host not in access.hosts:
-        raise RequestError(421, f"this service does not go by the name {host!r}; allow it with --allow-host")
+        raise RequestError(421, f"the host name {host!r} is not accepted; allow it with --allow-host")
 
 
 def check_origin(headers: Mapping[str, str], access: Access) -> None:
@@ -38,7 +38,7 @@ def check_origin(headers: Mapping[str, str], access: Access) -> None:
     if origin is None or origin in access.origins:
         return
     if origin.partition("://")[2].lower() != headers.get("host", "").lower() or origin == "null":
-        raise RequestError(403, f"pages from {origin[:200]!r} may not use this service; allow it with --allow-origin")
+        raise RequestError(403, f"cross-origin requests from {origin[:200]!r} are not accepted; allow them with --allow-origin")
 
 
 def check_token(headers: Mapping[str, str], access: Access) -> None:

@@ -157,9 +157,9 @@ class Places:
         client = (scope.get("client") or ("unknown",))[0]
         taken = self._taken[kind]
         if taken.total() >= most:
-            raise RequestError(503, f"the service is busy ({most} of its kind at a time); try again")
+            raise RequestError(503, f"the service is overloaded ({most} requests of this kind at a time); try again")
         if taken[client] >= most_per_client:
-            raise RequestError(429, f"too many at a time from one address; wait for one of {most_per_client} to end")
+            raise RequestError(429, f"rate limit: at most {most_per_client} at a time from one address; wait for one to end")
         taken[client] += 1
         try:
             yield
@@ -196,7 +196,7 @@ class BoundedBody:
             async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
                 message = await self._receive()
         except TimeoutError:
-            raise RequestError(408, f"the request did not come within {self._seconds:g} s") from None
+            raise RequestError(408, f"timeout: the request did not arrive within {self._seconds:g} s") from None
         self._count += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
         if self._count > self._most:
