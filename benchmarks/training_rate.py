@@ -24,9 +24,9 @@ from torch.utils.data import DataLoader, Dataset
 from mien.data.store import FaceStore, write_store
 from mien.networks import network_entry
 from mien.networks.profile import count_macs, outline
-from mien.training.config import load_config
 from mien.training.data import TrainingData
 from mien.training.engine import make_optimizer, train
+from mien.training.recipe import load_config
 from mien.training.reporter import SilentReporter
 
 FACES = {"cpu": 3072, "cuda": 28_672}

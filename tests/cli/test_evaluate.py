@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
+from mien.choices import TARGETS, TTA_MODES, USAGES
 from mien.cli import evaluate
-from mien.data.store import USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.evaluation.corruptions import CORRUPTIONS
-from mien.evaluation.report import TARGETS
-from mien.evaluation.tta import MODES
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
 from waiting import HANG
@@ -37,7 +36,7 @@ def model(tmp_path, write_linear_model):
 
 def test_the_choices_are_those_of_the_library():
     assert get_args(evaluate.Usage) == USAGES
-    assert get_args(evaluate.Augmentation) == MODES
+    assert get_args(evaluate.Augmentation) == TTA_MODES
     assert get_args(evaluate.Targets) == TARGETS
 
 

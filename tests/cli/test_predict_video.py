@@ -181,7 +181,7 @@ def feed(pipe, jpeg):
 )
 def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    for name in ("inference.container", "media.mp4", "output.video_copy"):
+    for name in ("media.encoded", "media.mp4", "output.video_copy"):
         monkeypatch.delitem(sys.modules, f"mien.{name}", raising=False)
     result = predict("clip.mp4", *arguments)
     assert result.exit_code == 1

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.choices import CLEANING_RULES, DEFAULT_RULES
 from mien.cli.messages import say_written, tracked
-from mien.out_folder import made_folder, writing_to
+from mien.cli.options import AsJson, DataSet
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def audit(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the tables.")] = False,
+    data: DataSet,
+    as_json: AsJson = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for audit.json and audit.html (a report page with faces)."),
@@ -50,8 +52,8 @@ def audit(
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="Training rows to remove: leaks, conflicts, constant, copies (these by default), near-leaks, "
-            "near-copies, no-face, mislabelled. Repeatable.",
+            help=f"Training rows to remove: {', '.join(CLEANING_RULES)}. Repeatable; without it "
+            f"{', '.join(DEFAULT_RULES)}.",
         ),
     ] = None,
 ) -> None:
@@ -83,9 +85,9 @@ def audit(
 
 def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
     """The removal rules, validated before anything is computed."""
-    from mien.data.audit.cleaning import DEFAULT_RULES, check_rules
-    from mien.data.store import refuse_existing
+    from mien.data.audit.cleaning import check_rules
     from mien.errors import UsageError
+    from mien.files import refuse_existing
 
     if remove and out is None:
         raise UsageError("--remove says what --write-clean leaves out: name a folder with --write-clean OUT")
@@ -116,8 +118,8 @@ def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") 
 
 
 def _face_finder() -> "Callable[[NDArray[np.uint8]], bool]":
-    from mien.faces.detect import YuNetDetector
     from mien.faces.presence import FacePresence
+    from mien.faces.yunet import YuNetDetector
 
     return FacePresence(YuNetDetector())
 
@@ -128,7 +130,7 @@ def _write(findings: "Audit", folder: Path) -> list[Path]:
     from mien.data.audit.page import audit_page
 
     document, page = folder / "audit.json", folder / "audit.html"
-    with writing_to(folder):
+    with writing_into(folder):
         document.write_text(json.dumps(findings.to_dict(), indent=1) + "\n", encoding="utf-8")
         page.write_text(audit_page(findings), encoding="utf-8")
     return [document, page]

@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
+from mien.choices import PICTURE_ENCODINGS
+from mien.cli.options import DataSet
+
 
 def data_export(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    data: DataSet,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder or file to make; it must not exist yet.")],
     format_: Annotated[
         str,
@@ -19,7 +22,8 @@ def data_export(
         ),
     ],
     encoding: Annotated[
-        str | None, typer.Option(help="Picture encoding of folders and imagefolder: png (default) or jpg (lossy).")
+        str | None,
+        typer.Option(help=f"Picture encoding of folders and imagefolder: {' or '.join(PICTURE_ENCODINGS)} (lossy)."),
     ] = None,
     numbers: Annotated[
         bool, typer.Option("--numbers", help="folders: name the class folders 0..6, not angry..neutral.")

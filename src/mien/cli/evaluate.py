@@ -2,14 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.choices import TEST_USAGES, Targets, TtaMode, Usage
 from mien.cli.messages import say_written, tracked
-from mien.cli.options import Threads
+from mien.cli.options import AsJson, ClassMaps, RunAnywhere, Threads
 from mien.cli.robustness import report_corruptions
-from mien.devices import AnyDevice
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     from mien.data.store import FaceStore
     from mien.evaluation.report import Evaluation
-
-Usage = Literal["Training", "PublicTest", "PrivateTest"]
-Augmentation = Literal["none", "flip", "tencrop"]
-Targets = Literal["fer2013", "ferplus"]
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -36,7 +32,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             help="Which rows: Training, PublicTest (to choose) or PrivateTest (once, at the end). Not for a folder."
         ),
     ] = None,
-    tta: Annotated[Augmentation, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
+    tta: Annotated[TtaMode, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
     targets: Annotated[
         Targets,
         typer.Option(help="Ground truth: FER2013's labels, or the majority of FER+'s votes where there is one."),
@@ -48,17 +44,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         bool,
         typer.Option("--corruptions", help="Measure robustness instead: image corruptions at five severities."),
     ] = False,
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="Map class folders to emotions: NAME=EMOTION, NAME=skip, a TOML file of such pairs, or fer2013, "
-            "raf-db, affectnet, ck+48, jaffe. Repeatable.",
-        ),
-    ] = None,
-    device: Annotated[
-        AnyDevice, typer.Option(help="Where the network runs; mps: runs only; directml and coreml: ONNX files only.")
-    ] = "cpu",
+    names: ClassMaps = None,
+    device: RunAnywhere = "cpu",
     threads: Threads = None,
     out: Annotated[
         Path | None,
@@ -67,7 +54,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             "corruptions.json, .csv, .md and .png."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Evaluate a model: accuracy, macro F1, calibration, per-class figures, confusion matrix."""
     from rich.console import Console
@@ -112,7 +99,7 @@ def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Cons
     """The data set, and the usage (rows) to evaluate on."""
     from mien.data.reading.class_names import class_map
     from mien.data.reading.importing import faces_by_class
-    from mien.data.store import TEST_USAGES, FaceStore, is_store
+    from mien.data.store import FaceStore, is_store
     from mien.errors import UsageError
 
     if data.is_dir() and not is_store(data):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, SmoothingName
 from mien.cli.messages import log
-from mien.cli.options import RunOn, Threads
+from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -39,11 +40,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     save: Annotated[
         bool | None, typer.Option("--save/--no-save", help="Save annotated copies; --out implies it.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
-    detector: Annotated[
-        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face crop.")
-    ] = "yunet",
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Minimum detector confidence of a face.")] = 0.6,
+    model: Model = DEFAULT_MODEL,
+    detector: Detector = DEFAULT_DETECTOR,
+    min_confidence: MinConfidence = MIN_SCORE,
     device: RunOn = "auto",
     threads: Threads = None,
     batch: Annotated[
@@ -57,8 +56,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         ),
     ] = None,
     smooth: Annotated[
-        Literal["none", "mode", "ema"], typer.Option(help="Temporal smoothing of expressions in videos.")
-    ] = "ema",
+        SmoothingName, typer.Option(help="Temporal smoothing of expressions in videos.")
+    ] = DEFAULT_SMOOTHING,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,

@@ -65,7 +65,7 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]
 
 def _check_writing() -> None:
     try:
-        from mien.output import video_copy  # noqa: F401 - whether it can be imported is asked
+        import mien.output.video_copy  # noqa: F401 - whether it can be imported is asked
     except ImportError:
         raise MissingExtraError("writing videos", "video") from None
 

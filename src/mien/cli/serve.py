@@ -3,11 +3,12 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import RunOn, Threads
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
+from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.threads import thread_count
 
@@ -21,11 +22,9 @@ _SHORTEST_TOKEN = 16
 def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8000,
-    model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
-    detector: Annotated[
-        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face crop.")
-    ] = "yunet",
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Minimum detector confidence of a face.")] = 0.6,
+    model: Model = DEFAULT_MODEL,
+    detector: Detector = DEFAULT_DETECTOR,
+    min_confidence: MinConfidence = MIN_SCORE,
     device: RunOn = "auto",
     threads: Threads = None,
     workers: Annotated[

@@ -6,17 +6,15 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import Threads, TrainOn
+from mien.cli.options import DropRows, Threads, TrainingSet, TrainOn
 from mien.errors import MissingExtraError
 
 
 def sweep(
     file: Annotated[Path, typer.Argument(help="TOML file: seeds, and a section for each variant.")],
-    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
+    data: TrainingSet,
     out: Annotated[Path, typer.Option(help="Folder for the runs, the comparison and its charts.")],
-    drop_rows: Annotated[
-        Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
-    ] = None,
+    drop_rows: DropRows = None,
     device: TrainOn = "auto",
     threads: Threads = None,
 ) -> None:

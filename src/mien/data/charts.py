@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from mien.choices import USAGES
 from mien.data.statistics import Statistics, sample_rows
-from mien.data.store import USAGES
 from mien.labels import EMOTIONS
 
 SAMPLES: Final = 64

@@ -7,17 +7,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.store import TEST_USAGES, FaceStore
+from mien.choices import SPLITS, TEST_USAGES
+from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-
-SPLITS: Final = ("official", "first_24000", "ordered_70_30", "stratified")
-"""Validation splits: ways to hold out Training rows for choosing the epoch; see `held_out_rows`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.store import USAGES, FaceStore
+from mien.choices import USAGES
+from mien.data.store import FaceStore
 from mien.labels import EMOTIONS
 
 _ROWS_AT_ONCE: Final = 1024

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.store import USAGES
+from mien.choices import USAGES
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS
 

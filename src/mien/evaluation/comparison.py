@@ -5,8 +5,6 @@ are paired. Where both variants were trained with several seeds, the confidence 
 and of seeds; where one was not, of faces alone.
 """
 
-import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError, UsageError
-
-ANSWERS_FILE: Final = "public_test.json"
-"""Name of the file in a run folder that holds the labels of PublicTest and what the chosen network answers."""
+from mien.runs import ANSWERS_FILE, read_run_files
 
 _DRAWS: Final = 10_000
 
@@ -107,21 +103,14 @@ def read_run(path: str | Path) -> Run:
         DataError: no run there, or one without a finished epoch or without PublicTest.
     """
     folder = Path(path)
+    files = read_run_files(folder)
+    place = folder.absolute()
+    name = place.parent.name if place.name.startswith("seed-") else place.name
     try:
-        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-        history = tuple(json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-        answers = json.loads((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
-        place = folder.absolute()
-        name = place.parent.name if place.name.startswith("seed-") else place.name
-        labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
-        run = Run(name, int(config["seed"]), history, labels, predictions, config)
-    except FileNotFoundError as error:
-        missing = Path(error.filename).name
-        raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        labels, predictions = (np.array(files.answers[key], np.intp) for key in ("labels", "predictions"))
+        run = Run(name, int(files.config["seed"]), files.history, labels, predictions, files.config)
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
-    if not history:
-        raise DataError(f"{folder}: no epoch in log.jsonl; go on with `mien train --resume` until one is done")
     if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
         raise DataError(
             f"{folder}: damaged run ({ANSWERS_FILE} has {labels.size} labels and {predictions.size} predictions: "

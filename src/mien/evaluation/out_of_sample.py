@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import TEST_USAGES
 from mien.data.duplicates import first_identical
 from mien.data.splits import rows_sha256, training_rows
-from mien.data.store import TEST_USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
-from mien.model.bundle import ModelCard, softmax
+from mien.model.bundle import softmax
+from mien.model.card import ModelCard
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mien.errors import MissingExtraError
 from mien.evaluation.report import Evaluation
+from mien.files import made_folder, writing_into
 from mien.labels import EMOTIONS
-from mien.out_folder import made_folder, writing_to
 
 
 class ReportFolder:
@@ -31,7 +31,7 @@ class ReportFolder:
             UsageError: the folder is not writable.
         """
         report, table = self._folder / "report.json", self._folder / "predictions.csv"
-        with writing_to(self._folder):
+        with writing_into(self._folder):
             report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
             _write_predictions(evaluation, table)
             return [report, table, *self._pictures.draw_all(evaluation, self._folder)]

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.faces.detect import Detection, Detector, Rectangle, WholeImage, distinct, shrink
+from mien.faces.detection import Detection, Detector, Rectangle, distinct, shrink
 from mien.faces.track import Track, Tracks, advance, iou
+from mien.faces.whole_image import WholeImage
 from mien.results import Box
 
 SEARCH_INTERVAL: Final = 0.5

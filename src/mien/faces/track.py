@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.detect import Detection, Rectangle
+from mien.faces.detection import Detection, Rectangle
 
 MAX_LOST: Final = 1.0
 """Seconds after which a face that is not found any more is given up."""

@@ -1,7 +1,7 @@
 """Video encoding (PyAV): H.264 in MP4 at the original's time stamps, with its sound."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import numpy as np
 from av import AudioStream, Packet, VideoFrame
 
 from mien.errors import InputError
+from mien.files import partial_path, writing
 from mien.media.pictures import Pixels
 
 _TICKS: Final = 90_000
@@ -33,12 +34,10 @@ class VideoWriter:
 
     def __init__(self, target: Path, sound: Path | None = None) -> None:
         self.target = target
-        self._aside = target.with_name(f".{target.name}.partial")
-        try:
-            self._aside.touch()  # PyAV opens the file only when something is written
-            self._file = av.open(f"file:{self._aside}", "w", format="mp4")
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+        self._partial = partial_path(target)
+        with self._writing():
+            self._partial.touch()  # PyAV opens the file only when something is written
+            self._file = av.open(f"file:{self._partial}", "w", format="mp4")
         self._video: Any = None
         self._sound = _Sound.of(sound, self._file) if sound is not None else None
         self._last, self._step = -1, _TICKS // 25
@@ -75,13 +74,12 @@ class VideoWriter:
             InputError: it cannot be written.
         """
         try:
-            if self._video is not None:
-                self._finish()
-            self._file.close()
-            if self._video is not None:
-                self._aside.replace(self.target)
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+            with self._writing():
+                if self._video is not None:
+                    self._finish()
+                self._file.close()
+                if self._video is not None:
+                    self._partial.replace(self.target)
         finally:
             self._release()
         return self.target if self._video is not None else None
@@ -97,7 +95,7 @@ class VideoWriter:
             self._sound.close()
         with suppress(av.error.FFmpegError, OSError):
             self._file.close()
-        self._aside.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
 
     def _lasting(self, packets: Iterable["Packet[Any]"]) -> Iterator["Packet[Any]"]:
         """The last packets; the very last image is shown as long as the one before it."""
@@ -107,11 +105,12 @@ class VideoWriter:
             yield packet
 
     def _mux(self, packets: Iterable["Packet[Any]"]) -> None:
-        try:
+        with self._writing():
             for packet in packets:
                 self._file.mux(packet)
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(self.target, InputError, av.error.FFmpegError)
 
 
 def _h264(file: Any, frame: VideoFrame) -> Any:

@@ -6,9 +6,7 @@ malformed metadata is rejected, and so is one without metadata unless a TOML bes
 """
 
 import hashlib
-import json
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
@@ -18,89 +16,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.labels import EMOTIONS
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.foreign import Description, Interface
 from mien.model.session import DIRECTML, open_session
-from mien.preprocess import PreprocessSpec
-
-METADATA_KEY: Final = "mien"
-FORMAT_VERSION: Final = 1
-DEFAULT_MODEL: Final = "mien_s"
-
-_FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "name": (str,), "network": (str,), "parameters": (int,), "macs": (int,), "temperature": (float, int),
-    "training": (dict,), "public_test": (dict,), "licence": (str,),
-}  # fmt: skip
 
 _FLOAT: Final = "tensor(float)"
 
 _BATCH: Final = 64
 """Batch size of a forward pass: larger ones gained nothing on a CPU and took memory in proportion."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
-    """The model card inside a model file.
-
-    Args:
-        name: what users call the model.
-        network: name of the architecture in the registry; "unknown" for a foreign network.
-        parameters: learnable parameters; 0 for a foreign network.
-        macs: multiply-adds for one face; 0 for a foreign network.
-        labels: class names in the order of the logits.
-        preprocess: how a face becomes the network's input.
-        temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on the faces that
-            chose the epoch, as a rule PublicTest.
-        training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
-        public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and
-            ``n``; empty when the model has not been evaluated.
-        licence: terms of the weights.
-    """
-
-    name: str
-    network: str
-    parameters: int
-    macs: int
-    preprocess: PreprocessSpec
-    labels: tuple[str, ...] = EMOTIONS
-    temperature: float = 1.0
-    training: dict[str, Any] = field(default_factory=dict)
-    public_test: dict[str, Any] = field(default_factory=dict)
-    licence: str = "Apache-2.0"
-
-    def __post_init__(self) -> None:
-        if self.labels != EMOTIONS:
-            raise ConfigError(f"labels are {list(self.labels)}: expected {list(EMOTIONS)}")
-        for name, kinds in _FIELD_TYPES.items():
-            if not isinstance(getattr(self, name), kinds):
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: expected {kinds[0].__name__}")
-        if not 0 < self.temperature < np.inf:
-            raise ConfigError(f"temperature is {self.temperature}: expected more than 0, finite")
-
-    def to_json(self) -> str:
-        """The card as JSON, with the format's version."""
-        return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, sort_keys=True, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "ModelCard":
-        """The card in JSON that `to_json` wrote.
-
-        Raises:
-            ConfigError: not JSON, another format version, or a field is missing, unknown or malformed.
-        """
-        try:
-            values = json.loads(text, parse_constant=_refuse_constant)
-        except ValueError as error:
-            raise ConfigError(f"its metadata is not JSON ({error})") from None
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT_VERSION:
-            raise ConfigError(f"its metadata is not of format {FORMAT_VERSION}")
-        try:
-            values["labels"] = tuple(values["labels"])
-            values["preprocess"] = PreprocessSpec.from_dict(values["preprocess"])
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"its metadata is incomplete or malformed ({error})") from None
 
 
 class Bundle:
@@ -109,7 +35,7 @@ class Bundle:
     Args:
         onnx: the content of the file.
         source: what to call it in errors.
-        device: where it runs, one of `mien.devices.MODEL_DEVICES`.
+        device: where it runs, one of `mien.choices.MODEL_DEVICES`.
         threads: threads of one forward pass; by default see `mien.threads.thread_count`.
         description: the TOML that describes a foreign network (`mien.model.foreign.Description`); read only when the
             file has no metadata.
@@ -281,10 +207,6 @@ def _fits(shape: list[int | str | None], *sizes: int) -> bool:
 
 def _shown(node: Any) -> str:
     return f"{node.type.removeprefix('tensor(').removesuffix(')')} {node.shape}"
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def embedded_models() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import onnxruntime as ort
 
-from mien.devices import MODEL_DEVICES
+from mien.choices import MODEL_DEVICES
 from mien.errors import UsageError
 from mien.threads import thread_count
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mien.errors import InputError, MissingExtraError, UsageError
+from mien.files import writing
 from mien.media.pictures import Pixels
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
@@ -135,10 +136,8 @@ class Preview:
 
     def _save(self, image: Pixels) -> None:
         target = self._folder / f"mien-{datetime.now().astimezone():%Y-%m-%d-%H-%M-%S-%f}.png"
-        try:
+        with writing(target, InputError):
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
         write_picture(target, image)
         self._pygame.display.set_caption(f"{self._title} - saved {target}")
 

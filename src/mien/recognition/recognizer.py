@@ -13,12 +13,15 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import UsageError
-from mien.faces.detect import MIN_SCORE, Detector, create_detector, use_threads
+from mien.faces.detect import create_detector
+from mien.faces.detection import Detector
 from mien.faces.follow import WEAK_SHARE
+from mien.faces.opencv_threads import use_threads
 from mien.media.images import Picture, read_image
 from mien.media.video import DEFAULT_FPS
-from mien.model.bundle import DEFAULT_MODEL, Bundle, embedded_models
+from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing
@@ -42,7 +45,7 @@ class Recognizer:
     Args:
         model: name of an embedded model, path of a model file, or a classifier.
         detector: ``yunet``, ``haar``, ``none`` (every image is a face), or a detector.
-        device: where the classifier runs, one of `mien.devices.MODEL_DEVICES`; without effect on one that is handed
+        device: where the classifier runs, one of `mien.choices.MODEL_DEVICES`; without effect on one that is handed
             in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
@@ -56,7 +59,7 @@ class Recognizer:
     def __init__(
         self,
         model: str | Path | Classifier = DEFAULT_MODEL,
-        detector: str | Detector = "yunet",
+        detector: str | Detector = DEFAULT_DETECTOR,
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
@@ -137,7 +140,7 @@ class Recognizer:
         source: VideoInput,
         *,
         every: int | None = None,
-        smooth: str | MakeSmoothing = "ema",
+        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Iterator[Frame]:
@@ -169,7 +172,7 @@ class Recognizer:
         source: VideoInput,
         *,
         every: int | None = None,
-        smooth: str | MakeSmoothing = "ema",
+        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Generator[Recognized, None, None]:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import SMOOTHINGS
 from mien.errors import UsageError
 from mien.results import Face, Frame, Probabilities
 
@@ -85,9 +86,6 @@ class Exponential(Smoothing):
 MakeSmoothing = Callable[[], Smoothing]
 
 _SMOOTHINGS: Final[dict[str, MakeSmoothing | None]] = {"none": None, "mode": Mode, "ema": Exponential}
-
-SMOOTHINGS: Final = tuple(_SMOOTHINGS)
-"""Names of the smoothings that come with mien."""
 
 
 @dataclass(slots=True)

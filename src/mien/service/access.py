@@ -38,7 +38,7 @@ def check_origin(headers: Mapping[str, str], access: Access) -> None:
     if origin is None or origin in access.origins:
         return
     if origin.partition("://")[2].lower() != headers.get("host", "").lower() or origin == "null":
-        raise RequestError(403, f"cross-origin requests from {origin[:200]!r} are not accepted; allow them with --allow-origin")
+        raise RequestError(403, f"cross-origin request from {origin[:200]!r}; allow it with --allow-origin")
 
 
 def check_token(headers: Mapping[str, str], access: Access) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mien.faces.detect import threads_for_each
 from mien.faces.follow import Pace
+from mien.faces.opencv_threads import threads_for_each
 from mien.media.pictures import Pixels, decode_picture
 from mien.recognition.pipeline import Candidate, Pipeline, Searched
 from mien.recognition.recognizer import Recognizer

@@ -159,7 +159,7 @@ class Places:
         if taken.total() >= most:
             raise RequestError(503, f"the service is overloaded ({most} requests of this kind at a time); try again")
         if taken[client] >= most_per_client:
-            raise RequestError(429, f"rate limit: at most {most_per_client} at a time from one address; wait for one to end")
+            raise RequestError(429, f"rate limit: {most_per_client} at a time from one address; wait for one to end")
         taken[client] += 1
         try:
             yield

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from mien.choices import DEFAULT_SMOOTHING
+from mien.choices import SmoothingName as Smoothing
 from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.model.bundle import Bundle
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.smoothing import SMOOTHINGS
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
@@ -28,7 +29,6 @@ from mien.service.uploaded_video import UploadedVideo
 from mien.service.video_lines import as_lines, recognized_frames
 
 Result = TypeVar("Result")
-Smoothing = Literal[SMOOTHINGS]  # type: ignore[valid-type]
 Name = Annotated[str, Query(max_length=255, description="Comes back as `source`.")]
 
 Every = Annotated[int | None, Query(ge=1, description="Run full-frame detection every N frames.")]
@@ -122,7 +122,7 @@ def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
         request: Request,
         name: Name = "video",
         every: Every = None,
-        smooth: Smoothing = "ema",
+        smooth: Smoothing = DEFAULT_SMOOTHING,
     ) -> Response:
         """The faces in a video, tracked over time: one line of JSON per frame, streamed as the video is read."""
         kind = normalized(request.headers.get("content-type", ""))
@@ -143,7 +143,7 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
     router = APIRouter()
 
     @router.websocket(guard.STREAM)
-    async def stream(socket: WebSocket, smooth: Smoothing = "ema") -> None:
+    async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
         await LiveStream(socket, engine, smooth, limits, metrics).run()
 
     return router

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.preprocess import PreprocessSpec
-from mien.training.config import AugmentConfig
+from mien.training.augment_config import AugmentConfig
 from mien.training.degradation import covered, degrade
 
 

@@ -1,21 +1,20 @@
 """Checkpoints: the state of a training in one file, safetensors with JSON in its header. Nothing is pickled.
 
-The file is written atomically after every epoch, so a training killed at any moment finds a whole one.
+The file is written anew, atomically, after every epoch, so a training killed at any moment finds a whole one.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mien.errors import ModelFileError
+from mien.errors import ConfigError, ModelFileError
 from mien.networks.saved import load_tensors, save_tensors
-
-CHECKPOINT_FILE: Final = "last.safetensors"
+from mien.records import from_values, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,8 @@ def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optim
 
 def _progress(path: Path, text: str) -> Progress:
     try:
-        values = json.loads(text)
-        return Progress(**{**values, "history": tuple(values["history"])})
-    except (ValueError, TypeError, KeyError) as error:
+        return from_values(Progress, parse_json(text))
+    except ConfigError as error:
         raise ModelFileError(f"{path}: not a checkpoint of `mien train` ({error})") from None
 
 

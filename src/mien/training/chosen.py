@@ -11,7 +11,8 @@ from torch import nn
 
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
-from mien.networks.saved import BEST_FILE, save_network
+from mien.networks.saved import save_network
+from mien.runs import BEST_FILE
 from mien.training.card import make_card
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData

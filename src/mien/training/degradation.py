@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.training.config import AugmentConfig
+from mien.training.augment_config import AugmentConfig
 
 _BLOCK: Final = 8
 """Side in pixels of JPEG's blocks."""

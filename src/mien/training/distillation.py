@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.errors import TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
 

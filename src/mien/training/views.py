@@ -20,11 +20,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.errors import TrainingError
-from mien.networks.saved import load_tensors, network_file, save_tensors
+from mien.networks.saved import load_tensors, save_tensors
+from mien.runs import network_file
 from mien.training.augment import vary
 from mien.training.config import TrainConfig
-
-ANSWERS_FILE: Final = "teacher_answers.safetensors"
 
 _CHUNK: Final = 1024
 _SEED: Final = 72_911

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.audit.findings import Audit, Leak, Rows, usage_of
+from mien.data.audit.findings import Audit, usage_of
+from mien.data.audit.leaks import Leak, Rows
 from mien.labels import EMOTIONS
 
 _SHOWN: Final = 48

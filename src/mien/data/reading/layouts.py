@@ -22,6 +22,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from mien.choices import USAGES
 from mien.data.reading.class_names import ClassMap, class_map, class_number
 from mien.data.reading.folders import (
     METADATA_FILE,
@@ -32,7 +33,6 @@ from mien.data.reading.folders import (
     usage_folders,
 )
 from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
-from mien.data.store import USAGES
 from mien.errors import DataError, UsageError, nearest
 from mien.labels import EMOTIONS
 
