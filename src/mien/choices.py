@@ -50,7 +50,7 @@ TtaMode = Literal["none", "flip", "tencrop"]
 TTA_MODES: Final[tuple[str, ...]] = get_args(TtaMode)
 
 Targets = Literal["fer2013", "ferplus"]
-"""What is true when a model is measured: FER2013's labels, or the majority of FER+'s votes where there is one."""
+"""Ground truth of an evaluation: FER2013's labels, or the majority of FER+'s votes where there is one."""
 
 TARGETS: Final[tuple[str, ...]] = get_args(Targets)
 
@@ -63,9 +63,9 @@ FOLDER_LAYOUTS: Final = ("raf-db", "expw", "imagefolder", "splits", "jaffe", "cl
 """How labelled pictures lie in a folder, in the order in which it is looked for."""
 
 CLASS_MAPS: Final = ("fer2013", "raf-db", "affectnet", "ck+48", "jaffe")
-"""What the classes of other data sets are called."""
+"""Class maps: how other data sets call their classes."""
 
-EXPORT_FORMATS: Final = ("folders", "seed3", "csv", "npz", "parquet", "imagefolder")
+EXPORT_FORMATS: Final = ("folders", "numbered", "csv", "npz", "parquet", "imagefolder")
 PICTURE_ENCODINGS: Final = ("png", "jpg")
 """Of pictures that a data set is exported as, the default first."""
 

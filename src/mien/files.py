@@ -17,7 +17,7 @@ ErrorKind = type[MienError]
 
 @contextmanager
 def writing(target: Path, error: ErrorKind, *reasons: type[Exception], mend: str = "") -> Iterator[None]:
-    """Turns errors of writing inside the block into one line that names ``target``.
+    """Turns write errors inside the block into one line that names ``target``.
 
     Args:
         target: what to name.
@@ -38,7 +38,7 @@ def writing(target: Path, error: ErrorKind, *reasons: type[Exception], mend: str
 
 @contextmanager
 def writing_into(folder: Path) -> Iterator[None]:
-    """Turns errors of writing inside the block into a `UsageError` that names the folder.
+    """Turns write errors inside the block into a `UsageError` that names the folder.
 
     Raises:
         UsageError: a file cannot be written.
@@ -54,7 +54,7 @@ def partial_path(target: Path) -> Path:
 
 @contextmanager
 def whole_file(target: Path, error: ErrorKind, *reasons: type[Exception]) -> Iterator[Path]:
-    """Atomic write: a temporary path that replaces ``target`` when the block succeeds, and is removed when it fails.
+    """Atomic write of a file: a temporary path that replaces ``target`` when the block succeeds, else is removed.
 
     Args:
         target: the file.

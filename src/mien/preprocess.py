@@ -1,4 +1,4 @@
-"""The one way a picture becomes a face, and a face a network's input.
+"""Preprocessing: picture to face crop, face crop to network input; the only implementation.
 
 Training, evaluation, the exported file and the service all call `PreprocessSpec.apply` or its parts, and the
 specification travels inside every model file. One such difference between training and use once cost a peer 27 points

@@ -1,4 +1,4 @@
-"""Plain values, as TOML and JSON give them, and frozen dataclasses: each made of the other.
+"""Deserialisation and serialisation: plain values, as in TOML and JSON, to and from frozen dataclasses.
 
 A key is a field, a section a nested dataclass. A key that is unknown or missing, or whose value is of the wrong type,
 is an error that names it, the nearest key that exists, and what was expected. Bounds and contradictions are checked by
@@ -106,7 +106,7 @@ def from_values(kind: type[Record], values: Any, prefix: str = "", required: Col
 
 
 def refuse_unknown(values: Collection[str], known: Collection[str], prefix: str = "") -> None:
-    """Refuse keys that nobody knows.
+    """Reject unknown keys.
 
     Args:
         values: the keys that are there.
@@ -121,7 +121,7 @@ def refuse_unknown(values: Collection[str], known: Collection[str], prefix: str 
 
 
 def require_keys(values: Collection[str], required: Mapping[str, str], prefix: str = "") -> None:
-    """Refuse that a key is missing.
+    """Reject missing keys.
 
     Args:
         values: the keys that are there.

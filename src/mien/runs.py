@@ -1,4 +1,4 @@
-"""The folder of a training run: the names of its files, and how they are read without torch.
+"""The run folder of a training: names of its files, and reading them without torch.
 
 ::
 

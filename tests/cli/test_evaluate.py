@@ -78,7 +78,7 @@ def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, 
         ({"model": "nowhere.onnx"}, 1, ["nowhere.onnx"]),
         ({"--usage": "publictest"}, 2, ["publictest", "PublicTest"]),
         ({"--tta": "five"}, 2, ["five", "tencrop"]),
-        ({"--map": "contempt=skip"}, 2, ["--map", "folders of pictures"]),
+        ({"--map": "contempt=skip"}, 2, ["--map", "folder of pictures"]),
     ],
 )
 def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, status, words):

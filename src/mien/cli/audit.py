@@ -28,21 +28,24 @@ def audit(
     data: DataSet,
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for audit.json and audit.html, a page that shows faces.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for audit.json and audit.html (a report page with faces)."),
     ] = None,
-    faces: Annotated[bool, typer.Option("--faces", help="Also look for rows without a detectable face.")] = False,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Also find crops in which the detector finds no face.")
+    ] = False,
     labels: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MODEL[=ROWS]",
-            help="Also look for wrong labels: a model as `mien evaluate` takes it, with a file of rows it was trained "
-            "without; or a .npy file of out-of-sample probabilities (N, 7). Repeatable: folds of a cross-validation.",
+            help="Also find label errors (confident learning): a model as in `mien evaluate`, with the file of rows "
+            "held out of its training; or a .npy file of out-of-fold probabilities (N, 7). Repeatable, one per fold.",
         ),
     ] = None,
     write_clean: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT", help="Make a data set without what --remove names, OUT.removed.csv and OUT.removed.txt."
+            metavar="OUT", help="Write a cleaned data set (see --remove), with OUT.removed.csv and OUT.removed.txt."
         ),
     ] = None,
     remove: Annotated[
@@ -54,7 +57,7 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Find duplicates, leaks between usages, contradictory labels, and pictures that show nothing."""
+    """Find duplicates, leakage between usages, contradictory labels, label errors and blank pictures."""
     from rich.console import Console
 
     from mien.data.audit.findings import audit as find
@@ -81,7 +84,7 @@ def audit(
 
 
 def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
-    """The rules by which rows are removed; what they need is asked for before anything is computed."""
+    """The removal rules, validated before anything is computed."""
     from mien.data.audit.cleaning import check_rules
     from mien.errors import UsageError
     from mien.files import refuse_existing

@@ -1,4 +1,4 @@
-"""`mien compare`: several runs in one table and two pictures."""
+"""`mien compare`: several runs in one table and two charts."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def compare(
         ),
     ],
     corruptions: Annotated[
-        bool, typer.Option("--corruptions", help="Compare two or more models on faces spoilt in many ways.")
+        bool, typer.Option("--corruptions", help="Compare the robustness of two or more models to image corruptions.")
     ] = False,
     data: Annotated[
         Path | None, typer.Option(help="With --corruptions: data set, or a folder of pictures per class.")
@@ -70,7 +70,7 @@ def _compare_corruptions(
 
 
 def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:
-    """Write the pictures of a comparison to a folder, and print its table or its JSON."""
+    """Write the charts of a comparison to a folder, and print its table or its JSON."""
     from mien.evaluation.comparison import summary
 
     rows = summary(variants)

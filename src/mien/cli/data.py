@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mien.data.reading.layouts import FoundPictures
     from mien.data.store import FaceStore
 
-app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
+app = typer.Typer(help="Data sets: import, inspect, audit, export.", no_args_is_help=True)
 app.command("audit")(audit)
 app.command("stats")(data_stats)
 app.command("export")(data_export)
@@ -54,7 +54,7 @@ def import_(
         typer.Option(help=f"{', '.join(USAGES)}: of all pictures of a layout that says none."),
     ] = None,
 ) -> None:
-    """Make a memory-mapped data set of a FER2013 csv or a folder of pictures."""
+    """Import a FER2013 csv or a folder of pictures as a memory-mapped data set."""
     import time
 
     from rich.console import Console
@@ -84,7 +84,7 @@ def import_(
 
 
 def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -> None:
-    """What the classes of a folder were taken for, on standard error."""
+    """Print how class folders were mapped to emotions, on standard error."""
     classes = found.classes()
     meanings = (f"{name} = {emotion or 'skipped'} ({count:,})" for name, (emotion, count) in classes.items())
     said = [f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}"]
@@ -99,7 +99,7 @@ def info(
     data: DataSet,
     as_json: AsJson = False,
 ) -> None:
-    """Count the rows per usage and emotion, and say how often FER+'s majority is FER2013's label."""
+    """Print class counts per usage, and the agreement of FER+'s majority vote with FER2013's labels."""
     import json
     from dataclasses import asdict
 

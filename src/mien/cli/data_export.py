@@ -17,15 +17,17 @@ def data_export(
         typer.Option(
             "--format",
             help="folders: train|validation|test/EMOTION/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
-            "Face's datasets. seed3: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. csv: "
-            "one file as Kaggle's. npz, parquet: one file each.",
+            "Face's datasets. numbered: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. "
+            "csv: one file as Kaggle's. npz, parquet: one file each.",
         ),
     ],
     encoding: Annotated[
         str | None,
         typer.Option(help=f"Picture encoding of folders and imagefolder: {' or '.join(PICTURE_ENCODINGS)} (lossy)."),
     ] = None,
-    numbers: Annotated[bool, typer.Option("--numbers", help="folders: call them 0..6, not angry..neutral.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="folders: name the class folders 0..6, not angry..neutral.")
+    ] = False,
 ) -> None:
     """Write a data set as folders of pictures, csv, npz or Parquet."""
     from rich.console import Console

@@ -24,20 +24,16 @@ def data_stats(
     data: DataSet,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for statistics.json and pictures: counts, mean faces, tones, samples."
-        ),
+        typer.Option(metavar="DIR", help="Folder for statistics.json and charts: counts, mean faces, tones, samples."),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME|FILE", help=f"Also draw {_VARIANTS} variants of a face as this recipe trains on it."
-        ),
+        typer.Option(metavar="NAME|FILE", help=f"Also draw {_VARIANTS} augmented views of a face under this recipe."),
     ] = None,
-    row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe varies; 0 by default.")] = None,
+    row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe augments; 0 by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count, average and sample the faces of a data set, and say how bright and how rich in contrast they are."""
+    """Descriptive statistics of a data set: class counts, mean faces, brightness, contrast, samples."""
     import json
 
     from mien.cli.tables import print_table

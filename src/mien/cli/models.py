@@ -1,4 +1,4 @@
-"""`mien models`: the networks that mien knows, and what they are made of."""
+"""`mien models`: the registered networks, and their layers."""
 
 import json
 from dataclasses import asdict

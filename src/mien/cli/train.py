@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 def train(  # noqa: PLR0913, PLR0917 - the options of the command
     recipe: Annotated[str, typer.Option(help="Name of a recipe inside the package, or a TOML file.")],
     data: TrainingSet,
-    run: Annotated[Path, typer.Option(help="Folder for the run: log, checkpoints, the chosen network.")],
+    run: Annotated[Path, typer.Option(help="Run folder: log, checkpoints, best network.")],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be repeated."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe. Repeatable."),
     ] = None,
     drop_rows: DropRows = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where this run stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume this run from its last checkpoint.")] = False,
     device: TrainOn = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device of this machine.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Data-parallel processes, one per device of this machine.")] = 1,
     threads: Threads = None,
 ) -> None:
-    """Train a network on the Training rows and keep the epoch that is best on PublicTest.
+    """Train a network on the Training rows and keep the epoch with the best PublicTest accuracy.
 
-    Rows of Training that are identical to a row of a test usage are left out, and counted.
+    Training rows that duplicate a test row (leakage) are left out, and counted.
     """
     try:
         from mien.training.recipe import load_config

@@ -6,7 +6,7 @@ format        what is written                                                   
 folders       ``train|validation|test/<emotion>/<row>.png|jpg``                                          no room
 imagefolder   ``train|validation|test/<row>.png|jpg`` and a ``metadata.csv`` in each, as Hugging Face's  columns
               ``datasets`` reads them
-seed3         a course report's (S3): see `_write_seed3`                                                 no room
+numbered      ``train_set|verify_set/<number>.jpg``, ``emotion.csv``, ``pixels.csv``: `_write_numbered`          no room
 csv           one file in Kaggle's layout, emotion,pixels,Usage                                          no room
 npz           arrays faces, labels, usages, and the names of both                                        array
 parquet       one line per face: row, usage, label, emotion, pixels                                      columns
@@ -39,7 +39,7 @@ from mien.preprocess import FACE_SIZE
 
 VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
-_SEED3_TRAINING: Final = 24_000
+_TRAIN_SET: Final = 24_000
 _ROWS_AT_ONCE: Final = 1024
 _JPEG_QUALITY: Final = 95
 _DECIMALS: Final = tuple(str(level).encode() for level in range(256))
@@ -47,7 +47,7 @@ _DECIMALS: Final = tuple(str(level).encode() for level in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What an export left behind.
+    """What an export wrote and what it had to leave out.
 
     Args:
         rows: rows written.
@@ -60,7 +60,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An export to be done: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` calls class folders 0..6."""
+    """An export job: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` names class folders 0..6."""
 
     store: FaceStore
     out: Path
@@ -69,7 +69,7 @@ class _Job:
     numbers: bool
 
     def tracked(self, rows: NDArray[np.intp]) -> Iterator[int]:
-        """Row numbers one by one, while progress is reported."""
+        """Row numbers one by one; each reports progress."""
         for done, row in enumerate(rows.tolist()):
             if done % _ROWS_AT_ONCE == 0:
                 self.progress(done / len(rows))
@@ -175,17 +175,18 @@ def _write_imagefolder(job: _Job) -> None:
                 csv.writer(file, lineterminator="\n").writerows(table)
 
 
-def _write_seed3(job: _Job) -> None:
-    """What a course report (S3) made of Training: faces numbered from 0 in its order.
+def _write_numbered(job: _Job) -> None:
+    """Training as the course report of `mien.networks.face_cnn` stored it: faces numbered from 0 in the order of the
+    csv.
 
     ``emotion.csv`` has a label a line and ``pixels.csv`` its grey levels. Faces are ``<number>.jpg`` in the folders of
-    `seed3_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
+    `numbered_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
     """
     store, rows = job.store, job.store.rows_of("Training")
     with whole_folder(job.out) as folder:
         tracked = job.tracked(rows)
         with (folder / "emotion.csv").open("wb") as emotions, (folder / "pixels.csv").open("wb") as pixels:
-            for part, numbers in seed3_parts(len(rows)).items():
+            for part, numbers in numbered_parts(len(rows)).items():
                 (folder / part).mkdir()
                 with (folder / part / "image_emotion.csv").open("wb") as table:
                     for number, row in zip(numbers, tracked, strict=False):
@@ -195,11 +196,9 @@ def _write_seed3(job: _Job) -> None:
                         _save_picture(store.faces[row], folder / part / f"{number}.jpg")
 
 
-def seed3_parts(rows: int) -> dict[str, range]:
-    """Which of so many Training faces lie in which folder of S3: the first 24,000 in train_set, the others in
-    verify_set.
-    """
-    end = min(_SEED3_TRAINING, rows)
+def numbered_parts(rows: int) -> dict[str, range]:
+    """Face numbers by folder: the first 24,000 of ``rows`` in train_set, the others in verify_set."""
+    end = min(_TRAIN_SET, rows)
     return {"train_set": range(end), "verify_set": range(end, rows)}
 
 
@@ -251,7 +250,7 @@ def _write_parquet(job: _Job) -> None:
 
 FORMATS: Final[dict[str, _Format]] = {
     "folders": _Format(_write_folders, votes=False, encodings=True, numbers=True),
-    "seed3": _Format(_write_seed3, votes=False, usages=USAGES[:1]),
+    "numbered": _Format(_write_numbered, votes=False, usages=USAGES[:1]),
     "csv": _Format(_write_csv, votes=False),
     "npz": _Format(_write_npz, votes=True),
     "parquet": _Format(_write_parquet, votes=True),

@@ -8,8 +8,8 @@ A store is a folder::
     votes.npy    uint8 (N, 10), FER+'s votes by `mien.labels.VOTE_CLASSES`; only where they were imported
     store.json   format version, number of rows, name and SHA-256 of the source
 
-Row numbers are those of the source file, from 0. A store is written to a hidden folder and renamed (`mien.files`), so a
-half-written one is never opened.
+Row numbers are those of the source file, from 0. A store is written atomically (`mien.files`), so a partial one is
+never opened.
 """
 
 import json

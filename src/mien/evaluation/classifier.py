@@ -1,4 +1,4 @@
-"""What can be evaluated: anything that turns preprocessed faces into logits and carries a model card."""
+"""The interface of a model under evaluation: preprocessed faces to logits, and a model card."""
 
 import hashlib
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Probabilities of rows that a model has not been trained on, as judging the labels of these rows needs them."""
+"""Out-of-sample (out-of-fold) probabilities of rows, as finding label errors needs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One model on one part of a data set: every figure, and the predictions behind them."""
+"""Evaluation of one model on one usage of a data set: every figure, and the predictions behind them."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -22,7 +22,7 @@ from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
 from mien.model.bundle import softmax
 
-"""Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
+"""Ground truth: FER2013's labels, or the majority of FER+'s votes."""
 
 _LEAST_FOR_QUARTERS: Final = 40
 """Faces below which quarters say nothing."""
@@ -197,7 +197,7 @@ def evaluate(
     targets: str = "fer2013",
     track: Track = iter,
 ) -> Evaluation:
-    """Ask a model about every face of one usage.
+    """Evaluate a model on every face of one usage.
 
     Args:
         classifier: the model; its card gives preprocessing and temperature.

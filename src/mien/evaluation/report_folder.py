@@ -1,4 +1,4 @@
-"""The folder of a report: figures, predictions and pictures of an evaluation."""
+"""The folder of a report: figures, predictions and charts of an evaluation."""
 
 import csv
 from pathlib import Path
@@ -14,18 +14,18 @@ class ReportFolder:
 
     Raises:
         UsageError: the folder cannot be made.
-        MissingExtraError: matplotlib, which draws the pictures, is not installed.
+        MissingExtraError: matplotlib, which draws the charts, is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             from mien.evaluation import report_charts as pictures
         except ModuleNotFoundError:
-            raise MissingExtraError("drawing the pictures of a report", "train") from None
+            raise MissingExtraError("drawing the charts of a report", "train") from None
         self._folder, self._pictures = made_folder(folder), pictures
 
     def write(self, evaluation: Evaluation) -> list[Path]:
-        """Write report.json, predictions.csv and the pictures, over those of an earlier report; returns their paths.
+        """Write report.json, predictions.csv and the charts, over those of an earlier report; returns their paths.
 
         Raises:
             UsageError: the folder is not writable.

@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of a face, made by the model's own preprocessing, and their mean logits."""
+"""Test-time augmentation (TTA): several views of a face by the model's own preprocessing, and their mean logits."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Several models as one file: the mean of their calibrated probabilities (Hansen and Salamon, 1990)."""
+"""Ensembles: several models as one file, the mean of their calibrated probabilities (Hansen and Salamon, 1990)."""
 
 import math
 from collections.abc import Sequence

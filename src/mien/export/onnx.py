@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file with its card inside, and the proof that both compute the same."""
+"""ONNX export with the model card inside, and the check of numerical parity with torch."""
 
 import logging
 import math

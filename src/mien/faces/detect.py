@@ -1,6 +1,6 @@
-"""The built-in face detectors by name.
+"""The built-in face detectors by name: YuNet, Haar cascade, none.
 
-A detector is anything with the method of `mien.faces.detection.Detector`; it knows nothing about expressions.
+A detector is any object with the method of `mien.faces.detection.Detector`; it knows nothing about expressions.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _DETECTORS: Final[dict[str, Callable[[float], Detector]]] = {
 
 
 def create_detector(name: str, *, min_score: float = MIN_SCORE) -> Detector:
-    """A built-in detector: ``yunet``, ``haar``, or ``none`` for images that are faces already.
+    """A built-in detector: ``yunet``, ``haar``, or ``none`` for images that are face crops already.
 
     Raises:
         UsageError: no detector of that name, or a score out of range.

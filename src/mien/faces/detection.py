@@ -1,4 +1,4 @@
-"""A face that was found, what finds faces, and what detectors share."""
+"""The protocol of face detectors, their result, and what they share: non-maximum suppression, shrinking."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Protocol

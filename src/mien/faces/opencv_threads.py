@@ -1,4 +1,4 @@
-"""How many threads OpenCV computes with, which is one number for the whole process."""
+"""Number of OpenCV's threads, a process-wide setting."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The detector for images that are faces already."""
+"""No detection: the detector for images that are face crops already."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The detector that mien uses by default: YuNet, a small convolutional network."""
+"""The default detector: YuNet, a small convolutional network."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""Annotated videos out: H.264 in MP4 at the times of the original, with its sound."""
+"""Video encoding (PyAV): H.264 in MP4 at the original's time stamps, with its sound."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress

@@ -1,8 +1,8 @@
-"""A model file: an ONNX network together with everything needed to use it rightly.
+"""A model file: an ONNX network and its model card (labels, preprocessing, temperature, provenance).
 
-The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file with a
-malformed one is refused, and so is one without it unless a TOML beside it says the same (`mien.model.foreign`): a
-network without its class order and preprocessing gives wrong answers that look right.
+The card is JSON in the metadata of the ONNX file, under the key ``mien``, so the two cannot be separated. A file with
+malformed metadata is rejected, and so is one without metadata unless a TOML beside it holds the same
+(`mien.model.foreign`): with a wrong class order or preprocessing a network gives plausible but wrong predictions.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from mien.model.session import DIRECTML, open_session
 _FLOAT: Final = "tensor(float)"
 
 _BATCH: Final = 64
-"""Faces per call of the network: more gained nothing on a CPU and took memory in proportion."""
+"""Batch size of a forward pass: larger ones gained nothing on a CPU and took memory in proportion."""
 
 
 class Bundle:
@@ -37,8 +37,8 @@ class Bundle:
         source: what to call it in errors.
         device: where it runs, one of `mien.choices.MODEL_DEVICES`.
         threads: threads of one forward pass; by default see `mien.threads.thread_count`.
-        description: the TOML that describes a network of somebody else (`mien.model.foreign.Description`); read only
-            when the file has no metadata.
+        description: the TOML that describes a foreign network (`mien.model.foreign.Description`); read only when the
+            file has no metadata.
 
     Raises:
         ModelFileError: not an ONNX file, its metadata or its description is missing or malformed, or does not fit.
@@ -96,7 +96,7 @@ class Bundle:
         classes = len(self._interface.labels)
         one_of_each = len(inputs) == len(outputs) == 1
         sizes_fit = one_of_each and _fits(inputs[0].shape, *takes) and _fits(outputs[0].shape, classes)
-        # A network of one's own that takes only so many faces at once was not exported by mien.
+        # mien always exports a dynamic batch axis; a fixed one means another tool wrote the file.
         if not (sizes_fit and inputs[0].type == _FLOAT and (foreign or not isinstance(inputs[0].shape[0], int))):
             found = f"{[_shown(node) for node in inputs]} to {[_shown(node) for node in outputs]}"
             taken = ", ".join(map(str, takes))
@@ -129,7 +129,7 @@ class Bundle:
         """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S).
 
         Raises:
-            ModelFileError: the network gave a logit that is no finite number.
+            ModelFileError: the network gave a logit that is NaN or infinite.
         """
         if not len(inputs):
             return np.empty((0, len(EMOTIONS)), np.float32)
@@ -141,7 +141,7 @@ class Bundle:
         return logits
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[Any]:
-        """The network's own outputs for at most one batch."""
+        """The network's raw outputs for at most one batch."""
         count = len(inputs)
         lacking = (self._fixed_batch or count) - count
         filled = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else inputs

@@ -1,4 +1,4 @@
-"""What travels inside a model file: the card, as JSON."""
+"""The model card inside a model file, as JSON: labels, preprocessing, temperature, provenance."""
 
 import json
 import math

@@ -1,8 +1,8 @@
-"""A network of somebody else: how it takes faces and gives answers, as a small TOML beside its ONNX file says.
+"""Foreign networks (ONNX files of other tools): a small TOML beside the file describes inputs and outputs.
 
-Such a network may want three channels, or the channel last, and may have its classes in another order, further classes,
-or answer with probabilities. `Interface` stands between it and mien, which gives one grey channel and expects seven
-logits in mien's order.
+Such a network may take three channels, or channels last, and may have its classes in another order, further classes, or
+probabilities for outputs. `Interface` is the adapter to mien, which gives one grey channel and expects seven logits in
+mien's order.
 """
 
 import math
@@ -41,7 +41,7 @@ _SUM_TOLERANCE: Final = 1e-2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """What a network takes and gives; by default what mien's own networks do.
+    """Inputs and outputs of a network; the defaults are those of mien's own networks.
 
     Args:
         labels: class names in the order of the outputs. All seven emotions, under names that `emotion_index` knows;

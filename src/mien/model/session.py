@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime on the device that was asked for, or an error; never on another one in silence."""
+"""Sessions of onnxruntime on the requested device (execution provider), or an error: no silent fallback to the CPU."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The device of this machine on which torch is to run a network."""
+"""The torch device that a network runs on."""
 
 import torch
 

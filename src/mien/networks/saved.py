@@ -20,7 +20,7 @@ from mien.runs import network_file
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
-    """Write tensors and a text to one file, whole or not at all.
+    """Atomic write of tensors and a text to a safetensors file.
 
     Raises:
         ModelFileError: cannot be written.
@@ -57,7 +57,7 @@ def save_network(path: Path, network: nn.Module, card: ModelCard) -> None:
 
 
 def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
-    """What a card tells of another network that went into its own: architecture, hash of the file, and training.
+    """Provenance entry of a parent network (initial weights, teacher or ensemble member): architecture, hash, training.
 
     Args:
         path: of the other network, as `load_network` takes it.

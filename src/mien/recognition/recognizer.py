@@ -149,8 +149,8 @@ class Recognizer:
         Args:
             source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
                 order, or a source of your own.
-            every: the whole picture is searched in every so many frames, in between only where faces are followed; by
-                default twice a second, for live sources less often where the machine is slow.
+            every: run full-frame detection every N frames and track faces in between; by default twice a second, for
+                live sources less often where the machine is slow.
             smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
                 (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
             mirror: whether images are mirrored left to right first; by default those of webcams.

@@ -1,4 +1,4 @@
-"""Training-time variation of faces, for a whole batch at once on whatever device it lies.
+"""Data augmentation: for a whole batch at once, on its device.
 
 Rotation, scale, shift, mirroring, the crop and the resolution are one affine map, sampled once; a batch costs one pass
 over its pixels. All draws come from torch's default generator of the device, so seeding it repeats them.

@@ -1,4 +1,4 @@
-"""How training faces are varied, section ``[augment]`` of a recipe: its fields and their bounds."""
+"""Configuration of data augmentation: section ``[augment]`` of a recipe."""
 
 from dataclasses import dataclass
 

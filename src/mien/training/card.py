@@ -1,4 +1,4 @@
-"""What a training writes into the card of its network."""
+"""The model card that a training writes."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The state of a training in one file: safetensors for tensors, JSON in its header for the rest. Nothing is pickled.
+"""Checkpoints: the state of a training in one file, safetensors with JSON in its header. Nothing is pickled.
 
 The file is written anew, atomically, after every epoch, so a training killed at any moment finds a whole one.
 """
@@ -19,7 +19,7 @@ from mien.records import from_values, parse_json
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a checkpoint knows besides tensors.
+    """State of a training besides its tensors.
 
     Args:
         epochs_done: whole epochs behind it.
@@ -39,7 +39,7 @@ class Progress:
 def save_checkpoint(
     path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer, progress: Progress
 ) -> None:
-    """Write the state of a training; ``path`` is never half written."""
+    """Atomic write of a checkpoint."""
     tensors = {
         **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
         **{f"average.{name}": tensor for name, tensor in average.state_dict().items()},
@@ -58,7 +58,7 @@ def read_progress(path: Path) -> Progress:
 
 
 def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> Progress:
-    """Put a checkpoint's tensors into a network, its average and its optimizer, in place.
+    """Restore a network, its average and its optimizer from a checkpoint, in place.
 
     Raises:
         ModelFileError: missing, damaged, or of another network.

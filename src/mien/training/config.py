@@ -1,4 +1,4 @@
-"""What a training does, as frozen dataclasses.
+"""Configuration of a training (hyperparameters): frozen dataclasses.
 
 A recipe file (`mien.training.recipe`) holds the fields of `TrainConfig`; its sections are the nested dataclasses::
 
@@ -23,15 +23,15 @@ from mien.training.augment_config import AugmentConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerConfig:
-    """How weights move.
+    """The optimizer.
 
     Args:
-        name: "sgd", "adam", "adamw" (decay apart from the gradient) or "rmsprop".
+        name: "sgd", "adam", "adamw" (decoupled weight decay) or "rmsprop".
         learning_rate: at its peak.
         momentum: of SGD and RMSprop; the first beta of Adam and AdamW.
-        nesterov: whether SGD looks ahead; without effect on the others.
+        nesterov: Nesterov momentum for SGD; without effect on the others.
         weight_decay: applied to convolution and linear weights, never to biases and normalisation.
-        clip_norm: gradients are scaled down to this norm, over all weights together; 0 leaves them as they are.
+        clip_norm: gradient clipping by global norm: the largest norm over all weights together; 0 is off.
     """
 
     name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
@@ -50,18 +50,18 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleConfig:
-    """How the learning rate changes; ``warmup_epochs`` of linear growth come first in each of them.
+    """The learning rate schedule; ``warmup_epochs`` of linear warmup come first in each of them.
 
     Args:
         name: "constant"; "cosine" from the peak to ``final`` times the peak; "step", times ``factor`` every ``every``
             epochs; "multistep", times ``factor`` at each of ``milestones``; "plateau", times ``factor`` when the
             accuracy that chooses the epoch has not grown for more than ``patience`` epochs.
-        warmup_epochs: epochs of linear growth from 0 to the peak.
+        warmup_epochs: epochs of linear warmup from 0 to the peak.
         final: share of the peak at the end of "cosine".
-        factor: of each fall of "step", "multistep" and "plateau".
-        every: epochs between the falls of "step".
-        milestones: epochs of the falls of "multistep", ascending.
-        patience: epochs without a better accuracy that "plateau" bears.
+        factor: multiplies the rate at each decay of "step", "multistep" and "plateau".
+        every: epochs between the decays of "step".
+        milestones: epochs of the decays of "multistep", ascending.
+        patience: epochs without a better accuracy that "plateau" tolerates.
     """
 
     name: Literal["cosine", "constant", "step", "multistep", "plateau"] = "cosine"
@@ -86,12 +86,12 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
-    """What is minimised.
+    """The loss function.
 
     Args:
-        name: "cross_entropy" on softened targets, or "focal" (Lin et al., arXiv 1708.02002), which takes whole labels
+        name: "cross_entropy" on soft targets, or "focal" (Lin et al., arXiv 1708.02002), which takes whole labels
             only.
-        gamma: how much "focal" turns to the faces that are answered badly; 0 is cross-entropy.
+        gamma: focusing parameter of "focal": higher puts more weight on hard faces; 0 is cross-entropy.
         class_weights: "none", or "balanced": a face counts in inverse proportion to how many of its class there are.
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
@@ -156,7 +156,7 @@ class LossConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One training, whole.
+    """The configuration of one training.
 
     Args:
         network: a registered name.
@@ -169,14 +169,15 @@ class TrainConfig:
             scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
             device computes with itself, see `mien.training.precision`. A run states which one it was.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
-        early_stopping: epochs without a better accuracy after which the training ends; 0 never ends it early.
-        split: Training rows that are set aside: "official" sets none aside; for the others see
+        early_stopping: patience of early stopping: epochs without a better accuracy after which the training ends; 0 is
+            off.
+        split: validation split: "official" holds out no Training rows; for the others see
             `mien.data.splits.held_out_rows`.
-        select_on: whose accuracy chooses the epoch: "PublicTest", the rows that ``split`` has "held_out", or "last" to
-            keep the last epoch whatever it is.
-        resolutions: (first epoch, input side in pixels) in ascending order: faces are trained at that side from that
-            epoch on, which makes early epochs cheaper; empty trains at the preprocessing's input size throughout. Only
-            for networks that take any side.
+        select_on: model selection: accuracy on "PublicTest", or on the rows that ``split`` has "held_out"; or "last" to
+            keep the last epoch.
+        resolutions: progressive resizing: (first epoch, input side in pixels) in ascending order. Early epochs at a
+            smaller side are cheaper; empty trains at the preprocessing's input size throughout. Only for networks that
+            take any side.
         preprocess: how a face becomes the network's input.
     """
 

@@ -1,4 +1,4 @@
-"""What cameras, lenses, codecs and hands do to a face, for a whole batch at once on whatever device it lies.
+"""Robust augmentation: degradations by cameras, lenses, codecs and occlusion, for a whole batch on its device.
 
 Each kind acts on a share of the batch: as many faces as its probability asks for, drawn anew for each batch, so that a
 step costs what its probabilities cost and a GPU never waits for a count. Lengths are in pixels of the network's input

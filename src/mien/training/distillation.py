@@ -1,4 +1,4 @@
-"""Learning from networks that were trained before: knowledge distillation (Hinton et al., arXiv 1503.02531)."""
+"""Knowledge distillation from trained teachers (Hinton et al., arXiv 1503.02531)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The training loop.
 
-The data set lies on the device as one uint8 tensor and is varied there in batches. Every random draw of an epoch
+The data set lies on the device as one uint8 tensor and is augmented there in batches. Every random draw of an epoch
 follows from the seed and the epoch's number, so a training that was killed and resumed after any epoch ends with the
 same weights, bit for bit on a CPU. What lies in a run's folder: `mien.training.run_folder`.
 """
@@ -76,7 +76,7 @@ def train(
         ConfigError: the network does not exist, or does not take the configured input sizes.
         TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or
             other data, or the data or the machine cannot serve the configuration.
-        DivergedError: the loss is no number any more.
+        DivergedError: the loss became NaN or infinite.
     """
     data = data.with_targets(config.loss)
     if not len(data.rows):

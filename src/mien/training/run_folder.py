@@ -1,4 +1,4 @@
-"""The folder of a training (`mien.runs`): how it is begun, gone on with, and written."""
+"""The run folder of a training (`mien.runs`): created, resumed, written."""
 
 import json
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from mien.training.data import TrainingData
 from mien.training.precision import best_precision
 
 CHECKPOINT_SHARE: Final = 0.05
-"""Of its time a training writes checkpoints at most: after each epoch on a processor, more rarely where a GPU makes
-epochs so short that writing one takes as long.
+"""Largest share of the time that writing checkpoints may take: on a CPU there is one after each epoch, on a GPU with
+very short epochs fewer.
 """
 
 
@@ -77,7 +77,7 @@ def _first_difference(before: str, now: str) -> str:
 
 
 def rewrite_log(run: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Make the log agree with the checkpoint, whichever of them a kill left behind."""
+    """Rewrite the log from the checkpoint's history, so that both agree after a kill."""
     (run / LOG_FILE).write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
 
 

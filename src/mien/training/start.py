@@ -1,4 +1,4 @@
-"""What a training starts from: random or earlier weights, and teachers."""
+"""Initialisation of a training: random or earlier weights (fine-tuning), and teachers."""
 
 from dataclasses import dataclass
 from typing import Any

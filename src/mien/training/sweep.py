@@ -1,4 +1,4 @@
-"""Several recipes, overrides and seeds in one go.
+"""Sweeps: several recipes, overrides and seeds in one go.
 
 A sweep file names variants; each is trained with each seed::
 
@@ -115,8 +115,8 @@ def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfi
     Args:
         runs: of `load_sweep`.
         out: the sweep's folder.
-        train: trains a configuration in a folder, or goes on with what is there; raises DivergedError when the loss
-            is no number any more. Other errors end the sweep.
+        train: trains a configuration in a folder, or resumes; raises DivergedError when the loss becomes NaN or
+            infinite. Other errors end the sweep.
 
     Raises:
         TrainingError: a recorded failure is that of another configuration.

@@ -1,4 +1,4 @@
-"""A fixed set of views of each training face, and what teachers answer to them.
+"""Cached distillation: a fixed set of augmented views of each training face, and the teachers' answers to them.
 
 A pupil that trains on the same few dozen views of each face in turn needs each answer once, where new views in every
 epoch need them anew in every step: with five teachers that is most of the cost of a training (Beyer et al., arXiv

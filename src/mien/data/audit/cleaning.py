@@ -1,6 +1,6 @@
-"""A data set without the rows that stated rules remove.
+"""Data cleaning: a copy of a data set without the rows that stated rules remove (deduplication, label errors).
 
-Only Training rows are removed: figures on a test usage with fewer rows could be compared with nobody's.
+Only Training rows are removed: figures on a smaller test usage would be comparable with no published ones.
 """
 
 import csv
@@ -30,7 +30,7 @@ Rule = Callable[[Audit, Left], Iterator[tuple[int, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A row that is left out, the rule that does it, and the reason in words."""
+    """A removed row, the rule that removes it, and the reason in words."""
 
     row: int
     rule: str
@@ -60,7 +60,7 @@ def removals(audit: Audit, rules: Sequence[str] = DEFAULT_RULES) -> list[Removal
 
 
 def check_rules(rules: Sequence[str]) -> None:
-    """Refuse names that are no rule's.
+    """Validate the names of rules.
 
     Raises:
         UsageError: an unknown rule.

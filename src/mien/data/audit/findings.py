@@ -1,4 +1,4 @@
-"""What is wrong with a data set: duplicates, leaks between its usages, contradictions, pictures that show nothing."""
+"""Findings of an audit: duplicates, leakage between usages, contradictory labels, blank pictures."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -226,11 +226,11 @@ def audit(
     probabilities: tuple[NDArray[np.float64], str] | None = None,
     track: Track = iter,
 ) -> Audit:
-    """Look for everything that is wrong with a data set.
+    """Audit a data set.
 
     Args:
         store: the data set.
-        has_face: tells whether a face is to be seen in a row; rows are not asked about faces without it.
+        has_face: predicate for "this crop shows a face"; omit it to skip the check.
         probabilities: out-of-sample probabilities and where they come from, as `find_mislabelled` takes them.
         track: wraps the loop over rows that are searched for faces, for a progress bar.
 
@@ -250,7 +250,7 @@ def audit(
 
 
 def imbalance(store: FaceStore) -> dict[str, dict[str, Any]]:
-    """By usage the commonest and the rarest class that occur, and how many times as common the one is."""
+    """Class imbalance by usage: the most and the least frequent class, and the ratio of their counts."""
     table = {}
     for usage, counts in store.counts().items():
         present = {emotion: count for emotion, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""What a test usage shares with Training."""
+"""Leakage between Training and the test usages."""
 
 from dataclasses import dataclass
 from typing import Any

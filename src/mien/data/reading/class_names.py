@@ -1,8 +1,8 @@
-"""What the classes of other data sets are called, as emotions.
+"""Class maps: names of classes in other data sets, mapped to emotions.
 
 A class map gives each name, lower case, the number of an emotion, or None for a class whose pictures are skipped. Bare
-numbers are nobody's names: 1 is disgust in FER2013, surprise in RAF-DB and happy in AffectNet, so a data set with
-numbered classes must be given a map.
+numbers are ambiguous: 1 is disgust in FER2013, surprise in RAF-DB and happy in AffectNet. So a data set with numbered
+classes must be given a map.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""From whatever a data set comes as to a store."""
+"""Import: a csv, an archive or a folder of pictures becomes a store."""
 
 import hashlib
 from collections.abc import Callable

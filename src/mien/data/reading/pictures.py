@@ -1,4 +1,4 @@
-"""Picture files that somebody labelled, as rows of a data set."""
+"""Labelled picture files as rows of a data set."""
 
 import hashlib
 from collections.abc import Sequence
