@@ -25,7 +25,6 @@ from mien.bundle import ModelCard
 from mien.data.splits import rows_sha256
 from mien.errors import DivergedError, TrainingError
 from mien.models.device import torch_device
-from mien.models.registry import network_entry
 from mien.models.saved import BEST_FILE, load_network
 from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
@@ -35,6 +34,8 @@ from mien.training.chosen import ChosenNetwork
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
+from mien.training.initial import in_channels_last, initial_network
+from mien.training.memory import keep_freed_memory
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import FABRIC_PRECISION, require_precision, restore_scaler, scaler_state
@@ -57,6 +58,8 @@ def train(
     reporter: Reporter | None = None,
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
+
+    The process keeps the memory that it frees from then on, see `mien.training.memory`.
 
     Args:
         config: what to do.
@@ -88,12 +91,13 @@ def train(
     device, threads = torch_device(device), threads_each(threads, devices)
     _check_machine(config, device, devices)
     data.selection_rows(config.select_on)
-    _build_network(config)  # wrong initial weights and wrong teachers are found before a run is made
+    initial_network(config)  # wrong initial weights and wrong teachers are found before a run is made
     Teachers(config.loss.teachers, config.preprocess, torch.device("cpu"))
     require_precision(config.precision, device)
     config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = _launch(config, device, devices)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     trainer = _Trainer(config, data, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
@@ -134,8 +138,9 @@ class _Trainer:
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         torch.manual_seed(config.seed)
-        self.network = in_channels_last(_build_network(config))
-        self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
+        self.network = in_channels_last(initial_network(config))
+        optimizer = make_optimizer(self.network, config.optimizer, fused=fabric.device.type == "cpu")
+        self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
         self.objective = _objective(config, data, run, fabric)
@@ -278,29 +283,6 @@ def _views(
     file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / ANSWERS_FILE
     identity = {"rows_sha256": rows_sha256(data.rows), "source_sha256": data.store.meta.source_sha256}
     return TaughtViews(config, frames, answer, file, identity)
-
-
-def _build_network(config: TrainConfig) -> nn.Module:
-    """The network as a training finds it: random, or with the weights it starts from.
-
-    Raises:
-        ModelFileError: the initial weights are missing or damaged.
-        TrainingError: they are those of another network.
-    """
-    if not config.initial_weights:
-        return network_entry(config.network).build()
-    network, card = load_network(config.initial_weights)
-    if card.network != config.network:
-        raise TrainingError(
-            f"initial_weights {config.initial_weights}: are those of {card.network}: expected those of {config.network}"
-        )
-    return network
-
-
-def in_channels_last(network: nn.Module) -> nn.Module:
-    """The network with convolution weights in the memory order that bf16 is fastest in; changed in place."""
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
