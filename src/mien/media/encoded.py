@@ -22,7 +22,7 @@ from mien.errors import InputError
 from mien.media.clock import Clock
 from mien.media.orientation import upright
 from mien.media.pictures import MAX_PIXELS, Pixels
-from mien.media.video import DEFAULT_FPS, STANDARD_INPUT, VideoImage, is_address, without_password
+from mien.media.video import DEFAULT_FPS, RAW_SUFFIXES, STANDARD_INPUT, VideoImage, is_address, without_password
 
 log: Final = logging.getLogger("mien")
 
@@ -245,7 +245,8 @@ def _open(source: str, name: str, fps: float) -> Any:
             return av.open(path, options=options, timeout=(_PATIENCE, _PATIENCE) if is_address(source) else None)
         if Path(source).is_dir():
             raise InputError(f"{name}: a folder, not a video")
-        return av.open(f"file:{path}")
+        raw = {"framerate": f"{fps:g}"} if Path(source).suffix.lower() in RAW_SUFFIXES else {}
+        return av.open(f"file:{path}", options=raw)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{name}: not a video that can be read ({_said(error)})") from None
 
