@@ -12,7 +12,12 @@ _LEAP: Final = Fraction(10)
 _LONGEST_GAP: Final = Fraction(600)
 """Seconds without a frame that are a jump: where a format lets its clock jump, as FFmpeg has it, and elsewhere."""
 
+_TICK: Final = Fraction(1, 2000)
+"""Seconds, or a hundredth of a frame if that is less, that are no progress: some writers add a tick to a still clock."""
+
 _STANDSTILL: Final = 3
+"""Frames at one stamp that are said."""
+
 _REMEMBERED: Final = 9
 _ENOUGH: Final = 3
 """Differences of which the median is the frame rate."""
@@ -68,7 +73,7 @@ class Clock:
     def _after(self, last: Fraction, stamp: Fraction | None, expected: Fraction | None) -> Fraction:
         if stamp is None or expected is None:
             return self._next(last)
-        if stamp == self._stamp:
+        if self._stamp is not None and 0 <= stamp - self._stamp < min(_TICK, self._step() / 100):
             self._stands_still(stamp)
             return self._next(last)
         if last < expected <= last + max(self._leap, 10 * self._step()):
