@@ -133,7 +133,7 @@ def _sound(case):
     if case.sound == "none":
         return []
     codec = CODED_SOUND[case.container] if case.sound == "coded" else "pcm_s16le"
-    rate = 48_000 if codec in ("aac", "libopus", "mp2") else case.rate
+    rate = 48_000 if case.sound == "unknown" or codec in ("aac", "libopus", "mp2") else case.rate
     return ["-f", "lavfi", "-i", f"sine=d={COUNT / RATE}:r={rate}", "-c:a", codec, "-ar", rate]
 
 

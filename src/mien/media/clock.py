@@ -13,7 +13,7 @@ _LONGEST_GAP: Final = Fraction(600)
 """Seconds without a frame that are a jump: where a format lets its clock jump, as FFmpeg has it, and elsewhere."""
 
 _TICK: Final = Fraction(1, 2000)
-"""Seconds, or a hundredth of a frame if that is less, that are no progress: some writers add a tick to a still clock."""
+"""Seconds, or a hundredth of a frame if that is less, that are no progress: some writers add it to a still clock."""
 
 _STANDSTILL: Final = 3
 """Frames at one stamp that are said."""

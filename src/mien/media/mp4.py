@@ -54,14 +54,16 @@ class VideoWriter:
         """Add an image.
 
         Args:
-            image: RGB uint8 (H, W, 3), all of one size.
+            image: RGB uint8 (H, W, 3); one of another size than the first is fitted into that, on black.
             time: when it is shown, seconds; later than the one before.
 
         Raises:
-            InputError: it cannot be written, or has another size than the one before.
+            InputError: it cannot be written.
         """
         even = np.pad(image, [(0, side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
         frame = VideoFrame.from_ndarray(even, "rgb24")
+        if self._video is not None and (frame.width, frame.height) != (self._video.width, self._video.height):
+            frame = _fitted(frame, self._video.width, self._video.height)
         frame.pts = max(self._last + 1, round(time * _TICKS))
         frame.time_base = Fraction(1, _TICKS)
         if self._video is not None:
@@ -69,8 +71,6 @@ class VideoWriter:
         self._last = frame.pts
         if self._video is None:
             self._video = _h264(self._file, frame)
-        if (frame.width, frame.height) != (self._video.width, self._video.height):
-            raise InputError(f"{self.target}: a frame has another size than the first, {even.shape[1]}x{even.shape[0]}")
         self._mux(self._video.encode(frame))
         if self._sound is not None:
             self._mux_sound(self._sound, self._sound.until(time))
@@ -129,6 +129,16 @@ class VideoWriter:
                 return
             except (av.error.FFmpegError, OSError) as error:
                 raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+
+
+def _fitted(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """A frame as large as fits into a size, in the middle of black."""
+    share = min(width / frame.width, height / frame.height)
+    across, down = max(1, round(share * frame.width)), max(1, round(share * frame.height))
+    image = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - across) // 2, (height - down) // 2
+    image[top : top + down, left : left + across] = frame.reformat(across, down).to_ndarray(format="rgb24")
+    return VideoFrame.from_ndarray(image, "rgb24")
 
 
 def _h264(file: Any, frame: VideoFrame) -> Any:
