@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.messages import log
+from mien.cli.options import AsJson
 from mien.cli.tables import print_table, print_text
 from mien.errors import MissingExtraError, UsageError, nearest
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.model.bundle import ModelCard
+    from mien.model.card import ModelCard
 
 
 def models(
     name: Annotated[
         str | None, typer.Argument(help="A model, a model file or a network: show its card and its layers.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List what --model takes, then every network with its parameters, multiply-adds, input and origin; or show one."""
     if name is not None:

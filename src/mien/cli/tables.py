@@ -1,6 +1,8 @@
 """How tables reach standard output."""
 
+import io
 import os
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -22,11 +24,10 @@ def print_table(table: "Table", least: int = 0) -> None:
     """
     from rich.console import Console
 
-    console = Console()
-    console.width = max(least, terminal_width())
-    with console.capture() as printed:
-        console.print(table)
-    write_stdout(printed.get())
+    printed = io.StringIO()
+    width = max(least, terminal_width())
+    Console(file=printed, width=width, force_terminal=sys.stdout.isatty()).print(table)
+    write_stdout(printed.getvalue())
 
 
 def print_text(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.detect import Detector
+from mien.faces.detection import Detector
 from mien.opencv import cv2
 
 _SIDES: Final = (96, 144, 200, 256)

@@ -26,9 +26,23 @@ UNREAD: Final = {
 """What pictures of other lower-case suffixes are: they are named, and not read."""
 
 _MORE_VIDEOS: Final = frozenset(
-    {".asf", ".divx", ".dv", ".f4v", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".ivf", ".m1v", ".m2v", ".mpv"}
-    | {".mpe", ".mp4v", ".mxf", ".nut", ".ogm", ".qt", ".rm", ".rmvb", ".vob", ".wtv", ".y4m", ".3g2", ".3gp2", ".3gpp"}
-    | {".m2t", ".tod", ".insv", ".lrv", ".braw", ".r3d", ".amv", ".gifv", ".mjp", ".xvid", ".av1", ".obu"}
+    {
+        ".mpv",
+        ".mp4v",
+        ".nut",
+        ".ogm",
+        ".rm",
+        ".rmvb",
+        ".wtv",
+        ".3gp2",
+        ".3gpp",
+        ".tod",
+        ".insv",
+        ".lrv",
+        ".braw",
+        ".r3d",
+    }
+    | {".mpv", ".amv", ".gifv", ".mjp", ".xvid", ".av1", ".obu"}
 )
 """Lower-case suffixes by which videos are found in folders, beside those that `is_video` goes by."""
 

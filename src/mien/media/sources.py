@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from mien.media.animation import is_animation
 from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
 from mien.media.search import EmptySource, Search
 from mien.media.video import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video
@@ -27,7 +28,7 @@ class Sources:
 
     Args:
         pictures: to be read one by one, and what was found empty.
-        videos: to be followed through time.
+        videos: to be followed through time, animated pictures among them.
         left_out: a line for each kind of files that were found and left out.
     """
 
@@ -58,7 +59,7 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
         found, videos = _sequences(search, named)
     else:
         entries = search.expand(named) if named or not elsewhere else []
-        videos = [entry for entry in entries if isinstance(entry, Path) and _is_video(entry)]
+        videos = [entry for entry in entries if isinstance(entry, Path) and _moves(entry)]
         found = [entry for entry in entries if entry not in videos]
     return Sources((*found, *addresses), (*videos, *live), tuple(search.left_out()))
 
@@ -71,8 +72,8 @@ def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource |
     for source in named:
         found = search.expand([source])
         paths = [entry for entry in found if isinstance(entry, Path)]
-        pictures = [path for path in paths if not _is_video(path)]
-        videos += [path for path in paths if _is_video(path)]
+        pictures = [path for path in paths if not _moves(path)]
+        videos += [path for path in paths if path not in pictures]
         empty += [entry for entry in found if isinstance(entry, EmptySource)]
         if pictures == [Path(source)]:
             single += pictures
@@ -81,10 +82,6 @@ def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource |
     if single:
         videos.append(tuple(single))
     return empty, videos
-
-
-def _is_video(path: Path) -> bool:
-    return is_video(path) or is_video_file(path)
 
 
 def _is_picture_address(source: str) -> bool:
@@ -98,6 +95,10 @@ def _is_picture_address(source: str) -> bool:
     from mien.media.fetch import is_picture_there  # which imports much that files do without
 
     return is_picture_there(source)
+
+
+def _moves(path: Path) -> bool:
+    return is_video(path) or is_animation(path) or is_video_file(path)
 
 
 def _counted(path: Path) -> list[tuple[int, str]]:

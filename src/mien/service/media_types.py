@@ -6,7 +6,7 @@ from mien.errors import RequestError
 from mien.media.signatures import kind_of
 
 ANY: Final = "application/octet-stream"
-"""Media type of a client that does not say."""
+"""Media type of a client that declares none."""
 
 PICTURES: Final = {
     "image/jpeg": frozenset({"JPEG", "MPO"}),
@@ -25,7 +25,7 @@ VIDEOS: Final = {
     "video/x-matroska": "matroska",
     "video/x-msvideo": "avi",
 }
-"""Media types of videos, and FFmpeg's names of the only reader that is tried: none that follows links to elsewhere."""
+"""Media types of videos, and FFmpeg's name of the one demuxer that is tried: none that follows references (SSRF)."""
 
 _ALIASES: Final = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "video/avi": "video/x-msvideo"}
 
@@ -37,7 +37,7 @@ def normalized(content_type: str) -> str:
 
 
 def picture_type(content: bytes, name: str) -> str:
-    """The media type of a picture by its first bytes.
+    """The media type of a picture by its magic bytes.
 
     Args:
         content: of the file.

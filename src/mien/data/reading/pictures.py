@@ -1,4 +1,4 @@
-"""Picture files that somebody labelled, as rows of a data set."""
+"""Labelled picture files as rows of a data set."""
 
 import hashlib
 import logging
@@ -43,7 +43,7 @@ class LabelledPicture:
         path: the file.
         name: of its class, as the data set has it.
         label: number of the emotion that this means, None when the class is to be skipped.
-        usage: index into `mien.data.store.USAGES`.
+        usage: index into `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
     """
 
