@@ -186,3 +186,21 @@ def test_the_real_votes():
     assert shares == [0.514, 0.379, 0.139, 0.929, 0.437, 0.825, 0.88]
     assert (found["kept"], found["same"]) == (30_150, 19_817)
     assert [int(vote_targets(votes, rule).any(1).sum()) for rule in RULES] == [30_150, 32_136, 32_090]
+
+
+def microsofts_of(numbers):
+    lines = [f"Training,{'' if number is None else f'fer{number:07}.png'},{ROW}\n" for number in numbers]
+    return MICROSOFT + "".join(lines)
+
+
+@pytest.mark.parametrize("numbers", [[0, 1, 2, 3], [0, None, 2, 3], [None, 1, 2, None], [5, 6, 90, 91], [None] * 4])
+def test_pictures_in_fer2013s_order_are_accepted(tmp_path, numbers):
+    (tmp_path / "votes.csv").write_text(microsofts_of(numbers))
+    assert len(read_votes(tmp_path / "votes.csv", np.zeros(4, np.uint8))) == 4
+
+
+@pytest.mark.parametrize("numbers", [[1, 0, 2, 3], [0, 1, 3, 2], [0, 1, 1, 3], [0, 1, None, 2, 4], [0, None, 1, 3]])
+def test_pictures_in_another_order_within_a_usage_are_refused_by_their_names(tmp_path, numbers):
+    (tmp_path / "votes.csv").write_text(microsofts_of(numbers))
+    with pytest.raises(DataError, match=r"votes\.csv: row \d is of fer.*expected the pictures in FER2013's order"):
+        read_votes(tmp_path / "votes.csv", np.zeros(len(numbers), np.uint8))

@@ -104,3 +104,30 @@ def test_the_real_set(tmp_path):
         for number, line in enumerate(lines):
             if number in (1, 20_000, 32_298):
                 assert store.faces[number - 1].ravel().tolist() == [int(level) for level in line.split(",")[1].split()]
+
+
+@pytest.fixture
+def damaged_folder(tmp_path):
+    """A data set of two pictures and 23 that are none."""
+    folder = tmp_path / "pictures" / "train" / "fear"
+    folder.mkdir(parents=True)
+    for number in range(2):
+        Image.new("L", (48, 48), number).save(folder / f"good{number}.png")
+    for number in range(23):
+        (folder / f"bad{number:02}.png").write_bytes(b"no picture")
+    return tmp_path / "pictures"
+
+
+def test_all_damaged_pictures_are_named_at_once_up_to_twenty(tmp_path, damaged_folder):
+    with pytest.raises(DataError, match=r"23 pictures cannot be read; .*; and 3 more$") as caught:
+        import_data(damaged_folder, tmp_path / "store")
+    assert str(caught.value).count("not a picture") == 20
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "store").exists()
+
+
+def test_damaged_pictures_are_skipped_when_asked_for_and_each_is_named(tmp_path, damaged_folder, caplog):
+    with caplog.at_level("WARNING", "mien"):
+        assert len(import_data(damaged_folder, tmp_path / "store", skip_damaged=True)) == 2
+    assert [f"bad{number:02}.png: not a picture" in "".join(caplog.messages) for number in range(23)] == [True] * 23
+    assert caplog.messages[-1].endswith("left out 23 pictures that cannot be read")
