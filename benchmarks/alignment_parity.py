@@ -16,10 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import DEFAULT_MODEL
 from mien.data.store import FaceStore
 from mien.faces.align import align_face, frame_of
-from mien.faces.detect import Detection, YuNetDetector
-from mien.model.bundle import DEFAULT_MODEL, Bundle
+from mien.faces.detection import Detection
+from mien.faces.yunet import YuNetDetector
+from mien.model.bundle import Bundle
 from mien.preprocess import FACE_SIZE
 
 SIZES = (60, 300)

@@ -15,7 +15,8 @@ import time
 
 import numpy as np
 
-from mien.model.bundle import DEFAULT_MODEL, Bundle
+from mien.choices import DEFAULT_MODEL
+from mien.model.bundle import Bundle
 
 BATCH = 64
 RUNS = 15

@@ -18,7 +18,7 @@ from alignment_parity import background
 from numpy.typing import NDArray
 
 from mien.data.store import FaceStore
-from mien.faces.detect import YuNetDetector
+from mien.faces.yunet import YuNetDetector
 from mien.preprocess import FACE_SIZE
 
 SIZES = (72, 288)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.data.store import write_store
-from mien.model.bundle import METADATA_KEY, ModelCard
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.preprocess import PreprocessSpec
 
 # A busy machine fails no property. Examples are the same in every run, so that a change that fails is the change's

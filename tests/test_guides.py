@@ -1,4 +1,4 @@
-"""The Python of the README and the guides runs as it is printed."""
+"""The README and the guides are true: their Python runs, and the names, files and headings they mention exist."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+import mien
+
 ROOT = Path(__file__).parents[1]
+GUIDES = ("README.md", *sorted(f"docs/guide/{path.name}" for path in (ROOT / "docs/guide").glob("*.md")))
 PAGES = ("README.md", "docs/guide/predict.md", "docs/guide/video.md")
 
 
@@ -40,3 +43,38 @@ def test_the_examples_do_what_they_say(workplace, capsys):
     exec(blocks("README.md")[0], {})
     assert re.search(r"Face\(happy \d+ %, box=\(178, 63, 90, 113\), detector 0\.\d\d\)", capsys.readouterr().out)
     assert (workplace / "party.mien.png").exists()
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_guides_use_public_names_alone(page):
+    """`mien.networks.register`, which needs torch, is the one public name beside `mien.__all__`."""
+    names = set(re.findall(r"(?<![.\w/-])mien\.([A-Za-z_]\w*)", (ROOT / page).read_text(encoding="utf-8")))
+    assert names - set(mien.__all__) - {"__all__", "networks"} == set()
+
+
+def anchors(page):
+    """GitHub's anchors of the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*GUIDES, "CONTRIBUTING.md", "docs/experiments.md", "docs/claims.md"])
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_names_every_folder_of_the_package():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = set(re.findall(r"^  (\w+)/  ", readme[readme.index("src/mien/\n") :], re.MULTILINE))
+    assert tree == {path.parent.name for path in (ROOT / "src/mien").glob("*/__init__.py")}
+
+
+def test_the_files_that_contributing_names_exist():
+    rules, _, _ = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The training queue")
+    paths = set(re.findall(r"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|sha256))?)`", rules))
+    assert len(paths) > 20
+    assert [path for path in paths if not any((place / path).exists() for place in (ROOT, ROOT / "src/mien"))] == []

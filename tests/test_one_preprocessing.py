@@ -14,7 +14,7 @@ from mien.model.bundle import Bundle
 from mien.preprocess import PreprocessSpec
 from mien.recognition.recognizer import Recognizer
 from mien.training.augment import augment
-from mien.training.config import AugmentConfig
+from mien.training.augment_config import AugmentConfig
 
 FACES = np.random.default_rng(0).integers(0, 256, (7, 48, 48), np.uint8)
 STILL = AugmentConfig(flip=0, rotate=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)

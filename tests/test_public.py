@@ -13,7 +13,9 @@ from PIL import Image
 from skimage import data
 
 import mien
-from mien.faces.detect import HaarDetector, WholeImage, YuNetDetector
+from mien.faces.haar import HaarDetector
+from mien.faces.whole_image import WholeImage
+from mien.faces.yunet import YuNetDetector
 from waiting import HANG
 
 NAMES = {

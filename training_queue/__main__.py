@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import MienError
+from mien.runs import CHECKPOINT_FILE
 from training_queue import checkpoints, hours
-from training_queue.home import CHECKPOINT, Home, QueueError, is_alive
+from training_queue.home import Home, QueueError, is_alive
 from training_queue.listing import load_list
 from training_queue.processes import StopAskedError, StopSignal, waited
 from training_queue.runner import Queue, Workplace, load_ready, settle_killed
@@ -107,7 +108,7 @@ def retry(place: Workplace, options: argparse.Namespace) -> int:
     outcome = place.home.outcome(options.name)
     if outcome is None:
         raise QueueError(f"{options.name}: has not ended, so there is nothing to retry")
-    if outcome.result == "done" and not (place.home.run(options.name) / CHECKPOINT).exists():
+    if outcome.result == "done" and not (place.home.run(options.name) / CHECKPOINT_FILE).exists():
         raise QueueError(f"{options.name}: was restored without its checkpoint; remove its run folder to train it anew")
     place.home.outcome_file(options.name).unlink()
     return 0
@@ -126,7 +127,7 @@ def pack(place: Workplace, options: argparse.Namespace) -> int:
 
 def _packable(place: Workplace) -> list[str]:
     home, names = place.home, [training.name for training in load_list(place.file).trainings]
-    return [name for name in names if (home.run(name) / CHECKPOINT).exists() or home.outcome(name)]
+    return [name for name in names if (home.run(name) / CHECKPOINT_FILE).exists() or home.outcome(name)]
 
 
 def _packs_of(place: Workplace) -> Path:

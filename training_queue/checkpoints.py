@@ -21,15 +21,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mien.aside import written_aside
-from training_queue.home import CHECKPOINT, Home, QueueError
+from mien.files import whole_file
+from mien.runs import ANSWERS_FILE, BEST_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from training_queue.home import Home, QueueError
 
 PART_BYTES: Final = 15_000_000
 """Largest part: what has to travel stays below 16 MB a file."""
 
 OUTCOME: Final = "outcome.json"
 MANIFEST: Final = "manifest.json"
-_STATE: Final = (CHECKPOINT, "best.safetensors", "public_test.json", "log.jsonl", "config.toml")
+_STATE: Final = (CHECKPOINT_FILE, BEST_FILE, ANSWERS_FILE, LOG_FILE, CONFIG_FILE)
 """In the order in which they are read beside a running training: the chosen network may be younger than the
 checkpoint, which then makes it again, but never older.
 """
@@ -73,7 +74,7 @@ def pack(home: Home, name: str, folder: Path, *, half: bool = False, part_bytes:
         QueueError: the training has no whole epoch yet.
     """
     run, outcome = home.run(name), home.outcome(name)
-    if not (run / CHECKPOINT).exists() and outcome is None:
+    if not (run / CHECKPOINT_FILE).exists() and outcome is None:
         raise QueueError(f"{name}: has no whole epoch to pack yet")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as work:
@@ -90,13 +91,13 @@ def pack(home: Home, name: str, folder: Path, *, half: bool = False, part_bytes:
 
 def _sources(home: Home, name: str, *, done: bool) -> dict[str, Path]:
     """The files to pack, by name; a finished training has no use for its checkpoint."""
-    found = {kind: home.run(name) / kind for kind in _STATE if not (done and kind == CHECKPOINT)}
+    found = {kind: home.run(name) / kind for kind in _STATE if not (done and kind == CHECKPOINT_FILE)}
     found[OUTCOME] = home.outcome_file(name)
     return {kind: path for kind, path in found.items() if path.exists()}
 
 
 def _pack_file(source: Path, name: str, made: Path, work: Path, half: bool, part_bytes: int) -> Packed:
-    if half and name == CHECKPOINT:
+    if half and name == CHECKPOINT_FILE:
         from training_queue.halving import halve
 
         source = halve(source, work / "halved.safetensors")
@@ -165,8 +166,8 @@ def restore(home: Home, name: str, folder: Path) -> int:
         for file in files:
             _unpack_file(pack_folder, file, made / file.name)
         if (made / OUTCOME).exists():
-            with written_aside(home.outcome_file(name)) as aside:
-                (made / OUTCOME).rename(aside)
+            with whole_file(home.outcome_file(name), QueueError) as partial:
+                (made / OUTCOME).rename(partial)
         made.rename(run)
     return epochs
 
@@ -215,16 +216,16 @@ def pack_hours(home: Home, folder: Path) -> None:
     """Put the log of hours beside the packs."""
     if home.hours.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with written_aside(folder / home.hours.name) as aside:
-            shutil.copyfile(home.hours, aside)
+        with whole_file(folder / home.hours.name, QueueError) as partial:
+            shutil.copyfile(home.hours, partial)
 
 
 def restore_missing(home: Home, folder: Path) -> Iterator[str]:
     """Restore every packed training whose run the home does not have, and the hours; yields a line for each."""
     hours = folder / home.hours.name
     if hours.exists() and not home.hours.exists():
-        with written_aside(home.hours) as aside:
-            shutil.copyfile(hours, aside)
+        with whole_file(home.hours, QueueError) as partial:
+            shutil.copyfile(hours, partial)
     for name in packs(folder):
         if not home.run(name).exists():
             yield f"{name}: restored, {restore(home, name, folder)} epochs done"

@@ -19,13 +19,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Literal
 
-from mien.aside import written_aside
 from mien.errors import MienError
-
-CHECKPOINT: Final = "last.safetensors"
-"""What a training goes on from, in its run folder: written whole after each epoch."""
+from mien.files import write_text
+from mien.runs import LOG_FILE
 
 
 class QueueError(MienError):
@@ -129,7 +127,7 @@ class Home:
     def epoch_log(self, name: str) -> list[dict[str, Any]]:
         """The log of a training's run, one entry a whole epoch; a last line that a kill cut short is left out."""
         try:
-            lines = (self.run(name) / "log.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+            lines = (self.run(name) / LOG_FILE).read_text(encoding="utf-8").split("\n")[:-1]
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines]
@@ -192,5 +190,4 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(values) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(values) + "\n", QueueError)

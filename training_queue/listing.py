@@ -25,13 +25,13 @@ above it.
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import ConfigError, nearest
+from mien.records import converted, parse_toml, refuse_unknown
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -109,19 +109,21 @@ def load_list(path: Path) -> TrainingList:
         ConfigError: missing, not TOML, an unknown or missing key, a wrong type, or a reference to what is not there.
     """
     try:
-        return parse_list(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: the list cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a TOML file ({error})") from None
+    try:
+        return parse_list(text)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
 def parse_list(text: str) -> TrainingList:
     """A list in TOML text; raises as `load_list` does."""
-    values = tomllib.loads(text)
-    _check_keys(values, _TOP, "")
+    values = parse_toml(text)
+    refuse_unknown(values, _TOP)
     data_sets = {name: _data_set(name, value) for name, value in _section(values, "data_sets").items()}
     shared = {key: values[key] for key in _SHARED if key in values}
     entries = values.get("trainings", [])
@@ -160,7 +162,7 @@ def _data_set(name: str, value: Any) -> DataSet:
     _match(where, name, _NAME, "small letters, digits, '.', '_' and '-'")
     if not isinstance(value, dict):
         raise ConfigError(f"{where} is {value!r}: expected a section of keys")
-    _check_keys(value, _DATA_SET, f"{where}.")
+    refuse_unknown(value, _DATA_SET, f"{where}.")
     for key in value:
         _match(f"{where}.{key}", value[key], _VARIABLE, "the name of an environment variable that holds a path")
     return DataSet(**{"csv": _required(value, "csv", where), **value})
@@ -170,7 +172,7 @@ def _training(values: Mapping[str, Any], data_sets: Mapping[str, DataSet], above
     name = _match("trainings.name", _required(values, "name", "trainings"), _NAME, "small letters, digits, '.', '_-'")
     if name in above:
         raise ConfigError(f"{name}: stands in the list twice; name one of them differently")
-    _check_keys(values, _TRAINING, f"{name}.")
+    refuse_unknown(values, _TRAINING, f"{name}.")
     settings = _texts(f"{name}.set", values.get("set", []))
     after = values.get("after", [])
     if not isinstance(after, list):
@@ -203,19 +205,12 @@ def _match(where: str, value: Any, pattern: re.Pattern[str], wanted: str) -> str
 
 
 def _texts(where: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ConfigError(f"{where} is {value!r}: expected a list of texts")
-    return tuple(value)
+    return tuple(converted(tuple[str, ...], value, where))
 
 
 def _known(where: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> None:
     if name not in known:
         raise ConfigError(f"{where} is {name!r}{nearest(name, known)}: expected one of {', '.join(known) or 'none'}")
-
-
-def _check_keys(values: Mapping[str, Any], known: set[str], prefix: str) -> None:
-    for key in sorted(set(values) - known):
-        raise ConfigError(f"unknown key {prefix}{key}{nearest(key, known)}: expected one of {', '.join(sorted(known))}")
 
 
 def _referenced(name: str, texts: Sequence[str]) -> Iterator[str]:

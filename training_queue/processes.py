@@ -71,6 +71,7 @@ def run_process(
             start_new_session=True,
             pass_fds=(lock.fileno(),),
         )
+    be_nice_as_a_group(process.pid, os.getpriority(os.PRIO_PROCESS, 0))
     while process.poll() is None and not stop.asked:
         beat(process.pid)
         time.sleep(_POLL_SECONDS)
@@ -78,6 +79,24 @@ def run_process(
         end_group(process.pid, lambda: process.poll() is None)
         raise StopAskedError("stopped")
     return process.wait()
+
+
+def be_nice_as_a_group(process: int, niceness: int, proc: Path = Path("/proc")) -> None:
+    """Let a session of processes give way to others, as Linux counts it.
+
+    With sched_autogroup_enabled the kernel shares the processor among sessions and weighs niceness within each alone: a
+    niced training in a session of its own gets as much as everything else together. The group has a niceness of its own
+    (man 7 sched). Systems without it weigh each process, which has been niced already.
+
+    Args:
+        process: any of the session.
+        niceness: 0..19.
+        proc: where the kernel's files of processes are.
+    """
+    group = proc / str(process) / "autogroup"
+    with suppress(OSError):  # no such file, or changed too often for an unprivileged user
+        if group.exists():
+            group.write_text(str(niceness), encoding="ascii")
 
 
 def end_group(group: int, alive: Callable[[], bool]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from mien.errors import ConfigError
+from mien.runs import CHECKPOINT_FILE
 from training_queue import commands, hours, workspace
-from training_queue.home import CHECKPOINT, Home, Outcome, QueueError, Running, is_alive
+from training_queue.home import Home, Outcome, QueueError, Running, is_alive
 from training_queue.listing import Training, TrainingList, load_list
 from training_queue.plan import next_training, states
 from training_queue.processes import StopAskedError, StopSignal, end_group, run_process
@@ -84,7 +85,7 @@ def settle_killed(home: Home) -> Running | None:
 
 def _checkpoint_time(home: Home, running: Running) -> float:
     """When the last whole epoch of a stretch ended; its beginning when it has none."""
-    checkpoint = home.run(running.training) / CHECKPOINT
+    checkpoint = home.run(running.training) / CHECKPOINT_FILE
     return max(running.began, checkpoint.stat().st_mtime) if checkpoint.exists() else running.began
 
 

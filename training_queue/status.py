@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from mien.runs import CONFIG_FILE
 from training_queue import hours
 from training_queue.home import Home, Outcome, Running, is_alive
 from training_queue.listing import Training, TrainingList
@@ -47,7 +48,7 @@ def _stretches(home: Home, running: Running | None, now: float) -> list[hours.St
 
 def _row(home: Home, training: Training, state: str, outcome: Outcome | None) -> dict[str, Any]:
     log = home.epoch_log(training.name)
-    config = home.run(training.name) / "config.toml"
+    config = home.run(training.name) / CONFIG_FILE
     epochs = tomllib.loads(config.read_text(encoding="utf-8"))["epochs"] if config.exists() else None
     accuracies = [entry["accuracy"] for entry in log if "accuracy" in entry]
     left = (epochs - len(log)) * log[-1]["seconds"] / 3600 if log and epochs and state != "done" else None

@@ -19,9 +19,9 @@ from mien.data.store import FaceStore
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.metrics import accuracy, standard_error
 from mien.networks.saved import load_network
-from mien.training.config import load_config
 from mien.training.data import TrainingData
 from mien.training.engine import train
+from mien.training.recipe import load_config
 
 RECIPE = (
     "batch_size=128",

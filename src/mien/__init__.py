@@ -20,7 +20,7 @@ from mien.threads import stop_spinning as _stop_spinning
 from mien.version import __version__
 
 if _TYPE_CHECKING:
-    from mien.faces.detect import Detection, Detector
+    from mien.faces.detection import Detection, Detector
     from mien.media.video import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
@@ -57,8 +57,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Detection": "mien.faces.detect",
-    "Detector": "mien.faces.detect",
+    "Detection": "mien.faces.detection",
+    "Detector": "mien.faces.detection",
     "Recognized": "mien.output.recognized",
     "Recognizer": "mien.recognition.recognizer",
     "Sink": "mien.output.sink",

@@ -1,16 +1,16 @@
-"""Everything mien raises on purpose.
+"""The exceptions of mien.
 
 MienError
 ├── UsageError       the call or the command line contradicts itself
 ├── InputError       a picture, folder or stream cannot be read
-│   └── TooLargeError  it could be, and is larger than what is allowed
+│   └── TooLargeError  it exceeds a size limit
 ├── SinkError        some results could not be written
 ├── RequestError     the service refuses a request
 ├── DataError        a data set is malformed
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
 ├── ConfigError      a recipe has an unknown key, a wrong type or a contradiction
 ├── TrainingError    a training cannot start or go on
-│   └── DivergedError  its loss is no number any more
+│   └── DivergedError  its loss became NaN or infinite
 ├── ExportError      an exported model disagrees with its source
 └── MissingExtraError  an optional part of the package is not installed
 
@@ -29,7 +29,7 @@ class MienError(Exception):
     """Base of all errors that mien raises on purpose."""
 
     exit_status: ClassVar[int] = 1
-    """What the command line exits with: 1 an input failed, 2 wrong use."""
+    """Exit status of the command line: 1 an input failed, 2 wrong use."""
 
 
 class UsageError(MienError):
@@ -43,7 +43,7 @@ class InputError(MienError):
 
 
 class TooLargeError(InputError):
-    """A picture or video is larger, or longer, than what is allowed."""
+    """A picture or video exceeds a limit of size or length."""
 
 
 class SinkError(MienError):
@@ -91,7 +91,7 @@ class TrainingError(MienError):
 
 
 class DivergedError(TrainingError):
-    """The loss of a training is no number any more."""
+    """The loss of a training became NaN or infinite."""
 
 
 class ExportError(MienError):
@@ -108,6 +108,6 @@ class MissingExtraError(MienError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for a name that resembles a known one, else nothing."""
+    """`` (did you mean 'x'?)`` for a near miss of a known name, else nothing."""
     matches = get_close_matches(name, known, n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""

@@ -1,4 +1,4 @@
-"""The seven expressions, and the names other data sets give them.
+"""The seven expressions: names, class order, colours, and aliases of other data sets.
 
 This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow et al., "Challenges in Representation
 Learning", 2013).
@@ -9,6 +9,19 @@ from typing import Final
 from mien.errors import DataError
 
 EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+COLOURS: Final[dict[str, tuple[int, int, int]]] = {
+    "angry": (213, 94, 0),
+    "disgust": (0, 158, 115),
+    "fear": (204, 121, 167),
+    "happy": (240, 228, 66),
+    "sad": (0, 114, 178),
+    "surprise": (86, 180, 233),
+    "neutral": (230, 230, 230),
+}
+"""RGB of every emotion in drawings, timelines and on the page (whose copy a test pins), told apart with any common
+colour vision (Okabe and Ito, 2008).
+"""
 
 VOTE_CLASSES: Final = (*EMOTIONS, "contempt", "unknown", "not_a_face")
 """What FER+'s voters could answer (Barsoum et al., arXiv 1608.01041), in the order of a data set's votes."""
@@ -25,7 +38,7 @@ _ALIASES: Final = {
 
 
 def emotion_index(name: str) -> int:
-    """Class number of an emotion, given by its name, a known alias of it, or its number as text.
+    """Class number of an emotion by its name, an alias (synonym), or its number as text.
 
     Case and surrounding blanks do not matter: ``"Happiness"``, ``"happy"`` and ``"3"`` are all 3.
 

@@ -1,7 +1,7 @@
-"""What a prediction is: boxes, faces, frames, and tables of them.
+"""Result types: boxes, faces, frames, and their schema in JSON and tables.
 
-These dataclasses are the currency between detection, drawing, the command line and the service. They hold plain Python
-values only, so that they print, compare and become JSON without help.
+These immutable dataclasses are shared by recognition, output, the command line and the service. They hold plain Python
+values only, so that they print, compare and serialise to JSON without help.
 """
 
 import json

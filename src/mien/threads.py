@@ -1,4 +1,4 @@
-"""How many threads to compute with.
+"""Number of threads: affinity, control groups, ``OMP_NUM_THREADS``.
 
 This is read before torch and onnxruntime are loaded, so it imports nothing that is heavy.
 """

@@ -1,3 +1,3 @@
-"""The version of the package: a floor of its own, so that whatever states it need not import the public names."""
+"""The version of the package, in a module of its own: results state it, and must not import the public names."""
 
 __version__ = "0.1.0"

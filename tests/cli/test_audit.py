@@ -78,7 +78,7 @@ def test_judges_labels_by_probabilities(store, tmp_path):
         ({"labels": ["gone.npy"]}, r"gone\.npy"),
         ({"labels": ["nobody"]}, "nobody"),
         ({"write_clean": Path(__file__)}, "exists already"),
-        ({"out": Path(__file__)}, "cannot be made"),
+        ({"out": Path(__file__)}, "cannot be made a folder"),
     ],
 )
 def test_refuses_wrong_use_before_anything_is_compared(store, capsys, options, message):

@@ -14,12 +14,12 @@ def mien(*arguments):
 
 
 def test_an_export_says_on_standard_error_what_it_wrote(tmp_path, small_store):
-    done = mien("data", "export", small_store, tmp_path / "seed3", "--format", "seed3")
+    done = mien("data", "export", small_store, tmp_path / "numbered", "--format", "numbered")
     assert (done.returncode, done.stdout) == (0, "")
     note, summary = done.stderr.splitlines()
-    assert note == "90 PublicTest rows stay behind: seed3 holds Training only"
-    assert summary.endswith("seed3: 60 rows of small.csv as seed3")
-    assert len(list((tmp_path / "seed3" / "train_set").glob("*.jpg"))) == 60
+    assert note == "90 PublicTest rows stay behind: numbered holds Training only"
+    assert summary.endswith("numbered: 60 rows of small.csv as numbered")
+    assert len(list((tmp_path / "numbered" / "train_set").glob("*.jpg"))) == 60
 
 
 def test_what_is_exported_can_be_imported(tmp_path, small_store):

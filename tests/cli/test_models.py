@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.main import app
-from mien.model.bundle import METADATA_KEY
+from mien.model.card import METADATA_KEY
 from mien.networks import network_entry, network_names
 from waiting import HANG
 

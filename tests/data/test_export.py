@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.data.export import FORMATS, export_data, seed3_parts
+from mien.choices import USAGES
+from mien.data.export import FORMATS, export_data, numbered_parts
 from mien.data.reading.folders import FOLDER_OF_USAGE, USAGE_OF_FOLDER
 from mien.data.reading.importing import import_data, sha256_of_file
-from mien.data.store import USAGES, FaceStore, StoreMeta
+from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS, VOTE_CLASSES
 
@@ -151,8 +152,8 @@ def test_imagefolder_describes_its_pictures(tmp_path, store):
         np.testing.assert_array_equal(decoded(tmp_path / "out" / name), store.faces[row])
 
 
-def test_seed3_numbers_training_faces(tmp_path, store):
-    done = export_data(store, tmp_path / "out", "seed3")
+def test_numbered_numbers_training_faces(tmp_path, store):
+    done = export_data(store, tmp_path / "out", "numbered")
     training = [0, 3, 4]
     assert np.loadtxt(tmp_path / "out/emotion.csv", int).tolist() == [6, 1, 3]
     pixels = np.loadtxt(tmp_path / "out/pixels.csv", np.uint8)
@@ -169,13 +170,16 @@ def test_seed3_numbers_training_faces(tmp_path, store):
     assert all(word in note for word, note in zip(words, done.notes, strict=True))
 
 
-def test_seed3_parts_are_those_of_the_report():
-    assert {name: len(part) for name, part in seed3_parts(28_709).items()} == {"train_set": 24_000, "verify_set": 4_709}
-    assert seed3_parts(24_001)["verify_set"] == range(24_000, 24_001)
+def test_numbered_parts_are_those_of_the_report():
+    assert {name: len(part) for name, part in numbered_parts(28_709).items()} == {
+        "train_set": 24_000,
+        "verify_set": 4_709,
+    }
+    assert numbered_parts(24_001)["verify_set"] == range(24_000, 24_001)
 
 
 def test_what_has_no_room_is_said(tmp_path, store):
-    notes = {name: export_data(store, tmp_path / name, name).notes for name in FORMATS if name != "seed3"}
+    notes = {name: export_data(store, tmp_path / name, name).notes for name in FORMATS if name != "numbered"}
     assert {name for name, said in notes.items() if said} == {"folders", "csv"}
     assert export_data(made_up([0], [0]), tmp_path / "other", "csv").notes == ()
 
@@ -191,9 +195,9 @@ def test_progress_ends_at_one(tmp_path, store):
 @pytest.mark.parametrize(
     ("format", "options", "words"),
     [
-        ("folder", {}, r"unknown format 'folder' \(did you mean 'folders'\?\): expected one of folders, seed3"),
+        ("folder", {}, r"unknown format 'folder' \(did you mean 'folders'\?\): expected one of folders, numbered"),
         ("folders", {"encoding": "gif"}, "unknown encoding 'gif' of pictures: expected one of png, jpg"),
-        ("seed3", {"encoding": "png"}, "seed3 has no use for an encoding"),
+        ("numbered", {"encoding": "png"}, "numbered has no use for an encoding"),
         ("imagefolder", {"numbers": True}, "imagefolder has no use for numbers"),
     ],
 )
@@ -215,8 +219,8 @@ def test_what_exists_is_kept_and_a_failure_leaves_nothing(tmp_path, store, forma
 
 
 def test_a_format_without_any_row_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no Training row to write as seed3"):
-        export_data(made_up([0], [1]), tmp_path / "out", "seed3")
+    with pytest.raises(DataError, match="no Training row to write as numbered"):
+        export_data(made_up([0], [1]), tmp_path / "out", "numbered")
 
 
 def test_folder_names_mean_the_usages_they_are_written_for():

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from mien.data.store import FaceStore, StoreMeta, folder_aside, write_store
+from mien.data.store import FaceStore, StoreMeta, write_store
 from mien.errors import DataError
+from mien.files import whole_folder
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_an_existing_target_is_left_alone(tmp_path, arrays):
 
 def test_a_failed_writing_leaves_nothing(tmp_path, arrays):
     def fail():
-        with folder_aside(tmp_path / "new") as folder:
+        with whole_folder(tmp_path / "new") as folder:
             (folder / "faces.npy").write_bytes(b"half")
             raise OSError(28, "No space left on device")
 

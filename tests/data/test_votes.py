@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mien.choices import USAGES
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.importing import ferplus_beside, import_data
-from mien.data.store import USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.data.votes import RULES, agreement, read_votes, vote_targets
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS, VOTE_CLASSES

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.choices import TTA_MODES
 from mien.errors import UsageError
-from mien.evaluation.tta import MODES, predict_logits, views
+from mien.evaluation.tta import predict_logits, views
 from mien.model.bundle import Bundle
 from mien.preprocess import PreprocessSpec
 
@@ -22,7 +23,7 @@ def grey(view, spec):
     return np.rint((view[:, 0] * spec.std + spec.mean) * 255).astype(int)
 
 
-@given(specs, st.sampled_from(MODES), st.integers(10, 30))
+@given(specs, st.sampled_from(TTA_MODES), st.integers(10, 30))
 @settings(max_examples=40)
 def test_the_first_view_is_the_plain_input(spec, mode, side):
     faces = random_faces(3, side)
@@ -61,7 +62,7 @@ def test_without_a_margin_the_crops_lie_two_pixels_off_and_repeat_the_edge(margi
         np.testing.assert_array_equal(crop, face[0][np.ix_(rows, columns)])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", TTA_MODES)
 @pytest.mark.parametrize("n", [1, 256, 300])
 def test_logits_are_the_mean_over_the_views(tmp_path, write_linear_model, linear_weights, mode, n):
     model = Bundle.load(write_linear_model(tmp_path / "m.onnx"))

@@ -9,7 +9,8 @@ from torch import nn
 import mien
 from mien.errors import ExportError, ModelFileError
 from mien.export.onnx import export_onnx
-from mien.model.bundle import METADATA_KEY, Bundle, ModelCard, embedded_models
+from mien.model.bundle import Bundle, embedded_models
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.networks import network_entry
 from mien.preprocess import PreprocessSpec
 

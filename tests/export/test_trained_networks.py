@@ -10,13 +10,13 @@ import torch
 
 from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
-from mien.export.onnx import export_onnx
+from mien.export.onnx import export_onnx, probe_faces
 from mien.model.bundle import Bundle
 from mien.networks import network_names
 from mien.networks.saved import load_network
-from mien.training.config import load_config, recipe_names
 from mien.training.data import TrainingData
 from mien.training.engine import train
+from mien.training.recipe import load_config, recipe_names
 
 FACES, JUDGED = 16, 8
 """One step is all that must be seen here: what training makes of many is tests/training's."""
@@ -56,6 +56,17 @@ def brief_folder():
         yield Path(folder)
 
 
+def settle(network, inputs):
+    """Give batch normalisation the statistics of these inputs, as many steps would: after one, answers ignore faces."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None  # their plain mean
+    with torch.no_grad():
+        network.train()(inputs)
+    network.eval()
+
+
 def test_every_network_has_a_recipe():
     assert {load_config(recipe).network for recipe in recipe_names()} == set(network_names())
 
@@ -68,10 +79,13 @@ def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
     assert card.training["rows"] == FACES
     assert card.public_test["n"] == JUDGED
     network, _ = load_network(brief_folder / "run")
+    seen = np.concatenate((store.faces[:FACES], probe_faces(FACES)))  # those compared here, and those export compares
+    settle(network, torch.from_numpy(spec.apply(seen)))
     export_onnx(network, card, brief_folder / "model.onnx")
     inputs = spec.apply(store.faces[:JUDGED])
     with torch.inference_mode():
         expected = network(torch.from_numpy(inputs)).numpy()
     bundle = Bundle.load(brief_folder / "model.onnx")
     assert bundle.card == card
-    np.testing.assert_allclose(bundle.logits_of_input(inputs), expected, atol=1e-4)
+    # Against what tells faces apart, or a file that is blind to them could pass.
+    assert np.abs(bundle.logits_of_input(inputs) - expected).max() < 0.05 * expected.std(axis=0).max()

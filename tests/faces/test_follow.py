@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from mien.errors import UsageError
-from mien.faces.detect import Detection, WholeImage, YuNetDetector
+from mien.faces.detection import Detection
 from mien.faces.follow import SEARCH_INTERVAL, Follower, Pace
+from mien.faces.whole_image import WholeImage
+from mien.faces.yunet import YuNetDetector
 
 SHAPE = (240, 426)
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from skimage import data, transform
 
-from mien.faces.detect import Detection, YuNetDetector
+from mien.faces.detection import Detection
 from mien.faces.presence import FacePresence
+from mien.faces.yunet import YuNetDetector
 
 
 class Finder:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.optimize import linear_sum_assignment
 
-from mien.faces.detect import Detection
+from mien.faces.detection import Detection
 from mien.faces.track import MAX_LOST, Track, Tracks, advance, assign, iou
 
 MIN_SCORE = 0.6

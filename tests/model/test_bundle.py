@@ -11,7 +11,8 @@ from scipy import special
 
 from mien.errors import ConfigError, ModelFileError
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle, ModelCard, embedded_models, softmax
+from mien.model.bundle import Bundle, embedded_models, softmax
+from mien.model.card import ModelCard
 from mien.preprocess import PreprocessSpec
 
 
@@ -61,9 +62,9 @@ def test_the_card_and_the_hash_are_those_of_the_file(path, linear_card):
     [
         (None, "without mien's metadata"),
         ("{", "not JSON"),
-        ("[]", "not of format 1"),
+        ("[]", "not JSON"),
         ('{"format": 99}', "not of format 1"),
-        ('{"format": 1}', "incomplete"),
+        ('{"format": 1}', "its metadata: key name is missing: expected text"),
     ],
 )
 def test_a_file_without_usable_metadata_is_refused(tmp_path, write_linear_model, metadata, words):

@@ -159,13 +159,16 @@ def test_a_file_without_either_names_the_toml_it_needs(tmp_path, weights):
     ("text", "words"),
     [
         ("labels = [", "not a TOML file"),
-        (described(layout=None), "missing key layout: the keys are labels, channels, layout"),
-        (described(std=None), r"missing key preprocess\.std"),
-        ("chanels = 3\n" + TOML, "unknown key chanels: the keys are"),
-        (TOML + "scale = 2", r"unknown key preprocess\.scale: the keys are preprocess\.frame_size"),
-        (described(layout='"NCHW"'), "layout is 'NCHW': expected 'nchw' or 'nhwc'"),
+        (described(layout=None), "key layout is missing: expected one of nchw, nhwc"),
+        (described(std=None), r"key preprocess\.std is missing: expected a number, or a list of one for each channel"),
+        (
+            "chanels = 3\n" + TOML,
+            r"unknown key chanels \(did you mean 'channels'\?\): expected one of channels",
+        ),
+        (TOML + "scale = 2", r"unknown key preprocess\.scale: expected one of blur, equalize, frame_size"),
+        (described(layout='"NCHW"'), "layout is 'NCHW': expected one of nchw, nhwc"),
         (described(outputs="3"), "outputs is 3"),
-        (described(channels="4"), "channels is 4: expected 1 or 3"),
+        (described(channels="4"), "channels is 4: expected one of 1, 3"),
         (described(channels="true"), "channels is True"),
         (described(channels="1"), r"preprocess\.mean is .*: expected a number, or a list of one for each channel"),
         (described(mean="[0.5, 0.5]"), r"preprocess\.mean"),
@@ -264,7 +267,7 @@ def test_predict_takes_it_and_says_what_is_wrong_in_one_line(theirs, weights, tm
 
 
 def test_the_example_of_the_guide_is_a_description():
-    guide = (Path(__file__).parents[1] / "docs" / "guide" / "evaluation.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "evaluation.md").read_text(encoding="utf-8")
     example = Description.from_toml(guide.partition("```toml\n")[2].partition("```")[0])
     assert example.name == "their network"
     assert example.interface.input_shape(example.preprocess.input_size) == (3, 224, 224)

@@ -5,7 +5,7 @@ from importlib import metadata
 import onnxruntime as ort
 import pytest
 
-from mien.devices import MODEL_DEVICES
+from mien.choices import MODEL_DEVICES
 from mien.errors import ModelFileError, UsageError
 from mien.model.bundle import Bundle
 from mien.model.session import _check_in_use, _installed, _session_on_the_first, execution_providers

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mien.errors import ConfigError, ModelFileError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks import network_entry, network_names
 from mien.networks.profile import count_macs, count_parameters, list_layers, outline
 from mien.networks.registry import register

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from mien.labels import EMOTIONS
-from mien.output.drawing import COLOURS, LEAST_SIDE, annotate
+from mien.labels import COLOURS, EMOTIONS
+from mien.output.drawing import LEAST_SIDE, annotate
 from mien.results import Box, Face
 
 HAPPY = (0.02, 0.03, 0.05, 0.7, 0.05, 0.1, 0.05)

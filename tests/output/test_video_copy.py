@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError
-from mien.labels import EMOTIONS
+from mien.labels import COLOURS, EMOTIONS
 from mien.media.mp4 import VideoWriter
 from mien.output.dataframe import to_pandas
-from mien.output.drawing import COLOURS, annotate
+from mien.output.drawing import annotate
 from mien.output.folder import Names
 from mien.output.people import People, summarize
 from mien.output.recognized import Recognized

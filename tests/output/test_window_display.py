@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ImageGrab, features
 
-from mien.output.drawing import COLOURS
+from mien.labels import COLOURS
 from waiting import HANG
 
 pytest.importorskip("pygame")

@@ -9,7 +9,9 @@ from skimage import data
 
 from mien.errors import InputError, ModelFileError, UsageError
 from mien.faces.align import align_face
-from mien.faces.detect import Detection, WholeImage, YuNetDetector
+from mien.faces.detection import Detection
+from mien.faces.whole_image import WholeImage
+from mien.faces.yunet import YuNetDetector
 from mien.labels import EMOTIONS
 from mien.model.bundle import Bundle
 from mien.recognition.pictures import recognize_files

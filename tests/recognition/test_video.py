@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien.errors import InputError, UsageError
-from mien.faces.detect import YuNetDetector
+from mien.faces.yunet import YuNetDetector
 from mien.labels import EMOTIONS
 from mien.media.video import VideoImage
 from mien.recognition.recognizer import Recognizer

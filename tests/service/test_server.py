@@ -108,7 +108,7 @@ class Endless:
     """Finds so many faces that a frame does not fit into any buffer, once it is let go."""
 
     def __init__(self, count):
-        from mien.faces.detect import Detection
+        from mien.faces.detection import Detection
 
         self._found = [Detection((float(x), 0.0, 20.0, 20.0), 0.9) for x in range(count)]
         self.let_go = threading.Event()

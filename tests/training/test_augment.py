@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mien.preprocess import PreprocessSpec
 from mien.training.augment import affine_maps, augment, erase, vary_tone
-from mien.training.config import AugmentConfig
+from mien.training.augment_config import AugmentConfig
 
 OFF = {"flip": 0, "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "erase": 0}
 

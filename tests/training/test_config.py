@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mien.errors import ConfigError
 from mien.networks import network_names
 from mien.preprocess import PreprocessSpec
+from mien.records import to_toml
 from mien.training.config import (
     AugmentConfig,
     LossConfig,
@@ -14,10 +15,8 @@ from mien.training.config import (
     ScheduleConfig,
     TrainConfig,
     config_from_dict,
-    config_to_toml,
-    load_config,
-    recipe_names,
 )
+from mien.training.recipe import load_config, recipe_names
 
 share = st.floats(0, 0.99)
 configs = st.builds(
@@ -54,7 +53,7 @@ SHARED_LABELS = {"targets": "ferplus_majority", "fer2013_weight": 0.5}
 @given(configs)
 def test_a_config_survives_its_toml(tmp_path_factory, config):
     file = tmp_path_factory.mktemp("recipe") / "recipe.toml"
-    file.write_text(config_to_toml(config))
+    file.write_text(to_toml(config))
     assert load_config(str(file)) == config
 
 
@@ -121,7 +120,7 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
         ({"network": "mien_s", "epochs": True}, "epochs is True: expected a whole number"),
         ({"network": "mien_s", "epochs": 0}, "epochs is 0: expected at least 1"),
         ({"network": "mien_s", "epochs": 1}, "warmup_epochs is 2.0: expected at most epochs, 1"),
-        ({"network": 7}, "network is 7: expected text"),
+        ({"network": 7}, "network is 7: expected a registered name"),
         ({"network": "mien_s", "precision": "fp8"}, "precision is 'fp8'"),
         ({"network": "mien_s", "precision": "fp8"}, "expected one of auto, bf16, fp16, fp32"),
         ({"network": "mien_s", "optimiser": {}}, "unknown key optimiser (did you mean 'optimizer'?)"),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+from mien.training.augment_config import AugmentConfig
 from mien.training.card import augment_families
-from mien.training.config import AugmentConfig
 from mien.training.degradation import (
     add_noise,
     add_shot_noise,

@@ -7,14 +7,16 @@ from scipy.special import softmax
 
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, ModelFileError, TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks import network_entry
 from mien.networks.saved import load_network, save_network
 from mien.preprocess import PreprocessSpec
-from mien.training.config import config_from_dict, config_to_toml, load_config
+from mien.records import to_toml
+from mien.training.config import config_from_dict
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers, distillation_loss
 from mien.training.engine import train
+from mien.training.recipe import load_config
 
 SPEC = PreprocessSpec(frame_size=16, input_size=16)
 RECIPE = {
@@ -114,7 +116,7 @@ def test_wrong_teachers_are_refused_before_a_run_is_made(store, tmp_path):
 
 def test_teachers_survive_the_file_of_the_configuration(tmp_path):
     config = config_from_dict({"network": "mien_s", "loss": {"teachers": ['runs/a "quoted"', "b\\c"]}})
-    (tmp_path / "recipe.toml").write_text(config_to_toml(config))
+    (tmp_path / "recipe.toml").write_text(to_toml(config))
     assert load_config(str(tmp_path / "recipe.toml")) == config
 
 

@@ -19,8 +19,9 @@ from mien.evaluation.report import evaluate
 from mien.model.bundle import softmax
 from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
+from mien.records import to_toml
 from mien.training.checkpoint import read_progress
-from mien.training.config import LossConfig, config_from_dict, config_to_toml
+from mien.training.config import LossConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.engine import train
 from mien.training.precision import best_precision
@@ -120,7 +121,7 @@ def test_temperature_is_the_best_on_public_test(finished, data):
 
 def test_run_folder_holds_configuration_and_curves(finished, config):
     run, _ = finished
-    assert (run / "config.toml").read_text() == config_to_toml(config)
+    assert (run / "config.toml").read_text() == to_toml(config)
     board = EventAccumulator(str(run / "tensorboard")).Reload()
     assert [event.value for event in board.Scalars("accuracy")] == pytest.approx([e["accuracy"] for e in log_of(run)])
     assert [entry["input_size"] for entry in log_of(run)] == [12, 12, 12, 16, 16, 16]
@@ -205,7 +206,7 @@ def test_bf16_learns_as_float32_does(config, data, tmp_path):
 
 def start_training(store_path, run, *options):
     recipe = run.parent / "recipe.toml"
-    recipe.write_text(config_to_toml(config_from_dict(RECIPE)))
+    recipe.write_text(to_toml(config_from_dict(RECIPE)))
     words = ["train", "--recipe", recipe, "--data", store_path, "--run", run, "--device", "cpu", *options]
     return subprocess.Popen(
         [sys.executable, "-m", "mien", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -452,7 +453,7 @@ def test_a_machine_that_cannot_serve_is_one_line(config, data, tmp_path, options
 
 def test_a_run_that_cannot_be_a_folder_is_named(config, data, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(TrainingError, match="cannot be made a run folder"):
+    with pytest.raises(TrainingError, match="cannot be made a folder"):
         train(config, data, tmp_path / "file" / "run", device="cpu")
 
 

@@ -6,7 +6,7 @@ import torch
 
 from mien.data.store import FaceStore
 from mien.errors import ModelFileError, TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks import network_entry
 from mien.networks.saved import load_network, provenance, save_network
 from mien.preprocess import PreprocessSpec

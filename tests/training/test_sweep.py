@@ -1,7 +1,7 @@
 import pytest
 
 from mien.errors import ConfigError, DivergedError, TrainingError
-from mien.training.config import load_config
+from mien.training.recipe import load_config
 from mien.training.sweep import load_sweep, run_sweep
 
 GOOD = """
@@ -36,7 +36,7 @@ def test_every_variant_is_trained_with_every_seed(tmp_path):
         ("seed = [1]", "unknown key seed"),
         ("seeds = []\n[variants.a]\nrecipe='mien_s'", "seeds is \\[\\]"),
         ("seeds = [0]", "no variants"),
-        ("[variants.a]\nset=[]", "variants.a has no recipe"),
+        ("[variants.a]\nset=[]", "key variants.a.recipe is missing: expected the name of a recipe or a TOML file"),
         ("[variants.a]\nrecipe='mien_x'", "variants.a: mien_x: no such recipe.*did you mean 'mien_s'"),
         ("[variants.a]\nrecipe='mien_s'\nepochs=3", "unknown key variants.a.epochs"),
         ("[variants.a]\nrecipe='mien_s'\nset='epochs=3'", "variants.a.set is 'epochs=3'"),

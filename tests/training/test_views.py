@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mien.errors import TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks import network_entry
 from mien.networks.saved import save_network
 from mien.preprocess import PreprocessSpec

@@ -10,7 +10,7 @@ from training_queue.listing import fill, load_list, parse_list
 from training_queue.plan import next_training, states
 
 from mien.errors import ConfigError
-from mien.training.config import load_config
+from mien.training.recipe import load_config
 from training_queue import commands
 
 COMMIT = "0123456789" * 4

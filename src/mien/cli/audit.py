@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.choices import CLEANING_RULES, DEFAULT_RULES
 from mien.cli.messages import say_written, tracked
-from mien.out_folder import made_folder, writing_to
+from mien.cli.options import AsJson, DataSet
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,36 +25,39 @@ if TYPE_CHECKING:
 
 
 def audit(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the tables.")] = False,
+    data: DataSet,
+    as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for audit.json and audit.html, a page that shows faces.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for audit.json and audit.html (a report page with faces)."),
     ] = None,
-    faces: Annotated[bool, typer.Option("--faces", help="Also look for rows without a detectable face.")] = False,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Also find crops in which the detector finds no face.")
+    ] = False,
     labels: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MODEL[=ROWS]",
-            help="Also look for wrong labels: a model as `mien evaluate` takes it, with a file of rows it was trained "
-            "without; or a .npy file of out-of-sample probabilities (N, 7). Repeatable: folds of a cross-validation.",
+            help="Also find label errors (confident learning): a model as in `mien evaluate`, with the file of rows "
+            "held out of its training; or a .npy file of out-of-fold probabilities (N, 7). Repeatable, one per fold.",
         ),
     ] = None,
     write_clean: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT", help="Make a data set without what --remove names, OUT.removed.csv and OUT.removed.txt."
+            metavar="OUT", help="Write a cleaned data set (see --remove), with OUT.removed.csv and OUT.removed.txt."
         ),
     ] = None,
     remove: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="Training rows to remove: leaks, conflicts, constant, copies (these by default), near-leaks, "
-            "near-copies, no-face, mislabelled. Repeatable.",
+            help=f"Training rows to remove: {', '.join(CLEANING_RULES)}. Repeatable; without it "
+            f"{', '.join(DEFAULT_RULES)}.",
         ),
     ] = None,
 ) -> None:
-    """Find duplicates, leaks between usages, contradictory labels, and pictures that show nothing."""
+    """Find duplicates, leakage between usages, contradictory labels, label errors and blank pictures."""
     from rich.console import Console
 
     from mien.data.audit.findings import audit as find
@@ -79,10 +84,10 @@ def audit(
 
 
 def _checked_rules(remove: "Sequence[str] | None", out: Path | None, *, faces: bool, labels: bool) -> "Sequence[str]":
-    """The rules by which rows are removed; what they need is asked for before anything is computed."""
-    from mien.data.audit.cleaning import DEFAULT_RULES, check_rules
-    from mien.data.store import refuse_existing
+    """The removal rules, validated before anything is computed."""
+    from mien.data.audit.cleaning import check_rules
     from mien.errors import UsageError
+    from mien.files import refuse_existing
 
     if remove and out is None:
         raise UsageError("--remove says what --write-clean leaves out: name a folder with --write-clean OUT")
@@ -113,8 +118,8 @@ def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") 
 
 
 def _face_finder() -> "Callable[[NDArray[np.uint8]], bool]":
-    from mien.faces.detect import YuNetDetector
     from mien.faces.presence import FacePresence
+    from mien.faces.yunet import YuNetDetector
 
     return FacePresence(YuNetDetector())
 
@@ -125,7 +130,7 @@ def _write(findings: "Audit", folder: Path) -> list[Path]:
     from mien.data.audit.page import audit_page
 
     document, page = folder / "audit.json", folder / "audit.html"
-    with writing_to(folder):
+    with writing_into(folder):
         document.write_text(json.dumps(findings.to_dict(), indent=1) + "\n", encoding="utf-8")
         page.write_text(audit_page(findings), encoding="utf-8")
     return [document, page]

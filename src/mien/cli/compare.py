@@ -1,4 +1,4 @@
-"""`mien compare`: several runs in one table and two pictures."""
+"""`mien compare`: several runs in one table and two charts."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.evaluate import Usage, open_data
+from mien.choices import Usage
+from mien.cli.evaluate import open_data
 from mien.cli.messages import say_written
+from mien.cli.options import AsJson
 from mien.cli.robustness import report_corruptions
 from mien.cli.tables import print_table
 from mien.errors import MissingExtraError, UsageError
-from mien.out_folder import made_folder, writing_to
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from mien.evaluation.comparison import Variant
@@ -25,7 +27,7 @@ def compare(
         ),
     ],
     corruptions: Annotated[
-        bool, typer.Option("--corruptions", help="Compare two or more models on faces spoilt in many ways.")
+        bool, typer.Option("--corruptions", help="Compare the robustness of two or more models to image corruptions.")
     ] = False,
     data: Annotated[
         Path | None, typer.Option(help="With --corruptions: data set, or a folder of pictures per class.")
@@ -38,7 +40,7 @@ def compare(
             ".csv, .md and .png."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same PublicTest faces; differences are to the first one named."""
     from mien.evaluation.comparison import read_run, variants_of
@@ -68,7 +70,7 @@ def _compare_corruptions(
 
 
 def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:
-    """Write the pictures of a comparison to a folder, and print its table or its JSON."""
+    """Write the charts of a comparison to a folder, and print its table or its JSON."""
     from mien.evaluation.comparison import summary
 
     rows = summary(variants)
@@ -88,7 +90,7 @@ def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Pat
     except ModuleNotFoundError:
         raise MissingExtraError("drawing a comparison", "train") from None
     table = made_folder(out) / "comparison.json"
-    with writing_to(out):
+    with writing_into(out):
         table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         paths = [table, *draw_comparison(variants, out)]
     say_written(paths)

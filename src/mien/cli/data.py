@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.choices import FOLDER_LAYOUTS, USAGES
 from mien.cli.audit import audit
 from mien.cli.data_export import data_export
 from mien.cli.data_stats import data_stats
+from mien.cli.options import AsJson, ClassMaps, DataSet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from mien.data.reading.layouts import FoundPictures
     from mien.data.store import FaceStore
 
-app = typer.Typer(help="Data sets: import one, and look at it.", no_args_is_help=True)
+app = typer.Typer(help="Data sets: import, inspect, audit, export.", no_args_is_help=True)
 app.command("audit")(audit)
 app.command("stats")(data_stats)
 app.command("export")(data_export)
@@ -42,27 +44,17 @@ def import_(
             "fer2013new.csv beside SRC is found without this option.",
         ),
     ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="NAME=EMOTION|SET|FILE",
-            help="What the classes of a folder mean: contempt=skip, joy=happy, a TOML file of such pairs, or fer2013, "
-            "raf-db, affectnet, ck+48, jaffe. Repeatable.",
-        ),
-    ] = None,
+    map_: ClassMaps = None,
     layout: Annotated[
         str | None,
-        typer.Option(
-            help="Of a folder: splits, classes, imagefolder, raf-db, jaffe or expw; by default told by what is in it."
-        ),
+        typer.Option(help=f"Of a folder: {', '.join(FOLDER_LAYOUTS)}; by default told by what is in it."),
     ] = None,
     usage: Annotated[
         str | None,
-        typer.Option(help="Training, PublicTest or PrivateTest: of all pictures of a layout that says none."),
+        typer.Option(help=f"{', '.join(USAGES)}: of all pictures of a layout that says none."),
     ] = None,
 ) -> None:
-    """Make a memory-mapped data set of a FER2013 csv or a folder of pictures."""
+    """Import a FER2013 csv or a folder of pictures as a memory-mapped data set."""
     import time
 
     from rich.console import Console
@@ -92,7 +84,7 @@ def import_(
 
 
 def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -> None:
-    """What the classes of a folder were taken for, on standard error."""
+    """Print how class folders were mapped to emotions, on standard error."""
     classes = found.classes()
     meanings = (f"{name} = {emotion or 'skipped'} ({count:,})" for name, (emotion, count) in classes.items())
     said = [f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}"]
@@ -104,10 +96,10 @@ def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -
 
 @app.command()
 def info(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
+    data: DataSet,
+    as_json: AsJson = False,
 ) -> None:
-    """Count the rows per usage and emotion, and say how often FER+'s majority is FER2013's label."""
+    """Print class counts per usage, and the agreement of FER+'s majority vote with FER2013's labels."""
     import json
     from dataclasses import asdict
 

@@ -5,23 +5,29 @@ from typing import Annotated
 
 import typer
 
+from mien.choices import PICTURE_ENCODINGS
+from mien.cli.options import DataSet
+
 
 def data_export(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    data: DataSet,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder or file to make; it must not exist yet.")],
     format_: Annotated[
         str,
         typer.Option(
             "--format",
             help="folders: train|validation|test/EMOTION/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
-            "Face's datasets. seed3: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. csv: "
-            "one file as Kaggle's. npz, parquet: one file each.",
+            "Face's datasets. numbered: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. "
+            "csv: one file as Kaggle's. npz, parquet: one file each.",
         ),
     ],
     encoding: Annotated[
-        str | None, typer.Option(help="Of pictures in folders and imagefolder: png (default) or jpg, which loses some.")
+        str | None,
+        typer.Option(help=f"Picture encoding of folders and imagefolder: {' or '.join(PICTURE_ENCODINGS)} (lossy)."),
     ] = None,
-    numbers: Annotated[bool, typer.Option("--numbers", help="folders: call them 0..6, not angry..neutral.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="folders: name the class folders 0..6, not angry..neutral.")
+    ] = False,
 ) -> None:
     """Write a data set as folders of pictures, csv, npz or Parquet."""
     from rich.console import Console

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.cli.messages import say_written
-from mien.out_folder import made_folder, writing_to
+from mien.cli.options import AsJson, DataSet
+from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,23 +21,19 @@ _MEASURES: Final = ("brightness", "contrast")
 
 
 def data_stats(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")],
+    data: DataSet,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for statistics.json and pictures: counts, mean faces, tones, samples."
-        ),
+        typer.Option(metavar="DIR", help="Folder for statistics.json and charts: counts, mean faces, tones, samples."),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME|FILE", help=f"Also draw {_VARIANTS} variants of a face as this recipe trains on it."
-        ),
+        typer.Option(metavar="NAME|FILE", help=f"Also draw {_VARIANTS} augmented views of a face under this recipe."),
     ] = None,
-    row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe varies; 0 by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")] = False,
+    row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe augments; 0 by default.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Count, average and sample the faces of a data set, and say how bright and how rich in contrast they are."""
+    """Descriptive statistics of a data set: class counts, mean faces, brightness, contrast, samples."""
     import json
 
     from mien.cli.tables import print_table
@@ -66,7 +63,7 @@ def data_stats(
 def _recipe(name: str | None, row: int | None, store: "FaceStore", out: Path | None) -> "TrainConfig | None":
     """The recipe to show, after the options around it were checked."""
     from mien.errors import UsageError
-    from mien.training.config import load_config
+    from mien.training.recipe import load_config
 
     if row is not None and name is None:
         raise UsageError("--row names the face that --recipe varies: name a recipe too")
@@ -89,7 +86,7 @@ def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
     except ModuleNotFoundError:
         raise MissingExtraError("drawing statistics", "train") from None
     path = made_folder(out) / "statistics.json"
-    with writing_to(out):
+    with writing_into(out):
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         paths = [path, *draw_statistics(found, out)]
     say_written(paths)
@@ -106,7 +103,7 @@ def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainCon
         raise MissingExtraError("varying a face", "train") from None
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
     title = f"{store.meta.source} row {row}, {EMOTIONS[store.labels[row]]}, under the recipe {Path(recipe).stem}"
-    with writing_to(out):
+    with writing_into(out):
         path = save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")
     say_written([path])
 

@@ -2,14 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.choices import TEST_USAGES, Targets, TtaMode, Usage
 from mien.cli.messages import say_written, tracked
-from mien.cli.options import Threads
+from mien.cli.options import AsJson, ClassMaps, RunAnywhere, Threads
 from mien.cli.robustness import report_corruptions
-from mien.devices import AnyDevice
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -19,57 +19,44 @@ if TYPE_CHECKING:
     from mien.data.store import FaceStore
     from mien.evaluation.report import Evaluation
 
-Usage = Literal["Training", "PublicTest", "PrivateTest"]
-Augmentation = Literal["none", "flip", "tencrop"]
-Targets = Literal["fer2013", "ferplus"]
-
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Annotated[
         str,
-        typer.Argument(help="ONNX file (somebody else's: with a TOML beside it), embedded model, or folder of a run."),
+        typer.Argument(help="ONNX file (of another tool: with a TOML beside it), embedded model, or run folder."),
     ],
     data: Annotated[Path, typer.Option(help="Data set made by `mien data import`, or a folder of pictures per class.")],
     usage: Annotated[
         Usage | None,
         typer.Option(
-            help="Choose on PublicTest; look at PrivateTest once. Needless for a folder of pictures per class."
+            help="Which rows: Training, PublicTest (to choose) or PrivateTest (once, at the end). Not for a folder."
         ),
     ] = None,
-    tta: Annotated[Augmentation, typer.Option(help="Test-time augmentation: the mean of 1, 2 or 10 views.")] = "none",
+    tta: Annotated[TtaMode, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
     targets: Annotated[
         Targets,
-        typer.Option(help="What is true: FER2013's labels, or the majority of FER+'s votes where there is one."),
+        typer.Option(help="Ground truth: FER2013's labels, or the majority of FER+'s votes where there is one."),
     ] = "fer2013",
     drop_seen: Annotated[
-        bool, typer.Option("--drop-seen", help="Also without the rows that stand in Training, pixel for pixel.")
+        bool, typer.Option("--drop-seen", help="Also report figures without the rows duplicated in Training (leakage).")
     ] = False,
     corruptions: Annotated[
         bool,
-        typer.Option("--corruptions", help="The faces spoilt in many ways instead, each at five severities."),
+        typer.Option("--corruptions", help="Measure robustness instead: image corruptions at five severities."),
     ] = False,
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="What the folders of classes mean: NAME=EMOTION, NAME=skip, a TOML file of such pairs, or fer2013, "
-            "raf-db, affectnet, ck+48, jaffe. Repeatable.",
-        ),
-    ] = None,
-    device: Annotated[
-        AnyDevice, typer.Option(help="Where the network runs; mps: runs only; directml and coreml: ONNX files only.")
-    ] = "cpu",
+    names: ClassMaps = None,
+    device: RunAnywhere = "cpu",
     threads: Threads = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for report.json, predictions.csv and pictures; with --corruptions for "
+            help="Folder for report.json, predictions.csv and charts; with --corruptions for "
             "corruptions.json, .csv, .md and .png."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure a model: accuracy, macro F1, calibration, per-class figures, confusion."""
+    """Evaluate a model: accuracy, macro F1, calibration, per-class figures, confusion matrix."""
     from rich.console import Console
 
     from mien.errors import UsageError
@@ -109,10 +96,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
 
 
 def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
-    """The data set and the part of it to measure on."""
+    """The data set, and the usage (rows) to evaluate on."""
     from mien.data.reading.class_names import class_map
     from mien.data.reading.importing import faces_by_class
-    from mien.data.store import TEST_USAGES, FaceStore, is_store
+    from mien.data.store import FaceStore, is_store
     from mien.errors import UsageError
 
     if data.is_dir() and not is_store(data):
@@ -121,7 +108,7 @@ def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Cons
             messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
         return store, usage or TEST_USAGES[-1]
     if names:
-        raise UsageError(f"--map says what folders of pictures mean, but {data} is none")
+        raise UsageError(f"--map is for a folder of pictures per class, and {data} is not one: leave --map out")
     store = FaceStore.open(data)
     if usage is None:
         raise UsageError("--usage is missing: choose on PublicTest; look at PrivateTest once, at the end")
@@ -144,7 +131,7 @@ def _print(result: "Evaluation", console: "Console") -> None:
         f"macro F1   {values['macro_f1']:.4f}\n"
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}\n"
-        f"           calibrated perfectly it would be {least:.4f} .. {most:.4f}, nine times of ten",
+        f"           of a perfectly calibrated model: {least:.4f} .. {most:.4f} (90 % of simulations)",
         highlight=False,
     )
     if "eight_classes" in values:

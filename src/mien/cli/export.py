@@ -1,4 +1,4 @@
-"""`mien export`: a run, or several, become a model file."""
+"""`mien export`: a run as an ONNX file, or several models as an ensemble."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,10 +19,10 @@ def export(
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Data set on whose PublicTest rows several models are calibrated together."),
+        typer.Option(help="Data set whose PublicTest rows calibrate an ensemble."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What the model is called; otherwise the network's name, or the file's.")
+        str | None, typer.Option(help="Name of the model; default: the network's name, or the file's.")
     ] = None,
     half: Annotated[
         bool, typer.Option("--half", help="Store weights in half precision: half the size, the same speed.")
@@ -30,8 +30,8 @@ def export(
 ) -> None:
     """Write the chosen network of a run as an ONNX file with labels, preprocessing, temperature and provenance inside.
 
-    Several models become one file that answers with the mean of their probabilities. The file's numbers are compared
-    with torch's, or with its members', before it is kept.
+        Several models become an ensemble in one file: the mean of their probabilities. Numerical parity with torch, or
+    with the members, is checked before the file is kept.
     """
     try:
         from mien.export.ensemble import export_ensemble, load_member

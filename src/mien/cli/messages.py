@@ -1,4 +1,4 @@
-"""What commands say on standard error, alike: the messages of the logger `mien`, and progress bars."""
+"""Standard error of all commands: messages of the logger `mien`, and progress bars."""
 
 import logging
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 log: Final = logging.getLogger("mien")
-"""Carries every message; in Python it can be shown, kept or silenced like any logger."""
+"""Every message goes through this logger; Python users show, keep or silence it like any other."""
 
 _STYLES: Final[dict[int, dict[str, Any]]] = {
     logging.INFO: {"dim": True},

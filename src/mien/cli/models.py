@@ -1,4 +1,4 @@
-"""`mien models`: the networks that mien knows, and what they are made of."""
+"""`mien models`: the registered networks, and their layers."""
 
 import json
 from dataclasses import asdict
@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.options import AsJson
 from mien.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.model.bundle import ModelCard
+    from mien.model.card import ModelCard
 
 
 def models(
     name: Annotated[str | None, typer.Argument(help="A network: show its layers.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List every network with its parameters, multiply-adds, input and origin; or the layers of one."""
     try:

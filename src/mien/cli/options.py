@@ -1,13 +1,44 @@
-"""Options that several commands have."""
+"""Options and arguments that several commands have. What may be chosen: `mien.choices`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mien.devices import ModelDevice, TrainingDevice
+from mien.choices import CLASS_MAPS, AnyDevice, DetectorName, ModelDevice, TrainingDevice
 
-Threads = Annotated[
-    int | None, typer.Option("--threads", help="Threads to compute with; by default one for each usable core.")
+Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
+Detector = Annotated[
+    DetectorName, typer.Option("--detector", help="Face detector; none: every picture is a face crop.")
 ]
+MinConfidence = Annotated[
+    float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", help="Threads to compute with; default: one per usable core.")
+]
+
 RunOn = Annotated[ModelDevice, typer.Option("--device", help="Where the network runs.")]
 TrainOn = Annotated[TrainingDevice, typer.Option("--device", help="Where to train.")]
+RunAnywhere = Annotated[
+    AnyDevice,
+    typer.Option("--device", help="Where the network runs; mps: runs only; directml and coreml: ONNX files only."),
+]
+
+DataSet = Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `mien data import` made.")]
+TrainingSet = Annotated[Path, typer.Option("--data", help="Data set made by `mien data import`.")]
+DropRows = Annotated[
+    Path | None,
+    typer.Option("--drop-rows", help="Text file of row numbers to leave out of training, one per line."),
+]
+ClassMaps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=EMOTION|SET|FILE",
+        help="Map class folders to emotions: contempt=skip, joy=happy, a TOML file of such pairs, or "
+        f"{', '.join(CLASS_MAPS)}. Repeatable.",
+    ),
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, SmoothingName
 from mien.cli.messages import log
-from mien.cli.options import RunOn, Threads
+from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -30,45 +31,47 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders of them (searched to the bottom), videos, glob patterns, the number of a webcam, "
-            "addresses of streams, or - for a video on standard input."
+            help="Pictures, folders of pictures (searched recursively), videos, glob patterns, the number of a webcam, "
+            "stream URLs, or - for a video on standard input."
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help=f"Folder for annotated copies; with --save {_DEFAULT_FOLDER} by default.")
+        Path | None, typer.Option(help=f"Folder for annotated copies; --save alone writes to {_DEFAULT_FOLDER}.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What standard output carries.")] = "table",
+    form: Annotated[Format, typer.Option("--format", help="Output format on standard output.")] = "table",
     save: Annotated[
         bool | None, typer.Option("--save/--no-save", help="Save annotated copies; --out implies it.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
-    detector: Annotated[
-        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face.")
-    ] = "yunet",
-    min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
-    ] = 0.6,
+    model: Model = DEFAULT_MODEL,
+    detector: Detector = DEFAULT_DETECTOR,
+    min_confidence: MinConfidence = MIN_SCORE,
     device: RunOn = "auto",
     threads: Threads = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures whose faces are classified together.")] = 16,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Batch size: pictures whose faces are classified in one forward pass.")
+    ] = 16,
     every: Annotated[
-        int | None, typer.Option(min=1, help="Search the whole picture of every so many frames; else by time.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Run full-frame detection every N frames; faces are tracked in between. Default: twice a second.",
+        ),
     ] = None,
     smooth: Annotated[
-        Literal["none", "mode", "ema"], typer.Option(help="How expressions in videos are steadied over time.")
-    ] = "ema",
+        SmoothingName, typer.Option(help="Temporal smoothing of expressions in videos.")
+    ] = DEFAULT_SMOOTHING,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Show videos in a window meanwhile; q quits, space pauses, s saves.")
+        bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
     fps: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Take the pictures of each source for a video of so many frames a second."),
+        typer.Option(min=0.001, help="Treat the pictures of each source as one video at N frames per second."),
     ] = None,
 ) -> None:
-    """Find the faces in pictures and videos and say what they express."""
+    """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import with_progress
     from mien.media.sources import sort_sources
@@ -84,7 +87,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)
     if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path)]):
-        raise UsageError(f"--show shows videos, and {pictures[0]} is none: use --out DIR, or --fps N for a video")
+        raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None

@@ -1,4 +1,4 @@
-"""The progress of `mien predict` on standard error, where a terminal shows no results meanwhile."""
+"""Progress bars of `mien predict` on standard error, unless the terminal shows results at the same time."""
 
 import sys
 from collections.abc import Generator, Iterator

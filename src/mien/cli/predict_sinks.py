@@ -25,7 +25,7 @@ _echo: Final = partial(typer.echo, nl=False)
 
 
 def rows(form: Format, header: Header) -> list[Sink]:
-    """What writes rows to standard output; nothing for the table, which is printed at the end.
+    """The sinks that write rows to standard output; none for the table, which is printed at the end.
 
     Raises:
         UsageError: Parquet on a terminal.
@@ -45,7 +45,7 @@ def rows(form: Format, header: Header) -> list[Sink]:
 
 
 def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]:
-    """What writes into a folder, if there is one, and what prints tables for people, if that is wanted.
+    """The sinks that write into a folder, if there is one, and those that print tables for people.
 
     Raises:
         InputError: the folder cannot be made.
@@ -65,7 +65,7 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]
 
 def _check_writing() -> None:
     try:
-        from mien.output import video_copy  # noqa: F401 - whether it can be imported is asked
+        import mien.output.video_copy  # noqa: F401 - whether it can be imported is asked
     except ImportError:
         raise MissingExtraError("writing videos", "video") from None
 
@@ -83,7 +83,7 @@ def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, f
 
 
 def shown(folder: Path) -> "Window":
-    """A window that shows videos, and saves there what its user wants saved.
+    """The preview window, a sink; snapshots go to the folder.
 
     Raises:
         MissingExtraError: pygame is not installed.

@@ -1,4 +1,4 @@
-"""How figures under corruption are printed and written, for `mien evaluate` and `mien compare`."""
+"""Robustness to corruptions, printed and written for `mien evaluate` and `mien compare`."""
 
 import json
 from collections.abc import Sequence

@@ -3,11 +3,12 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import RunOn, Threads
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
+from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.threads import thread_count
 
@@ -21,33 +22,38 @@ _SHORTEST_TOKEN = 16
 def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8000,
-    model: Annotated[str, typer.Option(help="Name of an embedded model, or a model file.")] = "mien_s",
-    detector: Annotated[
-        Literal["yunet", "haar", "none"], typer.Option(help="Face detector; none: every picture is a face.")
-    ] = "yunet",
-    min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Drop faces that the detector is less sure of.")
-    ] = 0.6,
+    model: Model = DEFAULT_MODEL,
+    detector: Detector = DEFAULT_DETECTOR,
+    min_confidence: MinConfidence = MIN_SCORE,
     device: RunOn = "auto",
     threads: Threads = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Pictures searched at a time, which share the threads; else one a thread.")
+        int | None,
+        typer.Option(
+            min=1, help="Workers: pictures searched in parallel; they share --threads. Default: one per thread."
+        ),
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option(help=f"File with the token that requests must carry; or set {TOKEN_VARIABLE}.")
+        Path | None, typer.Option(help=f"File with the bearer token that requests must carry; or set {TOKEN_VARIABLE}.")
     ] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Let everybody who reaches the port ask.")] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Allow unauthenticated access from other machines.")
+    ] = False,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="Name by which clients may call this service; several times for several.")
+        list[str] | None,
+        typer.Option(help="Host name to accept in the Host header (DNS rebinding protection). Repeatable."),
     ] = None,
     allow_origin: Annotated[
-        list[str] | None, typer.Option(help="Origin of another page that may use it, such as https://example.org.")
+        list[str] | None,
+        typer.Option(help="Origin to allow for cross-origin requests, such as https://example.org. Repeatable."),
     ] = None,
-    max_requests: Annotated[int, typer.Option(min=1, help="Requests answered at the same time.")] = 64,
-    max_streams: Annotated[int, typer.Option(min=0, help="Live streams at the same time.")] = 16,
-    max_megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Size of a picture.")] = 25,
-    max_megabytes: Annotated[float, typer.Option(min=0.01, max=1000, help="Size of a request with pictures.")] = 20,
-    max_video_megabytes: Annotated[float, typer.Option(min=0.01, max=4000, help="Size of a video.")] = 100,
+    max_requests: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 64,
+    max_streams: Annotated[int, typer.Option(min=0, help="Maximum concurrent live streams.")] = 16,
+    max_megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")] = 25,
+    max_megabytes: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="Maximum body of a request with pictures.")
+    ] = 20,
+    max_video_megabytes: Annotated[float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")] = 100,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log address, method, path and status of every request.")
     ] = False,
@@ -96,17 +102,17 @@ def _announce(address: str) -> None:
 
 
 def _access(host: str, token: str | None, insecure: bool, hosts: list[str], origins: list[str]) -> "Access":
-    """Who may ask.
+    """Access control: token, accepted host names, allowed origins.
 
     Raises:
-        UsageError: the service would be open to the network, or an origin is none.
+        UsageError: the service would be open to the network without a token, or an origin is malformed.
     """
     from mien.service.settings import Access
 
     local = _is_local(host)
     if not local and token is None and not insecure:
         raise UsageError(
-            f"--host {host} can be reached from elsewhere: set {TOKEN_VARIABLE} or --token-file, or say --insecure"
+            f"--host {host} can be reached from other machines: set {TOKEN_VARIABLE} or --token-file, or --insecure"
         )
     for origin in origins:
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:

@@ -6,23 +6,21 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import Threads, TrainOn
+from mien.cli.options import DropRows, Threads, TrainingSet, TrainOn
 from mien.errors import MissingExtraError
 
 
 def sweep(
     file: Annotated[Path, typer.Argument(help="TOML file: seeds, and a section for each variant.")],
-    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
-    out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the pictures.")],
-    drop_rows: Annotated[
-        Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
-    ] = None,
+    data: TrainingSet,
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the comparison and its charts.")],
+    drop_rows: DropRows = None,
     device: TrainOn = "auto",
     threads: Threads = None,
 ) -> None:
-    """Train every variant with every seed, go on where an earlier call stopped, and compare them.
+    """Train every variant with every seed, resume where an earlier call stopped, and compare them.
 
-    A run whose loss is no number any more is recorded and named; the others go on.
+    A run that diverges (its loss becomes NaN or infinite) is recorded and named; the others go on.
     """
     from mien.cli.compare import show_comparison
     from mien.cli.train import train_config

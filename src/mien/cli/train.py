@@ -10,39 +10,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.options import Threads, TrainOn
+from mien.cli.options import DropRows, Threads, TrainingSet, TrainOn
 from mien.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mien.model.bundle import ModelCard
+    from mien.model.card import ModelCard
     from mien.training.config import TrainConfig
     from mien.training.data import TrainingData
 
 
 def train(  # noqa: PLR0913, PLR0917 - the options of the command
     recipe: Annotated[str, typer.Option(help="Name of a recipe inside the package, or a TOML file.")],
-    data: Annotated[Path, typer.Option(help="Data set made by `mien data import`.")],
-    run: Annotated[Path, typer.Option(help="Folder for the run: log, checkpoints, the chosen network.")],
+    data: TrainingSet,
+    run: Annotated[Path, typer.Option(help="Run folder: log, checkpoints, best network.")],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe; may be repeated."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe. Repeatable."),
     ] = None,
-    drop_rows: Annotated[
-        Path | None, typer.Option(help="Text file of row numbers to leave out of training, one per line.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where this run stopped.")] = False,
+    drop_rows: DropRows = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume this run from its last checkpoint.")] = False,
     device: TrainOn = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes to train on, one per device of this machine.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Data-parallel processes, one per device of this machine.")] = 1,
     threads: Threads = None,
 ) -> None:
-    """Train a network on the Training rows and keep the epoch that is best on PublicTest.
+    """Train a network on the Training rows and keep the epoch with the best PublicTest accuracy.
 
-    Rows of Training that are identical to a row of a test usage are left out, and counted.
+    Training rows that duplicate a test row (leakage) are left out, and counted.
     """
     try:
-        from mien.training.config import load_config
+        from mien.training.recipe import load_config
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 

@@ -1,1 +1,1 @@
-"""Data sets: reading them, keeping them, choosing rows of them."""
+"""Data sets: reading, storing, splitting, auditing, exporting."""

@@ -1,4 +1,4 @@
-"""The statistics of a data set as pictures, drawn with matplotlib off screen."""
+"""Charts of the statistics of a data set, drawn with matplotlib off screen."""
 
 from pathlib import Path
 from typing import Final
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from mien.choices import USAGES
 from mien.data.statistics import Statistics, sample_rows
-from mien.data.store import USAGES
 from mien.labels import EMOTIONS
 
 SAMPLES: Final = 64
@@ -97,7 +97,7 @@ def draw_tones(statistics: Statistics) -> Figure:
 
 
 def draw_sheet(faces: NDArray[np.uint8], title: str, columns: int) -> Figure:
-    """Faces uint8 (N, H, W) line by line, so many in a line."""
+    """Faces uint8 (N, H, W) as a contact sheet, line by line."""
     sheet = tiled(faces, columns)
     side = 0.8 * columns
     figure = Figure(figsize=(side, side * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
@@ -137,7 +137,7 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def _figure(statistics: Statistics, subtitle: str, width: float, height: float) -> Figure:
-    """An empty figure of so many inches that says which data set it is of."""
+    """An empty figure of a given size in inches, titled with the data set."""
     meta = statistics.store.meta
     figure = Figure(figsize=(width, height), layout="constrained")
     title = f"{meta.source}, {meta.rows:,} rows\n{subtitle}"

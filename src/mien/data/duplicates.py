@@ -1,4 +1,4 @@
-"""Faces that occur more than once, pixel for pixel, and the groups that pairs of rows form."""
+"""Deduplication: exact duplicates by hash, and connected components of pairs of rows."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def first_identical(faces: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """For each face the number of the first face with the same pixels: its own where there is none before.
+    """Deduplicate: for each face the number of the first face with the same pixels, which may be its own.
 
     Args:
         faces: uint8 (N, H, W).
@@ -33,7 +33,7 @@ def groups_of(group: NDArray[np.intp]) -> list[NDArray[np.intp]]:
 
 
 def linked(count: int, rows: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.intp]:
-    """For each of some items the lowest one it is linked to, directly or over others.
+    """Connected components (union-find): for each item the lowest one it is linked to, directly or through others.
 
     Args:
         count: how many items there are.

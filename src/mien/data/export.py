@@ -6,13 +6,13 @@ format        what is written                                                   
 folders       ``train|validation|test/<emotion>/<row>.png|jpg``                                          no room
 imagefolder   ``train|validation|test/<row>.png|jpg`` and a ``metadata.csv`` in each, as Hugging Face's  columns
               ``datasets`` reads them
-seed3         a course report's (S3): see `_write_seed3`                                                 no room
+numbered      ``train_set|verify_set/<number>.jpg``, ``emotion.csv``, ``pixels.csv``: `_write_numbered`          no room
 csv           one file in Kaggle's layout, emotion,pixels,Usage                                          no room
 npz           arrays faces, labels, usages, and the names of both                                        array
 parquet       one line per face: row, usage, label, emotion, pixels                                      columns
 ============  =========================================================================================  =============
 
-Everything but JPEG keeps every pixel. An export is written aside and renamed, so it is whole or absent.
+Everything but JPEG keeps every pixel. An export is whole or absent (`mien.files`).
 """
 
 import csv
@@ -26,20 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.aside import written_aside
+from mien.choices import PICTURE_ENCODINGS, USAGES
 from mien.data.reading.folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
-from mien.data.store import USAGES, FaceStore, folder_aside, refuse_existing
+from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, UsageError, nearest
+from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
 
-PICTURES: Final = ("png", "jpg")
 """How pictures are encoded: png keeps every pixel, jpg (quality 95) does not."""
 
 VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
-_SEED3_TRAINING: Final = 24_000
+_TRAIN_SET: Final = 24_000
 _ROWS_AT_ONCE: Final = 1024
 _JPEG_QUALITY: Final = 95
 _DECIMALS: Final = tuple(str(level).encode() for level in range(256))
@@ -47,7 +47,7 @@ _DECIMALS: Final = tuple(str(level).encode() for level in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What an export left behind.
+    """What an export wrote and what it had to leave out.
 
     Args:
         rows: rows written.
@@ -60,7 +60,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An export to be done: ``encoding`` is one of `PICTURES`; ``numbers`` calls class folders 0..6."""
+    """An export job: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` names class folders 0..6."""
 
     store: FaceStore
     out: Path
@@ -69,7 +69,7 @@ class _Job:
     numbers: bool
 
     def tracked(self, rows: NDArray[np.intp]) -> Iterator[int]:
-        """Row numbers one by one, while progress is reported."""
+        """Row numbers one by one; each reports progress."""
         for done, row in enumerate(rows.tolist()):
             if done % _ROWS_AT_ONCE == 0:
                 self.progress(done / len(rows))
@@ -103,7 +103,7 @@ def export_data(
         out: the file (csv, npz, parquet) or folder to make; it must not exist.
         format: one of `FORMATS`.
         progress: told which part of the rows has been written.
-        encoding: of the pictures of folders and imagefolder, one of `PICTURES`; png by default.
+        encoding: of the pictures of folders and imagefolder, one of `mien.choices.PICTURE_ENCODINGS`; png by default.
         numbers: whether folders calls the folders of classes 0..6 instead of by their emotions.
 
     Raises:
@@ -117,7 +117,7 @@ def export_data(
     held = np.isin(store.usages, [USAGES.index(usage) for usage in chosen.usages])
     if not held.any():
         raise DataError(f"{out}: no {' or '.join(chosen.usages)} row to write as {format}")
-    chosen.write(_Job(store, out, progress, encoding or PICTURES[0], numbers))
+    chosen.write(_Job(store, out, progress, encoding or PICTURE_ENCODINGS[0], numbers))
     progress(1.0)
     return Export(int(held.sum()), tuple(_left_behind(store, format, chosen)))
 
@@ -126,8 +126,8 @@ def _checked(name: str, encoding: str | None, *, numbers: bool) -> _Format:
     if name not in FORMATS:
         raise UsageError(f"unknown format {name!r}{nearest(name, FORMATS)}: expected one of {', '.join(FORMATS)}")
     chosen = FORMATS[name]
-    if encoding is not None and encoding not in PICTURES:
-        raise UsageError(f"unknown encoding {encoding!r} of pictures: expected one of {', '.join(PICTURES)}")
+    if encoding is not None and encoding not in PICTURE_ENCODINGS:
+        raise UsageError(f"unknown encoding {encoding!r} of pictures: expected one of {', '.join(PICTURE_ENCODINGS)}")
     for option, given, fits in (
         ("an encoding of pictures", encoding is not None, chosen.encodings),
         ("numbers for emotions", numbers, chosen.numbers),
@@ -149,7 +149,7 @@ def _left_behind(store: FaceStore, name: str, chosen: _Format) -> Iterator[str]:
 
 def _write_folders(job: _Job) -> None:
     store = job.store
-    with folder_aside(job.out) as folder:
+    with whole_folder(job.out) as folder:
         for row in job.tracked(np.arange(len(store))):
             emotion = str(store.labels[row]) if job.numbers else EMOTIONS[store.labels[row]]
             place = folder / FOLDER_OF_USAGE[USAGES[store.usages[row]]] / emotion
@@ -163,7 +163,7 @@ def _write_imagefolder(job: _Job) -> None:
     tables: dict[str, list[tuple[int | str, ...]]] = {
         usage: [("file_name", *_columns(store))] for usage in store.counts()
     }
-    with folder_aside(job.out) as folder:
+    with whole_folder(job.out) as folder:
         for usage in tables:
             (folder / FOLDER_OF_USAGE[usage]).mkdir()
         for row in job.tracked(np.arange(len(store))):
@@ -175,17 +175,18 @@ def _write_imagefolder(job: _Job) -> None:
                 csv.writer(file, lineterminator="\n").writerows(table)
 
 
-def _write_seed3(job: _Job) -> None:
-    """What a course report (S3) made of Training: faces numbered from 0 in its order.
+def _write_numbered(job: _Job) -> None:
+    """Training as the course report of `mien.networks.face_cnn` stored it: faces numbered from 0 in the order of the
+    csv.
 
     ``emotion.csv`` has a label a line and ``pixels.csv`` its grey levels. Faces are ``<number>.jpg`` in the folders of
-    `seed3_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
+    `numbered_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
     """
     store, rows = job.store, job.store.rows_of("Training")
-    with folder_aside(job.out) as folder:
+    with whole_folder(job.out) as folder:
         tracked = job.tracked(rows)
         with (folder / "emotion.csv").open("wb") as emotions, (folder / "pixels.csv").open("wb") as pixels:
-            for part, numbers in seed3_parts(len(rows)).items():
+            for part, numbers in numbered_parts(len(rows)).items():
                 (folder / part).mkdir()
                 with (folder / part / "image_emotion.csv").open("wb") as table:
                     for number, row in zip(numbers, tracked, strict=False):
@@ -195,11 +196,9 @@ def _write_seed3(job: _Job) -> None:
                         _save_picture(store.faces[row], folder / part / f"{number}.jpg")
 
 
-def seed3_parts(rows: int) -> dict[str, range]:
-    """Which of so many Training faces lie in which folder of S3: the first 24,000 in train_set, the others in
-    verify_set.
-    """
-    end = min(_SEED3_TRAINING, rows)
+def numbered_parts(rows: int) -> dict[str, range]:
+    """Face numbers by folder: the first 24,000 of ``rows`` in train_set, the others in verify_set."""
+    end = min(_TRAIN_SET, rows)
     return {"train_set": range(end), "verify_set": range(end, rows)}
 
 
@@ -207,7 +206,7 @@ def _write_csv(job: _Job) -> None:
     """Kaggle's ``fer2013.csv``, byte for byte where the data set is all of it."""
     store = job.store
     usages = [usage.encode() for usage in USAGES]
-    with _file_aside(job.out) as aside, aside.open("wb") as file:
+    with _new_file(job.out) as partial, partial.open("wb") as file:
         file.write(b"emotion,pixels,Usage\n")
         for row in job.tracked(np.arange(len(store))):
             file.write(b"%d,%s,%s\n" % (store.labels[row], _decimal(store.faces[row]), usages[store.usages[row]]))
@@ -220,7 +219,7 @@ def _write_npz(job: _Job) -> None:
     arrays |= {"label_names": np.array(EMOTIONS), "usage_names": np.array(USAGES)}
     if store.votes is not None:
         arrays |= {"votes": store.votes, "vote_names": np.array(VOTE_CLASSES)}
-    with _file_aside(job.out) as aside, aside.open("wb") as file:
+    with _new_file(job.out) as partial, partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
@@ -239,7 +238,7 @@ def _write_parquet(job: _Job) -> None:
         [("row", pa.int32()), *text, *numbers, ("pixels", pixels)],
         metadata={"source": meta.source, "source_sha256": meta.source_sha256},
     )
-    with _file_aside(job.out) as aside, parquet.ParquetWriter(aside, schema, compression="zstd") as writer:
+    with _new_file(job.out) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
         for start in range(0, len(store), _ROWS_AT_ONCE):
             job.progress(start / len(store))
             rows = range(start, min(start + _ROWS_AT_ONCE, len(store)))
@@ -251,7 +250,7 @@ def _write_parquet(job: _Job) -> None:
 
 FORMATS: Final[dict[str, _Format]] = {
     "folders": _Format(_write_folders, votes=False, encodings=True, numbers=True),
-    "seed3": _Format(_write_seed3, votes=False, usages=USAGES[:1]),
+    "numbered": _Format(_write_numbered, votes=False, usages=USAGES[:1]),
     "csv": _Format(_write_csv, votes=False),
     "npz": _Format(_write_npz, votes=True),
     "parquet": _Format(_write_parquet, votes=True),
@@ -280,10 +279,8 @@ def _save_picture(face: NDArray[np.uint8], path: Path) -> None:
 
 
 @contextmanager
-def _file_aside(out: Path) -> Iterator[Path]:
-    try:
+def _new_file(out: Path) -> Iterator[Path]:
+    with writing(out, DataError):
         out.parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(out) as aside:
-            yield aside
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from None
+    with whole_file(out, DataError) as partial:
+        yield partial

@@ -1,4 +1,4 @@
-"""Rows of a data set while a reader collects them."""
+"""Row buffer of the readers of data sets."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from mien.preprocess import FACE_SIZE
 
 ReportProgress = Callable[[float], None]
-"""Told which part of the work is done, 0..1."""
+"""Progress callback: called with the fraction of the work that is done, 0..1."""
 
 
 def no_progress(_done: float) -> None:
-    """A `ReportProgress` that nobody watches."""
+    """A `ReportProgress` that does nothing."""
 
 
 @dataclass(slots=True)

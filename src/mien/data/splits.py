@@ -1,4 +1,4 @@
-"""Which rows a training may use: FER2013 holds test faces among its Training rows, pixel for pixel.
+"""Training and validation splits without leakage: FER2013 repeats test faces among its Training rows.
 
 Of its 28,709 Training rows 351 equal a PublicTest row and 387 a PrivateTest row; 703 equal either.
 """
@@ -7,17 +7,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.store import TEST_USAGES, FaceStore
+from mien.choices import SPLITS, TEST_USAGES
+from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-
-SPLITS: Final = ("official", "first_24000", "ordered_70_30", "stratified")
-"""Ways to set Training rows aside for choosing the epoch; see `held_out_rows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +65,14 @@ def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:
 
 
 def held_out_rows(store: FaceStore, split: str, seed: int = 0) -> NDArray[np.intp]:
-    """Training rows that a split sets aside for choosing the epoch, ascending; none for "official".
+    """Validation rows: the Training rows that a split holds out for choosing the epoch, ascending; none for "official".
 
     Args:
         store: the data set.
-        split: "official" chooses on PublicTest; "first_24000" sets aside all after the first 24,000 (a course report,
-            S3); "ordered_70_30" the last 30 % in the order of the file (S2: 20,096 of FER2013's rows stay);
-            "stratified" a tenth of each class, drawn by chance.
-        seed: of that chance.
+        split: "official" holds out none and chooses on PublicTest; "first_24000" holds out all after the first 24,000;
+            "ordered_70_30" the last 30 % in the order of the file (20,096 of FER2013's rows stay); "stratified" a
+            random tenth of each class.
+        seed: of "stratified".
 
     Raises:
         DataError: nothing would be set aside, or nothing left.
@@ -108,7 +105,7 @@ def _tenth_of_each_class(store: FaceStore, training: NDArray[np.intp], seed: int
 def training_rows(
     store: FaceStore, drop_rows: str | Path | None = None, held_out: NDArray[np.intp] | None = None
 ) -> TrainingRows:
-    """Training rows without those set aside, those identical to a test row or one set aside, and those named in a file.
+    """Training rows without validation rows, duplicates of test or validation rows (leakage), and rows named in a file.
 
     Args:
         store: the data set.
@@ -141,7 +138,7 @@ def training_rows(
 
 
 def rows_sha256(rows: NDArray[np.intp]) -> str:
-    """Hash of row numbers (N,) in their order, lower-case hexadecimal: by it a card says which rows were trained on."""
+    """SHA-256 of row numbers (N,) in their order, lower-case hexadecimal: a card identifies its training rows by it."""
     return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What the faces of a data set are like: how many of each emotion, their mean, how bright and how rich in contrast."""
+"""Descriptive statistics of a data set: class counts, mean faces, brightness, contrast."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.store import USAGES, FaceStore
+from mien.choices import USAGES
+from mien.data.store import FaceStore
 from mien.labels import EMOTIONS
 
 _ROWS_AT_ONCE: Final = 1024
@@ -104,12 +105,12 @@ def spread(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def sample_rows(labels: NDArray[np.uint8], count: int, seed: int = 0) -> dict[str, NDArray[np.intp]]:
-    """For each emotion that occurs at most so many of its rows, drawn by chance without repetition, ascending.
+    """Stratified sample without replacement: for each emotion at most ``count`` of its rows, ascending.
 
     Args:
         labels: class numbers 0..6 (N,).
         count: rows for each emotion.
-        seed: of that chance.
+        seed: of the sample.
     """
     random = np.random.default_rng(seed)
     rows = {emotion: np.flatnonzero(labels == number) for number, emotion in enumerate(EMOTIONS)}

@@ -8,30 +8,24 @@ A store is a folder::
     votes.npy    uint8 (N, 10), FER+'s votes by `mien.labels.VOTE_CLASSES`; only where they were imported
     store.json   format version, number of rows, name and SHA-256 of the source
 
-Row numbers are those of the source file, from 0. A store is written aside and renamed, so a half-written one is never
-opened.
+Row numbers are those of the source file, from 0. A store is written atomically (`mien.files`), so a partial one is
+never opened.
 """
 
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError
+from mien.choices import USAGES
+from mien.errors import ConfigError, DataError
+from mien.files import whole_folder
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
-
-USAGES: Final = ("Training", "PublicTest", "PrivateTest")
-"""FER2013's three parts. PublicTest is for choosing, PrivateTest for the one final figure."""
-
-TEST_USAGES: Final = USAGES[1:]
+from mien.records import from_values, parse_json
 
 _FORMAT: Final = 1
 _META: Final = "store.json"
@@ -130,10 +124,10 @@ def is_store(folder: Path) -> bool:
 
 def _read_meta(path: Path) -> StoreMeta:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
         version = values.get("format")
-        meta = StoreMeta(**values)
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+        meta = from_values(StoreMeta, values)
+    except (ConfigError, ValueError, OSError) as error:
         raise DataError(f"{path}: damaged ({error}); import the data again") from None
     if version != _FORMAT:
         raise DataError(f"{path}: a data set of format {version}: expected {_FORMAT}; import the data again")
@@ -169,39 +163,10 @@ def write_store(
     """
     meta = StoreMeta(len(faces), source, source_sha256)
     FaceStore(faces, labels, usages, meta, votes)
-    with folder_aside(Path(path)) as folder:
+    with whole_folder(Path(path)) as folder:
         np.save(folder / "faces.npy", faces)
         np.save(folder / "labels.npy", labels)
         np.save(folder / "usages.npy", usages)
         if votes is not None:
             np.save(folder / "votes.npy", votes)
         (folder / _META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
-
-
-def refuse_existing(target: Path) -> None:
-    """Say that a new folder cannot be made where something is already.
-
-    Raises:
-        DataError: ``target`` exists.
-    """
-    if target.exists():
-        raise DataError(f"{target}: exists already; name a new folder or remove it first")
-
-
-@contextmanager
-def folder_aside(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
-
-    Raises:
-        DataError: ``target`` exists already, or cannot be written.
-    """
-    refuse_existing(target)
-    aside = target.parent / f".{target.name}.{uuid4().hex[:8]}.partial"
-    try:
-        aside.mkdir(parents=True)
-        yield aside
-        aside.replace(target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

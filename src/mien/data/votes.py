@@ -1,4 +1,4 @@
-"""FER+: ten people's votes for each face of FER2013, and the training and test targets that follow from them.
+"""FER+ (soft labels): ten annotators' votes for each face of FER2013, and the targets derived from them.
 
 FER+ (Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
 arXiv 1608.01041) asked ten people anew about every face. Beside FER2013's seven emotions they could answer contempt,
@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.store import USAGES
+from mien.choices import USAGES
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS
 
@@ -22,7 +22,7 @@ FERPLUS_FILE: Final = "fer2013new.csv"
 """What Microsoft calls its file of votes."""
 
 RULES: Final = ("majority", "probability", "thresholded")
-"""Ways to make a target of votes; see `vote_targets`."""
+"""Rules that turn votes into a target; see `vote_targets`."""
 
 _VOTES: Final = (
     "anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf",

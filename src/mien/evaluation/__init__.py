@@ -1,1 +1,1 @@
-"""Honest figures: metrics, calibration, test-time augmentation, reports."""
+"""Evaluation: metrics, calibration, test-time augmentation, robustness, reports, comparison."""

@@ -1,4 +1,4 @@
-"""Temperature scaling, one number that makes confidence honest, and what calibration error chance alone shows.
+"""Temperature scaling, and the sampling band of the calibration error of a perfectly calibrated model.
 
 Guo et al., "On Calibration of Modern Neural Networks", arXiv 1706.04599.
 """
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from mien.evaluation.metrics import CALIBRATION_BINS, checked_scores, confidence_bins
 
 TEMPERATURE_RANGE: Final = (0.05, 20.0)
-"""Where the temperature is looked for; a minimum beyond (few faces, all of them right) gives the nearer end."""
+"""Search range of the temperature; a minimum beyond it (few faces, all classified correctly) gives the nearer end."""
 
 _HALVINGS: Final = 60
 """Enough to bring the range of log temperature below the resolution of float64."""

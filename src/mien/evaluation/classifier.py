@@ -1,4 +1,4 @@
-"""What can be evaluated: anything that turns preprocessed faces into logits and carries a model card."""
+"""The interface of a model under evaluation: preprocessed faces to logits, and a model card."""
 
 import hashlib
 from functools import cached_property
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
-from mien.model.bundle import Bundle, ModelCard
+from mien.model.bundle import Bundle
+from mien.model.card import ModelCard
+from mien.runs import network_file
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
@@ -73,8 +75,8 @@ def open_classifier(model: str | Path, device: str = "cpu", threads: int | None 
     Args:
         model: an ONNX file, the name of an embedded model, the folder of a run, which stands for its best epoch, or one
             safetensors file of a run.
-        device: where it runs: an ONNX file on one of `mien.devices.MODEL_DEVICES`, a network from safetensors on one of
-            `mien.devices.TRAINING_DEVICES`.
+        device: where it runs: an ONNX file on one of `mien.choices.MODEL_DEVICES`, a network from safetensors on one of
+            `mien.choices.TRAINING_DEVICES`.
         threads: to compute with, see `mien.threads.thread_count`; torch has one number for the whole process.
 
     Raises:
@@ -93,10 +95,10 @@ def _open_saved(path: Path, device: str, threads: int | None) -> TorchClassifier
         import torch
 
         from mien.networks.device import torch_device
-        from mien.networks.saved import BEST_FILE, load_network
+        from mien.networks.saved import load_network
     except ModuleNotFoundError:
         raise MissingExtraError("opening the network of a run", "train") from None
     device = torch_device(device)
     torch.set_num_threads(thread_count(threads))
     network, card = load_network(path, device)
-    return TorchClassifier(network, card, device=device, weights=path / BEST_FILE if path.is_dir() else path)
+    return TorchClassifier(network, card, device=device, weights=network_file(path))

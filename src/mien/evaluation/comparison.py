@@ -1,12 +1,10 @@
-"""Runs side by side: curves, final figures, and whether a difference means anything.
+"""Paired comparison of runs: learning curves, final figures, and the significance of differences.
 
-Final figures are those of each run's chosen epoch on PublicTest. All runs are judged on the same faces, so differences
-are paired. Where both variants were trained with several seeds, the interval covers other faces and other seeds; where
-one was not, other faces alone.
+Final figures are those of each run's best epoch on PublicTest. All runs are evaluated on the same faces, so differences
+are paired. Where both variants were trained with several seeds, the confidence interval covers the sampling of faces
+and of seeds; where one was not, of faces alone.
 """
 
-import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError, UsageError
-
-ANSWERS_FILE: Final = "public_test.json"
-"""Name of the file in a run folder that holds the labels of PublicTest and what the chosen network answers."""
+from mien.runs import ANSWERS_FILE, read_run_files
 
 _DRAWS: Final = 10_000
 
@@ -47,12 +43,12 @@ class Run:
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """Which faces are answered rightly (N,)."""
+        """Which faces are classified correctly (N,)."""
         return np.asarray(self.predictions == self.labels)
 
     @property
     def accuracy(self) -> float:
-        """Share of faces answered rightly, 0..1."""
+        """Share of faces classified correctly (accuracy), 0..1."""
         return float(self.correct.mean())
 
 
@@ -70,7 +66,7 @@ class Variant:
 
     @property
     def correct(self) -> NDArray[np.float64]:
-        """Share of the runs that answer each face rightly (N,)."""
+        """Share of the runs that classify each face correctly (N,)."""
         return np.asarray(np.mean([run.correct for run in self.runs], axis=0))
 
     def curve(self, key: str) -> NDArray[np.float64]:
@@ -84,12 +80,12 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much more faces a variant answers rightly than another.
+    """How many more faces one variant classifies correctly than another.
 
     Args:
         share: of the faces, -1..1.
-        low, high: its 95 % interval.
-        over: what the interval allows to be different: "faces", or "faces and seeds".
+        low, high: its 95 % confidence interval.
+        over: the sampling that the interval covers: "faces", or "faces and seeds".
         p_value: McNemar's, None where a variant has several runs: his test compares two.
     """
 
@@ -107,21 +103,14 @@ def read_run(path: str | Path) -> Run:
         DataError: no run there, or one without a finished epoch or without PublicTest.
     """
     folder = Path(path)
+    files = read_run_files(folder)
+    place = folder.absolute()
+    name = place.parent.name if place.name.startswith("seed-") else place.name
     try:
-        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-        history = tuple(json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-        answers = json.loads((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
-        place = folder.absolute()
-        name = place.parent.name if place.name.startswith("seed-") else place.name
-        labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
-        run = Run(name, int(config["seed"]), history, labels, predictions, config)
-    except FileNotFoundError as error:
-        missing = Path(error.filename).name
-        raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        labels, predictions = (np.array(files.answers[key], np.intp) for key in ("labels", "predictions"))
+        run = Run(name, int(files.config["seed"]), files.history, labels, predictions, files.config)
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
-    if not history:
-        raise DataError(f"{folder}: no epoch in log.jsonl; go on with `mien train --resume` until one is done")
     if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
         raise DataError(
             f"{folder}: damaged run ({ANSWERS_FILE} has {labels.size} labels and {predictions.size} predictions: "
@@ -192,7 +181,7 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
 
 
 def redrawn_means(gains: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Means of faces' gains (N,) when N faces are drawn with replacement, so many times (draws,)."""
+    """Bootstrap means of the gains of N faces (N,), one per resample (draws,)."""
     values, counts = np.unique(gains, return_counts=True)
     return np.asarray(random.multinomial(len(gains), counts / len(gains), size=draws) @ values / len(gains))
 
@@ -207,10 +196,10 @@ def _seed_noise(variant: Variant, draws: int, random: np.random.Generator) -> ND
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Two-sided exact McNemar test (1947) of two networks on the same faces.
 
-    Of the faces that only one of them answers rightly: how likely is so uneven a split by chance?
+    Among the faces that only one of them classifies correctly (discordant pairs): how likely is a split this uneven?
 
     Args:
-        first: which faces one answers rightly (N,).
+        first: which faces one classifies correctly (N,).
         second: likewise the other.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())

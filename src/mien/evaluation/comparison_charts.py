@@ -1,4 +1,4 @@
-"""Pictures of several runs: curves over epochs, and bars of final figures."""
+"""Charts of several runs: learning curves, and bars of final figures."""
 
 from collections.abc import Sequence
 from itertools import cycle

@@ -1,4 +1,4 @@
-"""What spoils pictures of faces in the field, each at five strengths, after ImageNet-C.
+"""Image corruptions for robustness benchmarks, each at five severities, after ImageNet-C.
 
 Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", arXiv
 1903.12261. Their strengths are for pictures of 224 px; these are for faces of 48 px. But for nine strengths of earlier
@@ -45,7 +45,7 @@ _EYES: Final = ((17.5, 15.0), (17.5, 32.5))
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """One way in which pictures are spoilt.
+    """One kind of image corruption.
 
     Args:
         name: what reports call it.

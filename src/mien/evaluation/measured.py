@@ -1,4 +1,4 @@
-"""Faces that a training is measured on, and the figures."""
+"""The validation faces of a training on its device, and their figures."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Self

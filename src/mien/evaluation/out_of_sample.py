@@ -1,4 +1,4 @@
-"""Probabilities of rows that a model has not been trained on, as judging the labels of these rows needs them."""
+"""Out-of-sample (out-of-fold) probabilities of rows, as finding label errors needs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import TEST_USAGES
 from mien.data.duplicates import first_identical
 from mien.data.splits import rows_sha256, training_rows
-from mien.data.store import TEST_USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
-from mien.model.bundle import ModelCard, softmax
+from mien.model.bundle import softmax
+from mien.model.card import ModelCard
 
 
 @dataclass(frozen=True, slots=True)

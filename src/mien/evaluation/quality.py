@@ -1,4 +1,4 @@
-"""How sharp faces are, and what such measures have to do with a network's accuracy."""
+"""Image quality: sharpness of faces, and accuracy by quartile of such a measure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ _QUARTERS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """A quarter of the faces in the order of some measure.
+    """One quartile of the faces in the order of some measure.
 
     Args:
         low, high: least and greatest value of the measure in it.

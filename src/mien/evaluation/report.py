@@ -1,4 +1,4 @@
-"""One model on one part of a data set: every figure, and the predictions behind them."""
+"""Evaluation of one model on one usage of a data set: every figure, and the predictions behind them."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import TARGETS
 from mien.data.splits import identical_rows
 from mien.data.statistics import brightness
 from mien.data.store import FaceStore
@@ -21,8 +22,7 @@ from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
 from mien.model.bundle import softmax
 
-TARGETS: Final = ("fer2013", "ferplus")
-"""Whose word is the truth: FER2013's labels, or the majority of FER+'s votes."""
+"""Ground truth: FER2013's labels, or the majority of FER+'s votes."""
 
 _LEAST_FOR_QUARTERS: Final = 40
 """Faces below which quarters say nothing."""
@@ -40,14 +40,14 @@ class Evaluation:
         source: name of the file the data set was imported from.
         source_sha256: its hash.
         usage: the part of the data set.
-        tta: test-time augmentation, one of `mien.evaluation.tta.MODES`.
+        tta: test-time augmentation, one of `mien.choices.TTA_MODES`.
         rows: row numbers in the data set, (N,), N at least 1.
         labels: true class numbers, (N,).
         logits: finite, float32 (N, 7), before temperature.
         temperature: from the model's card.
         seen: whether a row also stands in Training, pixel for pixel, (N,), at least one of them not; None when that was
             not asked.
-        targets: where ``labels`` are from, one of `TARGETS`.
+        targets: where ``labels`` are from, one of `mien.choices.TARGETS`.
         without_target: rows of the usage that are not among ``rows``, since FER+'s votes give them no label.
         contempt: how many of these have contempt, FER+'s eighth class, for their label.
         qualities: measures of the faces by name, each (N,): accuracy is given by quarters of them.
@@ -197,13 +197,13 @@ def evaluate(
     targets: str = "fer2013",
     track: Track = iter,
 ) -> Evaluation:
-    """Ask a model about every face of one usage.
+    """Evaluate a model on every face of one usage.
 
     Args:
         classifier: the model; its card gives preprocessing and temperature.
         store: the data set.
-        usage: one of `mien.data.store.USAGES`.
-        tta: one of `mien.evaluation.tta.MODES`.
+        usage: one of `mien.choices.USAGES`.
+        tta: one of `mien.choices.TTA_MODES`.
         drop_seen: also give the figures without the rows that stand in Training, pixel for pixel.
         targets: "fer2013" takes its labels for true; "ferplus" the majority of FER+'s votes, and only the rows where
             one of the seven emotions has it (`mien.data.votes.vote_targets`).

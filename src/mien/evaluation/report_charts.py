@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, drawn with matplotlib off screen."""
+"""Charts of an evaluation, drawn with matplotlib off screen."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +100,7 @@ _PICTURES: Final[dict[str, Callable[[Evaluation], Figure]]] = {
 
 
 def _figure(evaluation: Evaluation, subtitle: str, width: float, height: float) -> Figure:
-    """An empty figure of so many inches that says what was evaluated."""
+    """An empty figure of a given size in inches, titled with what was evaluated."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     views = "" if evaluation.tta == "none" else f", {evaluation.tta}"

@@ -1,12 +1,12 @@
-"""The folder of a report: figures, predictions and pictures of an evaluation."""
+"""The folder of a report: figures, predictions and charts of an evaluation."""
 
 import csv
 from pathlib import Path
 
 from mien.errors import MissingExtraError
 from mien.evaluation.report import Evaluation
+from mien.files import made_folder, writing_into
 from mien.labels import EMOTIONS
-from mien.out_folder import made_folder, writing_to
 
 
 class ReportFolder:
@@ -14,24 +14,24 @@ class ReportFolder:
 
     Raises:
         UsageError: the folder cannot be made.
-        MissingExtraError: matplotlib, which draws the pictures, is not installed.
+        MissingExtraError: matplotlib, which draws the charts, is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             from mien.evaluation import report_charts as pictures
         except ModuleNotFoundError:
-            raise MissingExtraError("drawing the pictures of a report", "train") from None
+            raise MissingExtraError("drawing the charts of a report", "train") from None
         self._folder, self._pictures = made_folder(folder), pictures
 
     def write(self, evaluation: Evaluation) -> list[Path]:
-        """Write report.json, predictions.csv and the pictures, over those of an earlier report; returns their paths.
+        """Write report.json, predictions.csv and the charts, over those of an earlier report; returns their paths.
 
         Raises:
             UsageError: the folder is not writable.
         """
         report, table = self._folder / "report.json", self._folder / "predictions.csv"
-        with writing_to(self._folder):
+        with writing_into(self._folder):
             report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
             _write_predictions(evaluation, table)
             return [report, table, *self._pictures.draw_all(evaluation, self._folder)]

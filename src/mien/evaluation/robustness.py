@@ -1,7 +1,7 @@
-"""What a model's answers are worth when pictures are spoilt: accuracy, calibration and confident errors.
+"""Robustness of a model to image corruptions: accuracy, calibration and confident errors.
 
-The figures follow ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261): `mien.evaluation.corruptions` spoils the
-same faces in every way at five strengths.
+The figures follow ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261): `mien.evaluation.corruptions` applies every
+corruption to the same faces at five severities.
 """
 
 import json
@@ -37,7 +37,7 @@ class Score:
     Args:
         accuracy: share of right answers.
         ece: expected calibration error with the model's temperature.
-        confident_errors: share of the faces that are answered wrongly with a probability of `CONFIDENT` or more.
+        confident_errors: share of the faces that are misclassified with a probability of `CONFIDENT` or more.
     """
 
     accuracy: float
@@ -74,7 +74,7 @@ class Robustness:
         trained_families: families of augmentation that the model was trained with, None where its card does not say.
         clean: figures of the faces as they are.
         corruptions: figures by corruption.
-        right: share of all corruptions and strengths at which each face is answered rightly, (n,).
+        right: share of all corruptions and strengths at which each face is classified correctly, (n,).
     """
 
     model: str
@@ -171,7 +171,7 @@ def measure_robustness(
     seed: int = 0,
     track: Track = iter,
 ) -> Robustness:
-    """Ask a model about faces spoilt in every way.
+    """Evaluate a model under every corruption at every severity.
 
     Args:
         classifier: the model.

@@ -13,7 +13,7 @@ from mien.errors import MissingExtraError, UsageError
 from mien.evaluation.comparison import redrawn_means
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.robustness import CONFIDENT, Robustness, Score
-from mien.out_folder import made_folder, writing_to
+from mien.files import made_folder, writing_into
 
 _DRAWS: Final = 10_000
 _COLUMNS: Final = (
@@ -47,7 +47,7 @@ class RobustnessFolder:
             UsageError: the folder is not writable.
         """
         report, table, cards, chart = (self._folder / f"corruptions.{kind}" for kind in ("json", "csv", "md", "png"))
-        with writing_to(self._folder):
+        with writing_into(self._folder):
             report.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
             with table.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)

@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of a face, made by the model's own preprocessing, and their mean logits."""
+"""Test-time augmentation (TTA): several views of a face by the model's own preprocessing, and their mean logits."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -6,13 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import TTA_MODES
 from mien.errors import UsageError
 from mien.evaluation.classifier import Classifier
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
-
-MODES: Final = ("none", "flip", "tencrop")
-"""``none``: the plain input; ``flip``: and its mirror image; ``tencrop``: centre, corners, and their mirror images."""
 
 _CHUNK: Final = 256
 _LEAST_MARGIN: Final = 4
@@ -30,7 +28,7 @@ def views(faces: NDArray[np.uint8], spec: PreprocessSpec, mode: str) -> Iterator
     Args:
         faces: grayscale uint8, shape (N, H, W).
         spec: the model's preprocessing.
-        mode: one of `MODES`.
+        mode: one of `mien.choices.TTA_MODES`.
 
     Yields:
         1, 2 or 10 network inputs, float32 (N, 1, input_size, input_size).
@@ -38,8 +36,8 @@ def views(faces: NDArray[np.uint8], spec: PreprocessSpec, mode: str) -> Iterator
     Raises:
         UsageError: an unknown mode, or faces of a wrong dtype or shape.
     """
-    if mode not in MODES:
-        raise UsageError(f"test-time augmentation {mode!r}: expected one of {', '.join(MODES)}")
+    if mode not in TTA_MODES:
+        raise UsageError(f"test-time augmentation {mode!r}: expected one of {', '.join(TTA_MODES)}")
     for view in _five_crops(faces, spec) if mode == "tencrop" else [spec.apply(faces)]:
         yield view
         if mode != "none":
@@ -65,7 +63,7 @@ def predict_logits(
     Args:
         classifier: the model.
         faces: grayscale uint8, shape (N, H, W); may be memory-mapped, N may be 0.
-        mode: one of `MODES`.
+        mode: one of `mien.choices.TTA_MODES`.
         track: wraps the loop over chunks of faces, for a progress bar.
 
     Returns:

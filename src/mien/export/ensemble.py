@@ -1,4 +1,4 @@
-"""Several models as one file: the mean of their calibrated probabilities (Hansen and Salamon, 1990)."""
+"""Ensembles: several models as one file, the mean of their calibrated probabilities (Hansen and Salamon, 1990)."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
-from mien.model.bundle import Bundle, ModelCard, embedded_models, softmax
+from mien.model.bundle import Bundle, embedded_models, softmax
+from mien.model.card import ModelCard
 from mien.networks.saved import load_network, provenance
 
 _INPUT: Final = "face"

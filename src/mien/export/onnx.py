@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file with its card inside, and the proof that both compute the same."""
+"""ONNX export with the model card inside, and the check of numerical parity with torch."""
 
 import logging
 import math
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from mien.aside import written_aside
 from mien.errors import ExportError
-from mien.model.bundle import METADATA_KEY, Bundle, ModelCard
+from mien.files import whole_file
+from mien.model.bundle import Bundle
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.preprocess import FACE_SIZE
 
 TOLERANCE: Final = 1e-4
@@ -95,16 +96,13 @@ def require_close(difference: float, what: str, whose: str, *, half: bool) -> No
 
 
 def write_model(content: bytes, out: Path) -> None:
-    """Write the content of a model file beside ``out`` and rename it.
+    """Write the content of a model file, whole or not at all.
 
     Raises:
         ExportError: cannot be written.
     """
-    try:
-        with written_aside(out) as aside:
-            aside.write_bytes(content)
-    except OSError as error:
-        raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
+    with whole_file(out, ExportError) as partial:
+        partial.write_bytes(content)
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

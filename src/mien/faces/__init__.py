@@ -1,1 +1,1 @@
-"""Faces in pictures: finding them, bringing them into the frame of the training faces."""
+"""Face detection, alignment and tracking."""

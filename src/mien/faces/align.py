@@ -1,7 +1,7 @@
-"""Bringing a detected face into the frame of FER2013's training faces.
+"""Face alignment: a detected face is warped into the frame of FER2013's training faces.
 
-The networks learnt on FER2013, whose 48x48 pictures show the face in one particular framing. A face out of a photo must
-look like one of them.
+The networks were trained on FER2013, whose 48x48 pictures frame the face in one particular way. A face from a photo
+must be framed alike.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _MAX_WARPED: Final = 32_000
 
 
 def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
-    """The rotation, uniform scale and shift that brings points nearest to others in the least-squares sense.
+    """The similarity transform (rotation, uniform scale, shift) that maps points onto others by least squares.
 
     Umeyama ("Least-squares estimation of transformation parameters between two point patterns", 1991) in two
     dimensions, where points are complex numbers and the whole solution is one quotient. Mirroring is excluded.

@@ -1,7 +1,7 @@
-"""Faces of a video, frame by frame, at a fraction of the cost of searching every picture.
+"""Detection and tracking in video: full-frame detection now and then, tracking by local detection in between.
 
-The whole picture is searched now and then. In between only the surroundings of the faces that are followed are looked
-at, each where its motion leads, on at most 128 pixels; so every frame has fresh boxes and landmarks.
+In between only a region around each tracked face is searched, where its motion predicts it, on at most 128 pixels. So
+every frame has fresh boxes and landmarks, at a fraction of the cost of full-frame detection.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.faces.detect import Detection, Detector, Rectangle, WholeImage, distinct, shrink
+from mien.faces.detection import Detection, Detector, Rectangle, distinct, shrink
 from mien.faces.track import Track, Tracks, advance, iou
+from mien.faces.whole_image import WholeImage
 from mien.results import Box
 
 SEARCH_INTERVAL: Final = 0.5
-"""Seconds between two searches of the whole picture: as long may a face that enters stay unseen."""
+"""Seconds between two full-frame detections: a face that enters may go unseen for that long."""
 
 WEAK_SHARE: Final = 2 / 3
-"""A face that is followed is kept down to this share of the score that a new one needs."""
+"""A tracked face is kept down to this share of the score that a new one needs (hysteresis)."""
 
 _NEAR_REACH: Final = 2.0
 _NEAR_SIDE: Final = 128
@@ -28,12 +29,12 @@ _COST_FACTOR: Final = 2.0
 
 
 class Pace:
-    """When the whole picture is searched.
+    """Schedule of full-frame detections.
 
     Args:
-        every: every so many frames; by default by time.
-        clock: seconds of the wall, for live sources: the interval is then at least twice what the last search took, so
-            that searching takes no more than half of the time.
+        every: one every N frames; by default by time.
+        clock: wall clock in seconds, for live sources: the interval is then at least twice what the last full-frame
+            detection took, so that they take no more than half of the time.
 
     Raises:
         UsageError: ``every`` is less than 1.
@@ -70,7 +71,7 @@ class Follower:
     Args:
         detector: what finds faces; it should give weak ones too, down to `WEAK_SHARE` of ``min_score``.
         min_score: least score of a face that is not followed yet, 0..1.
-        pace: when the whole picture is searched.
+        pace: schedule of full-frame detections.
     """
 
     def __init__(self, detector: Detector, min_score: float, pace: Pace) -> None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.detect import Detector
+from mien.faces.detection import Detector
 
 _SIDES: Final = (96, 144, 200, 256)
 """Sizes to which the crop is enlarged, the quickest first, pixels."""

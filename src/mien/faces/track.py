@@ -1,8 +1,8 @@
-"""Who is whom from frame to frame: stable numbers for the faces of a video.
+"""Multi-object tracking: stable numbers for the faces of a video.
 
-ByteTrack's assignment in two stages (Zhang et al., arXiv 2110.06864) over boxes that move at constant velocity. Nobody
-is recognised again: whoever was away for longer than `MAX_LOST` comes back under a new number. States are values;
-`advance` gives the next one.
+ByteTrack's assignment in two stages (Zhang et al., arXiv 2110.06864) with a constant-velocity motion model. There is no
+re-identification: a face that was away for longer than `MAX_LOST` gets a new number. States are values; `advance`
+gives the next one.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.detect import Detection, Rectangle
+from mien.faces.detection import Detection, Rectangle
 
 MAX_LOST: Final = 1.0
 """Seconds after which a face that is not found any more is given up."""

@@ -1,1 +1,1 @@
-"""Pixels in and out; nothing here knows of faces."""
+"""Input and output of pixels: pictures, videos, cameras; nothing here knows of faces."""

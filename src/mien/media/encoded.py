@@ -1,4 +1,4 @@
-"""Video files and streams, read by PyAV: every frame that decodes, at its own time, upright.
+"""Video decoding (PyAV, FFmpeg): files and network streams; every frame that decodes, at its own time, upright.
 
 What is damaged or missing becomes an error after the last frame that can be read.
 """

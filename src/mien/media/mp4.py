@@ -1,7 +1,7 @@
-"""Annotated videos out: H.264 in MP4 at the times of the original, with its sound."""
+"""Video encoding (PyAV): H.264 in MP4 at the original's time stamps, with its sound."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import numpy as np
 from av import Packet, VideoFrame
 
 from mien.errors import InputError
+from mien.files import partial_path, writing
 from mien.media.pictures import Pixels
 from mien.media.sound import Sound
 
@@ -34,15 +35,16 @@ class VideoWriter:
 
     def __init__(self, target: Path, sound: Path | None = None) -> None:
         self.target = target
-        self._aside = target.with_name(f".{target.name}.partial")
+        self._partial = partial_path(target)
         self._video: Any = None
         self._sound: Sound | None = None
         try:
-            self._aside.touch()  # PyAV opens the file only when something is written
-            self._file = av.open(f"file:{self._aside}", "w", format="mp4")
-        except (av.error.FFmpegError, OSError) as error:
-            self._aside.unlink(missing_ok=True)
-            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+            with self._writing():
+                self._partial.touch()  # PyAV opens the file only when something is written
+                self._file = av.open(f"file:{self._partial}", "w", format="mp4")
+        except InputError:
+            self._partial.unlink(missing_ok=True)
+            raise
         try:
             self._sound = Sound(sound, self._file) if sound is not None else None
         except BaseException:
@@ -82,13 +84,12 @@ class VideoWriter:
             InputError: it cannot be written.
         """
         try:
-            if self._video is not None:
-                self._finish()
-            self._file.close()
-            if self._video is not None:
-                self._aside.replace(self.target)
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+            with self._writing():
+                if self._video is not None:
+                    self._finish()
+                self._file.close()
+                if self._video is not None:
+                    self._partial.replace(self.target)
         finally:
             self._release()
         return self.target if self._video is not None else None
@@ -104,7 +105,7 @@ class VideoWriter:
             self._sound.close()
         with suppress(av.error.FFmpegError, OSError):
             self._file.close()
-        self._aside.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
 
     def _lasting(self, packets: Iterable["Packet[Any]"]) -> Iterator["Packet[Any]"]:
         """The last packets; the very last image is shown as long as the one before it."""
@@ -114,21 +115,21 @@ class VideoWriter:
             yield packet
 
     def _mux(self, packets: Iterable["Packet[Any]"]) -> None:
-        try:
+        with self._writing():
             for packet in packets:
                 self._file.mux(packet)
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(self.target, InputError, av.error.FFmpegError)
 
     def _mux_sound(self, sound: Sound, packets: Iterable["Packet[Any]"]) -> None:
-        for packet in packets:
-            try:
-                self._file.mux(packet)
-            except (av.error.ArgumentError, av.error.InvalidDataError) as error:  # of the packet, not of the disk
-                sound.end(error)
-                return
-            except (av.error.FFmpegError, OSError) as error:
-                raise InputError(f"{self.target}: cannot be written ({error.strerror or error})") from None
+        with self._writing():
+            for packet in packets:
+                try:
+                    self._file.mux(packet)
+                except (av.error.ArgumentError, av.error.InvalidDataError) as error:  # of the packet, not of the disk
+                    sound.end(error)
+                    return
 
 
 def _fitted(frame: VideoFrame, width: int, height: int) -> VideoFrame:

@@ -17,7 +17,7 @@ Pixels = NDArray[np.uint8]
 """An image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
 
 MAX_PIXELS: Final = 100_000_000
-"""Pictures that declare more pixels are refused before they are decoded: a small file can hold a huge picture."""
+"""Pictures that declare more pixels are refused before they are decoded (protects against decompression bombs)."""
 
 FORMATS: Final = frozenset(
     {"JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO"}

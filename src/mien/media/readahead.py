@@ -1,4 +1,4 @@
-"""A thread that reads a video ahead of whoever looks at it."""
+"""Read-ahead: a thread decodes a video into a bounded queue (back-pressure), or drops late frames of a live source."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ _PATIENCE: Final = 10.0
 class Reader:
     """Images of a source, read by a thread ahead of whoever iterates.
 
-    Of a file a few images wait, and the thread waits when they are not taken. Of a live source only the newest image
-    waits: older ones are dropped.
+    Of a file a few images wait in a bounded queue; when it is full the thread waits (back-pressure). Of a live source
+    only the newest image waits: older ones are dropped.
 
     Args:
         source: is closed with the reader.
@@ -79,7 +79,7 @@ class Reader:
             self._changed.notify_all()
 
     def _put(self, image: VideoImage) -> bool:
-        """Let an image wait; False when nobody wants more."""
+        """Put an image into the queue; False when the reader is closed."""
         with self._changed:
             if self._source.live and len(self._waiting) == self._depth:
                 self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""Numbered pictures as a video."""
+"""Image sequences: numbered pictures as a video."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

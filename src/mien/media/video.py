@@ -49,7 +49,7 @@ class VideoSource(Protocol):
     name: str
     """What to call it in results; without the password of an address."""
     live: bool
-    """Whether images come when they come, so that one that is late is worth nothing."""
+    """Whether the source is real-time: late frames are dropped, not queued."""
 
     def images(self) -> Iterator[VideoImage]:
         """Every image that can be read, then an `InputError` if there should have been more."""

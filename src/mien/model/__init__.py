@@ -1,1 +1,1 @@
-"""A model file: a network with its card."""
+"""Model files: an ONNX network with its card, and how it is run."""

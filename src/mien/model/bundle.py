@@ -1,14 +1,12 @@
-"""A model file: an ONNX network together with everything needed to use it rightly.
+"""A model file: an ONNX network and its model card (labels, preprocessing, temperature, provenance).
 
-The metadata lies in the ONNX file itself under the key ``mien`` as JSON, so the two cannot be separated. A file with a
-malformed one is refused, and so is one without it unless a TOML beside it says the same (`mien.model.foreign`): a
-network without its class order and preprocessing gives wrong answers that look right.
+The card is JSON in the metadata of the ONNX file, under the key ``mien``, so the two cannot be separated. A file with
+malformed metadata is rejected, and so is one without metadata unless a TOML beside it holds the same
+(`mien.model.foreign`): with a wrong class order or preprocessing a network gives plausible but wrong predictions.
 """
 
 import hashlib
-import json
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
@@ -18,89 +16,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.labels import EMOTIONS
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.foreign import Description, Interface
 from mien.model.session import DIRECTML, open_session
-from mien.preprocess import PreprocessSpec
-
-METADATA_KEY: Final = "mien"
-FORMAT_VERSION: Final = 1
-DEFAULT_MODEL: Final = "mien_s"
-
-_FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "name": (str,), "network": (str,), "parameters": (int,), "macs": (int,), "temperature": (float, int),
-    "training": (dict,), "public_test": (dict,), "licence": (str,),
-}  # fmt: skip
 
 _FLOAT: Final = "tensor(float)"
 
 _BATCH: Final = 64
-"""Faces per call of the network: more gained nothing on a CPU and took memory in proportion."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
-    """What travels inside a model file.
-
-    Args:
-        name: what users call the model.
-        network: name of the architecture in the registry; "unknown" for a network of somebody else.
-        parameters: learnable numbers; 0 for a network of somebody else.
-        macs: multiply-adds for one face; 0 for a network of somebody else.
-        labels: class names in the order of the logits.
-        preprocess: how a face becomes the network's input.
-        temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on the faces that
-            chose the epoch, as a rule PublicTest.
-        training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
-        public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and
-            ``n``; empty when the model has not been evaluated.
-        licence: terms of the weights.
-    """
-
-    name: str
-    network: str
-    parameters: int
-    macs: int
-    preprocess: PreprocessSpec
-    labels: tuple[str, ...] = EMOTIONS
-    temperature: float = 1.0
-    training: dict[str, Any] = field(default_factory=dict)
-    public_test: dict[str, Any] = field(default_factory=dict)
-    licence: str = "Apache-2.0"
-
-    def __post_init__(self) -> None:
-        if self.labels != EMOTIONS:
-            raise ConfigError(f"labels are {list(self.labels)}: expected {list(EMOTIONS)}")
-        for name, kinds in _FIELD_TYPES.items():
-            if not isinstance(getattr(self, name), kinds):
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: expected {kinds[0].__name__}")
-        if not 0 < self.temperature < np.inf:
-            raise ConfigError(f"temperature is {self.temperature}: expected more than 0, finite")
-
-    def to_json(self) -> str:
-        """The card as JSON, with the format's version."""
-        return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, sort_keys=True, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "ModelCard":
-        """The card in JSON that `to_json` wrote.
-
-        Raises:
-            ConfigError: not JSON, another format version, or a field is missing, unknown or malformed.
-        """
-        try:
-            values = json.loads(text, parse_constant=_refuse_constant)
-        except ValueError as error:
-            raise ConfigError(f"its metadata is not JSON ({error})") from None
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT_VERSION:
-            raise ConfigError(f"its metadata is not of format {FORMAT_VERSION}")
-        try:
-            values["labels"] = tuple(values["labels"])
-            values["preprocess"] = PreprocessSpec.from_dict(values["preprocess"])
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"its metadata is incomplete or malformed ({error})") from None
+"""Batch size of a forward pass: larger ones gained nothing on a CPU and took memory in proportion."""
 
 
 class Bundle:
@@ -109,10 +35,10 @@ class Bundle:
     Args:
         onnx: the content of the file.
         source: what to call it in errors.
-        device: where it runs, one of `mien.devices.MODEL_DEVICES`.
+        device: where it runs, one of `mien.choices.MODEL_DEVICES`.
         threads: threads of one forward pass; by default see `mien.threads.thread_count`.
-        description: the TOML that describes a network of somebody else (`mien.model.foreign.Description`); read only
-            when the file has no metadata.
+        description: the TOML that describes a foreign network (`mien.model.foreign.Description`); read only when the
+            file has no metadata.
 
     Raises:
         ModelFileError: not an ONNX file, its metadata or its description is missing or malformed, or does not fit.
@@ -170,7 +96,7 @@ class Bundle:
         classes = len(self._interface.labels)
         one_of_each = len(inputs) == len(outputs) == 1
         sizes_fit = one_of_each and _fits(inputs[0].shape, *takes) and _fits(outputs[0].shape, classes)
-        # A network of one's own that takes only so many faces at once was not exported by mien.
+        # mien always exports a dynamic batch axis; a fixed one means another tool wrote the file.
         if not (sizes_fit and inputs[0].type == _FLOAT and (foreign or not isinstance(inputs[0].shape[0], int))):
             found = f"{[_shown(node) for node in inputs]} to {[_shown(node) for node in outputs]}"
             taken = ", ".join(map(str, takes))
@@ -203,7 +129,7 @@ class Bundle:
         """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S).
 
         Raises:
-            ModelFileError: the network gave a logit that is no finite number.
+            ModelFileError: the network gave a logit that is NaN or infinite.
         """
         if not len(inputs):
             return np.empty((0, len(EMOTIONS)), np.float32)
@@ -215,7 +141,7 @@ class Bundle:
         return logits
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[Any]:
-        """The network's own outputs for at most one batch."""
+        """The network's raw outputs for at most one batch."""
         count = len(inputs)
         lacking = (self._fixed_batch or count) - count
         filled = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else inputs
@@ -281,10 +207,6 @@ def _fits(shape: list[int | str | None], *sizes: int) -> bool:
 
 def _shown(node: Any) -> str:
     return f"{node.type.removeprefix('tensor(').removesuffix(')')} {node.shape}"
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def embedded_models() -> tuple[str, ...]:

@@ -1,14 +1,14 @@
-"""A network of somebody else: how it takes faces and gives answers, as a small TOML beside its ONNX file says.
+"""Foreign networks (ONNX files of other tools): a small TOML beside the file describes inputs and outputs.
 
-Such a network may want three channels, or the channel last, and may have its classes in another order, further classes,
-or answer with probabilities. `Interface` stands between it and mien, which gives one grey channel and expects seven
-logits in mien's order.
+Such a network may take three channels, or channels last, and may have its classes in another order, further classes, or
+probabilities for outputs. `Interface` is the adapter to mien, which gives one grey channel and expects seven logits in
+mien's order.
 """
 
-import tomllib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,24 @@ from numpy.typing import NDArray
 from mien.errors import ConfigError, DataError, ModelFileError
 from mien.labels import EMOTIONS, emotion_index
 from mien.preprocess import PreprocessSpec
+from mien.records import (
+    check_types,
+    converted,
+    expectations,
+    expected,
+    from_values,
+    parse_toml,
+    refuse_unknown,
+    require_keys,
+)
 
-_REQUIRED: Final = ("labels", "channels", "layout", "outputs", "preprocess")
-_OPTIONAL: Final = ("name", "temperature")
-_PREPROCESS: Final = ("frame_size", "input_size", "mean", "std")
-_CHANNELS: Final = (1, 3)
-_LAYOUTS: Final = ("nchw", "nhwc")
-_OUTPUTS: Final = ("logits", "probabilities")
+Layout = Literal["nchw", "nhwc"]
+Outputs = Literal["logits", "probabilities"]
+
+_PER_CHANNEL: Final = "a number, or a list of one for each channel"
+_SIDE: Final = "a whole number"
+_PREPROCESS: Final = {"frame_size": _SIDE, "input_size": _SIDE, "mean": _PER_CHANNEL, "std": _PER_CHANNEL}
+"""What a section [preprocess] must say."""
 
 _SUM_TOLERANCE: Final = 1e-2
 """How far probabilities may be from a sum of 1: those of half-precision networks are rounded."""
@@ -30,7 +41,7 @@ _SUM_TOLERANCE: Final = 1e-2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """What a network takes and gives; by default what mien's own networks do.
+    """Inputs and outputs of a network; the defaults are those of mien's own networks.
 
     Args:
         labels: class names in the order of the outputs. All seven emotions, under names that `emotion_index` knows;
@@ -47,13 +58,11 @@ class Interface:
     labels: tuple[str, ...] = EMOTIONS
     gain: tuple[float, ...] = (1.0,)
     shift: tuple[float, ...] = (0.0,)
-    layout: str = "nchw"
-    outputs: str = "logits"
+    layout: Layout = "nchw"
+    outputs: Outputs = "logits"
 
     def __post_init__(self) -> None:
-        _check_choice("channels", len(self.gain), _CHANNELS)
-        _check_choice("layout", self.layout, _LAYOUTS)
-        _check_choice("outputs", self.outputs, _OUTPUTS)
+        check_types(self)
         emotion_columns(self.labels)
 
     def input_shape(self, side: int) -> tuple[int, int, int]:
@@ -111,22 +120,29 @@ class Description:
         Raises:
             ConfigError: not TOML, or a key is missing, unknown or has a value that is not allowed.
         """
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"not a TOML file ({error})") from None
-        _check_keys("", values, _REQUIRED, (*_REQUIRED, *_OPTIONAL))
-        name, temperature = values.get("name"), values.get("temperature", 1.0)
-        _check_choice("channels", values["channels"], _CHANNELS)
-        if not (name is None or (isinstance(name, str) and name)):
-            raise ConfigError(f"name is {name!r}: expected text")
-        if not (_is_number(temperature) and 0 < temperature < np.inf):
-            raise ConfigError(f"temperature is {temperature!r}: expected a number more than 0, finite")
-        spec, gain, shift = _preprocess(values["preprocess"], values["channels"])
-        interface = Interface(
-            labels=_labels(values["labels"]), gain=gain, shift=shift, layout=values["layout"], outputs=values["outputs"]
-        )
-        return cls(name=name, temperature=float(temperature), preprocess=spec, interface=interface)
+        file = from_values(_File, parse_toml(text))
+        spec, gain, shift = _preprocess(file.preprocess, file.channels)
+        interface = Interface(labels=file.labels, gain=gain, shift=shift, layout=file.layout, outputs=file.outputs)
+        return cls(name=file.name, temperature=file.temperature, preprocess=spec, interface=interface)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """The keys of the TOML."""
+
+    labels: tuple[str, ...] = expected("a list of names in the order of the network's outputs")
+    channels: Literal[1, 3]
+    layout: Layout
+    outputs: Outputs
+    preprocess: Mapping[str, Any] = expected("a section [preprocess]")
+    name: str | None = None
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name == "":
+            raise ConfigError("name is '': expected text")
+        if not 0 < self.temperature < math.inf:
+            raise ConfigError(f"temperature is {self.temperature}: expected a number more than 0, finite")
 
 
 def emotion_columns(labels: Collection[str]) -> list[int]:
@@ -151,18 +167,18 @@ def emotion_columns(labels: Collection[str]) -> list[int]:
     return [columns[index] for index in range(len(EMOTIONS))]
 
 
-def _preprocess(values: Any, channels: int) -> tuple[PreprocessSpec, tuple[float, ...], tuple[float, ...]]:
+def _preprocess(
+    values: Mapping[str, Any], channels: int
+) -> tuple[PreprocessSpec, tuple[float, ...], tuple[float, ...]]:
     """The specification for the first channel, and gain and shift from it to every channel.
 
     With x = (grey - mean) / std for the first channel, channel c is x * std / std_c + (mean - mean_c) / std_c.
     """
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"preprocess is {values!r}: expected a section [preprocess]")
-    defaults = PreprocessSpec().to_dict()
-    _check_keys("preprocess.", values, _PREPROCESS, tuple(defaults))
-    means, stds = (_per_channel(key, values[key], channels) for key in ("mean", "std"))
+    refuse_unknown(values, expectations(PreprocessSpec), "preprocess.")
+    require_keys(values, _PREPROCESS, "preprocess.")
+    means, stds = (_per_channel(f"preprocess.{key}", values[key], channels) for key in ("mean", "std"))
     specs = [
-        PreprocessSpec.from_dict({**defaults, **values, "mean": mean, "std": std})
+        from_values(PreprocessSpec, {**values, "mean": mean, "std": std}, "preprocess.")
         for mean, std in zip(means, stds, strict=True)
     ]
     first = specs[0]
@@ -172,29 +188,12 @@ def _preprocess(values: Any, channels: int) -> tuple[PreprocessSpec, tuple[float
 
 
 def _per_channel(key: str, value: Any, channels: int) -> tuple[float, ...]:
-    values = value if isinstance(value, list) else [value] * channels
-    if len(values) != channels or not all(map(_is_number, values)):
-        raise ConfigError(f"preprocess.{key} is {value!r}: expected a number, or a list of one for each channel")
-    return tuple(map(float, values))
-
-
-def _labels(value: Any) -> tuple[str, ...]:
-    if not (isinstance(value, list) and all(isinstance(label, str) for label in value)):
-        raise ConfigError(f"labels is {value!r}: expected a list of names in the order of the network's outputs")
-    return tuple(value)
-
-
-def _check_keys(section: str, values: Mapping[str, Any], required: Collection[str], known: Collection[str]) -> None:
-    listed = f"the keys are {', '.join(section + key for key in known)}"
-    if unknown := sorted(set(values) - set(known)):
-        raise ConfigError(f"unknown key {', '.join(section + key for key in unknown)}: {listed}")
-    if missing := [key for key in required if key not in values]:
-        raise ConfigError(f"missing key {', '.join(section + key for key in missing)}: {listed}")
-
-
-def _check_choice(key: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if isinstance(value, bool) or value not in allowed:
-        raise ConfigError(f"{key} is {value!r}: expected {' or '.join(map(repr, allowed))}")
+    if not isinstance(value, list):
+        return (converted(float, value, key, _PER_CHANNEL),) * channels
+    values: tuple[float, ...] = converted(tuple[float, ...], value, key, _PER_CHANNEL)
+    if len(values) != channels:
+        raise ConfigError(f"{key} is {value!r}: expected {_PER_CHANNEL}")
+    return values
 
 
 def _check_kind(outputs: NDArray[Any], kind: str, source: str) -> None:
@@ -205,7 +204,3 @@ def _check_kind(outputs: NDArray[Any], kind: str, source: str) -> None:
             f"{source}: its outputs are not probabilities (a face's sum to {sums[np.abs(sums - 1).argmax()]:.4g}, "
             f'the least is {outputs.min():.4g}); set outputs = "logits" in the TOML beside it'
         )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

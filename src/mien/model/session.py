@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime on the device that was asked for, or an error; never on another one in silence."""
+"""Sessions of onnxruntime on the requested device (execution provider), or an error: no silent fallback to the CPU."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import onnxruntime as ort
 
-from mien.devices import MODEL_DEVICES
+from mien.choices import MODEL_DEVICES
 from mien.errors import UsageError
 from mien.threads import thread_count
 

@@ -1,8 +1,8 @@
-"""The device of this machine on which torch is to run a network."""
+"""The torch device that a network runs on."""
 
 import torch
 
-from mien.devices import TRAINING_DEVICES
+from mien.choices import TRAINING_DEVICES
 from mien.errors import UsageError
 
 
@@ -10,7 +10,7 @@ def torch_device(device: str, gpus: int | None = None, *, mps: bool | None = Non
     """``cpu``, ``cuda`` or ``mps``, after what was asked for and what is there.
 
     Args:
-        device: one of `mien.devices.TRAINING_DEVICES`.
+        device: one of `mien.choices.TRAINING_DEVICES`.
         gpus: of CUDA or ROCm; by default as many as torch finds.
         mps: whether there is a GPU of Apple's; by default what torch says.
 

@@ -1,4 +1,4 @@
-"""What a network costs: parameters and multiply-adds, in total and layer by layer."""
+"""Cost of a network: parameters and multiply-adds, in total and layer by layer."""
 
 from dataclasses import dataclass
 from math import prod

@@ -5,34 +5,29 @@ One file, so that weights and card can never come from two different moments.
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mien.aside import written_aside
 from mien.errors import ConfigError, ModelFileError
-from mien.model.bundle import METADATA_KEY, ModelCard
+from mien.files import whole_file
+from mien.model.card import METADATA_KEY, ModelCard
 from mien.networks.registry import network_entry
-
-BEST_FILE: Final = "best.safetensors"
-"""Name of the chosen network's file inside a run folder."""
+from mien.runs import network_file
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
-    """Write tensors and a text beside ``path`` and rename, so that ``path`` is never half written.
+    """Atomic write of tensors and a text to a safetensors file.
 
     Raises:
         ModelFileError: cannot be written.
     """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    try:
-        with written_aside(path) as aside:
-            save_file(contiguous, aside, metadata={METADATA_KEY: metadata})
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{path}: cannot be written ({error})") from None
+    with whole_file(path, ModelFileError, SafetensorError) as partial:
+        save_file(contiguous, partial, metadata={METADATA_KEY: metadata})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
@@ -61,24 +56,8 @@ def save_network(path: Path, network: nn.Module, card: ModelCard) -> None:
     save_tensors(path, dict(network.state_dict()), card.to_json())
 
 
-def network_file(path: str | Path) -> Path:
-    """The file of a network that is named by its run folder or by itself.
-
-    Raises:
-        ModelFileError: a folder without a network.
-    """
-    file = Path(path)
-    if not file.is_dir():
-        return file
-    if not (file / BEST_FILE).exists():
-        raise ModelFileError(
-            f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
-        )
-    return file / BEST_FILE
-
-
 def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
-    """What a card tells of another network that went into its own: architecture, hash of the file, and training.
+    """Provenance entry of a parent network (initial weights, teacher or ensemble member): architecture, hash, training.
 
     Args:
         path: of the other network, as `load_network` takes it.

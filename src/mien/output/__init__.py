@@ -1,1 +1,1 @@
-"""From frames to what people keep or look at: drawings, tables, files. Nothing here recognises."""
+"""Output of results: sinks, drawings, tables, videos, a window. Nothing here recognises."""

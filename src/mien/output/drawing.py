@@ -17,23 +17,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import UsageError
-from mien.labels import EMOTIONS
+from mien.labels import COLOURS, EMOTIONS
 from mien.media.pictures import Pixels
 from mien.results import Box, Face
 
 Colour = tuple[int, int, int]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
-
-COLOURS: Final[dict[str, Colour]] = {
-    "angry": (213, 94, 0),
-    "disgust": (0, 158, 115),
-    "fear": (204, 121, 167),
-    "happy": (240, 228, 66),
-    "sad": (0, 114, 178),
-    "surprise": (86, 180, 233),
-    "neutral": (230, 230, 230),
-}
-"""RGB of every emotion."""
 
 LEAST_SIDE: Final = 400
 """Pictures with a shorter longest side are enlarged by a whole number first, or their text could not be read, pixels.

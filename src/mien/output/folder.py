@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mien.aside import written_aside
 from mien.errors import InputError, SinkError
+from mien.files import made_folder, write_text
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished, log, said
@@ -16,20 +16,6 @@ from mien.results import Header
 
 HEADER_FILE: Final = "results.mien.json"
 """Says what the annotated pictures of a folder come from."""
-
-
-def write_text(target: Path, text: str) -> Path:
-    """Write a text file, whole or not at all; returns the path.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        with written_aside(target) as aside:
-            aside.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
-    return target
 
 
 class Names:
@@ -46,11 +32,7 @@ class Names:
     """
 
     def __init__(self, folder: Path, sources: Iterable[Path] = ()) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made a folder for results ({error.strerror})") from None
-        self.folder = folder
+        self.folder = made_folder(folder, InputError)
         self._taken = {source.absolute() for source in sources}
 
     def picture(self, source: str) -> Path:
@@ -106,7 +88,7 @@ class AnnotatedPictures(Sink):
         """
         if self._header is not None and self._paths:
             text = json.dumps(self._header.to_dict(), indent=2, allow_nan=False) + "\n"
-            self._paths += finished([partial(write_text, self._names.folder / HEADER_FILE, text)])
+            self._paths += finished([partial(write_text, self._names.folder / HEADER_FILE, text, InputError)])
         if self._failures:
             raise SinkError(self._failures, self._paths)
         return self._paths

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from mien.errors import InputError
+from mien.files import write_text
 from mien.labels import EMOTIONS
-from mien.output.folder import write_text
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
@@ -175,7 +176,7 @@ class VideoSummary:
         Raises:
             InputError: it cannot be written.
         """
-        return write_text(target, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
+        return write_text(target, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", InputError)
 
 
 class People(Sink):

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-from mien.aside import written_aside
 from mien.errors import InputError, UsageError
+from mien.files import whole_file
 from mien.media.pictures import Pixels
 
 JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -24,9 +24,6 @@ def write_picture(target: Path, image: Pixels) -> Path:
     suffix = target.suffix.lower()
     if suffix not in JPEG_SUFFIXES | {".png"}:
         raise UsageError(f"{target}: expected a name that ends in .png or .jpg")
-    try:
-        with written_aside(target) as aside:
-            Image.fromarray(image).save(aside, **(_JPEG if suffix in JPEG_SUFFIXES else _PNG))
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
+    with whole_file(target, InputError) as partial:
+        Image.fromarray(image).save(partial, **(_JPEG if suffix in JPEG_SUFFIXES else _PNG))
     return target

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.labels import EMOTIONS
+from mien.labels import COLOURS, EMOTIONS
 from mien.media.pictures import Pixels
-from mien.output.drawing import COLOURS
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished

@@ -1,6 +1,6 @@
-"""A live preview: a window that shows what is recognised while it is recognised.
+"""A preview window that shows videos and webcams during recognition.
 
-Keys: q or Esc quits, space pauses, s saves the picture that is shown.
+Keys: q or Esc quits, space pauses, s saves a snapshot.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mien.errors import InputError, MissingExtraError, UsageError
+from mien.files import writing
 from mien.media.pictures import Pixels
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
@@ -23,24 +24,25 @@ if TYPE_CHECKING:
     import pygame
 
 LARGEST: Final = (1280, 800)
-"""Width and height in pixels that a window has at most when it opens; it can be made larger."""
+"""Largest initial size of the window, width and height in pixels; it can be resized."""
 
 _KEYS: Final = "space: pause, s: save, q: quit"
 _PATIENCE: Final = 30
-"""Milliseconds between two looks at the keyboard while the picture stands still."""
+"""Milliseconds between two polls of the keyboard while playback is paused or waits."""
 
 _MOST_LATE: Final = 0.5
-"""Seconds by which pictures may follow each other faster than they were filmed, to make up for a delay."""
+"""Longest delay, in seconds, that playback catches up on."""
 
 _MEMORY: Final = 0.9
-"""How much of the frame rate shown is that of the frames before: it is read by people."""
+"""Weight of the previous value in the displayed frame rate (exponential moving average), high so that it is readable.
+"""
 
 
 class FrameRate:
-    """Frames a second, steadied.
+    """Frames per second, smoothed.
 
     Args:
-        clock: seconds that grow.
+        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -60,8 +62,8 @@ class FrameRate:
 
 
 def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Where a picture (width, height) is shown as large as it can be, whole, in the middle of a window: x, y, width,
-    height, each size at least 1.
+    """Letterboxing: a picture (width, height) scaled to fit a window and centred: x, y, width, height, each size at
+    least 1.
     """
     scale = min(window[0] / picture[0], window[1] / picture[1])
     width, height = (max(1, round(side * scale)) for side in picture)
@@ -69,12 +71,12 @@ def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int,
 
 
 class Preview:
-    """A window with the pictures of a video. ``quit`` says that its user wants no more of them.
+    """A window for the pictures of a video. ``quit`` is set when the user closes it.
 
     Args:
         title: of the window.
         folder: where ``s`` saves pictures; it is made when the first one is saved.
-        wait: waits so many milliseconds.
+        wait: sleeps for a number of milliseconds.
 
     Raises:
         MissingExtraError: pygame is not installed.
@@ -82,7 +84,7 @@ class Preview:
     """
 
     def __init__(self, title: str, folder: Path, wait: Callable[[int], object] | None = None) -> None:
-        # It greets on standard output, which belongs to results.
+        # pygame prints a banner on standard output, which belongs to results.
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         try:
             import pygame
@@ -101,7 +103,7 @@ class Preview:
             raise UsageError(f"no window can be opened ({error}); leave --show out, or use --out DIR") from None
 
     def show(self, image: Pixels, note: str) -> None:
-        """Show an image, RGB uint8 (H, W, 3) or grayscale (H, W), with a note in its corner."""
+        """Show an image, RGB uint8 (H, W, 3) or grayscale (H, W), with a caption in its corner."""
         self._shown = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
         self._draw(note)
         self.listen()
@@ -111,7 +113,7 @@ class Preview:
             self._draw("paused")
 
     def listen(self) -> None:
-        """Do what the user asked for since the last call."""
+        """Handle the events (keys, resize, close) since the last call."""
         pygame = self._pygame
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
@@ -120,7 +122,7 @@ class Preview:
                 self._press(event.key)
 
     def close(self) -> None:
-        """Take the window away."""
+        """Close the window."""
         self._pygame.display.quit()
 
     def _press(self, key: int) -> None:
@@ -134,10 +136,8 @@ class Preview:
 
     def _save(self, image: Pixels) -> None:
         target = self._folder / f"mien-{datetime.now().astimezone():%Y-%m-%d-%H-%M-%S-%f}.png"
-        try:
+        with writing(target, InputError):
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{target}: cannot be written ({error.strerror or error})") from None
         write_picture(target, image)
         self._pygame.display.set_caption(f"{self._title} - saved {target}")
 
@@ -165,14 +165,14 @@ class Preview:
 
 
 class Window(Sink):
-    """Shows videos in a window, no faster than they were filmed.
+    """A sink that plays videos in a window, at most at their original speed.
 
-    What is late by more than half a second, after a pause or on a slow machine, is not made up for. ``quit`` says that
-    its user wants no more of them.
+    Delays of more than half a second (a pause, a slow machine) are not caught up on. ``quit`` is set when the user
+    closes the window.
 
     Args:
         window: shows the images.
-        clock: seconds of the wall.
+        clock: wall clock in seconds.
     """
 
     def __init__(self, window: Preview, clock: Callable[[], float] = monotonic) -> None:
@@ -199,12 +199,12 @@ class Window(Sink):
         self._window.show(recognized.annotated(), "" if speed is None else f"{speed:.0f} frames/s")
 
     def close(self) -> Sequence[Path]:
-        """Take the window away."""
+        """Close the window."""
         self._window.close()
         return ()
 
     def _await(self, moment: float) -> None:
-        """Wait for a moment of the clock, all the while doing what the window's user asks for."""
+        """Wait until a time of the clock, handling the window's events meanwhile."""
         while not self.quit and (left := round(1000 * (moment - self._clock()))) > 0:
             self._window.wait(min(left, _PATIENCE))
             self._window.listen()

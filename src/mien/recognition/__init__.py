@@ -1,1 +1,1 @@
-"""From images to frames; nothing here writes."""
+"""Recognition: detect, align, classify, track, smooth. From images to frames; nothing here writes."""

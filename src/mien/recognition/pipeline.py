@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.faces.align import align_face, crop_face
-from mien.faces.detect import Detection, Detector
+from mien.faces.detection import Detection, Detector
 from mien.faces.follow import Follower, Pace
 from mien.media.pictures import Pixels
 from mien.output.recognized import Recognized

@@ -13,12 +13,15 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import UsageError
-from mien.faces.detect import MIN_SCORE, Detector, create_detector, use_threads
+from mien.faces.detect import create_detector
+from mien.faces.detection import Detector
 from mien.faces.follow import WEAK_SHARE
+from mien.faces.opencv_threads import use_threads
 from mien.media.images import Picture, read_image
 from mien.media.video import DEFAULT_FPS
-from mien.model.bundle import DEFAULT_MODEL, Bundle, embedded_models
+from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing
@@ -42,7 +45,7 @@ class Recognizer:
     Args:
         model: name of an embedded model, path of a model file, or a classifier.
         detector: ``yunet``, ``haar``, ``none`` (every image is a face), or a detector.
-        device: where the classifier runs, one of `mien.devices.MODEL_DEVICES`; without effect on one that is handed
+        device: where the classifier runs, one of `mien.choices.MODEL_DEVICES`; without effect on one that is handed
             in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
@@ -56,7 +59,7 @@ class Recognizer:
     def __init__(
         self,
         model: str | Path | Classifier = DEFAULT_MODEL,
-        detector: str | Detector = "yunet",
+        detector: str | Detector = DEFAULT_DETECTOR,
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
@@ -137,7 +140,7 @@ class Recognizer:
         source: VideoInput,
         *,
         every: int | None = None,
-        smooth: str | MakeSmoothing = "ema",
+        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Iterator[Frame]:
@@ -146,8 +149,8 @@ class Recognizer:
         Args:
             source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
                 order, or a source of your own.
-            every: the whole picture is searched in every so many frames, in between only where faces are followed; by
-                default twice a second, for live sources less often where the machine is slow.
+            every: run full-frame detection every N frames and track faces in between; by default twice a second, for
+                live sources less often where the machine is slow.
             smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
                 (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
             mirror: whether images are mirrored left to right first; by default those of webcams.
@@ -169,7 +172,7 @@ class Recognizer:
         source: VideoInput,
         *,
         every: int | None = None,
-        smooth: str | MakeSmoothing = "ema",
+        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
         mirror: bool | None = None,
         fps: float = DEFAULT_FPS,
     ) -> Generator[Recognized, None, None]:

@@ -1,7 +1,7 @@
-"""Expressions steadied over time, for every person of a video apart.
+"""Temporal smoothing of expressions, separately for every track of a video.
 
-`mode` is what S3 did, with one window for each track instead of one for all faces; `ema` knows time, so that it means
-the same at any frame rate. The expression that is named changes only when another one is clearly ahead.
+`mode` is the majority vote of the last labels; `ema` is an exponential moving average in time, so that it means the
+same at any frame rate. With hysteresis: the named expression changes only when another one leads by a margin.
 """
 
 import math
@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import SMOOTHINGS
 from mien.errors import UsageError
 from mien.results import Face, Frame, Probabilities
 
@@ -24,7 +25,7 @@ TIME_CONSTANT: Final = 0.5
 """Seconds after which `ema` has followed a change by 63 %."""
 
 MARGIN: Final = 0.1
-"""Probability by which another expression must be ahead before `ema` names it."""
+"""Hysteresis: probability by which another expression must lead before `ema` names it."""
 
 _FORGET: Final = 5.0
 
@@ -46,7 +47,7 @@ class Smoothing(ABC):
 
 
 class Mode(Smoothing):
-    """Shares of the last labels: the likeliest is their mode. Sources: S3, 10 labels.
+    """Majority vote: shares of the last labels, of which the likeliest is their mode.
 
     Args:
         window: how many labels, at least 1.
@@ -85,9 +86,6 @@ class Exponential(Smoothing):
 MakeSmoothing = Callable[[], Smoothing]
 
 _SMOOTHINGS: Final[dict[str, MakeSmoothing | None]] = {"none": None, "mode": Mode, "ema": Exponential}
-
-SMOOTHINGS: Final = tuple(_SMOOTHINGS)
-"""Names of the smoothings that come with mien."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mien.choices import DEFAULT_SMOOTHING
 from mien.errors import UsageError
 from mien.faces.follow import Follower, Pace
 from mien.media.camera import Camera
@@ -44,7 +45,7 @@ class StreamOptions:
     """
 
     every: int | None = None
-    smooth: str | MakeSmoothing = "ema"
+    smooth: str | MakeSmoothing = DEFAULT_SMOOTHING
     mirror: bool | None = None
     fps: float = DEFAULT_FPS
     batch: int = BATCH

@@ -1,1 +1,1 @@
-"""The web service: expressions over HTTP and WebSocket, and the page that shows them."""
+"""The web service: REST, WebSocket and the page."""

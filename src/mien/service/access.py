@@ -1,4 +1,4 @@
-"""Who may ask: the checks of host, origin and token, each on the headers of a request alone."""
+"""Access control: host (DNS rebinding), origin (CSRF) and bearer token, each checked on a request's headers alone."""
 
 import base64
 import hmac
@@ -18,18 +18,18 @@ _BEARER_PROTOCOL: Final = "bearer."
 
 
 def check_host(headers: Mapping[str, str], access: Access) -> None:
-    """Refuse a name of this machine that it does not go by: a page elsewhere may have its own name lead here.
+    """Reject a Host header that is not ours (protects against DNS rebinding).
 
     Raises:
         RequestError: 421.
     """
     host = _host_name(headers.get("host", ""))
     if access.hosts is not None and host not in access.hosts:
-        raise RequestError(421, f"this service does not go by the name {host!r}; allow it with --allow-host")
+        raise RequestError(421, f"the host name {host!r} is not accepted; allow it with --allow-host")
 
 
 def check_origin(headers: Mapping[str, str], access: Access) -> None:
-    """Refuse a page that came from elsewhere. Programs that are no browser send no origin and pass.
+    """Reject cross-origin browser requests (protects against CSRF). Non-browser clients send no Origin and pass.
 
     Raises:
         RequestError: 403.
@@ -38,11 +38,11 @@ def check_origin(headers: Mapping[str, str], access: Access) -> None:
     if origin is None or origin in access.origins:
         return
     if origin.partition("://")[2].lower() != headers.get("host", "").lower() or origin == "null":
-        raise RequestError(403, f"pages from {origin[:200]!r} may not use this service; allow it with --allow-origin")
+        raise RequestError(403, f"cross-origin request from {origin[:200]!r}; allow it with --allow-origin")
 
 
 def check_token(headers: Mapping[str, str], access: Access) -> None:
-    """Refuse a request without the token, if there is one.
+    """Reject a request without the bearer token, if one is configured; compared in constant time.
 
     Raises:
         RequestError: 401.

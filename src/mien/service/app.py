@@ -32,7 +32,7 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
 
     Args:
         recognizer: what finds and classifies the faces.
-        settings: limits and access; by default everybody who can reach it may ask.
+        settings: limits and access; by default unauthenticated access from any host.
     """
     settings = settings or Settings()
     metrics = Metrics()
@@ -71,7 +71,7 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every error as the same JSON; of what was not foreseen nothing is told to the client."""
+    """Every error as the same JSON; of an unexpected exception the client learns no detail."""
     app.add_exception_handler(MienError, _of_mien)
     app.add_exception_handler(HTTPException, _of_starlette)
     app.add_exception_handler(RequestValidationError, _of_parameters)

@@ -1,4 +1,4 @@
-"""Faces of several requests, classified together."""
+"""Dynamic batching: faces of concurrent requests are classified in one forward pass."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,15 +12,15 @@ Classify = Callable[[Sequence[Candidates]], list[list[Face]]]
 
 
 class Batcher:
-    """Collects the faces of pictures for a few milliseconds, or while others are classified, and classifies them in
-    one forward pass.
+    """Dynamic batching: collects the faces of several pictures for a few milliseconds, or while a batch is being
+    classified, and classifies them in one forward pass.
 
     Args:
-        classify: lists of candidates to lists of faces, as they came.
-        executor: in which it runs.
-        seconds: for which the first waits for others, when others are to be expected.
+        classify: lists of candidates to lists of faces, in the same order.
+        executor: runs ``classify``.
+        seconds: longest wait of the first picture for others, when others are expected.
         expecting: whether others are on their way.
-        note: is told the number of pictures and of faces of every batch.
+        note: called with the number of pictures and of faces of every batch.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Batcher:
             loop.run_in_executor(self._executor, self._classify, candidates), return_exceptions=True
         )
         for number, (_, answer) in enumerate(batch):
-            if answer.done():  # whoever asked has gone
+            if answer.done():  # the client has disconnected
                 continue
             if isinstance(results[0], BaseException):
                 answer.set_exception(results[0])

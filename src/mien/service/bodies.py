@@ -1,4 +1,4 @@
-"""The pictures in a request: one as its body, several as a form or as JSON. Everything stays in memory."""
+"""Request bodies: one picture as it is, several as multipart form or JSON. Everything is parsed in memory."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ from mien.service.schemas import Pictures
 FORM: Final = "multipart/form-data"
 JSON: Final = "application/json"
 FIELD: Final = "picture"
-"""Name of the form field, which may come several times."""
+"""Name of the form field, which may be repeated."""
 
 _LONGEST_NAME: Final = 255
 _MOST_FILES: Final = 1000
@@ -31,7 +31,7 @@ _MOST_MARKS: Final = 300
 
 
 class _InMemory(MultiPartParser):
-    """Never writes a part to disk; how much may come is limited elsewhere."""
+    """Keeps every part in memory, never in a temporary file; `mien.service.guard` limits the size of the body."""
 
     spool_max_size = sys.maxsize
 
@@ -83,7 +83,7 @@ async def _read_form(headers: Headers, body: AsyncGenerator[bytes, None], most: 
 
 
 def _check_charset(headers: Headers) -> None:
-    """Refuse file names in a charset of the client's choice: Python has some that are none, and fail to decode."""
+    """Reject forms in another charset than UTF-8: some of Python's codecs do not decode text, and would raise."""
     charset = parse_options_header(headers["content-type"])[1].get(b"charset", b"utf-8")
     if charset.lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
         raise RequestError(415, "forms are read as UTF-8; leave the charset out of the content type")
@@ -97,7 +97,7 @@ async def _of_part(name: str, part: Any) -> Upload:
 
 
 def _read_json(content: bytes, most: int) -> list[Upload]:
-    if sum(map(content.count, _MARKS)) > _MOST_MARKS * (most + 1):  # or it would take minutes and gigabytes
+    if sum(map(content.count, _MARKS)) > _MOST_MARKS * (most + 1):  # or parsing takes minutes and gigabytes
         raise RequestError(413, f"more JSON than {most} pictures need; send at most {most}, with short names")
     try:
         pictures = Pictures.model_validate(json.loads(content)).pictures
@@ -117,7 +117,7 @@ def _bytes(data: str, number: int) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong and where, without what was sent."""
+    """What is wrong and where; the input itself is not echoed."""
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False, include_url=False)[0]
         return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"

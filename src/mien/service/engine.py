@@ -1,7 +1,7 @@
-"""From bytes to expressions, for many clients at once.
+"""Inference for many clients at once, off the event loop.
 
-A few threads decode pictures and find faces; another one classifies the faces of all of them together. So the loop that
-answers clients never waits.
+A pool of worker threads decodes pictures and detects faces; one more thread classifies the faces of all of them in
+batches. The event loop never blocks.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mien.faces.detect import threads_for_each
 from mien.faces.follow import Pace
+from mien.faces.opencv_threads import threads_for_each
 from mien.media.pictures import Pixels, decode_picture
 from mien.recognition.pipeline import Candidate, Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
@@ -36,7 +36,7 @@ class Upload:
     Args:
         name: what the client calls it.
         content: of the file.
-        declared: its media type, as the client says.
+        declared: its media type, as the client declares it.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Upload:
 
 
 class Viewer:
-    """What is known of one live stream: who is whom, and what they showed so far.
+    """State of one live stream: tracks, and the temporal smoothing of each.
 
     Args:
         pipeline: what finds and classifies the faces.
         smooth: ``none``, ``mode`` or ``ema``.
 
     Raises:
-        UsageError: another smoothing.
+        UsageError: an unknown smoothing.
     """
 
     def __init__(self, pipeline: Pipeline, smooth: str) -> None:
@@ -65,17 +65,17 @@ class Viewer:
         return self._pipeline.crop(image, self._follower.follow(image, number, seconds))
 
     def finish(self, frame: Frame, number: int, seconds: float) -> Frame:
-        """The frame of that picture, once its faces are classified: with its place in the stream, and steadied."""
+        """The frame of that picture, once its faces are classified: with its index and time in the stream, smoothed."""
         return self._smoother.smooth(replace(frame, index=number, time=seconds))
 
 
 class Engine:
-    """Recognises expressions for many clients at once.
+    """Recognises expressions for many clients concurrently.
 
     Args:
         recognizer: what finds and classifies the faces.
         settings: how many threads, and what is allowed.
-        metrics: are told what was done.
+        metrics: count batches.
     """
 
     def __init__(self, recognizer: Recognizer, settings: Settings, metrics: Metrics) -> None:
@@ -90,7 +90,7 @@ class Engine:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Engine"]:
-        """The engine, warm; its threads end afterwards."""
+        """The engine, warmed up; its thread pools shut down when the block ends."""
         try:
             with threads_for_each(self._threads_each):
                 loop = asyncio.get_running_loop()
@@ -104,16 +104,16 @@ class Engine:
         """The faces of a picture.
 
         Raises:
-            RequestError: it is none of the pictures that are taken.
-            InputError: it cannot be read.
+            RequestError: not a supported picture format.
+            InputError: it cannot be decoded.
         """
         return await self._frame(upload, self.recognizer.pipeline.find)
 
     async def recognize_all(self, uploads: Sequence[Upload]) -> list[Frame | BaseException]:
         """The faces of the pictures of one request, in order, or what `recognize` raised.
 
-        Only a few pictures of a request wait for a thread at a time, so that one of a single picture is not held up by
-        those of many.
+        For fairness, a semaphore lets only a few pictures of a request queue at a time: a request with one picture is
+        not starved by one with many.
         """
         places = asyncio.Semaphore(2 * self._workers)
 
@@ -127,8 +127,8 @@ class Engine:
         """The faces of the next picture of a live stream; one picture of a stream at a time.
 
         Raises:
-            RequestError: it is none of the pictures that are taken.
-            InputError: it cannot be read.
+            RequestError: not a supported picture format.
+            InputError: it cannot be decoded.
         """
         frame = await self._frame(upload, lambda image: viewer.find(image, number, seconds))
         return viewer.finish(frame, number, seconds)
@@ -144,7 +144,7 @@ class Engine:
         return replace(searched.frame, faces=tuple(faces))
 
     def _search(self, upload: Upload, find: Find) -> Searched:
-        """The faces of a picture, whose pixels are let go."""
+        """The faces found in a picture; its pixels are released."""
         image = decoded(upload, self._max_pixels)
         height, width = image.shape[:2]
         return Searched(Frame(upload.name, width=width, height=height), None, tuple(find(image)))
@@ -154,8 +154,8 @@ def decoded(upload: Upload, max_pixels: int) -> Pixels:
     """The pixels of a picture that a client sent.
 
     Raises:
-        RequestError: it is none of the pictures that are taken.
-        InputError: it cannot be read.
+        RequestError: not a supported picture format.
+        InputError: it cannot be decoded.
     """
     formats = PICTURES[picture_type(upload.content, upload.name, upload.declared)]
     return decode_picture(io.BytesIO(upload.content), upload.name, formats, max_pixels)

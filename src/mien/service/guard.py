@@ -1,4 +1,4 @@
-"""What stands before the service: who may ask, how much, how fast, and the headers of every answer."""
+"""Middleware: access control, rate limits, size limits, deadlines, access log and security headers."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ MODELS: Final = "/v1/models"
 METRICS: Final = "/metrics"
 
 ACCESS: Final = logging.getLogger("mien.access")
-"""Told of every request: address, method, path, status, time."""
+"""Access log, one line per request: client address, method, path, status, duration."""
 
 _COUNTED: Final = (PREDICT, VIDEO, MODELS, METRICS, "/healthz", "/readyz", "/openapi.json", "/")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,15 +43,15 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-"""Of every answer. Nothing is loaded from elsewhere, nothing is kept by browsers or proxies."""
+"""Security headers of every response: a strict content security policy (same-origin resources only), no caching."""
 
 
 class Guard:
-    """ASGI middleware in front of everything.
+    """ASGI middleware in front of every route.
 
     Args:
-        app: what answers.
-        settings: what is allowed, and to whom.
+        app: the application behind it.
+        settings: limits and access control.
         metrics: count requests.
     """
 
@@ -83,7 +83,7 @@ class Guard:
             self._note(scope, answer.status, time.monotonic() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count and log a request; of what the client wrote only the path is told, without its query."""
+        """Count and log a request: the path only, without its query string."""
         path = scope["path"] if scope["path"] in _COUNTED else "other"
         self._metrics.request(path, status, seconds)
         client = (scope.get("client") or ("unknown",))[0]
@@ -115,10 +115,10 @@ class Guard:
 
 
 class Places:
-    """How many requests and streams are being answered, and for whom.
+    """Rate limits by concurrency: requests, videos and streams in flight, in total and per client address.
 
     Args:
-        settings: how many there may be.
+        settings: the limits.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -127,10 +127,10 @@ class Places:
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[None]:
-        """A place for a request, if it is one that costs.
+        """Reserve a place for a request, if its path is rate limited.
 
         Raises:
-            RequestError: 429, the client has too many already; 503, all have together.
+            RequestError: 429, the client's limit is reached; 503, the limit of all clients together is.
         """
         limits = self._limits
         if scope["path"] == VIDEO:
@@ -144,7 +144,7 @@ class Places:
 
     @contextmanager
     def stream(self, scope: Scope) -> Iterator[None]:
-        """A place for a live stream.
+        """Reserve a place for a live stream.
 
         Raises:
             RequestError: see `request`.
@@ -157,9 +157,9 @@ class Places:
         client = (scope.get("client") or ("unknown",))[0]
         taken = self._taken[kind]
         if taken.total() >= most:
-            raise RequestError(503, f"the service is busy ({most} of its kind at a time); try again")
+            raise RequestError(503, f"the service is overloaded ({most} requests of this kind at a time); try again")
         if taken[client] >= most_per_client:
-            raise RequestError(429, f"too many at a time from one address; wait for one of {most_per_client} to end")
+            raise RequestError(429, f"rate limit: {most_per_client} at a time from one address; wait for one to end")
         taken[client] += 1
         try:
             yield
@@ -170,12 +170,12 @@ class Places:
 
 
 class BoundedBody:
-    """The body of a request, of bounded size, within a bounded time.
+    """Limits size and duration of a request body (protects against slow uploads).
 
     Args:
-        receive: where it comes from.
-        most: bytes.
-        seconds: within which all of it must have come.
+        receive: ASGI's receive channel.
+        most: maximum size in bytes.
+        seconds: deadline for the whole body.
     """
 
     def __init__(self, receive: Receive, most: int, seconds: float) -> None:
@@ -190,13 +190,13 @@ class BoundedBody:
         Raises:
             RequestError: 408, too slow; 413, too large.
         """
-        if self._complete:  # what comes now is that the client has gone, whenever that is
+        if self._complete:  # only `http.disconnect` can follow, so no deadline applies
             return await self._receive()
         try:
             async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
                 message = await self._receive()
         except TimeoutError:
-            raise RequestError(408, f"the request did not come within {self._seconds:g} s") from None
+            raise RequestError(408, f"timeout: the request did not arrive within {self._seconds:g} s") from None
         self._count += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
         if self._count > self._most:
@@ -205,10 +205,10 @@ class BoundedBody:
 
 
 class _Answer:
-    """The answer to a request, with the headers that every answer has.
+    """The response to a request, with the security headers added.
 
     Args:
-        send: where it goes.
+        send: ASGI's send channel.
     """
 
     def __init__(self, send: Send) -> None:
@@ -222,13 +222,13 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, error: RequestError) -> None:
-        """Answer with an error, unless another answer has begun."""
+        """Respond with an error, unless a response has started."""
         if self.status == 499:
             await refusal(error)(self.send)
 
 
 def refusal(error: RequestError) -> Callable[[Send], Awaitable[None]]:
-    """What sends an error as the answer."""
+    """An ASGI response that carries an error."""
     body = problem(str(error))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(name.encode(), value.encode()) for name, value in refusal_headers(error.status).items()]
@@ -241,19 +241,19 @@ def refusal(error: RequestError) -> Callable[[Send], Awaitable[None]]:
 
 
 def refusal_headers(status: int) -> dict[str, str]:
-    """What goes with a status: how to identify, or when to come again."""
+    """Headers that go with a status: ``WWW-Authenticate`` or ``Retry-After``."""
     if status == 401:
         return {"www-authenticate": "Bearer"}
     return {"retry-after": _SLOW_DOWN} if status in {429, 503} else {}
 
 
 def problem(message: str) -> bytes:
-    """The body of every refusal, ASCII JSON."""
+    """The body of every error response, ASCII JSON."""
     return json.dumps({"error": message}).encode()
 
 
 async def _deny(error: RequestError, scope: Scope, send: Send) -> None:
-    """Refuse a WebSocket before it is one."""
+    """Reject a WebSocket during its handshake."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
         return

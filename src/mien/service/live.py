@@ -1,4 +1,4 @@
-"""A live stream: pictures come in as fast as the client likes, the newest one is recognised, the others are dropped."""
+"""A live stream over a WebSocket: the newest picture is recognised, stale ones are dropped instead of queued."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from mien.service.openapi import RESULTS_HEADER
 from mien.service.settings import Limits
 
 SOURCE: Final = "stream"
-"""What the frames of a live stream call their source."""
+"""`Frame.source` of live streams."""
 
 _MOST_BROKEN: Final = 10
 
@@ -32,7 +32,7 @@ class StreamClosedError(Exception):
     """The stream is to be closed.
 
     Args:
-        code: of the WebSocket protocol.
+        code: WebSocket close code.
         reason: for the client, at most 123 bytes.
     """
 
@@ -42,7 +42,7 @@ class StreamClosedError(Exception):
 
 
 class Newest:
-    """Holds the newest picture until it is taken; one that comes earlier replaces the one that waits."""
+    """A queue of one: a new picture replaces the one that waits, which counts as dropped."""
 
     def __init__(self) -> None:
         self._waiting: tuple[int, float, bytes] | None = None
@@ -50,7 +50,7 @@ class Newest:
         self.count = self.dropped = 0
 
     def put(self, content: bytes, seconds: float) -> None:
-        """The next picture."""
+        """Enqueue a picture, in place of one that still waits."""
         self.dropped += self._waiting is not None
         self._waiting = self.count, seconds, content
         self.count += 1
@@ -69,15 +69,15 @@ class LiveStream:
     """One live stream, from its first picture to its last answer.
 
     Args:
-        socket: of the client, not accepted yet.
-        engine: what recognises.
+        socket: the client's WebSocket, not accepted yet.
+        engine: runs the inference.
         smooth: ``none``, ``mode`` or ``ema``.
-        limits: what is allowed.
+        limits: of size and time.
         metrics: count pictures.
-        clock: seconds.
+        clock: monotonic seconds.
 
     Raises:
-        UsageError: another smoothing.
+        UsageError: an unknown smoothing.
     """
 
     def __init__(

@@ -1,11 +1,11 @@
-"""Which pictures and videos the service takes, told by their first bytes and by what the client says they are."""
+"""Media types that the service accepts, checked against the content (MIME sniffing)."""
 
 from typing import Final
 
 from mien.errors import RequestError
 
 ANY: Final = "application/octet-stream"
-"""Media type of a client that does not say."""
+"""Media type of a client that declares none."""
 
 PICTURES: Final = {
     "image/jpeg": frozenset({"JPEG", "MPO"}),
@@ -24,7 +24,7 @@ VIDEOS: Final = {
     "video/x-matroska": "matroska",
     "video/x-msvideo": "avi",
 }
-"""Media types of videos, and FFmpeg's names of the only reader that is tried: none that follows links to elsewhere."""
+"""Media types of videos, and FFmpeg's name of the one demuxer that is tried: none that follows references (SSRF)."""
 
 _ALIASES: Final = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "video/avi": "video/x-msvideo"}
 
@@ -36,7 +36,7 @@ def normalized(content_type: str) -> str:
 
 
 def picture_type(content: bytes, name: str, declared: str) -> str:
-    """The media type of a picture by its first bytes.
+    """The media type of a picture by its magic bytes.
 
     Args:
         content: of the file.

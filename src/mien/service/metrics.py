@@ -1,4 +1,4 @@
-"""What the service counts, in Prometheus' text format. Nothing of a picture or its faces is in it."""
+"""Metrics of the service in Prometheus' text format; they hold nothing of a picture or its faces."""
 
 from typing import Final
 
@@ -51,10 +51,10 @@ class Metrics:
         self._pictures.labels(outcome).inc(count)
 
     def batch(self, pictures: int, faces: int) -> None:
-        """The faces of so many pictures were classified together."""
+        """A batch was classified."""
         self._batch_pictures.observe(pictures)
         self._batch_faces.observe(faces)
 
     def text(self) -> bytes:
-        """Everything in the text format."""
+        """All metrics in the text format."""
         return generate_latest(self._registry)

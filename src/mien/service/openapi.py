@@ -18,15 +18,15 @@ API: Final[dict[str, Any]] = {
 
 _REASONS: Final = {
     400: "The form or the JSON is malformed.",
-    401: "A token is needed.",
-    403: "A page from elsewhere may not use this service.",
-    408: "The request came too slowly.",
+    401: "A bearer token is needed.",
+    403: "Cross-origin request from a page that is not allowed.",
+    408: "Timeout: the request was sent too slowly.",
     413: "Too many bytes, pixels, pictures, seconds or frames.",
-    415: "Not a type of picture or video that is read.",
-    421: "This service does not go by that name.",
-    422: "A parameter, or every picture, cannot be read.",
-    429: "Too many requests of one address at a time.",
-    503: "Too many requests at a time, or not ready yet.",
+    415: "Unsupported media type.",
+    421: "The Host header is not one of this service's names.",
+    422: "A parameter is invalid, or no picture can be decoded.",
+    429: "Rate limit: too many concurrent requests from one address.",
+    503: "Overloaded: too many concurrent requests; or not ready yet.",
 }
 
 _FACE: Final = {
@@ -61,12 +61,12 @@ _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The answers that are no result, for `responses` of a route."""
+    """Error responses, for `responses` of a route."""
     return {status: {"model": Problem, "description": _REASONS[status]} for status in statuses}
 
 
 ALWAYS: Final = (401, 403, 421)
-"""Refusals that every route under ``/v1`` may give."""
+"""Error statuses of every route under ``/v1``."""
 
 PICTURES_BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -98,7 +98,7 @@ VIDEO_BODY: Final[dict[str, Any]] = {
 LINES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": (
-            "A `FrameResult` a line, as the video is read. If it breaks off, the last line carries the `error`."
+            "One `FrameResult` per line, streamed. If the video breaks off, the last line carries the `error`."
         ),
         "headers": _HEADERS,
         "content": {

@@ -1,18 +1,19 @@
-"""What the service answers to which request."""
+"""The routes: one per request that the service answers."""
 
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from mien.choices import DEFAULT_SMOOTHING
+from mien.choices import SmoothingName as Smoothing
 from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.model.bundle import Bundle
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.smoothing import SMOOTHINGS
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
@@ -28,10 +29,9 @@ from mien.service.uploaded_video import UploadedVideo
 from mien.service.video_lines import as_lines, recognized_frames
 
 Result = TypeVar("Result")
-Smoothing = Literal[SMOOTHINGS]  # type: ignore[valid-type]
 Name = Annotated[str, Query(max_length=255, description="Comes back as `source`.")]
 
-Every = Annotated[int | None, Query(ge=1, description="Frames between two searches of the whole picture.")]
+Every = Annotated[int | None, Query(ge=1, description="Run full-frame detection every N frames.")]
 
 LINES_TYPE: Final = "application/x-ndjson"
 
@@ -39,19 +39,19 @@ _BATCH: Final = 8
 
 
 def state_routes(metrics: Metrics) -> APIRouter:
-    """How the service is."""
+    """Health, readiness and metrics."""
     router = APIRouter(tags=["state"])
 
     @router.get("/healthz", responses=refusals(421))
     async def healthz() -> Health:
-        """The process answers."""
+        """Liveness: the process answers."""
         return Health(status="ok")
 
     not_ready: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Not yet, or not any more."}}
 
     @router.get("/readyz", responses={**not_ready, **refusals(421)})
     async def readyz(request: Request, response: Response) -> Health:
-        """The model is loaded, and the service is not shutting down."""
+        """Readiness: the model is loaded, and the service is not shutting down."""
         if request.app.state.ready:
             return Health(status="ok")
         response.status_code = 503
@@ -66,12 +66,12 @@ def state_routes(metrics: Metrics) -> APIRouter:
 
 
 def model_routes(recognizer: Recognizer) -> APIRouter:
-    """What answers."""
+    """The models."""
     router = APIRouter(tags=["models"])
 
     @router.get(guard.MODELS, responses=refusals(*ALWAYS))
     async def models(response: Response) -> list[ModelDescription]:
-        """The models that answer, with the figures that they were measured to have."""
+        """The loaded models, with their measured figures."""
         response.headers.update(results_header(recognizer.header))
         model = recognizer.classifier
         return [_described(model)] if isinstance(model, Bundle) else []
@@ -122,9 +122,9 @@ def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
         request: Request,
         name: Name = "video",
         every: Every = None,
-        smooth: Smoothing = "ema",
+        smooth: Smoothing = DEFAULT_SMOOTHING,
     ) -> Response:
-        """The faces in a video, followed through time: a line of JSON for every frame, as the video is read."""
+        """The faces in a video, tracked over time: one line of JSON per frame, streamed as the video is read."""
         kind = normalized(request.headers.get("content-type", ""))
         if kind not in VIDEOS:
             raise RequestError(415, f"content type {kind[:100]!r} is not read; send one of {', '.join(VIDEOS)}")
@@ -143,7 +143,7 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
     router = APIRouter()
 
     @router.websocket(guard.STREAM)
-    async def stream(socket: WebSocket, smooth: Smoothing = "ema") -> None:
+    async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
         await LiveStream(socket, engine, smooth, limits, metrics).run()
 
     return router
@@ -164,10 +164,10 @@ def status_of(error: MienError) -> int:
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What some work gives; it is given up when the client goes away.
+    """The result of some work, which is cancelled when the client disconnects.
 
     Raises:
-        ClientDisconnect: it has gone.
+        ClientDisconnect: it has.
     """
     working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
     try:

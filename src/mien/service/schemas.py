@@ -1,4 +1,4 @@
-"""What goes over the wire, for the OpenAPI document: the JSON of `mien.results.Frame.to_dict` and what is asked."""
+"""JSON schemas of requests and responses, for the OpenAPI document; results are `mien.results.Frame.to_dict`."""
 
 from typing import Annotated, Any, Literal
 
@@ -32,11 +32,11 @@ class FaceResult(_Document):
 
     face: Annotated[int, Field(ge=0, description="Number within the picture or frame, from 0.")]
     box: Annotated[list[int], Field(min_length=4, max_length=4, description="x, y, width, height in pixels.")]
-    confidence: Annotated[Probability, Field(description="How sure the detector is that this is a face.")]
-    emotion: Annotated[Literal[EMOTIONS], Field(description="The likeliest, or the one that holds over time.")]  # type: ignore[valid-type]
+    confidence: Annotated[Probability, Field(description="Confidence of the face detector.")]
+    emotion: Annotated[Literal[EMOTIONS], Field(description="The likeliest; in videos after smoothing.")]  # type: ignore[valid-type]
     probability: Annotated[Probability, Field(description="Of `emotion`.")]
     certain: Annotated[bool, Field(description="Whether `probability` is as high as was asked for.")]
-    probabilities: Annotated[dict[str, Probability], Field(description="Calibrated, one for each expression, sum 1.")]
+    probabilities: Annotated[dict[str, Probability], Field(description="Calibrated class probabilities, sum 1.")]
     landmarks: Annotated[
         list[Annotated[list[float], Field(min_length=2, max_length=2)]],
         Field(description="Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture."),
@@ -64,13 +64,13 @@ class Problem(_Document):
 
 
 class Health(_Document):
-    """How the service is."""
+    """Health of the service."""
 
     status: Literal["ok", "starting"]
 
 
 class ModelDescription(BaseModel):
-    """A model that answers; its card, as it lies in the model file."""
+    """A loaded model: its card, as in the model file."""
 
     name: str
     network: str

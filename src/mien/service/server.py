@@ -1,4 +1,4 @@
-"""The service on a socket: uvicorn, with patience for slow clients bounded."""
+"""The HTTP server: uvicorn, with timeouts against slow clients (Slowloris) and a hard cap on connections."""
 
 import asyncio
 import socket
@@ -15,17 +15,18 @@ from mien.service.settings import Limits
 
 _KEEP_ALIVE: Final = 15
 _CROWD: Final = 2
-"""Times the connections that are answered: those between get a 503, more are cut, or files of the process run out."""
+"""Hard cap, as a multiple of ``limits.connections``: up to it extra clients get a 503, beyond it they are
+disconnected, so that the process does not run out of file descriptors."""
 
 
 def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn.Config:
-    """How uvicorn runs the service.
+    """The configuration of uvicorn.
 
     Args:
         app: see `mien.service.app.create_app`.
         host: address to listen on.
         port: to listen on; 0 takes a free one.
-        limits: of connections and time.
+        limits: connection limit and timeouts.
     """
     return uvicorn.Config(
         app,
@@ -55,8 +56,12 @@ def _patience(limits: Limits) -> dict[str, float]:
 
 
 class Impatient(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it; but a connection is closed when the head of a request, or what is left of one that
-    was answered already, does not come in time, and cut when its client does not read.
+    """uvicorn's HTTP/1.1 with timeouts for slow clients (Slowloris), which uvicorn itself lacks.
+
+    A connection is closed when the head of a request, or the unread rest of one that was answered, does not arrive in
+    time. It is aborted when the client does not read its response. This relies on undocumented attributes of uvicorn
+    (`cycle`, `timeout_keep_alive_task`, `flow`, `conn`), so pyproject.toml bounds uvicorn's version from above; a
+    newer one is admitted when tests/service/test_server.py passes with it.
     """
 
     seconds = 10.0
@@ -94,7 +99,7 @@ class Impatient(H11Protocol):
         self._watch()
 
     def _watch(self) -> None:
-        """Begin to wait, or stop waiting, for the client."""
+        """Start or stop the timeout for the client's next bytes."""
         answering = self.cycle is not None and not self.cycle.response_complete
         kept_alive = self.timeout_keep_alive_task is not None and self.conn.their_state is h11.IDLE
         if answering or kept_alive or self._upgraded:
@@ -112,10 +117,10 @@ class Impatient(H11Protocol):
         super().resume_writing()
 
     def _look(self) -> None:
-        """Now and then: cut the connection when nothing was read since the last look, and something was to be.
+        """Periodically abort the connection if its write buffer has not drained since the last look (a stalled client).
 
-        Else what waits to be sent, or a connection that is closed and waits until all is read, would wait for ever.
-        The WebSocket that a connection becomes closes itself; its transport stays this one.
+        Otherwise a pending response, or a closing connection with unsent data, would wait for ever. A connection that
+        was upgraded to a WebSocket keeps this transport and closes itself.
         """
         closing = self.transport.is_closing()
         left = self.transport.get_write_buffer_size() if closing or self.flow.write_paused else 0
@@ -132,11 +137,11 @@ class Impatient(H11Protocol):
 
 
 def run_server(config: uvicorn.Config, announce: Callable[[str], None]) -> None:
-    """Serve until the process is told to stop; requests in flight are then answered first.
+    """Serve until the process is told to stop, then shut down gracefully: requests in flight are answered first.
 
     Args:
         config: see `server_config`.
-        announce: is told the address of the page once the service answers.
+        announce: called with the address of the page once the service accepts connections.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -147,7 +152,7 @@ def run_server(config: uvicorn.Config, announce: Callable[[str], None]) -> None:
 
 
 class _Announcing(uvicorn.Server):
-    """Says when it answers."""
+    """Announces when it accepts connections."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -160,7 +165,7 @@ class _Announcing(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections, each of which sends at once what it is given.
+    """A listening socket whose connections send without delay (TCP_NODELAY: Nagle's algorithm off).
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -171,14 +176,14 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"cannot listen on {host}, port {port} ({reason}); choose another --port") from None
-    # Connections inherit it. Without, the body of an answer waits 40 ms until its head is confirmed: asyncio sets
-    # it only on sockets that were made with the number of the protocol.
+    # Connections inherit it. With Nagle's algorithm the body of a response waits 40 ms until its head is acknowledged.
+    # asyncio disables it only on sockets that were created with an explicit protocol number.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def address_of(listener: socket.socket) -> str:
-    """The address of the page, with a name instead of an address that means all of them."""
+    """The URL of the page; a wildcard address becomes localhost."""
     host, port = listener.getsockname()[:2]
     name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}/"

@@ -1,4 +1,4 @@
-"""What the service allows, and to whom."""
+"""Limits and access control of the service."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,27 +10,27 @@ MEGABYTE: Final = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a client may ask for.
+    """Size limits, rate limits and timeouts.
 
     Args:
         body: bytes of a request with pictures.
         video_body: bytes of a request with a video.
         pixels: of one picture, or one frame of a video.
-        pictures: in one request.
+        pictures: per request.
         frame_body: bytes of one picture of a live stream.
         video_seconds: length of a video.
         video_frames: frames of a video.
         stream_seconds: length of a live stream.
-        requests: answered at the same time, all clients together.
-        requests_per_client: answered at the same time for one address.
-        videos: answered at the same time.
-        streams: live streams at the same time.
+        requests: concurrent requests, all clients together.
+        requests_per_client: concurrent requests of one address (rate limit).
+        videos: concurrent videos.
+        streams: concurrent live streams.
         streams_per_client: live streams of one address.
-        connections: open at the same time.
-        headers_seconds: within which the head of a request must have come.
-        body_seconds: within which its body must have come.
-        idle_seconds: after which a live stream without a picture is closed, and an answer that nobody reads given up.
-        shutdown_seconds: that requests in flight get to finish when the service stops.
+        connections: open connections.
+        headers_seconds: timeout for the head of a request.
+        body_seconds: timeout for its body.
+        idle_seconds: idle timeout of a live stream, and of a response that its client does not read.
+        shutdown_seconds: grace period of requests in flight when the service stops.
     """
 
     body: int = 20 * MEGABYTE
@@ -55,12 +55,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may ask.
+    """Access control.
 
     Args:
-        token: that requests must carry; None: none is needed.
-        hosts: names that the ``Host`` header may carry, without port, lower case; None: any.
-        origins: of other pages that may use the service, such as ``https://example.org``.
+        token: bearer token that requests must carry; None disables authentication.
+        hosts: accepted ``Host`` headers (DNS rebinding protection), without port, lower case; None accepts any.
+        origins: allowed origins of cross-origin requests, such as ``https://example.org``.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -70,14 +70,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the service is run.
+    """Limits, access control, and parallelism.
 
     Args:
-        limits: how much a client may ask for.
-        access: who may ask.
-        workers: threads that decode pictures and find faces, at least 1.
+        limits: of size, rate and time.
+        access: access control.
+        workers: threads that decode pictures and detect faces, at least 1.
         threads: that these compute with, all together; by default see `mien.threads.thread_count`.
-        gather_seconds: for which faces of one request wait for those of others, to be classified together.
+        gather_seconds: longest wait of a request's faces for those of others, to be batched (see `Batcher`).
     """
 
     limits: Limits = field(default_factory=Limits)

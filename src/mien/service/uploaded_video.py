@@ -1,4 +1,4 @@
-"""Videos that clients send: read out of memory, never written anywhere."""
+"""Uploaded videos, decoded from memory and never written to disk."""
 
 import io
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from mien.service.media_types import VIDEOS
 from mien.service.settings import Limits
 
 _CODED: Final = 2
-"""FFmpeg counts a frame as it is coded, which for small ones may be nearly twice as large as it is shown."""
+"""FFmpeg counts the coded size of a frame, which for small ones may be nearly twice the displayed size (padding)."""
 
 
 class UploadedVideo(Container):
     """A video in memory.
 
-    Only the one reader of FFmpeg that belongs to the declared type is tried, so that nothing that the content names is
-    ever opened.
+    Only FFmpeg's demuxer of the declared type is tried, with no protocol allowed: references inside the content are
+    never opened (SSRF, local file disclosure).
 
     Args:
         content: of the file.
         name: what to call it in results.
         kind: its media type, one of `VIDEOS`.
-        limits: what is allowed.
+        limits: of size and length.
 
     Raises:
         RequestError: 415, no video of that type.
@@ -51,7 +51,7 @@ class UploadedVideo(Container):
             yield image
 
     def _check_announced(self) -> None:
-        """Refuse early what the header says is too much."""
+        """Reject early what exceeds the limits by its header."""
         pixels, seconds = self._stream.width * self._stream.height, (self._container.duration or 0) / av.time_base
         if pixels > self._limits.pixels:
             self.close()

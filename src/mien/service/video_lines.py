@@ -1,4 +1,4 @@
-"""A video that a client sent, recognised in a thread of its own while its lines go out."""
+"""An uploaded video as a stream of JSON lines, recognised in a thread of its own."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -19,7 +19,7 @@ async def recognized_frames(
 
     Args:
         recognizer: what finds and classifies the faces.
-        open_video: opens the video; it is closed at the end, or when nobody wants more.
+        open_video: opens the video; it is closed at the end, or when the consumer stops.
         options: how it is recognised.
 
     Raises:
@@ -52,7 +52,7 @@ def _frames(
 
 
 async def as_lines(first: Frame, rest: AsyncGenerator[Frame, None]) -> AsyncGenerator[str, None]:
-    """Frames as lines of JSON; the rest is closed at the end, or when nobody wants more."""
+    """Frames as lines of JSON; the generator is closed at the end, or when the consumer stops."""
     async with aclosing(rest):
         yield f"{first.to_json()}\n"
         async for frame in rest:

@@ -1,1 +1,1 @@
-"""The training loop and what it is made of."""
+"""Training: the loop, its configuration, objective, optimizers, schedules, augmentation and checkpoints."""

@@ -1,4 +1,4 @@
-"""Training-time variation of faces, for a whole batch at once on whatever device it lies.
+"""Data augmentation: for a whole batch at once, on its device.
 
 Rotation, scale, shift, mirroring, the crop and the resolution are one affine map, sampled once; a batch costs one pass
 over its pixels. All draws come from torch's default generator of the device, so seeding it repeats them.
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.preprocess import PreprocessSpec
-from mien.training.config import AugmentConfig
+from mien.training.augment_config import AugmentConfig
 from mien.training.degradation import covered, degrade
 
 

@@ -1,13 +1,14 @@
-"""What a training writes into the card of its network."""
+"""The model card that a training writes."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from torch import nn
 
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks.profile import count_macs, count_parameters
-from mien.training.config import AugmentConfig, TrainConfig
+from mien.training.augment_config import AugmentConfig
+from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.version import __version__
 

@@ -1,26 +1,26 @@
-"""The state of a training in one file: safetensors for tensors, JSON in its header for the rest. Nothing is pickled.
+"""Checkpoints: the state of a training in one file, safetensors with JSON in its header. Nothing is pickled.
 
-The file is written aside and renamed after every epoch, so a training killed at any moment finds a whole one.
+The file is written anew, atomically, after every epoch, so a training killed at any moment finds a whole one.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mien.errors import ModelFileError
+from mien.errors import ConfigError, ModelFileError
 from mien.networks.saved import load_tensors, save_tensors
-
-CHECKPOINT_FILE: Final = "last.safetensors"
+from mien.records import from_values, parse_json
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a checkpoint knows besides tensors.
+    """State of a training besides its tensors.
 
     Args:
         epochs_done: whole epochs behind it.
@@ -40,7 +40,7 @@ class Progress:
 def save_checkpoint(
     path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer, progress: Progress
 ) -> None:
-    """Write the state of a training; ``path`` is never half written."""
+    """Atomic write of a checkpoint."""
     tensors = {
         **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
         **{f"average.{name}": tensor for name, tensor in average.state_dict().items()},
@@ -59,7 +59,7 @@ def read_progress(path: Path) -> Progress:
 
 
 def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> Progress:
-    """Put a checkpoint's tensors into a network, its average and its optimizer, in place.
+    """Restore a network, its average and its optimizer from a checkpoint, in place.
 
     Raises:
         ModelFileError: missing, damaged, or of another network.
@@ -69,16 +69,15 @@ def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optim
         network.load_state_dict(_under("network.", tensors))
         average.load_state_dict(_under("average.", tensors))
         _restore_optimizer(optimizer, _under("optimizer.", tensors))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise ModelFileError(f"{path}: {str(error).splitlines()[0]}") from None
     return _progress(path, text)
 
 
 def _progress(path: Path, text: str) -> Progress:
     try:
-        values = json.loads(text)
-        return Progress(**{**values, "history": tuple(values["history"])})
-    except (ValueError, TypeError, KeyError) as error:
+        return from_values(Progress, parse_json(text))
+    except ConfigError as error:
         raise ModelFileError(f"{path}: not a checkpoint of `mien train` ({error})") from None
 
 
@@ -96,8 +95,18 @@ def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        state.setdefault(int(index), {})[name] = _laid_out_like(parameters[int(index)], tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor in the memory order of a parameter of its shape, which fused optimizers take for granted; files know
+    one order only.
+    """
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device).copy_(tensor)

@@ -1,4 +1,4 @@
-"""What a configuration asks of its network, found out before any face is read."""
+"""Fail-fast validation: does the network accept the configured input sizes?"""
 
 from mien.errors import ConfigError
 from mien.networks import network_entry

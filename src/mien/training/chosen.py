@@ -1,4 +1,4 @@
-"""The network that a training keeps: calibrated, measured, and written with its card."""
+"""Model selection: the best epoch's network is calibrated, evaluated, and written with its card."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,8 @@ from torch import nn
 
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
-from mien.networks.saved import BEST_FILE, save_network
+from mien.networks.saved import save_network
+from mien.runs import BEST_FILE
 from mien.training.card import make_card
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
@@ -43,7 +44,7 @@ class ChosenNetwork:
         return MeasuredFaces.of(self._config.preprocess, self._data.store, rows, self._device)
 
     def accuracy(self, network: nn.Module) -> float | None:
-        """Share of the faces that choose the epoch which a network answers rightly; None where none choose."""
+        """Validation accuracy of a network on the faces that choose the epoch; None where there are none."""
         if self.selection is None:
             return None
         predictions = self.selection.logits(network, exact=False).argmax(1)

@@ -1,4 +1,4 @@
-"""The rows that a training uses, and what identifies them."""
+"""Training data: the rows that a training uses, and their identity for provenance."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What cameras, lenses, codecs and hands do to a face, for a whole batch at once on whatever device it lies.
+"""Robust augmentation: degradations by cameras, lenses, codecs and occlusion, for a whole batch on its device.
 
 Each kind acts on a share of the batch: as many faces as its probability asks for, drawn anew for each batch, so that a
 step costs what its probabilities cost and a GPU never waits for a count. Lengths are in pixels of the network's input
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.training.config import AugmentConfig
+from mien.training.augment_config import AugmentConfig
 
 _BLOCK: Final = 8
 """Side in pixels of JPEG's blocks."""

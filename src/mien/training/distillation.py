@@ -1,4 +1,4 @@
-"""Learning from networks that were trained before: knowledge distillation (Hinton et al., arXiv 1503.02531)."""
+"""Knowledge distillation from trained teachers (Hinton et al., arXiv 1503.02531)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.errors import TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
 

@@ -1,17 +1,15 @@
 """The training loop.
 
-The data set lies on the device as one uint8 tensor and is varied there in batches. Every random draw of an epoch
+The data set lies on the device as one uint8 tensor and is augmented there in batches. Every random draw of an epoch
 follows from the seed and the epoch's number, so a training that was killed and resumed after any epoch ends with the
 same weights, bit for bit on a CPU. What lies in a run's folder: `mien.training.run_folder`.
 """
 
-import logging
-import os
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +21,29 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mien.data.splits import rows_sha256
 from mien.errors import DivergedError, TrainingError
-from mien.model.bundle import ModelCard
+from mien.model.card import ModelCard
 from mien.networks.device import torch_device
-from mien.networks.registry import network_entry
-from mien.networks.saved import BEST_FILE, load_network
+from mien.networks.saved import load_network
+from mien.runs import BEST_FILE, BOARD_FOLDER, CHECKPOINT_FILE, TEACHER_ANSWERS_FILE
 from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
-from mien.training.checkpoint import CHECKPOINT_FILE, Progress, restore_checkpoint, save_checkpoint
+from mien.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
 from mien.training.checks import check_network
 from mien.training.chosen import ChosenNetwork
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
-from mien.training.distillation import Teachers, load_parent
+from mien.training.distillation import Teachers
+from mien.training.machine import check_machine, launch
+from mien.training.memory import keep_freed_memory
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
-from mien.training.precision import FABRIC_PRECISION, require_precision, restore_scaler, scaler_state
+from mien.training.precision import require_precision, restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import CHECKPOINT_SHARE, append_to_log, open_run, rewrite_log
 from mien.training.schedules import learning_rate_factor
+from mien.training.start import Start, start_of
 from mien.training.targets import training_targets
-from mien.training.views import ANSWERS_FILE, TaughtViews
+from mien.training.views import TaughtViews
 
 
 def train(
@@ -58,12 +59,14 @@ def train(
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
 
+    The process keeps the memory that it frees from then on, see `mien.training.memory`.
+
     Args:
         config: what to do.
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
         resume: go on where an earlier call stopped; a run that is finished is left as it is.
-        device: one of `mien.devices.TRAINING_DEVICES`.
+        device: one of `mien.choices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
         threads: to compute with on this machine, all its processes together; see `mien.threads.threads_each`.
@@ -76,7 +79,7 @@ def train(
         ConfigError: the network does not exist, or does not take the configured input sizes.
         TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or
             other data, or the data or the machine cannot serve the configuration.
-        DivergedError: the loss is no number any more.
+        DivergedError: the loss became NaN or infinite.
     """
     data = data.with_targets(config.loss)
     if not len(data.rows):
@@ -86,90 +89,32 @@ def train(
         )
     check_network(config)
     device, threads = torch_device(device), threads_each(threads, devices)
-    _check_machine(config, device, devices)
+    check_machine(config, device, devices)
     data.selection_rows(config.select_on)
-    start = _start(config)  # wrong initial weights and wrong teachers are found before a run is made
+    start = start_of(config)  # wrong initial weights and wrong teachers are found before a run is made
     require_precision(config.precision, device)
     config, progress = open_run(config, data, run, resume=resume, device=device)
-    fabric = _launch(config, device, devices)
+    fabric = launch(config, device, devices)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
-
-
-def _check_machine(config: TrainConfig, device: str, devices: int) -> None:
-    gpus = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
-    if gpus is not None and devices > gpus:
-        raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
-    processes = devices * _nodes()
-    if devices < 1 or config.batch_size % processes:
-        raise TrainingError(
-            f"processes are {processes}: expected at least 1, and a divisor of batch_size {config.batch_size}"
-        )
-
-
-def _nodes() -> int:
-    """Machines that train together: as many as torchrun says, else this one."""
-    return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-
-
-def _launch(config: TrainConfig, device: str, devices: int) -> Fabric:
-    # Lightning announces the precision, which mien does itself.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    assert config.precision != "auto"
-    precision = FABRIC_PRECISION[config.precision]
-    fabric = Fabric(accelerator=device, devices=devices, num_nodes=_nodes(), precision=precision)
-    fabric.launch()
-    return fabric
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """What a training starts from: its network, its teachers, and what its card tells of both."""
-
-    network: nn.Module
-    teachers: Teachers
-    parents: dict[str, Any]
-
-
-def _start(config: TrainConfig) -> _Start:
-    """The network, random or with the weights it goes on from, and the teachers.
-
-    Raises:
-        ModelFileError: initial weights or a teacher are missing or damaged.
-        TrainingError: they are those of another network, or take other faces.
-    """
-    torch.manual_seed(config.seed)
-    parents: dict[str, Any] = {}
-    if config.initial_weights:
-        parent = load_parent(config.initial_weights)
-        if parent.card.network != config.network:
-            raise TrainingError(
-                f"initial_weights {config.initial_weights}: are those of {parent.card.network}: "
-                f"expected those of {config.network}"
-            )
-        network, parents["initial_weights"] = parent.network, parent.provenance
-    else:
-        network = network_entry(config.network).build()
-    teachers = Teachers(config.loss.teachers, config.preprocess)
-    if teachers.provenance:
-        parents["teachers"] = teachers.provenance
-    return _Start(network, teachers, parents)
 
 
 class _Trainer:
     """One process of a training: network, optimizer and data on its device."""
 
     def __init__(
-        self, config: TrainConfig, data: TrainingData, start: "_Start", run: Path, fabric: Fabric, reporter: Reporter
+        self, config: TrainConfig, data: TrainingData, start: Start, run: Path, fabric: Fabric, reporter: Reporter
     ) -> None:
         self.config, self.data, self.run, self.fabric = config, data, run, fabric
         self.reporter = reporter if fabric.is_global_zero else SilentReporter()
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         self.network = in_channels_last(start.network)
-        self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
+        optimizer = make_optimizer(self.network, config.optimizer, fused=fabric.device.type == "cpu")
+        self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
         self.objective = _objective(config, data, start.teachers, run, fabric)
@@ -208,7 +153,7 @@ class _Trainer:
     def _board(self, epochs_done: int) -> Any:
         if not self.fabric.is_global_zero:
             return nullcontext()
-        return SummaryWriter(str(self.run / "tensorboard"), purge_step=epochs_done)
+        return SummaryWriter(str(self.run / BOARD_FOLDER), purge_step=epochs_done)
 
     def _epoch_with_checkpoint(self, progress: Progress, board: SummaryWriter | None) -> Progress:
         started = time.perf_counter()
@@ -309,7 +254,7 @@ def _views(
         with fabric.autocast():
             return teachers.probabilities(inputs, config.loss.teacher_temperature)
 
-    file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / ANSWERS_FILE
+    file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / TEACHER_ANSWERS_FILE
     identity = {"rows_sha256": rows_sha256(data.rows), "source_sha256": data.store.meta.source_sha256}
     return TaughtViews(config, frames, answer, file, identity)
 

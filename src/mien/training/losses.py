@@ -1,4 +1,4 @@
-"""What a training minimises: cross-entropy against soft targets, focal loss, and mixup that makes soft targets."""
+"""Loss functions: cross-entropy against soft targets, focal loss; label smoothing and mixup."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from mien.labels import EMOTIONS
 
 
 def smooth(targets: Tensor, smoothing: float) -> Tensor:
-    """Target distributions (N, 7) with ``smoothing`` of their mass spread evenly over all classes."""
+    """Label smoothing: targets (N, 7) with ``smoothing`` of their mass spread evenly over all classes."""
     return targets * (1 - smoothing) + smoothing / len(EMOTIONS)
 
 
@@ -54,8 +54,7 @@ def balanced_weights(targets: Tensor) -> Tensor:
 
 
 def mixup(alpha: float, *tensors: Tensor) -> tuple[Tensor, ...]:
-    """Blend each face of a batch, and what it should be answered, with those of another face (Zhang et al., arXiv
-    1710.09412).
+    """Mixup: blend each face of a batch and its target with those of another face (Zhang et al., arXiv 1710.09412).
 
     One share for the whole batch, drawn from Beta(alpha, alpha) and at least one half, so that the first face
     dominates.

@@ -1,4 +1,4 @@
-"""The loss of a batch: targets softened and blended, and teachers to learn from."""
+"""The training objective of a batch: label smoothing, mixup, loss function, distillation."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

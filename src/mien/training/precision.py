@@ -1,4 +1,4 @@
-"""Which arithmetic a training computes in, on the machine that it runs on."""
+"""Mixed precision: the arithmetic (bfloat16, float16, float32) of a training on its machine."""
 
 import platform
 from typing import Any, Final, Literal

@@ -1,4 +1,4 @@
-"""What augmentation makes of a face, for eyes."""
+"""Preview of augmentation: augmented views of one face."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Who is told how a training goes."""
+"""Progress callbacks of a training."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from mien.training.data import TrainingData
 
 
 class Reporter(Protocol):
-    """Told of every step and epoch of a training."""
+    """Called at every step and epoch of a training."""
 
     def begin(
         self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
@@ -25,7 +25,7 @@ class Reporter(Protocol):
 
 
 class SilentReporter:
-    """Tells nobody."""
+    """Ignores every event."""
 
     def begin(
         self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int

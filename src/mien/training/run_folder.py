@@ -1,17 +1,6 @@
-"""The folder of a training: how it is begun, gone on with, and written.
-
-::
-
-    config.toml        the configuration, whole
-    log.jsonl          one line per epoch
-    last.safetensors   the state after a whole epoch, see `CHECKPOINT_SHARE`
-    best.safetensors   the chosen network with its card, calibrated
-    public_test.json   what the chosen network answers to each PublicTest face
-    tensorboard/       the same curves for TensorBoard
-"""
+"""The run folder of a training (`mien.runs`): created, resumed, written."""
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,20 +8,19 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from mien.aside import written_aside
 from mien.errors import ConfigError, TrainingError
-from mien.evaluation.comparison import ANSWERS_FILE
-from mien.training.checkpoint import CHECKPOINT_FILE, Progress, read_progress
-from mien.training.config import TrainConfig, config_from_dict, config_to_toml
+from mien.files import made_folder, write_text
+from mien.records import parse_toml, to_toml
+from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from mien.training.checkpoint import Progress, read_progress
+from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision
 
 CHECKPOINT_SHARE: Final = 0.05
-"""Of its time a training writes checkpoints at most: after each epoch on a processor, more rarely where a GPU makes
-epochs so short that writing one takes as long.
+"""Largest share of the time that writing checkpoints may take: on a CPU there is one after each epoch, on a GPU with
+very short epochs fewer.
 """
-
-LOG_FILE: Final = "log.jsonl"
 
 
 def open_run(
@@ -53,12 +41,8 @@ def open_run(
             raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
         return _gone_on_with(config, data, run, read_progress(checkpoint))
     config = _settled(config, best_precision(device))
-    progress = Progress(0, (), config_to_toml(config), data.identity())
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "config.toml").write_text(progress.config, encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(f"{run}: cannot be made a run folder ({error.strerror}); name another") from None
+    progress = Progress(0, (), to_toml(config), data.identity())
+    write_text(made_folder(run, TrainingError) / CONFIG_FILE, progress.config, TrainingError)
     return config, progress
 
 
@@ -71,7 +55,7 @@ def _gone_on_with(
 ) -> tuple[TrainConfig, Progress]:
     begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
     config = _settled(config, begun.precision)
-    before, now = config_to_toml(begun), config_to_toml(config)
+    before, now = to_toml(begun), to_toml(config)
     if before != now:
         raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
     if progress.data != data.identity():
@@ -82,8 +66,8 @@ def _gone_on_with(
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
     """The configuration of a checkpoint; keys younger than it get their defaults, which change nothing."""
     try:
-        return config_from_dict(tomllib.loads(config))
-    except (ConfigError, tomllib.TOMLDecodeError) as error:
+        return config_from_dict(parse_toml(config))
+    except ConfigError as error:
         raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
 
 
@@ -93,7 +77,7 @@ def _first_difference(before: str, now: str) -> str:
 
 
 def rewrite_log(run: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Make the log agree with the checkpoint, whichever of them a kill left behind."""
+    """Rewrite the log from the checkpoint's history, so that both agree after a kill."""
     (run / LOG_FILE).write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
 
 
@@ -106,5 +90,4 @@ def append_to_log(run: Path, entry: Mapping[str, Any]) -> None:
 def save_answers(run: Path, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
     """What the chosen network answers to each PublicTest face, so that runs can be compared face by face."""
     answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
-    with written_aside(run / ANSWERS_FILE) as aside:
-        aside.write_text(answers, encoding="utf-8")
+    write_text(run / ANSWERS_FILE, answers, TrainingError)

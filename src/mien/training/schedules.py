@@ -1,4 +1,4 @@
-"""Learning rate by step: closed forms of the step and of the accuracies so far,
+"""Learning rate schedules: closed forms of the step and of the accuracies so far,
 so that a resumed training needs no state.
 """
 

@@ -1,4 +1,4 @@
-"""Several recipes, overrides and seeds in one go.
+"""Sweeps: several recipes, overrides and seeds in one go.
 
 A sweep file names variants; each is trained with each seed::
 
@@ -16,21 +16,21 @@ Run ``OUT/cosine/seed-0`` is what `mien train` would make of it. A sweep that wa
 that diverges is recorded in ``failed.txt`` of its folder, and the others go on.
 """
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from mien.aside import written_aside
 from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.files import made_folder, write_text
+from mien.records import expected, from_values, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
-from mien.training.config import TrainConfig, config_from_dict, config_to_toml, load_config
+from mien.training.config import TrainConfig, config_from_dict
+from mien.training.recipe import load_config
 
 FAILURE_FILE: Final = "failed.txt"
 
-_KEYS: Final = {"seeds", "set", "variants"}
-_VARIANT_KEYS: Final = {"recipe", "set"}
+_OVERRIDES: Final = 'texts, for example ["epochs=10"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,50 +58,55 @@ def load_sweep(path: str | Path) -> tuple[SweepRun, ...]:
             are found before anything is trained.
     """
     try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values = read_toml(Path(path))
     except OSError as error:
         raise ConfigError(f"{path}: the sweep cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file ({error})") from None
     try:
         return tuple(_runs(values))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sweep:
+    """A sweep file."""
+
+    seeds: tuple[int, ...] = expected("whole numbers, for example [0, 1, 2]", default=(0,))
+    set: tuple[str, ...] = expected(_OVERRIDES, default=())
+    variants: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise ConfigError("seeds is []: expected whole numbers, for example [0, 1, 2]")
+        if not self.variants:
+            raise ConfigError(
+                'no variants: expected at least one section such as [variants.plain] with recipe = "mien_s"'
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Variant:
+    """A section of it."""
+
+    recipe: str = expected("the name of a recipe or a TOML file")
+    set: tuple[str, ...] = expected(_OVERRIDES, default=())
+
+
 def _runs(values: Mapping[str, Any]) -> Iterator[SweepRun]:
-    _check_keys(values, _KEYS, "")
-    seeds, shared, variants = values.get("seeds", [0]), values.get("set", []), values.get("variants", {})
-    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
-        raise ConfigError(f"seeds is {seeds!r}: expected whole numbers, for example [0, 1, 2]")
-    if not isinstance(variants, dict) or not variants:
-        raise ConfigError('no variants: expected at least one section such as [variants.plain] with recipe = "mien_s"')
-    for name, variant in variants.items():
-        config = _variant_config(name, variant, shared)
-        for seed in dict.fromkeys(seeds):
+    sweep = from_values(_Sweep, values)
+    for name, variant in sweep.variants.items():
+        config = _variant_config(name, from_values(_Variant, variant, f"variants.{name}."), sweep.set)
+        for seed in dict.fromkeys(sweep.seeds):
             yield SweepRun(name, Path(name) / f"seed-{seed}", replace(config, seed=seed))
 
 
-def _variant_config(name: str, variant: Any, shared: Any) -> TrainConfig:
-    if not isinstance(variant, dict) or "recipe" not in variant:
-        raise ConfigError(f"variants.{name} has no recipe: expected a name or a TOML file")
-    _check_keys(variant, _VARIANT_KEYS, f"variants.{name}.")
-    own = variant.get("set", [])
-    for key, overrides in (("set", shared), (f"variants.{name}.set", own)):
-        if not isinstance(overrides, list) or not all(isinstance(text, str) for text in overrides):
-            raise ConfigError(f'{key} is {overrides!r}: expected texts such as ["epochs=10"]')
+def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> TrainConfig:
     try:
-        config = load_config(variant["recipe"], [*shared, *own])
+        config = load_config(variant.recipe, [*shared, *variant.set])
         check_network(config)
     except ConfigError as error:
         raise ConfigError(f"variants.{name}: {error}") from None
     return config
-
-
-def _check_keys(values: Mapping[str, Any], known: set[str], prefix: str) -> None:
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ConfigError(f"unknown key {prefix}{unknown[0]}: expected one of {', '.join(sorted(known))}")
 
 
 def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfig, Path], object]) -> Iterator[Outcome]:
@@ -110,8 +115,8 @@ def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfi
     Args:
         runs: of `load_sweep`.
         out: the sweep's folder.
-        train: trains a configuration in a folder, or goes on with what is there; raises DivergedError when the loss
-            is no number any more. Other errors end the sweep.
+        train: trains a configuration in a folder, or resumes; raises DivergedError when the loss becomes NaN or
+            infinite. Other errors end the sweep.
 
     Raises:
         TrainingError: a recorded failure is that of another configuration.
@@ -129,9 +134,8 @@ def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfi
 
 
 def _record_failure(folder: Path, config: TrainConfig, error: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder / FAILURE_FILE) as aside:
-        aside.write_text(f"{error}\n\n{config_to_toml(config)}", encoding="utf-8")
+    text = f"{error}\n\n{to_toml(config)}"
+    write_text(made_folder(folder, TrainingError) / FAILURE_FILE, text, TrainingError)
 
 
 def _recorded_failure(folder: Path, config: TrainConfig) -> str | None:
@@ -148,6 +152,6 @@ def _recorded_failure(folder: Path, config: TrainConfig) -> str | None:
 def _means(text: str, config: TrainConfig) -> bool:
     """Whether a configuration written earlier is this one; keys younger than it get their defaults."""
     try:
-        return config_from_dict(tomllib.loads(text)) == config
-    except (ConfigError, tomllib.TOMLDecodeError):
+        return config_from_dict(parse_toml(text)) == config
+    except ConfigError:
         return False

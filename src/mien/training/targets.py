@@ -1,4 +1,4 @@
-"""What a network should answer to a training face: FER2013's label, FER+'s votes, or a blend of both."""
+"""Training targets (hard or soft labels): FER2013's label, FER+'s votes, or a blend of both."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from mien.labels import EMOTIONS
 from mien.training.config import LossConfig
 
 _PENALTY: Final = 1e-4
-"""Weight of the squared coefficients beside the mean loss; keeps those of answers that nobody gave at zero."""
+"""L2 regularisation (weight of the squared coefficients beside the mean loss); keeps those without votes at zero."""
 
 
 def training_targets(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""A fixed set of views of each training face, and what teachers answer to them.
+"""Cached distillation: a fixed set of augmented views of each training face, and the teachers' answers to them.
 
 A pupil that trains on the same few dozen views of each face in turn needs each answer once, where new views in every
 epoch need them anew in every step: with five teachers that is most of the cost of a training (Beyer et al., arXiv
@@ -20,11 +20,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.errors import TrainingError
-from mien.networks.saved import load_tensors, network_file, save_tensors
+from mien.networks.saved import load_tensors, save_tensors
+from mien.runs import network_file
 from mien.training.augment import vary
 from mien.training.config import TrainConfig
-
-ANSWERS_FILE: Final = "teacher_answers.safetensors"
 
 _CHUNK: Final = 1024
 _SEED: Final = 72_911

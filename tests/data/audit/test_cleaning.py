@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.data.audit.cleaning import DEFAULT_RULES, RULES, removals, write_clean
+from mien.choices import DEFAULT_RULES
+from mien.data.audit.cleaning import RULES, removals, write_clean
 from mien.data.audit.findings import audit
 from mien.data.splits import read_row_list
 from mien.data.store import FaceStore, StoreMeta

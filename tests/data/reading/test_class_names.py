@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.data.reading.class_names import KNOWN_MAPS, class_map, class_number
+from mien.choices import CLASS_MAPS
+from mien.data.reading.class_names import class_map, class_number
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS
 
@@ -61,7 +62,7 @@ def test_a_wrong_option_is_named(tmp_path, monkeypatch, option, words):
 
 
 @given(
-    st.text(min_size=1).filter(lambda name: "=" not in name and name.lower() not in KNOWN_MAPS),
+    st.text(min_size=1).filter(lambda name: "=" not in name and name.lower() not in CLASS_MAPS),
     st.sampled_from(EMOTIONS),
 )
 def test_any_name_can_be_given_an_emotion(name, emotion):

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mien.choices import USAGES
 from mien.data.export import export_data
 from mien.data.reading.class_names import class_map
 from mien.data.reading.importing import import_data
 from mien.data.reading.layouts import LAYOUTS, find_pictures
-from mien.data.store import USAGES, FaceStore, StoreMeta
+from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS
 

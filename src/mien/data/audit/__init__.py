@@ -1,1 +1,1 @@
-"""Faults of a data set: duplicates, leaks, wrong labels, rows without a face."""
+"""Data set audit: duplicates, leakage, label errors, rows without a face."""

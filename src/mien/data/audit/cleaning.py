@@ -1,6 +1,6 @@
-"""A data set without the rows that stated rules remove.
+"""Data cleaning: a copy of a data set without the rows that stated rules remove (deduplication, label errors).
 
-Only Training rows are removed: figures on a test usage with fewer rows could be compared with nobody's.
+Only Training rows are removed: figures on a smaller test usage would be comparable with no published ones.
 """
 
 import csv
@@ -13,9 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.audit.findings import Audit, Rows, usage_of
-from mien.data.store import FaceStore, refuse_existing, write_store
+from mien.choices import DEFAULT_RULES
+from mien.data.audit.findings import Audit, usage_of
+from mien.data.audit.leaks import Rows
+from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, UsageError, nearest
+from mien.files import refuse_existing, writing
 from mien.labels import EMOTIONS
 
 Left = NDArray[np.bool_]
@@ -24,13 +27,10 @@ Left = NDArray[np.bool_]
 Rule = Callable[[Audit, Left], Iterator[tuple[int, str]]]
 """Rows to remove, of any usage, and why."""
 
-DEFAULT_RULES: Final = ("leaks", "conflicts", "constant", "copies")
-"""Those that need neither a model nor a threshold that one can argue about."""
-
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A row that is left out, the rule that does it, and the reason in words."""
+    """A removed row, the rule that removes it, and the reason in words."""
 
     row: int
     rule: str
@@ -60,7 +60,7 @@ def removals(audit: Audit, rules: Sequence[str] = DEFAULT_RULES) -> list[Removal
 
 
 def check_rules(rules: Sequence[str]) -> None:
-    """Refuse names that are no rule's.
+    """Validate the names of rules.
 
     Raises:
         UsageError: an unknown rule.
@@ -88,12 +88,10 @@ def write_clean(store: FaceStore, removed: Sequence[Removal], out: Path) -> list
     if not len(kept):
         raise DataError(f"{out}: no row would be left; choose fewer rules")
     table, rows = out.with_name(f"{out.name}.removed.csv"), out.with_name(f"{out.name}.removed.txt")
-    try:
+    with writing(table, DataError):
         out.parent.mkdir(parents=True, exist_ok=True)
         _write_table(store, removed, table)
         rows.write_text("".join(f"{item.row}  # {item.reason}\n" for item in removed), encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{table}: cannot be written ({error.strerror})") from None
     write_store(
         out,
         store.faces[kept],

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: duplicates, leaks between its usages, contradictions, pictures that show nothing."""
+"""Findings of an audit: duplicates, leakage between usages, contradictory labels, blank pictures."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,11 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import TEST_USAGES, USAGES
+from mien.data.audit.leaks import Leak, Rows
 from mien.data.audit.mislabelled import Mislabelled, find_mislabelled
 from mien.data.audit.near_duplicates import NearPairs, near_duplicates
 from mien.data.duplicates import first_identical, groups_of, linked
 from mien.data.splits import identical_rows
-from mien.data.store import TEST_USAGES, USAGES, FaceStore
+from mien.data.store import FaceStore
 from mien.labels import EMOTIONS
 
 MIN_DEVIATION: Final = 6.0
@@ -24,38 +26,6 @@ HasFace = Callable[[NDArray[np.uint8]], bool]
 Track = Callable[[range], Iterable[int]]
 
 _FACES_AT_ONCE: Final = 4096
-
-Rows = NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """What a test usage shares with Training; rows ascending.
-
-    Args:
-        usage: the test usage.
-        rows: how many rows it has.
-        identical: its rows that stand in Training, pixel for pixel.
-        same_label: how many of these stand there with their own label.
-        training: Training rows that stand in the usage.
-        near: its rows that are nearly the same as a Training row, without those identical to one.
-        near_training: Training rows that are nearly the same as a row of the usage, without those identical to one.
-    """
-
-    usage: str
-    rows: int
-    identical: Rows
-    same_label: int
-    training: Rows
-    near: Rows
-    near_training: Rows
-
-    @property
-    def verdict(self) -> str:
-        """One sentence."""
-        return f"{len(self.identical):,} of {self.rows:,} {self.usage} rows stand in Training" + (
-            f", {len(self.near):,} more nearly so" if len(self.near) else ""
-        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +126,7 @@ class Audit:
             ("unique faces", unique, f"of {len(self.first):,} rows"),
             ("redundant rows", len(self.first) - unique, f"in {len(self.groups):,} groups of identical rows; {within}"),
             ("conflicting groups", len(self.conflicting), "identical rows with different labels"),
-            *(line for leak in self.leaks for line in _leak_lines(leak)),
+            *(line for leak in self.leaks for line in leak.lines()),
             ("near duplicates", len(self.near), f"pairs, linking rows into {len(self.near_groups):,} groups"),
             ("near conflicts", len(self.near_conflicting), "of these groups have different labels"),
             ("constant", len(self.constant), "rows of one grey level"),
@@ -186,7 +156,7 @@ class Audit:
             "counts": self.store.counts(),
             "imbalance": imbalance(self.store),
             "duplicates": self._duplicates(),
-            "leaks": [_leak_values(leak) for leak in self.leaks],
+            "leaks": [leak.to_dict() for leak in self.leaks],
             "near_duplicates": self._near_duplicates(),
             "constant": self.constant.tolist(),
             "nearly_constant": self.nearly_constant.tolist(),
@@ -256,11 +226,11 @@ def audit(
     probabilities: tuple[NDArray[np.float64], str] | None = None,
     track: Track = iter,
 ) -> Audit:
-    """Look for everything that is wrong with a data set.
+    """Audit a data set.
 
     Args:
         store: the data set.
-        has_face: tells whether a face is to be seen in a row; rows are not asked about faces without it.
+        has_face: predicate for "this crop shows a face"; omit it to skip the check.
         probabilities: out-of-sample probabilities and where they come from, as `find_mislabelled` takes them.
         track: wraps the loop over rows that are searched for faces, for a progress bar.
 
@@ -280,7 +250,7 @@ def audit(
 
 
 def imbalance(store: FaceStore) -> dict[str, dict[str, Any]]:
-    """By usage the commonest and the rarest class that occur, and how many times as common the one is."""
+    """Class imbalance by usage: the most and the least frequent class, and the ratio of their counts."""
     table = {}
     for usage, counts in store.counts().items():
         present = {emotion: count for emotion, count in counts.items() if count}
@@ -289,31 +259,6 @@ def imbalance(store: FaceStore) -> dict[str, dict[str, Any]]:
         absent = [emotion for emotion in EMOTIONS if emotion not in present]
         table[usage] = {"commonest": commonest, "rarest": rarest, "ratio": round(ratio, 2), "absent": absent}
     return table
-
-
-def _leak_lines(leak: Leak) -> list[tuple[str, int, str]]:
-    identical = f"of {leak.rows:,} rows stand in Training, {leak.same_label:,} of them with the same label"
-    near = f"further {leak.usage} rows nearly the same as a Training row ({len(leak.near_training):,} of Training)"
-    return [
-        (f"{leak.usage} leak", len(leak.identical), identical),
-        (f"{leak.usage} leak, other side", len(leak.training), f"Training rows stand in {leak.usage}"),
-        (f"{leak.usage} near leak", len(leak.near), near),
-    ]
-
-
-def _leak_values(leak: Leak) -> dict[str, Any]:
-    return {
-        "usage": leak.usage,
-        "rows": leak.rows,
-        "verdict": leak.verdict,
-        "identical": len(leak.identical),
-        "identical_same_label": leak.same_label,
-        "training_rows_identical": len(leak.training),
-        "near": len(leak.near),
-        "training_rows_near": len(leak.near_training),
-        "identical_rows": leak.identical.tolist(),
-        "near_rows": leak.near.tolist(),
-    }
 
 
 def _deviations(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -335,4 +280,4 @@ def _without_face(faces: NDArray[np.uint8], has_face: HasFace, track: Track) -> 
 
 def usage_of(store: FaceStore, row: int) -> str:
     """Name of the usage of a row."""
-    return USAGES[store.usages[row]]
+    return USAGES[int(store.usages[row])]

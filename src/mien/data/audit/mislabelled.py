@@ -1,4 +1,4 @@
-"""Rows whose label a model contradicts with confidence: confident learning (Northcutt et al., arXiv 1911.00068)."""
+"""Label errors by confident learning: rows whose label a model contradicts (Northcutt et al., arXiv 1911.00068)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +17,7 @@ mien_s recognises with a probability of 0.9 and more, this finds 98 to 100, and 
 
 @dataclass(frozen=True, slots=True)
 class Mislabelled:
-    """What confident learning says of the rows that a model could judge.
+    """Result of confident learning on the rows with out-of-sample probabilities.
 
     Args:
         judged: how many rows have out-of-sample probabilities.

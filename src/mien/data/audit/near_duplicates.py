@@ -1,4 +1,4 @@
-"""Faces that are nearly the same: re-encoded, shifted by a few pixels, mirrored.
+"""Near duplicates by perceptual hashing: faces that were re-encoded, shifted by a few pixels, or mirrored.
 
 They are searched in two steps whose cost grows as n log n. Each face gets a code of 63 bits: the signs of the low
 frequencies of its middle, as perceptual hashes have it (Zauner, "Implementation and Benchmarking of Perceptual Image

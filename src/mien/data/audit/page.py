@@ -1,4 +1,4 @@
-"""The findings of an audit as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""The findings of an audit as one self-contained HTML page: no script, no font, no external resource."""
 
 import base64
 import io
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.data.audit.findings import Audit, Leak, Rows, usage_of
+from mien.data.audit.findings import Audit, usage_of
+from mien.data.audit.leaks import Leak, Rows
 from mien.labels import EMOTIONS
 
 _SHOWN: Final = 48
@@ -187,7 +188,7 @@ def _png(face: NDArray[np.uint8]) -> str:
 
 
 def _spread(rows: Rows, count: int) -> Rows:
-    """At most so many of some rows, evenly spread over them."""
+    """At most a number of the rows, evenly spaced."""
     return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).round().astype(np.intp)]
 
 

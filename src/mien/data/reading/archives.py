@@ -1,6 +1,6 @@
 """Files inside .zip, .tar, .tar.gz, .tgz and .gz, read without unpacking them to disk.
 
-What a file is, its content says, not its name.
+The type of a file is detected from its content (magic bytes), not its name.
 """
 
 import gzip

@@ -1,17 +1,17 @@
-"""What the classes of other data sets are called, as emotions.
+"""Class maps: names of classes in other data sets, mapped to emotions.
 
 A class map gives each name, lower case, the number of an emotion, or None for a class whose pictures are skipped. Bare
-numbers are nobody's names: 1 is disgust in FER2013, surprise in RAF-DB and happy in AffectNet, so a data set with
-numbered classes must be given a map.
+numbers are ambiguous: 1 is disgust in FER2013, surprise in RAF-DB and happy in AffectNet. So a data set with numbered
+classes must be given a map.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mien.errors import DataError, UsageError
+from mien.errors import ConfigError, DataError, UsageError
 from mien.labels import EMOTIONS, emotion_index
+from mien.records import read_toml
 
 ClassMap = Mapping[str, int | None]
 """Emotion's number by lower-case class name; None skips the class."""
@@ -34,15 +34,13 @@ _KNOWN: Final[dict[str, dict[str, str]]] = {
 }  # fmt: skip
 """RAF-DB: Li et al., CVPR 2017; AffectNet: Mollahosseini et al., 2017; CK+: Lucey et al., 2010; JAFFE: Lyons, 1998."""
 
-KNOWN_MAPS: Final = tuple(_KNOWN)
-
 
 def class_map(options: Iterable[str]) -> ClassMap:
     """The map that several options give together, later ones over earlier ones.
 
     Args:
-        options: each one of `KNOWN_MAPS`, a pair such as ``contempt=skip`` or ``joy=happy``, or the path of a TOML file
-            of such pairs (``contempt = "skip"``).
+        options: each one of `mien.choices.CLASS_MAPS`, a pair such as ``contempt=skip`` or ``joy=happy``, or the path
+            of a TOML file of such pairs (``contempt = "skip"``).
 
     Raises:
         UsageError: an option is none of these, or maps to something that is neither an emotion nor ``skip``.
@@ -77,12 +75,12 @@ def _pairs(option: str) -> Mapping[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except OSError:
         known = ", ".join(_KNOWN)
         raise UsageError(f"map {path}: expected NAME=EMOTION, NAME={SKIP}, a TOML file, or one of {known}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"map {path}: not a TOML file ({error})") from None
+    except ConfigError as error:
+        raise UsageError(f"map {error}") from None
 
 
 def _target(name: str, target: Any, option: str) -> int | None:

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import USAGES
 from mien.data.reading.archives import ALONE, UNREADABLE, Members, opened_members
 from mien.data.rows import FaceRows, ReportProgress, no_progress
-from mien.data.store import USAGES
 from mien.errors import DataError
 from mien.labels import EMOTIONS
 from mien.preprocess import FACE_SIZE

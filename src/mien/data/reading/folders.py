@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from mien.choices import USAGES
 from mien.data.reading.class_names import SKIP, ClassMap, class_map, class_number
 from mien.data.reading.pictures import SUFFIXES, LabelledPicture, entries, listed
-from mien.data.store import USAGES
 from mien.errors import DataError
 from mien.labels import EMOTIONS
 

@@ -1,4 +1,4 @@
-"""From whatever a data set comes as to a store."""
+"""Import: a csv, an archive or a folder of pictures becomes a store."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,14 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from mien.choices import TEST_USAGES
 from mien.data.reading.class_names import ClassMap
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.layouts import FoundPictures, find_pictures
 from mien.data.reading.pictures import read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
-from mien.data.store import TEST_USAGES, FaceStore, StoreMeta, refuse_existing, write_store
+from mien.data.store import FaceStore, StoreMeta, write_store
 from mien.data.votes import FERPLUS_FILE, read_votes
 from mien.errors import DataError, UsageError
+from mien.files import refuse_existing
 
 # Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
 _PIECE: Final = 8 << 20

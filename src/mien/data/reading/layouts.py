@@ -1,4 +1,4 @@
-"""The layouts in which sets of face pictures are handed around, as their publishers describe them.
+"""Layouts: how published data sets arrange pictures and labels in folders. Add a data set here.
 
 ===========  ==============================================================================  ==========================
 layout       where the class of a picture stands                                             usages
@@ -22,6 +22,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from mien.choices import USAGES
 from mien.data.reading.class_names import ClassMap, class_map, class_number
 from mien.data.reading.folders import (
     METADATA_FILE,
@@ -32,7 +33,6 @@ from mien.data.reading.folders import (
     usage_folders,
 )
 from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
-from mien.data.store import USAGES
 from mien.errors import DataError, UsageError, nearest
 from mien.labels import EMOTIONS
 
@@ -151,7 +151,7 @@ def _understood(
     """Pictures with their labels.
 
     Raises:
-        DataError: no picture, or classes that nobody knows; all of them are named.
+        DataError: no picture, or unknown classes; all of them are named.
     """
     labels: dict[str, int | None] = {}
     unknown = []
@@ -235,7 +235,7 @@ def _find_expw(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
 
 
 def _lines(path: Path, fields: int) -> Iterator[tuple[int, list[str]]]:
-    """Lines of so many words, and their numbers from 1; blank ones are left out."""
+    """Lines with a fixed number of words, and their line numbers from 1; blank ones are left out."""
     for number, line in enumerate(_text(path).splitlines(), start=1):
         words = line.split()
         if words and len(words) != fields:

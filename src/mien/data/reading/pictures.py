@@ -1,4 +1,4 @@
-"""Picture files that somebody labelled, as rows of a data set."""
+"""Labelled picture files as rows of a data set."""
 
 import hashlib
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class LabelledPicture:
         path: the file.
         name: of its class, as the data set has it.
         label: number of the emotion that this means, None when the class is to be skipped.
-        usage: index into `mien.data.store.USAGES`.
+        usage: index into `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
     """
 

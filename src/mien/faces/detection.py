@@ -1,0 +1,69 @@
+"""The protocol of face detectors, their result, and what they share: non-maximum suppression, shrinking."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.results import Point
+
+Rectangle = tuple[float, float, float, float]
+"""(x, y, width, height) in pixels of the image, origin top left; may reach beyond the image."""
+
+_SAME_FACE_COVER: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face found in an image.
+
+    Args:
+        box: (x, y, width, height) in pixels, origin top left; may reach beyond the image.
+        score: confidence of the detector, 0..1.
+        landmarks: five points (x, y) in pixels, pixel centres at halves, in the order of `mien.results.Face.landmarks`
+            (for an upright face: left eye, right eye, nose tip, left mouth corner, right mouth corner, as seen in the
+            picture); empty when the detector gives none.
+    """
+
+    box: Rectangle
+    score: float
+    landmarks: tuple[Point, ...] = ()
+
+
+class Detector(Protocol):
+    """Detects the faces in an image; one of your own has this method."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), in any order; [] when there is none."""
+        ...
+
+
+def distinct(detections: list[Detection]) -> list[Detection]:
+    """Non-maximum suppression: of detections that overlap by more than half of the smaller one, the best-scored."""
+    ranked = sorted(detections, key=lambda face: -face.score)
+    boxes = np.array([face.box for face in ranked]).reshape(-1, 4)
+    kept: list[int] = []
+    for number, box in enumerate(boxes):
+        if not kept or _cover(box, boxes[kept]).max() <= _SAME_FACE_COVER:
+            kept.append(number)
+    return [ranked[number] for number in kept]
+
+
+def _cover(box: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Intersection over minimum of a box and each of others (N, 4): shared area divided by the smaller area."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    return np.asarray(shared / np.minimum(box[2:].prod(), others[:, 2:].prod(axis=1)))
+
+
+def shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """An image (H, W) or (H, W, 3), made smaller where its longer side exceeds ``max_side``."""
+    height, width = image.shape[:2]
+    if max(height, width) <= max_side:
+        return image
+    scale = max_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,0 +1,127 @@
+"""Files and folders that are whole or absent (atomic writes), and one message for what cannot be written.
+
+An atomic write goes to a hidden name beside the target, which is renamed at the end: whoever reads the target finds the
+old content or the whole new one.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mien.errors import DataError, MienError, UsageError
+
+ErrorKind = type[MienError]
+
+
+@contextmanager
+def writing(target: Path, error: ErrorKind, *reasons: type[Exception], mend: str = "") -> Iterator[None]:
+    """Turns write errors inside the block into one line that names ``target``.
+
+    Args:
+        target: what to name.
+        error: what to raise.
+        reasons: exceptions of a library that mean the same as an `OSError`.
+        mend: what to do about it.
+
+    Raises:
+        MienError: of the kind of ``error``: it cannot be written.
+    """
+    kinds: tuple[type[Exception], ...] = (OSError, *reasons)
+    try:
+        yield
+    except kinds as caught:
+        reason = getattr(caught, "strerror", None) or caught
+        raise error(f"{target}: cannot be written ({reason}){mend}") from None
+
+
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Turns write errors inside the block into a `UsageError` that names the folder.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    with writing(folder, UsageError, mend="; name another folder"):
+        yield
+
+
+def partial_path(target: Path) -> Path:
+    """Where a file lies until it is whole: hidden, in the same folder; what a killed process left there is replaced."""
+    return target.with_name(f".{target.name}.partial")
+
+
+@contextmanager
+def whole_file(target: Path, error: ErrorKind, *reasons: type[Exception]) -> Iterator[Path]:
+    """Atomic write of a file: a temporary path that replaces ``target`` when the block succeeds, else is removed.
+
+    Args:
+        target: the file.
+        error: what to raise.
+        reasons: as `writing` takes them.
+
+    Raises:
+        MienError: of the kind of ``error``: the file cannot be written or replaced.
+    """
+    partial = partial_path(target)
+    with writing(target, error, *reasons):
+        try:
+            yield partial
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str, error: ErrorKind) -> Path:
+    """Write a UTF-8 text file, whole or not at all; returns the path.
+
+    Raises:
+        MienError: of the kind of ``error``: it cannot be written.
+    """
+    with whole_file(target, error) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return target
+
+
+def refuse_existing(target: Path) -> None:
+    """Refuse to make a new file or folder where something is already.
+
+    Raises:
+        DataError: ``target`` exists.
+    """
+    if target.exists():
+        raise DataError(f"{target}: exists already; name a new folder or remove it first")
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Atomic write of a folder: a temporary one that becomes ``target`` when the block succeeds, else is removed.
+
+    Its hidden name is another in every process, so that two of them do not write into one folder.
+
+    Raises:
+        DataError: ``target`` exists already, or cannot be written.
+    """
+    refuse_existing(target)
+    partial = partial_path(target.with_name(f"{target.name}.{os.urandom(4).hex()}"))
+    with writing(target, DataError):
+        try:
+            partial.mkdir(parents=True)
+            yield partial
+            partial.replace(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def made_folder(folder: Path, error: ErrorKind = UsageError) -> Path:
+    """Create the folder if it does not exist, before anything is computed, so that an unusable path fails early.
+
+    Raises:
+        MienError: of the kind of ``error``: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as caught:
+        raise error(f"{folder}: cannot be made a folder ({caught.strerror}); name another") from None
+    return folder

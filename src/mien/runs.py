@@ -1,0 +1,91 @@
+"""The run folder of a training: names of its files, and reading them without torch.
+
+::
+
+    config.toml        the configuration, whole
+    log.jsonl          one line per epoch
+    last.safetensors   the state after a whole epoch, from which the training goes on
+    best.safetensors   the chosen network with its card, calibrated
+    public_test.json   labels of PublicTest, and what the chosen network answers to each of its faces
+    tensorboard/       the same curves for TensorBoard
+
+`mien.training.run_folder` writes it.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mien.errors import ConfigError, DataError, ModelFileError
+from mien.records import parse_json, read_toml
+
+CONFIG_FILE: Final = "config.toml"
+LOG_FILE: Final = "log.jsonl"
+CHECKPOINT_FILE: Final = "last.safetensors"
+BEST_FILE: Final = "best.safetensors"
+ANSWERS_FILE: Final = "public_test.json"
+BOARD_FOLDER: Final = "tensorboard"
+TEACHER_ANSWERS_FILE: Final = "teacher_answers.safetensors"
+"""What teachers answer to a fixed set of views, unless the recipe names another file; see `mien.training.views`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run's folder tells.
+
+    Args:
+        config: its configuration, plain values.
+        history: entries of its log, one per epoch, at least one.
+        answers: its answers to PublicTest: ``labels`` and ``predictions``, class numbers.
+    """
+
+    config: dict[str, Any]
+    history: tuple[dict[str, Any], ...]
+    answers: dict[str, Any]
+
+
+def read_run_files(folder: Path) -> RunFiles:
+    """What is in the folder of a run that knows PublicTest.
+
+    Raises:
+        DataError: no run there, a damaged one, or one without a finished epoch or without PublicTest.
+    """
+    try:
+        config = read_toml(folder / CONFIG_FILE)
+        history = read_log(folder)
+        answers = parse_json((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
+    except (OSError, ValueError, ConfigError) as error:
+        raise DataError(f"{folder}: damaged run ({error})") from None
+    if not history:
+        raise DataError(f"{folder}: no epoch in {LOG_FILE}; go on with `mien train --resume` until one is done")
+    return RunFiles(config, history, answers)
+
+
+def read_log(folder: Path) -> tuple[dict[str, Any], ...]:
+    """The entries of a run's log, one per epoch.
+
+    Raises:
+        OSError: there is none.
+        ValueError: a line is not JSON.
+    """
+    return tuple(json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines())
+
+
+def network_file(path: str | Path) -> Path:
+    """The file of a network that is named by its run folder or by itself.
+
+    Raises:
+        ModelFileError: a folder without a network.
+    """
+    file = Path(path)
+    if not file.is_dir():
+        return file
+    if not (file / BEST_FILE).exists():
+        raise ModelFileError(
+            f"{path}: a folder without {BEST_FILE}; expected a run of `mien train` with at least one epoch done"
+        )
+    return file / BEST_FILE

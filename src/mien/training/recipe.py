@@ -1,0 +1,85 @@
+"""Recipes: configurations of a training as TOML, those of the package by name and any others by path."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, reduce
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from mien.errors import ConfigError, nearest
+from mien.records import parse_toml, read_toml
+from mien.training.config import TrainConfig, config_from_dict
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes inside the package."""
+    return tuple(sorted(_recipes()))
+
+
+@cache
+def _recipes() -> dict[str, str]:
+    """The recipes inside the package as TOML, by name.
+
+    A file is a recipe of its own name; one with ``networks`` in the place of ``network`` is a recipe for each of them,
+    of that network's name.
+    """
+    found: dict[str, str] = {}
+    for entry in (resources.files("mien.training") / "recipes").iterdir():
+        if entry.name.endswith(".toml"):
+            text = entry.read_text(encoding="utf-8")
+            networks = tomllib.loads(text).get("networks", ())
+            found |= {name: _SHARED_NETWORKS.sub(f'network = "{name}"', text, count=1) for name in networks}
+            if not networks:
+                found[Path(entry.name).stem] = text
+    return found
+
+
+_SHARED_NETWORKS: Final = re.compile(r"^networks = \[.*\]$", re.MULTILINE)
+
+
+def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The configuration in a recipe of the package (by name) or in a TOML file (by path), with ``key=value`` overrides.
+
+    Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are
+    taken as text.
+
+    Raises:
+        ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.
+    """
+    values = _values(recipe)
+    for override in overrides:
+        _merge(values, _parse_override(override))
+    return config_from_dict(values)
+
+
+def _values(recipe: str) -> dict[str, Any]:
+    if recipe in _recipes():
+        return parse_toml(_recipes()[recipe], recipe)
+    try:
+        return read_toml(Path(recipe))
+    except OSError:
+        names = recipe_names()
+        raise ConfigError(
+            f"{recipe}: no such recipe file, nor one of {', '.join(names)}{nearest(recipe, names)}"
+        ) from None
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"override {text!r}: expected key=value, for example epochs=10")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    return reduce(lambda inner, name: {name: inner}, reversed(key.strip().split(".")), parsed)
+
+
+def _merge(target: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value

@@ -1,0 +1,121 @@
+import errno
+
+import pytest
+
+from mien.errors import DataError, ExportError, InputError, UsageError
+from mien.files import made_folder, partial_path, whole_file, whole_folder, write_text, writing, writing_into
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
+    target = tmp_path / "figures.json"
+    target.write_text("old")
+    with whole_file(target, InputError) as partial:
+        partial.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"), [(RuntimeError("odd"), RuntimeError), (OSError(errno.ENOSPC, "No space"), InputError)]
+)
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, raised, expected):
+    target = tmp_path / "figures.json"
+    target.write_text("old")
+
+    def fail():
+        with whole_file(target, InputError) as partial:
+            partial.write_text("half")
+            raise raised
+
+    with pytest.raises(expected):
+        fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path):
+    target = tmp_path / "a.txt"
+    partial_path(target).write_text("half of an earlier one")
+    assert write_text(target, "whole", InputError).read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_target_that_cannot_be_replaced_is_one_line_of_the_kind_that_was_asked_for(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ExportError, match=r"^.*folder: cannot be written \(Is a directory\)$"):
+        write_text(tmp_path / "folder", "new", ExportError)
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_an_error_of_a_library_counts_when_it_is_named(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"a: cannot be written \(codec\)"),
+        writing(tmp_path / "a", InputError, EOFError),
+    ):
+        raise EOFError("codec")
+    with pytest.raises(EOFError), writing(tmp_path / "a", InputError):
+        raise EOFError("codec")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "below" / "new"
+    with whole_folder(target) as partial:
+        (partial / "faces.npy").write_bytes(b"whole")
+        assert not target.exists()
+    assert [path.relative_to(target.parent) for path in target.parent.rglob("*")] == [
+        target.relative_to(target.parent),
+        target.relative_to(target.parent) / "faces.npy",
+    ]
+
+
+def test_a_folder_that_fails_leaves_nothing(tmp_path):
+    def fail():
+        with whole_folder(tmp_path / "new") as partial:
+            (partial / "faces.npy").write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DataError, match=r"new: cannot be written \(No space left on device\)"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_that_make_one_folder_do_not_write_into_each_other(tmp_path):
+    def second():
+        with whole_folder(tmp_path / "new") as first, whole_folder(tmp_path / "new") as other:
+            assert first != other
+            (first / "a").touch()
+            (other / "b").touch()
+
+    with pytest.raises(DataError, match=r"new: cannot be written \(Directory not empty\)"):
+        second()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["b"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
+
+
+def test_a_folder_is_made_with_those_above_it_and_kept(tmp_path):
+    folder = made_folder(tmp_path / "a" / "b")
+    (folder / "kept").touch()
+    assert made_folder(folder) == tmp_path / "a" / "b"
+    assert (folder / "kept").exists()
+
+
+@pytest.mark.parametrize("error", [UsageError, InputError])
+def test_a_folder_below_a_file_is_refused_in_one_line(tmp_path, error):
+    (tmp_path / "file").touch()
+    with pytest.raises(error, match=r"^.*file/below: cannot be made a folder \(Not a directory\); name another$"):
+        made_folder(tmp_path / "file" / "below", error)
+
+
+def test_a_file_that_cannot_be_written_into_a_folder_is_one_line_that_says_why(tmp_path):
+    (tmp_path / "report.json").mkdir()
+    with (
+        pytest.raises(UsageError, match=r"cannot be written \(Is a directory\); name another folder"),
+        writing_into(tmp_path),
+    ):
+        (tmp_path / "report.json").write_text("{}")
+
+
+def test_an_error_without_a_reason_of_the_system_keeps_its_words(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot be written \(encoder error -2\)"), writing_into(tmp_path):
+        raise OSError("encoder error -2")
