@@ -77,7 +77,7 @@ class Clock:
             self._stands_still(stamp)
             return self._next(last)
         step = expected - last
-        if 0 < step and (step <= self._leap or step <= 10 * self._step()):
+        if step > 0 and (step <= self._leap or step <= 10 * self._step()):
             self._steps.append(step)
             self._still = 0
             return expected
