@@ -12,6 +12,7 @@ MienError
 ├── TrainingError    a training cannot start or go on
 │   └── DivergedError  its loss became NaN or infinite
 ├── ExportError      an exported model disagrees with its source
+├── InstallationError  a package that mien needs is damaged or missing
 └── MissingExtraError  an optional part of the package is not installed
 
 Every message is one line: what is wrong, where, what was expected, how to mend it.
@@ -96,6 +97,12 @@ class DivergedError(TrainingError):
 
 class ExportError(MienError):
     """An exported model disagrees with its source."""
+
+
+class InstallationError(MienError):
+    """A package that mien needs is damaged or missing; the message names the command that mends it."""
+
+    exit_status = 2
 
 
 class MissingExtraError(MienError):

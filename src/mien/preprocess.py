@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, UsageError
+from mien.opencv import cv2
 from mien.records import from_values
 
 FACE_SIZE = 48

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.main import app
+from mien.model.bundle import embedded_models
 from mien.model.card import METADATA_KEY
 from mien.networks import network_entry, network_names
 from waiting import HANG
@@ -37,7 +38,7 @@ def _narrow_terminal(monkeypatch):
 def test_json_lists_every_network():
     done = mien("models", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    listed = {network.pop("name"): network for network in json.loads(done.stdout)}
+    listed = {network.pop("name"): network for network in json.loads(done.stdout)["networks"]}
     assert sorted(listed) == list(network_names())
     assert listed["vggnet"] == {
         "parameters": 6_016_647,
@@ -47,13 +48,15 @@ def test_json_lists_every_network():
     }
 
 
-def test_the_table_lists_every_network_within_80_columns():
-    lines = shown().splitlines()
-    rows = [line.replace("│", " ").split() for line in lines]
-    for name in network_names():
-        assert [row[0] for row in rows if row].count(name) == 1
-    assert ["cnn_small", "55,735,175", "121.8", "1x48x48"] in [row[:4] for row in rows]
-    assert max(map(len, lines)) <= 80
+def test_what_model_takes_is_listed_before_every_network():
+    models, networks = (
+        [line.replace("│", " ").split() for line in part.splitlines()] for part in shown().split("networks: ")
+    )
+    for names, rows in ((embedded_models(), models), (network_names(), networks)):
+        for name in names:
+            assert [row[0] for row in rows if row].count(name) == 1
+    assert ["cnn_small", "55,735,175", "121.8", "1x48x48"] in [row[:4] for row in networks]
+    assert ["mien_s", "883,035", "84.2", "1x44x44", "68.96%"] in [row[:5] for row in models]
 
 
 def test_one_network_shows_its_layers_and_their_total():
@@ -80,18 +83,37 @@ def test_an_embedded_model_shows_its_figures():
     found = json.loads(shown("mien_s", "--json"))["card"]
     found["preprocess"] = {key: found["preprocess"][key] for key in card["preprocess"]}
     assert found == card
-    assert f"embedded model mien_s: accuracy {card['public_test']['accuracy']:.2%}" in shown("mien_s")
+    assert f"model mien_s: accuracy {card['public_test']['accuracy']:.2%}" in shown("mien_s")
 
 
 def test_an_unknown_name_lists_those_that_exist_and_the_nearest():
     done = mien("models", "resnet81")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("mien: unknown network 'resnet81' (did you mean 'resnet")
-    assert done.stderr.rstrip().endswith(", ".join(network_names()))
+    assert done.stderr.startswith("mien: unknown model or network 'resnet81' (did you mean 'resnet")
+    assert done.stderr.rstrip().endswith(", ".join(dict.fromkeys((*embedded_models(), *network_names()))))
     assert done.stderr.count("\n") == 1
 
 
-def test_without_the_train_extra_one_line_says_so():
+def test_an_ensemble_and_a_model_file_are_described(tmp_path, write_linear_model):
+    text = shown("mien_l")
+    assert text.startswith("mien_l: input 1x44x44, network mien_s + mien_s + mien_m")
+    assert "model mien_l: accuracy 69.63%" in text
+    path = write_linear_model(tmp_path / "own.onnx")
+    assert "model linear: not evaluated" in shown(str(path))
+    assert json.loads(shown(str(path), "--json"))["card"]["temperature"] == 1.7
+
+
+def test_without_the_train_extra_models_are_listed():
     done = mien("models", code=WITHOUT_TORCH)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "mien: listing networks needs packages that are not installed: pip install 'mien[train]'\n"
+    assert done.returncode == 0
+    for name in embedded_models():
+        assert f" {name} " in done.stdout
+    needs = "listing the networks that can be trained needs packages that are not installed: pip install 'mien[train]'"
+    assert done.stderr == f"{needs}\n"
+    as_json = json.loads(mien("models", "--json", code=WITHOUT_TORCH).stdout)
+    assert ([model["name"] for model in as_json["models"]], as_json["networks"]) == (list(embedded_models()), None)
+    assert "accuracy" in mien("models", "mien_l", code=WITHOUT_TORCH).stdout
+    assert mien("models", "mien_s", code=WITHOUT_TORCH).returncode == 0
+    unknown = mien("models", "vggnet", code=WITHOUT_TORCH)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "pip install 'mien[train]'" in unknown.stderr

@@ -91,8 +91,8 @@ def test_sources_without_pictures_do_not_stop_the_others(workplace, form):
     assert result.returncode == 1
     *named, summary = result.stderr.splitlines()
     assert [line.split(" (")[0] for line in named] == [
-        "mien: empty: no pictures in this folder",
-        "mien: *.tif: no picture matches this pattern",
+        "mien: empty: no pictures or videos in this folder",
+        "mien: *.tif: no picture or video matches this pattern",
     ]
     assert summary == "mien: 2 of 3 failed"
     frames = {
@@ -102,8 +102,8 @@ def test_sources_without_pictures_do_not_stop_the_others(workplace, form):
         "table": lambda text: [{"source": line.split()[0], "error": line[15:]} for line in text.splitlines()[1:]],
     }[form](result.stdout)
     assert [frame["source"] for frame in frames] == ["empty", "coffee.jpg", "*.tif"]
-    assert "no pictures in this folder" in frames[0]["error"]
-    assert "no picture matches" in frames[2]["error"]
+    assert "no pictures or videos in this folder" in frames[0]["error"]
+    assert "no picture or video matches" in frames[2]["error"]
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
@@ -206,9 +206,9 @@ def test_a_picture_that_cannot_be_saved_loses_no_result(workplace):
     ("arguments", "status", "words"),
     [
         (["missing.jpg"], 1, "missing.jpg: no such file"),
-        (["*.tif"], 1, "*.tif: no picture matches"),
-        (["empty"], 1, "empty: no pictures in this folder"),
-        (["empty", "*.tif", "--format", "json"], 1, "empty: no pictures in this folder"),
+        (["*.tif"], 1, "*.tif: no picture or video matches"),
+        (["empty"], 1, "empty: no pictures or videos in this folder"),
+        (["empty", "*.tif", "--format", "json"], 1, "empty: no pictures or videos in this folder"),
         (["coffee.jpg", "--out", "x", "--no-save"], 2, "contradict"),
         (["coffee.jpg", "--device", "cuda"], 2, "cannot use it"),
         (["coffee.jpg", "--detector", "mtcnn"], 2, "mtcnn"),

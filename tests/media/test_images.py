@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError, UsageError
-from mien.media.images import EmptySource, expand_sources, read_image
+from mien.media.images import read_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 GRAY = RGB[:, :, 0]
@@ -202,52 +202,32 @@ def test_what_is_no_picture_is_refused(thing):
         read_image(thing)
 
 
-@pytest.fixture
-def tree(tmp_path, monkeypatch):
-    for name in ("b.jpg", "a.PNG", "notes.txt", "deep/er/c.webp", ".hidden.jpg", "we[ird].jpg", "empty/x.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize(
-    ("sources", "expected"),
+    ("name", "content", "words"),
     [
-        (["b.jpg"], ["b.jpg"]),
-        (["."], ["a.PNG", "b.jpg", "deep/er/c.webp", "we[ird].jpg"]),
-        (["*.jpg"], ["b.jpg", "we[ird].jpg"]),
-        (["**/*.webp"], ["deep/er/c.webp"]),
-        (["we[ird].jpg"], ["we[ird].jpg"]),
-        (["d*"], ["deep/er/c.webp"]),
-        (["missing.jpg", "b.jpg"], ["missing.jpg", "b.jpg"]),
-        (["b.jpg", "*.jpg", "./b.jpg"], ["b.jpg", "we[ird].jpg"]),
-        (["notes.txt"], ["notes.txt"]),
-        (["a" * 5000], ["a" * 5000]),
+        ("raw.cr2", encoded(Image.fromarray(RGB), "TIFF"), "a camera raw file, which is not read"),
+        ("raw.DNG", encoded(Image.fromarray(RGB), "TIFF"), "a camera raw file, which is not read"),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a drawing, not a photograph"),
+        ("picture.jxl", b"\xff\x0a rest", "JPEG XL"),
     ],
 )
-def test_files_folders_and_patterns_are_expanded(tree, sources, expected):
-    assert [str(path) for path in expand_sources(sources)] == expected
+def test_pictures_that_are_not_read_are_called_by_what_they_are(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_image(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
 
 
-def test_what_holds_no_picture_stays_in_its_place(tree):
-    found = expand_sources(["empty/", "b.jpg", "*.tif", "e*", "*.tif"])
-    assert [entry.source if isinstance(entry, EmptySource) else str(entry) for entry in found] == [
-        "empty", "b.jpg", "*.tif", "e*",
-    ]  # fmt: skip
-    assert found[0].error.startswith("empty: no pictures in this folder")
-    assert found[2].error == "*.tif: no picture matches this pattern"
+def test_content_decides_where_a_name_says_something_else(tmp_path):
+    for name in ("a.svg", "a.heic", "a.jpg", "a.mp4", "a"):
+        (tmp_path / name).write_bytes(encoded(Image.fromarray(RGB)))
+        np.testing.assert_array_equal(read_image(tmp_path / name), RGB)
 
 
-@pytest.mark.parametrize(
-    ("sources", "words"),
-    [
-        (["empty"], "^empty: no pictures in this folder"),
-        (["*.tif"], r"^\*\.tif: no picture matches this pattern$"),
-        (["empty", "*.tif"], r"^empty: no pictures .*; \*\.tif: no picture"),
-        ([], "no sources"),
-    ],
-)
-def test_nothing_at_all_is_an_error(tree, sources, words):
-    with pytest.raises(InputError, match=words):
-        expand_sources(sources)
+def test_a_video_is_called_a_video(tmp_path, write_clip):
+    path = write_clip(tmp_path / "clip.mp4", [RGB[:16, :16]] * 3)
+    misnamed = tmp_path / "clip.jpg"
+    misnamed.write_bytes(path.read_bytes())
+    for source in (path, misnamed, path.read_bytes()):
+        with pytest.raises(InputError, match="a video, not a picture"):
+            read_image(source)

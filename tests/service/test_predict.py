@@ -49,7 +49,7 @@ def test_a_broken_picture_among_good_ones_loses_nothing(client, astronaut_jpeg):
     assert len(good["faces"]) == 1
     assert good["error"] is None
     assert broken["faces"] == []
-    assert broken["error"].startswith("b.txt: text/plain is not read")
+    assert broken["error"].startswith("b.txt: not a picture that is read")
 
 
 def test_all_broken_pictures_are_named(client, picture):
@@ -108,10 +108,43 @@ def test_what_is_no_picture_is_refused_in_one_line(client, content, kind, status
     assert "\n" not in answer.json()["error"]
 
 
-def test_another_type_than_declared_is_refused(client, picture):
-    answer = client.post("/v1/predict", content=picture("PNG"), headers={"content-type": "image/jpeg"})
-    assert answer.status_code == 415
-    assert "image/png" in answer.json()["error"]
+@pytest.mark.parametrize("kind", ["image/png", "image/heic", "text/plain", None])
+def test_content_decides_the_type(client, picture, kind):
+    for name, form in (("a.png", "JPEG"), ("a.jpg", "WEBP"), ("a", "PNG")):
+        answer = client.post("/v1/predict", files=[("picture", (name, picture(form), kind))])
+        assert (answer.status_code, answer.json()[0]["width"]) == (200, 64), answer.text
+        if kind and kind.startswith("image/"):
+            answer = client.post("/v1/predict", content=picture(form), headers={"content-type": kind})
+            assert (answer.status_code, answer.json()[0]["width"]) == (200, 64), answer.text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda data: base64.encodebytes(data).decode(),
+        lambda data: base64.encodebytes(data).decode().replace("\n", "\r\n"),
+        lambda data: base64.b64encode(data).decode().rstrip("="),
+        lambda data: base64.urlsafe_b64encode(data).decode(),
+        lambda data: f"data:image/jpeg;base64,{base64.b64encode(data).decode()}",
+        lambda data: f"data:image/jpeg;name=a.jpg; base64 ,\n{base64.encodebytes(data).decode()}",
+        lambda data: f" data:;base64,{base64.b64encode(data).decode()} ",
+    ],
+)
+def test_base64_is_read_as_browsers_read_it(client, picture, form):
+    text = form(picture("PNG", (63, 47)))
+    document = json.dumps({"pictures": [{"data": text}]})
+    for body in (document, document.replace("\\r", "\r").replace("\\n", "\n")):  # as a shell puts it together
+        answer = client.post("/v1/predict", content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()[0]["width"]) == (200, 63), answer.text
+
+
+@pytest.mark.parametrize(
+    "data", ["data:image/png,%89PNG", "data:image/svg+xml;utf8,<svg/>", "a,b", "abc*", "abcde", "ä"]
+)
+def test_other_text_is_not_base64(client, data):
+    answer = client.post("/v1/predict", json={"pictures": [{"data": data}]})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("picture 1: its data is not base64")
 
 
 def test_compressed_bodies_are_refused(client, picture):

@@ -53,6 +53,10 @@ def import_(
         str | None,
         typer.Option(help=f"{', '.join(USAGES)}: of all pictures of a layout that says none."),
     ] = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option("--skip-damaged", help="Of a folder: leave out pictures that cannot be read, each named."),
+    ] = False,
 ) -> None:
     """Import a FER2013 csv or a folder of pictures as a memory-mapped data set."""
     import time
@@ -77,6 +81,7 @@ def import_(
             layout=layout,
             names=class_map(map_) if map_ else None,
             usage=usage,
+            skip_damaged=skip_damaged,
             tell=lambda found: _say_classes(console, found, guessed=not map_),
         )
     seconds = time.perf_counter() - start

@@ -3,8 +3,9 @@
 Every verb lies in a file of its own and imports what it needs when it runs, so that `mien --help` stays fast.
 """
 
+import errno
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,14 +13,18 @@ from mien.cli.compare import compare
 from mien.cli.data import app as data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
-from mien.cli.messages import show_messages
+from mien.cli.messages import log, show_messages
 from mien.cli.models import models
 from mien.cli.predict import predict
 from mien.cli.serve import serve
+from mien.cli.stdout import silence_stdout
 from mien.cli.sweep import sweep
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.version import __version__
+
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""A disk that is full, for this user or for this file; broken; not to be written."""
 
 app = typer.Typer(
     help="Facial expression recognition, the whole way: data, training, honest evaluation, export, pictures.",
@@ -56,9 +61,44 @@ app.add_typer(data, name="data")
 
 
 def run() -> None:
-    """Run the command line; an error made on purpose becomes one line on standard error and the exit status."""
+    """Run the command line; an error made on purpose becomes one line on standard error and the exit status.
+
+    So does a disk that is full or broken, wherever it is met.
+    """
+    show_messages()
+    status = _status()
+    sys.exit(_flushed() or status)
+
+
+def _status() -> int | str | None:
+    """What the command exits with; Typer ends every command, done or not, by ``SystemExit``."""
     try:
         app()
+    except SystemExit as end:
+        return end.code
     except MienError as error:
-        typer.secho(f"mien: {error}", fg="red", err=True)
-        sys.exit(error.exit_status)
+        log.error("%s", error)
+        return error.exit_status
+    except OSError as error:
+        return _disk_failure(error)
+    return 0
+
+
+def _flushed() -> int:
+    """Write what standard output holds back; the exit status: 1 when it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # its reader wants no more
+        silence_stdout()
+        return 1
+    except OSError as error:
+        return _disk_failure(error)
+    return 0
+
+
+def _disk_failure(error: OSError) -> int:
+    if error.errno not in _DISK:
+        raise error
+    silence_stdout()
+    log.error("%s: cannot be written (%s)", error.filename or "standard output", error.strerror)
+    return 1

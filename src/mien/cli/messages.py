@@ -1,7 +1,9 @@
 """Standard error of all commands: messages of the logger `mien`, and progress bars."""
 
 import logging
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,9 +26,20 @@ _STYLES: Final[dict[int, dict[str, Any]]] = {
 class _StandardError(logging.Handler):
     """Messages as lines on standard error, errors after the name of the program."""
 
+    last = ""
+    """What was said last."""
+
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "mien: " if record.levelno >= logging.ERROR else ""
-        typer.secho(f"{prefix}{record.getMessage()}", err=True, **_STYLES.get(record.levelno, {}))
+        style = _STYLES.get(record.levelno, {}) if _coloured() else {}
+        self.last = record.getMessage()
+        with suppress(OSError):  # a full disk: there is no other place to say it
+            typer.secho(f"{prefix}{record.getMessage()}", err=True, **style)
+
+
+def _coloured() -> bool:
+    """Whether terminals may be sent colours: https://no-color.org, and a terminal that says that it knows none."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 _HANDLER: Final = _StandardError()
@@ -37,6 +50,11 @@ def show_messages() -> None:
     log.addHandler(_HANDLER)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+def was_said_last(message: str) -> bool:
+    """Whether a message is the last one that was said, so that there is no need to repeat it."""
+    return _HANDLER.last == message
 
 
 def say_written(paths: Iterable[Path]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, SmoothingName
-from mien.cli.messages import log
+from mien.cli.messages import log, was_said_last
 from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import SinkError, UsageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from mien.output.recognized import Recognized
-    from mien.output.sink import Sink
+    from mien.output.sink import Sinks
     from mien.output.window import Window
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
@@ -31,8 +31,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders of pictures (searched recursively), videos, glob patterns, the number of a webcam, "
-            "stream URLs, or - for a video on standard input."
+            help="Pictures, videos, folders of both (searched recursively), glob patterns, the number of a webcam, "
+            "URLs of pictures and streams, or - for a video on standard input."
         ),
     ],
     out: Annotated[
@@ -86,7 +86,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)
-    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path)]):
+    for line in found.left_out:
+        log.info("%s", line)
+    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
     recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
@@ -108,7 +110,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         unwritten = error
     if failures:
         log.error("%d of %d failed", failures, len(found.pictures) + len(found.videos))
-    if unwritten is not None:
+    if unwritten is not None and not was_said_last(str(unwritten)):
         log.error("not everything was written: %s", unwritten)
     if failures or unwritten is not None:
         raise typer.Exit(1)
@@ -132,7 +134,7 @@ def _terminated_like_ctrl_c() -> "Iterator[None]":
         signal.signal(signal.SIGTERM, before)
 
 
-def _feed(images: "Generator[Recognized, None, None]", sink: "Sink", window: "Window | None") -> int:
+def _feed(images: "Generator[Recognized, None, None]", sink: "Sinks", window: "Window | None") -> int:
     """Give every result to a sink; how many inputs failed, each named on standard error."""
     failures = 0
     for recognized in images:
@@ -140,6 +142,6 @@ def _feed(images: "Generator[Recognized, None, None]", sink: "Sink", window: "Wi
         if recognized.frame.error is not None:
             failures += 1
             log.error("%s", recognized.frame.error)
-        if window is not None and window.quit:
+        if not sink.alive or (window is not None and window.quit):
             break
     return failures

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final
 
+from mien.cli.tables import shortened
 from mien.output.recognized import Recognized
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 _MANY: Final = 8
 """Pictures from which a progress bar is worth its line."""
+
+_NAME: Final = 40
+"""Columns of the terminal for the name of what is read."""
 
 
 def with_progress(
@@ -50,6 +54,6 @@ def _started(name: str, total: int | None) -> "Progress":
 
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), MofNCompleteColumn(), TimeElapsedColumn()
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    bar.add_task(name, total=total, completed=1)
+    bar.add_task(shortened(name, _NAME), total=total, completed=1)
     bar.start()
     return bar

@@ -4,11 +4,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
-
-import typer
+from typing import TYPE_CHECKING, Literal
 
 from mien.cli.predict_tables import PictureTable, print_people
+from mien.cli.stdout import write_stdout
 from mien.errors import MissingExtraError, UsageError
 from mien.output.people import People, VideoSummary
 from mien.output.sink import PerVideo, Sink, Sinks
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from mien.output.window import Window
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
-
-_echo: Final = partial(typer.echo, nl=False)
 
 
 def rows(form: Format, header: Header) -> list[Sink]:
@@ -40,8 +37,8 @@ def rows(form: Format, header: Header) -> list[Sink]:
             raise UsageError("--format parquet writes a file to standard output: add > faces.parquet")
         return [tables.Parquet(sys.stdout.buffer, header)]
     if form == "json":
-        return [tables.Json(_echo, header)]
-    return [tables.JsonLines(_echo) if form == "jsonl" else tables.Csv(_echo)]
+        return [tables.Json(write_stdout, header)]
+    return [tables.JsonLines(write_stdout) if form == "jsonl" else tables.Csv(write_stdout)]
 
 
 def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]:
@@ -51,12 +48,13 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]
         InputError: the folder cannot be made.
         MissingExtraError: writing videos needs PyAV, which is not installed.
     """
+    from mien.media.video import is_camera
     from mien.output.folder import AnnotatedPictures, Names
 
     files = [*found.pictures, *found.videos]
     names = Names(folder, [entry for entry in files if isinstance(entry, Path)]) if folder else None
-    if names is not None and found.videos:
-        _check_writing()
+    if names is not None and any(isinstance(video, tuple) or is_camera(video) for video in found.videos):
+        _check_writing()  # of others the reading says what is missing
     sinks: list[Sink] = [AnnotatedPictures(names)] if names is not None else []
     if names is not None or printed:
         sinks.append(PerVideo(partial(_video, names, print_people if printed else None)))

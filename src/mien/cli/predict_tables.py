@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mien.cli.tables import print_table
+from mien.cli.tables import fitted, print_table
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
 from mien.results import Frame
@@ -15,33 +15,58 @@ if TYPE_CHECKING:
 _LEAST_SHARE: Final = 0.05
 """Share of the time below which an expression is not named."""
 
+_SENTENCE: Final = 24
+"""Columns of the terminal from which a cell is wrapped rather than that a name is cut."""
+
+_GAP: Final = 2
+"""Columns between two cells."""
+
 
 class PictureTable(Sink):
     """The faces in pictures, printed at the end; frames of videos are passed over."""
 
     def __init__(self) -> None:
-        from rich.table import Table
-
-        self._table = Table("file", "face", "emotion", "probability", "position (x, y) and size", box=None)
-        self._table.pad_edge = False
-        self._table.columns[-1].no_wrap = True
+        self._rows: list[tuple[str, ...]] = []
         self._videos: set[str] = set()
 
     def add(self, recognized: Recognized) -> None:
-        from rich.text import Text
-
         frame = recognized.frame
         if frame.time is not None:
             self._videos.add(frame.source)
         elif frame.source not in self._videos:
-            for cells in _cells(frame):
-                self._table.add_row(*map(Text, cells))
+            self._rows += _cells(frame)
 
     def close(self) -> Sequence[Path]:
         """Print the table."""
-        if self._table.row_count:
-            print_table(self._table)
+        if self._rows:
+            _print_rows(("file", "face", "emotion", "probability", "(x, y) and size"), self._rows)
         return ()
+
+
+def _print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows that begin with the name of a file, which stays whole; sentences in other cells are wrapped."""
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = [max(map(cell_len, column)) for column in zip(*_even(headings, rows), strict=True)]
+    others = sum(min(width, _SENTENCE) + _GAP for width in widths[1:])
+    names = fitted((row[0] for row in rows), others)
+    longest = max(map(cell_len, names.values()))
+    table = Table(*headings, box=None, pad_edge=False)
+    for column, width in zip(table.columns, widths, strict=True):
+        column.no_wrap = width <= _SENTENCE
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = longest
+    for name, *cells in rows:
+        table.add_row(*map(Text, (names[name], *cells)))
+    print_table(table, longest + others)
+
+
+def _even(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """The headings and the rows, which may be shorter, with as many cells each."""
+    for row in (headings, *rows):
+        yield [*row, *[""] * (len(headings) - len(row))]
 
 
 def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
@@ -56,15 +81,9 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
 
 def print_people(summary: "VideoSummary") -> None:
     """Print who was in a video, for how long, with which expressions."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("video", "person", "from", "to", "seen", "changes", "expressions", box=None, pad_edge=False)
-    for person in summary.people:
-        table.add_row(*map(Text, (summary.source, *_described(person))))
-    if not summary.people:
-        table.add_row(Text(summary.source), "-", "-", "-", "-", "-", f"no face found in {summary.frames} frames")
-    print_table(table)
+    rows = [(summary.source, *_described(person)) for person in summary.people]
+    nobody = summary.source, "-", "-", "-", "-", "-", f"no face found in {summary.frames} frames"
+    _print_rows(("video", "person", "from", "to", "seen", "changes", "expressions"), rows or [nobody])
 
 
 def _described(person: "TrackSummary") -> tuple[str, ...]:

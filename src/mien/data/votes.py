@@ -6,8 +6,10 @@ unknown, or that there is no face.
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +31,8 @@ _VOTES: Final = (
 )  # fmt: skip
 """FER+'s columns, in the order of `mien.labels.VOTE_CLASSES`."""
 
+_PICTURE: Final = "image name"
+_PICTURE_NAME: Final = re.compile(r"fer0*(\d{1,9})\.\w+", re.IGNORECASE)
 _VOTERS: Final = 10
 _FEWEST_VOTES: Final = 2
 _WANTED: Final = f"the columns Usage or row, and {', '.join(_VOTES[:-1])} and NF, once each"
@@ -36,12 +40,13 @@ _WANTED: Final = f"the columns Usage or row, and {', '.join(_VOTES[:-1])} and NF
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where a line holds what; Microsoft's file states the usage, the other form the row."""
+    """Where a line holds what; Microsoft's file states the usage and the picture, the other form the row."""
 
     count: int
     votes: tuple[int, ...]
     usage: int | None
     row: int | None
+    picture: int | None
 
 
 def read_votes(path: str | Path, usages: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -77,7 +82,31 @@ def read_votes(path: str | Path, usages: NDArray[np.uint8]) -> NDArray[np.uint8]
         _votes_of(fields, columns, row, int(usage), str(path))
         for row, (fields, usage) in enumerate(zip(rows, usages, strict=True))
     ]
+    if columns.picture is not None:
+        _check_pictures([fields[columns.picture] for fields in rows], str(path))
     return np.array(votes, np.uint8).reshape(-1, len(_VOTES))
+
+
+def _check_pictures(pictures: Sequence[str], name: str) -> None:
+    """Refuse lines whose pictures are in another order than in FER2013, whose row numbers are in their names.
+
+    Of a whole FER2013 the number is the row. Of a part of it numbers grow, and by one where none is left out.
+
+    Raises:
+        DataError: a picture out of its place; the first one is named.
+    """
+    matches = ((row, _PICTURE_NAME.fullmatch(picture.strip())) for row, picture in enumerate(pictures))
+    numbered = [(row, int(match[1])) for row, match in matches if match]
+    if not numbered:
+        return
+    (first, lowest), (last, highest) = numbered[0], numbered[-1]
+    complete = highest - lowest == last - first
+    for (before, smaller), (row, number) in pairwise(numbered):
+        if number - smaller < row - before or (complete and number - smaller != row - before):
+            raise DataError(
+                f"{name}: row {row} is of {pictures[row].strip()}, and row {before} of {pictures[before].strip()}: "
+                "expected the pictures in FER2013's order; sort the lines by their image names"
+            )
 
 
 def _columns(header: Sequence[str], name: str) -> _Columns:
@@ -87,7 +116,8 @@ def _columns(header: Sequence[str], name: str) -> _Columns:
     if not set(_VOTES) <= set(index) or (usage is None and row is None):
         shown = ",".join(header)
         raise DataError(f"{name}: the header is {shown[:100]!r}: expected {_WANTED}")
-    return _Columns(len(names), tuple(index[field] for field in _VOTES), usage, row)
+    picture = names.index(_PICTURE) if names.count(_PICTURE) == 1 else None
+    return _Columns(len(names), tuple(index[field] for field in _VOTES), usage, row, picture)
 
 
 def _votes_of(fields: Sequence[str], columns: _Columns, row: int, usage: int, name: str) -> list[int]:

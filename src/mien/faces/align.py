@@ -7,11 +7,11 @@ must be framed alike.
 from collections.abc import Sequence
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.errors import UsageError
+from mien.opencv import cv2
 from mien.preprocess import FACE_SIZE, fill_square
 from mien.results import Box, Point
 

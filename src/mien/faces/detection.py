@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.opencv import cv2
 from mien.results import Point
 
 Rectangle = tuple[float, float, float, float]

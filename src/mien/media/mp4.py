@@ -12,6 +12,7 @@ from av import Packet, VideoFrame
 
 from mien.errors import InputError
 from mien.files import partial_path, writing
+from mien.media.kinds import MARK
 from mien.media.pictures import Pixels
 from mien.media.sound import Sound
 
@@ -42,6 +43,7 @@ class VideoWriter:
             with self._writing():
                 self._partial.touch()  # PyAV opens the file only when something is written
                 self._file = av.open(f"file:{self._partial}", "w", format="mp4")
+                self._file.metadata["comment"] = MARK
         except InputError:
             self._partial.unlink(missing_ok=True)
             raise

@@ -1,6 +1,7 @@
 """Picture files decoded: whatever holds a picture becomes RGB uint8 (H, W, 3) or grayscale uint8 (H, W), here only.
 
-Pillow decodes. The orientation in EXIF is applied, transparency is laid on white, deeper values are scaled to 0..255.
+Pillow decodes, and libheif what phones store as HEIC. The orientation in EXIF is applied, transparency is laid on
+white, deeper values are scaled to 0..255.
 """
 
 import warnings
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mien.errors import InputError, TooLargeError
+from mien.media.heif import open_heif
+from mien.media.signatures import kind_of
 
 Pixels = NDArray[np.uint8]
 """An image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
@@ -20,9 +23,9 @@ MAX_PIXELS: Final = 100_000_000
 """Pictures that declare more pixels are refused before they are decoded (protects against decompression bombs)."""
 
 FORMATS: Final = frozenset(
-    {"JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO"}
+    {"JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "HEIF"}
 )
-"""Pillow's names of the formats that are read; others, such as PostScript, run programs of the machine."""
+"""Pillow's names of the formats that are read (HEIF with an extra); others, such as PostScript, run programs."""
 
 _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
@@ -81,10 +84,18 @@ def on_white(rgba: NDArray[np.uint8]) -> Pixels:
 
 def _identified(file: BinaryIO, name: str, formats: frozenset[str]) -> Image.Image:
     """The picture in an open file, its header read and its pixels not."""
+    kind = kind_of(file.read(400))
+    file.seek(0)
+    if kind == "video":
+        raise InputError(f"{name}: a video, not a picture; `mien predict` and Recognizer.stream read it by its name")
     # Readers of other formats are not tried at all. With all of ours, they are, so that the error can name the format.
-    tried = None if formats == FORMATS else sorted(formats - {"MPO"})  # which JPEG's reader opens
+    tried = None if formats == FORMATS else sorted(formats - {"MPO", "HEIF"})  # JPEG's reader opens MPO
     try:
+        if kind == "heif" and "HEIF" in formats:
+            return open_heif(file, name)
         image = Image.open(file, formats=tried)
+    except InputError:
+        raise
     except Image.DecompressionBombError:
         raise TooLargeError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
     except UnidentifiedImageError:

@@ -4,10 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from mien.media.animation import is_animation
-from mien.media.images import EmptySource, expand_sources
-from mien.media.video import STANDARD_INPUT, is_address, is_camera, is_video
+from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
+from mien.media.search import EmptySource, Search
+from mien.media.video import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video
+
+_STREAM_SUFFIXES: Final = frozenset({".m3u8", ".mpd", ".sdp"})
+"""Of the lists that name the parts of a stream."""
+
+PictureEntry = str | Path | EmptySource
+"""An http(s) address; a file; what was found empty."""
 
 VideoEntry = str | Path | tuple[Path, ...]
 """A camera, address or ``-``; a file; pictures that are the frames of one video."""
@@ -20,38 +29,48 @@ class Sources:
     Args:
         pictures: to be read one by one, and what was found empty.
         videos: to be followed through time, animated pictures among them.
+        left_out: a line for each kind of files that were found and left out.
     """
 
-    pictures: tuple[Path | EmptySource, ...]
+    pictures: tuple[PictureEntry, ...]
     videos: tuple[VideoEntry, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
-    """Files, folders and patterns, sorted into pictures and videos, each once, in the order given.
+    """Files, folders, patterns and addresses, sorted into pictures and videos, each once, in the order given.
 
     Args:
-        sources: see `expand_sources`; besides the number of a webcam (unless a file has that name), an address, ``-``.
+        sources: see `Search.expand`; besides the number of a webcam (unless a file has that name), an address, ``-``.
+            An http(s) address is a picture when its suffix says so, or when there is no suffix of a video and the
+            server says so.
         fps: not None: the pictures of each folder or pattern are the frames of one video, in the order of the numbers
             in their names; pictures that are named one by one are the frames of another, in the order given.
 
     Raises:
         InputError: nothing is found.
     """
+    search = Search()
     named = [source for source in sources if not _is_live(source)]
-    live: list[VideoEntry] = list(dict.fromkeys(source for source in sources if _is_live(source)))
+    elsewhere = list(dict.fromkeys(source for source in sources if _is_live(source)))
+    addresses = [source for source in elsewhere if _is_picture_address(source)]
+    live = [source for source in elsewhere if source not in addresses]
     if fps is not None:
-        return _sequences(named, live)
-    found = expand_sources(named) if named or not live else []
-    videos = [entry for entry in found if isinstance(entry, Path) and _moves(entry)]
-    return Sources(tuple(entry for entry in found if entry not in videos), (*videos, *live))
+        found, videos = _sequences(search, named)
+    else:
+        entries = search.expand(named) if named or not elsewhere else []
+        videos = [entry for entry in entries if isinstance(entry, Path) and _moves(entry)]
+        found = [entry for entry in entries if entry not in videos]
+    return Sources((*found, *addresses), (*videos, *live), tuple(search.left_out()))
 
 
-def _sequences(named: Sequence[str], live: list[VideoEntry]) -> Sources:
-    empty: list[EmptySource] = []
+def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource | Path], list[VideoEntry]]:
+    """What was found empty, and videos."""
+    empty: list[EmptySource | Path] = []
     videos: list[VideoEntry] = []
     single: list[Path] = []
     for source in named:
-        found = expand_sources([source])
+        found = search.expand([source])
         paths = [entry for entry in found if isinstance(entry, Path)]
         pictures = [path for path in paths if not _moves(path)]
         videos += [path for path in paths if path not in pictures]
@@ -62,11 +81,24 @@ def _sequences(named: Sequence[str], live: list[VideoEntry]) -> Sources:
             videos.append(tuple(sorted(pictures, key=_counted)))
     if single:
         videos.append(tuple(single))
-    return Sources(tuple(empty), (*videos, *live))
+    return empty, videos
+
+
+def _is_picture_address(source: str) -> bool:
+    if not source.lower().startswith(("http://", "https://")):
+        return False
+    name = suffix(urlsplit(source).path)
+    if name in PICTURE_SUFFIXES or name in UNREAD:
+        return True
+    if name in VIDEO_SUFFIXES | _STREAM_SUFFIXES:
+        return False
+    from mien.media.fetch import is_picture_there  # which imports much that files do without
+
+    return is_picture_there(source)
 
 
 def _moves(path: Path) -> bool:
-    return is_video(path) or is_animation(path)
+    return is_video(path) or is_animation(path) or is_video_file(path)
 
 
 def _counted(path: Path) -> list[tuple[int, str]]:

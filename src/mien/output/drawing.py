@@ -12,13 +12,13 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import UsageError
 from mien.labels import COLOURS, EMOTIONS
 from mien.media.pictures import Pixels
+from mien.opencv import cv2
 from mien.results import Box, Face
 
 Colour = tuple[int, int, int]

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from mien.errors import InputError, SinkError
 from mien.files import made_folder, write_text
+from mien.media.video import is_address
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished, log, said
@@ -37,6 +39,8 @@ class Names:
 
     def picture(self, source: str) -> Path:
         """For the annotated copy of a picture: JPEG for what came as JPEG, else PNG."""
+        if is_address(source):
+            source = re.sub(r"[^\w.]+", "-", urlsplit(source).path.rpartition("/")[2]).strip("-.") or "picture"
         suffix = Path(source).suffix.lower()
         return self._free(Path(source).stem, suffix if suffix in JPEG_SUFFIXES else ".png")
 

@@ -54,6 +54,11 @@ class Sinks(Sink):
         self._paths: list[Path] = []
         self._failures: list[str] = []
 
+    @property
+    def alive(self) -> bool:
+        """Whether one of them still takes results."""
+        return bool(self._sinks)
+
     def add(self, recognized: Recognized) -> None:
         for sink in tuple(self._sinks):
             if not self._tried(sink, partial(sink.add, recognized)):

@@ -20,7 +20,7 @@ from mien.faces.detection import Detector
 from mien.faces.follow import WEAK_SHARE
 from mien.faces.opencv_threads import use_threads
 from mien.media.images import Picture, read_image
-from mien.media.video import DEFAULT_FPS
+from mien.media.video import DEFAULT_FPS, without_password
 from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
@@ -229,7 +229,9 @@ def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
 
 def _source(image: Picture) -> str:
     """What results call a picture."""
-    return str(image if isinstance(image, str | Path) else getattr(image, "filename", "") or "picture")
+    if isinstance(image, str | Path):
+        return without_password(str(image))
+    return getattr(image, "filename", "") or "picture"
 
 
 def _named(part: object) -> str:

@@ -22,7 +22,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
 from mien.results import Frame
 from mien.service.batcher import Batcher
-from mien.service.media_types import ANY, PICTURES, picture_type
+from mien.service.media_types import PICTURES, picture_type
 from mien.service.metrics import Metrics
 from mien.service.settings import Settings
 
@@ -36,12 +36,10 @@ class Upload:
     Args:
         name: what the client calls it.
         content: of the file.
-        declared: its media type, as the client declares it.
     """
 
     name: str
     content: bytes
-    declared: str = ANY
 
 
 class Viewer:
@@ -157,5 +155,5 @@ def decoded(upload: Upload, max_pixels: int) -> Pixels:
         RequestError: not a supported picture format.
         InputError: it cannot be decoded.
     """
-    formats = PICTURES[picture_type(upload.content, upload.name, upload.declared)]
+    formats = PICTURES[picture_type(upload.content, upload.name)]
     return decode_picture(io.BytesIO(upload.content), upload.name, formats, max_pixels)

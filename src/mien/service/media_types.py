@@ -1,8 +1,9 @@
-"""Media types that the service accepts, checked against the content (MIME sniffing)."""
+"""Which pictures and videos the service takes. What a picture is, its first bytes say, whatever a client calls it."""
 
 from typing import Final
 
 from mien.errors import RequestError
+from mien.media.signatures import kind_of
 
 ANY: Final = "application/octet-stream"
 """Media type of a client that declares none."""
@@ -35,24 +36,19 @@ def normalized(content_type: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def picture_type(content: bytes, name: str, declared: str) -> str:
+def picture_type(content: bytes, name: str) -> str:
     """The media type of a picture by its magic bytes.
 
     Args:
         content: of the file.
         name: what to call it in errors.
-        declared: what the client says it is; `ANY` or nothing when it does not say.
 
     Raises:
-        RequestError: 415, none of `PICTURES`, or another one than declared.
+        RequestError: 415, none of `PICTURES`.
     """
-    if declared not in {"", ANY, *PICTURES}:
-        raise RequestError(415, f"{name}: {declared} is not read; send one of {', '.join(PICTURES)}")
     found = _sniffed(content)
     if found is None:
-        raise RequestError(415, f"{name}: not a picture; send one of {', '.join(PICTURES)}")
-    if declared not in {"", ANY, found}:
-        raise RequestError(415, f"{name}: declared as {declared} and looks like {found}; declare what it is, or {ANY}")
+        raise RequestError(415, f"{name}: not a picture that is read; send one of {', '.join(PICTURES)}")
     return found
 
 
@@ -60,8 +56,8 @@ def _sniffed(content: bytes) -> str | None:
     """See https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern."""
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return "image/webp"
-    if content[4:8] == b"ftyp" and content[8:12] in {b"avif", b"avis", b"mif1"}:
-        return "image/avif"
+    if content[4:8] == b"ftyp":
+        return "image/avif" if kind_of(content) == "picture" else None
     starts = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"BM": "image/bmp"}
     starts |= {b"GIF87a": "image/gif", b"GIF89a": "image/gif"}
     return next((kind for start, kind in starts.items() if content.startswith(start)), None)

@@ -17,7 +17,7 @@ class _Document(BaseModel):
 class PictureData(_Document):
     """One picture in JSON."""
 
-    data: Annotated[str, Field(description="The content of the file in base64.", json_schema_extra={"format": "byte"})]
+    data: Annotated[str, Field(description="The file in base64; a data URL too.", json_schema_extra={"format": "byte"})]
     name: Annotated[str, Field(max_length=255, description="Comes back as `source`.")] = ""
 
 

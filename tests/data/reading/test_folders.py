@@ -182,7 +182,9 @@ def encoded(array, kind):
 def test_a_broken_picture_is_named(tmp_path, content, problem):
     save(tmp_path, "train/sad/a.png", random_face(0))
     (tmp_path / "train/sad/b.png").write_bytes(content)
-    with pytest.raises(DataError, match=rf"b\.png: .*{problem}.*; replace or remove it") as caught:
+    with pytest.raises(
+        DataError, match=rf"1 picture cannot be read; replace or remove .*b\.png: .*{problem}"
+    ) as caught:
         read_folder(tmp_path)
     assert "\n" not in str(caught.value)
 

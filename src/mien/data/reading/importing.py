@@ -21,7 +21,7 @@ from mien.files import refuse_existing
 _PIECE: Final = 8 << 20
 
 
-def import_data(
+def import_data(  # noqa: PLR0913 - the options of the command
     source: str | Path,
     out: str | Path,
     progress: ReportProgress = no_progress,
@@ -30,6 +30,7 @@ def import_data(
     layout: str | None = None,
     names: ClassMap | None = None,
     usage: str | None = None,
+    skip_damaged: bool = False,
     tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
     """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`find_pictures`).
@@ -42,6 +43,7 @@ def import_data(
         layout: of a folder of pictures, see `find_pictures`.
         names: likewise, what its classes mean.
         usage: likewise, of all of its pictures.
+        skip_damaged: whether pictures of a folder that cannot be read are named on the logger and left out.
         tell: told what was found in a folder of pictures before it is read.
 
     Returns:
@@ -56,6 +58,8 @@ def import_data(
     refuse_existing(out)
     if source.is_file() and (layout, names, usage) != (None, None, None):
         raise UsageError(f"{source}: a layout, a map of names and a usage are for folders of pictures: leave them out")
+    if source.is_file() and skip_damaged:
+        raise UsageError(f"{source}: damaged pictures are skipped in folders of pictures: leave out --skip-damaged")
     if ferplus is not None and source.is_dir():
         raise DataError(
             f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
@@ -63,7 +67,7 @@ def import_data(
     if source.is_dir():
         found = find_pictures(source, layout, names, usage)
         tell(found)
-        rows, sha256 = read_pictures(source, found.pictures, progress, found.lists)
+        rows, sha256 = read_pictures(source, found.pictures, progress, found.lists, skip_damaged=skip_damaged)
         name = source.resolve().name
     else:
         rows, name, sha256 = _read_file(source, progress)

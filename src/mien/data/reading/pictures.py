@@ -1,6 +1,7 @@
 """Labelled picture files as rows of a data set."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,6 +21,9 @@ SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _FORMATS: Final = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
 _LITTER: Final = ("thumbs.db", "desktop.ini")
 _NAMED_IN_ERRORS: Final = 5
+_DAMAGED_NAMED: Final = 20
+
+log: Final = logging.getLogger("mien")
 
 
 class FaceBox(NamedTuple):
@@ -51,7 +55,12 @@ class LabelledPicture:
 
 
 def read_pictures(
-    folder: Path, pictures: Sequence[LabelledPicture], progress: ReportProgress, lists: Sequence[Path] = ()
+    folder: Path,
+    pictures: Sequence[LabelledPicture],
+    progress: ReportProgress,
+    lists: Sequence[Path] = (),
+    *,
+    skip_damaged: bool = False,
 ) -> tuple[FaceRows, str]:
     """Rows of pictures in their order, without those to be skipped.
 
@@ -63,24 +72,51 @@ def read_pictures(
         pictures: what to read.
         progress: told which part of them has been read.
         lists: files in the folder that say what the pictures show.
+        skip_damaged: whether pictures that cannot be read are named on the logger and left out.
 
     Returns:
         The rows, and the lower-case hexadecimal SHA-256 over relative path (with slashes), size and content of every
-        list and picture in that order.
+        list and picture in that order, also of those that cannot be decoded.
 
     Raises:
-        DataError: a file cannot be read, is no picture, or its box lies outside of it.
+        DataError: files cannot be read, are no pictures, or a box lies outside of its picture: the first 20 of them are
+            named, and their number; or nothing is left.
     """
     rows, digest = FaceRows(), hashlib.sha256()
+    damaged: list[str] = []
     for path in lists:
         digest.update(_stated(folder, path, content(path)))
     for number, picture in enumerate(pictures, start=1):
         if picture.label is not None:
-            encoded = content(picture.path)
-            digest.update(_stated(folder, picture.path, encoded))
-            rows.extend(_face(encoded, picture), [picture.label], [picture.usage])
+            try:
+                encoded = content(picture.path)
+                digest.update(_stated(folder, picture.path, encoded))
+                rows.extend(_face(encoded, picture), [picture.label], [picture.usage])
+            except DataError as error:
+                damaged.append(str(error))
         progress(number / len(pictures))
+    _report(damaged, folder, skipped=skip_damaged and len(rows) > 0)
     return rows, digest.hexdigest()
+
+
+def _report(damaged: Sequence[str], folder: Path, *, skipped: bool) -> None:
+    """Say which pictures cannot be read.
+
+    Raises:
+        DataError: there are some, and they may not be skipped.
+    """
+    if not damaged:
+        return
+    count = "1 picture" if len(damaged) == 1 else f"{len(damaged):,} pictures"
+    if skipped:
+        for line in damaged:
+            log.warning("%s", line)
+        log.warning("%s: left out %s that cannot be read", folder, count)
+        return
+    more = f"; and {len(damaged) - _DAMAGED_NAMED:,} more" if len(damaged) > _DAMAGED_NAMED else ""
+    shown = "; ".join(damaged[:_DAMAGED_NAMED])
+    mend = "replace or remove them (`mien data import --skip-damaged` leaves them out)"
+    raise DataError(f"{folder}: {count} cannot be read; {mend}: {shown}{more}")
 
 
 def content(path: Path) -> bytes:
@@ -125,7 +161,7 @@ def _face(encoded: bytes, picture: LabelledPicture) -> NDArray[np.uint8]:
     try:
         gray = to_gray(decode_picture(BytesIO(encoded), str(picture.path), _FORMATS))
     except InputError as error:
-        raise DataError(f"{error}; replace or remove it") from None
+        raise DataError(str(error)) from None
     return face_crop(gray if picture.box is None else _cut(gray, picture.box, picture.path))
 
 

@@ -1,0 +1,135 @@
+"""A picture fetched from its http(s) address, because a user named it: bounded in size and time.
+
+This and `mien.media.encoded`, for streams, are the only places where mien connects to anywhere.
+"""
+
+import base64
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from time import monotonic
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from mien.errors import InputError, TooLargeError
+from mien.media.video import without_password
+from mien.version import __version__
+
+MOST_BYTES: Final = 100 << 20
+"""Of a picture file; those of 100 megapixels are seldom larger."""
+
+_SILENCE: Final = 10.0
+MOST_SECONDS: Final = 60.0
+_PIECE: Final = 1 << 16
+_Got = TypeVar("_Got")
+
+
+def fetch_picture(address: str, *, most_bytes: int = MOST_BYTES, most_seconds: float = MOST_SECONDS) -> bytes:
+    """The content of a picture file at an http or https address.
+
+    Args:
+        address: user and password in it are sent to its host, and to no other.
+        most_bytes: a larger file is refused as soon as it is known to be.
+        most_seconds: for everything, from the look-up of the name to the last byte.
+
+    Raises:
+        InputError: it cannot be fetched in that time.
+        TooLargeError: it is larger.
+    """
+    name = without_password(address)
+
+    def download(deadline: float) -> bytes:
+        with _opened(address) as answer:
+            return _content(answer, name, most_bytes, deadline)
+
+    return _in_time(download, name, most_seconds)
+
+
+def is_picture_there(address: str, *, most_seconds: float = _SILENCE) -> bool:
+    """Whether what lies at an http or https address says that it is a picture; False where nobody answers."""
+
+    def ask(_deadline: float) -> bool:
+        with _opened(address) as answer:
+            return str(answer.headers.get_content_type()).startswith("image/")
+
+    try:
+        return _in_time(ask, address, most_seconds)
+    except InputError:
+        return False
+
+
+def _opened(address: str) -> Any:
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host, fragment="")))  # noqa: S310 - http(s) only
+    request.add_header("User-Agent", f"mien/{__version__}")
+    if parts.username is not None:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        secret = base64.b64encode(user.encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {secret}")
+    return _opener().open(request, timeout=_SILENCE)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens http and https only: an answer that points to a file or elsewhere is not followed."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        *(urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler),
+        *(urllib.request.HTTPRedirectHandler, urllib.request.HTTPErrorProcessor),
+        *(urllib.request.HTTPDefaultErrorHandler, urllib.request.UnknownHandler),
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _content(answer: Any, name: str, most_bytes: int, deadline: float) -> bytes:
+    pieces, size = [], 0
+    while piece := answer.read1(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most_bytes:
+            raise TooLargeError(f"{name}: more than {most_bytes:,} bytes; download and shrink it first")
+        if monotonic() > deadline:
+            raise TimeoutError
+    return b"".join(pieces)
+
+
+def _in_time(action: Callable[[float], _Got], name: str, seconds: float) -> _Got:
+    """What an action gives within some seconds. A look-up of a name, and a server that sends a byte now and then, heed
+    no timeout of a socket, so it runs on a thread that is left to itself when it is late.
+    """
+    result: list[_Got] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            result.append(action(monotonic() + seconds))
+        except Exception as error:  # it is raised where it is waited for
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if result:
+        return result[0]
+    raise _failure(errors[0] if errors else TimeoutError(), name, seconds)
+
+
+def _failure(error: Exception, name: str, seconds: float) -> Exception:
+    if isinstance(error, InputError):
+        return error
+    if isinstance(error, urllib.error.HTTPError):
+        return InputError(f"{name}: cannot be fetched (the server answers {error.code} {_line(str(error.reason))})")
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, TimeoutError):
+        return InputError(f"{name}: cannot be fetched (not there within {seconds:g} s)")
+    if isinstance(error, OSError | HTTPException | ValueError):
+        said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        return InputError(f"{name}: cannot be fetched ({_line(said)})")
+    return error
+
+
+def _line(text: str) -> str:
+    return text.partition("\n")[0]

@@ -1,0 +1,165 @@
+"""Pictures fetched from a real server on this machine."""
+
+import base64
+import io
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien
+from mien.errors import InputError, TooLargeError
+from mien.media.fetch import fetch_picture
+from mien.media.images import read_image
+from mien.media.sources import sort_sources
+
+RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def png():
+    content = io.BytesIO()
+    Image.fromarray(RGB).save(content, "PNG")
+    return content.getvalue()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Pictures, and what goes wrong with them."""
+
+    seen: list = []  # noqa: RUF012 - one list for all requests is meant
+    stop = threading.Event()
+
+    def do_GET(self):
+        self.seen.append((self.path, self.headers.get("Authorization"), self.headers.get("Host")))
+        name = self.path.partition("?")[0].strip("/")
+        getattr(self, f"answer_{name.partition('.')[0]}", self.answer_missing)()
+
+    def give(self, content, kind="image/png", status=200, **headers):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def answer_party(self):
+        self.give(png())
+
+    def answer_page(self):
+        self.give(b"<html></html>", "text/html; charset=utf-8")
+
+    def answer_missing(self):
+        self.give(b"", status=404)
+
+    def answer_moved(self):
+        self.give(b"", status=302, Location="/party.png")
+
+    def answer_elsewhere(self):
+        port = self.server.server_port
+        self.give(b"", status=302, Location=f"http://127.0.0.1:{port}/party.png")
+
+    def answer_file(self):
+        self.give(b"", status=302, Location="file:///etc/hostname")
+
+    def answer_round(self):
+        self.give(b"", status=302, Location="/round.png")
+
+    def answer_endless(self):
+        self.give(b"")
+        while not self.stop.is_set():
+            self.wfile.write(bytes(1 << 16))
+
+    def answer_slow(self):
+        self.give(b"")
+        while not self.stop.wait(0.05):
+            self.wfile.write(b"x")
+
+    def answer_silent(self):
+        self.stop.wait()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def address():
+    Handler.seen.clear()
+    Handler.stop.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # clients that hang up are what is tested
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    Handler.stop.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_an_address_is_a_picture(address):
+    for name in ("party.png", "moved.png", "party?size=large"):
+        np.testing.assert_array_equal(read_image(f"{address}/{name}"), RGB)
+    seen = mien.recognize(f"{address}/party.png", detector="none")
+    assert seen.frame.source == f"{address}/party.png"
+    assert len(seen.faces) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gone.png", "cannot be fetched .the server answers 404 Not Found"),
+        ("page.png", "not a picture"),
+        ("file.png", "cannot be fetched"),
+        ("round.png", "cannot be fetched"),
+    ],
+)
+def test_what_gives_no_picture_is_one_line_with_the_whole_address(address, name, words):
+    with pytest.raises(InputError, match=words) as caught:
+        mien.analyze(f"{address}/{name}")
+    assert str(caught.value).startswith(f"{address}/{name}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_nobody_there_is_one_line():
+    with pytest.raises(InputError, match=r"^http://127\.0\.0\.1:9/a\.jpg: cannot be fetched"):
+        read_image("http://127.0.0.1:9/a.jpg")
+
+
+def test_a_file_without_end_is_refused(address):
+    with pytest.raises(TooLargeError, match="more than 1,000,000 bytes"):
+        fetch_picture(f"{address}/endless.png", most_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("name", ["slow.png", "silent.png"])
+def test_a_server_that_drips_or_is_silent_is_not_waited_for(address, name):
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=r"not there within 0\.5 s"):
+        fetch_picture(f"{address}/{name}", most_seconds=0.5)
+    assert time.monotonic() - begun >= 0.5
+
+
+def test_a_password_goes_to_its_host_only_and_is_never_said(address):
+    secret = address.replace("http://", "http://me:p%40ss@")
+    read_image(f"{secret}/elsewhere.png")
+    first, second = Handler.seen
+    assert first[1] == "Basic " + base64.b64encode(b"me:p@ss").decode()
+    assert (second[1], second[2].split(":")[0]) == (None, "127.0.0.1")
+    with pytest.raises(InputError) as caught:
+        read_image(f"{secret}/gone.png")
+    assert "p%40ss" not in str(caught.value)
+    assert mien.recognize(f"{secret}/party.png", detector="none").frame.source == f"{address}/party.png"
+
+
+@pytest.mark.parametrize("source", ["ftp://host/a.jpg", "gopher://host/a", "rtsp://host/a"])
+def test_other_addresses_are_no_pictures(source):
+    with pytest.raises(InputError, match=f"^{source}: pictures are read from files and from http"):
+        read_image(source)
+
+
+def test_addresses_are_sorted_into_pictures_and_videos(address):
+    pictures = [f"{address}/party.png", f"{address}/party?id=1", "http://127.0.0.1:9/a.JPG?x=1"]
+    videos = [f"{address}/clip.mp4", f"{address}/live.m3u8", f"{address}/page", "rtsp://127.0.0.1:9/a.jpg"]
+    found = sort_sources([*pictures, *videos])
+    assert (list(found.pictures), list(found.videos)) == (pictures, videos)
