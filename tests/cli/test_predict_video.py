@@ -226,7 +226,7 @@ def test_pictures_are_not_shown_in_a_window(workplace):
     Image.new("RGB", (40, 40)).save(workplace / "photo.png")
     result = predict("photo.png", "--show")
     assert isinstance(result.exception, UsageError)
-    assert "--show shows videos, and photo.png is none" in str(result.exception)
+    assert "--show shows videos, and photo.png is a picture" in str(result.exception)
 
 
 def test_a_broken_picture_of_a_sequence_is_an_error_and_not_a_dropped_frame(workplace, stage):
