@@ -85,7 +85,7 @@ def write_text(target: Path, text: str, error: ErrorKind) -> Path:
 
 
 def refuse_existing(target: Path) -> None:
-    """Say that a new file or folder cannot be made where something is already.
+    """Refuse to make a new file or folder where something is already.
 
     Raises:
         DataError: ``target`` exists.
@@ -96,7 +96,7 @@ def refuse_existing(target: Path) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target`` that becomes ``target`` when the block ends well, and is removed when it does not.
+    """Atomic write of a folder: a temporary one that becomes ``target`` when the block succeeds, else is removed.
 
     Its hidden name is another in every process, so that two of them do not write into one folder.
 
@@ -115,7 +115,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def made_folder(folder: Path, error: ErrorKind = UsageError) -> Path:
-    """The folder, made if it is not there; before anything is computed, so that no result is lost for want of a place.
+    """Create the folder if it does not exist, before anything is computed, so that an unusable path fails early.
 
     Raises:
         MienError: of the kind of ``error``: it cannot be made.

@@ -3,15 +3,12 @@
 import json
 import subprocess
 import sys
-from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from mien.choices import TARGETS, TTA_MODES, USAGES
-from mien.cli import evaluate
 from mien.data.store import FaceStore
 from mien.evaluation.corruptions import CORRUPTIONS
 from mien.labels import EMOTIONS
@@ -32,12 +29,6 @@ def mien(*arguments, code="from mien.cli.main import run; run()"):
 @pytest.fixture
 def model(tmp_path, write_linear_model):
     return write_linear_model(tmp_path / "model.onnx")
-
-
-def test_the_choices_are_those_of_the_library():
-    assert get_args(evaluate.Usage) == USAGES
-    assert get_args(evaluate.Augmentation) == TTA_MODES
-    assert get_args(evaluate.Targets) == TARGETS
 
 
 def test_json_agrees_with_scikit_learn_and_needs_no_extra(model, small_store, linear_weights):

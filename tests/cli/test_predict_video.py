@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from mien.cli.main import app
 from mien.errors import UsageError
-from waiting import HANG
+from waiting import HANG, wait_for
 
 COUNT = 20
 
@@ -168,6 +168,74 @@ def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workpla
         assert sum(1 for _ in file.decode(video=0)) in {len(frames), len(frames) - 1}
 
 
+@pytest.mark.parametrize("form", ["parquet", "json", "csv"])
+def test_a_termination_signal_ends_like_ctrl_c_and_a_second_one_ends_nothing_earlier(workplace, stage, form):
+    jpeg = io.BytesIO()
+    Image.fromarray(stage((0, 100, 60))).save(jpeg, "JPEG")
+    process = started("-", "--format", form, "--batch", "1", "--out", "out", stdin=subprocess.PIPE)
+    threading.Thread(target=feed, args=(process.stdin, jpeg.getvalue()), daemon=True).start()
+    aside = workplace / "out" / ".video.mien.mp4.partial"
+    wait_for(lambda: aside.exists() and aside.stat().st_size)  # it is at work
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+    hung = threading.Timer(HANG, process.kill)
+    hung.start()
+    content, messages = process.communicate()
+    hung.cancel()
+    assert process.returncode == 130
+    assert b"Traceback" not in messages
+    rows = {
+        "parquet": lambda: pq.read_table(io.BytesIO(content)).num_rows,
+        "json": lambda: len(json.loads(content)["frames"]),
+        "csv": lambda: len(list(csv.DictReader(io.StringIO(content.decode())))),
+    }[form]()
+    assert sorted(path.name for path in (workplace / "out").iterdir())[:2] == ["video.mien.json", "video.mien.mp4"]
+    with av.open("out/video.mien.mp4") as file:
+        assert sum(1 for _ in file.decode(video=0)) in {rows, rows - 1}
+
+
+def test_an_animated_picture_is_a_short_video(workplace, stage):
+    first, *others = [Image.fromarray(stage((0, 100 + 2 * number, 60))) for number in range(5)]
+    for name in ("a.gif", "a.webp", "a.png"):
+        first.save(name, save_all=True, append_images=others, duration=[40, 80, 120, 0, 40], lossless=True)
+    first.save("still.gif")
+    result = predict("a.gif", "a.webp", "a.png", "still.gif", "--format", "jsonl", "--out", "out")
+    assert result.exit_code == 0, result.stderr
+    times = {}
+    for frame in frames_of(result):
+        times.setdefault(frame["source"], []).append(frame["time"])
+    expected = [0.0, 0.04, 0.12, 0.24, 0.34]  # as browsers do, an image without duration is shown for 0.1 s
+    assert times == {"still.gif": [None], "a.gif": expected, "a.webp": expected, "a.png": expected}
+    with av.open("out/a.mien.mp4") as file:
+        assert [frame.time for frame in file.decode(video=0)] == pytest.approx(expected, abs=1e-3)
+
+
+def test_faces_that_come_after_a_clock_jumped_back_are_found(workplace, stage, write_clip):
+    empty, person = [stage()] * COUNT, [stage((0, 100, 60))] * COUNT
+    parts = [write_clip(workplace / f"{number}.ts", images) for number, images in enumerate((empty, person))]
+    (workplace / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    result = predict("both.ts", "--format", "jsonl", "--out", "out")
+    assert result.exit_code == 0, result.stderr
+    assert "both.ts: its clock jumps back" in result.stderr
+    frames = frames_of(result)
+    assert [frame["time"] for frame in frames] == pytest.approx([n / 25 for n in range(2 * COUNT)], abs=1e-3)
+    assert not any(frame["faces"] for frame in frames[:COUNT])
+    assert all(frame["faces"] for frame in frames[COUNT + 12 :])  # the whole picture is searched twice a second
+    with av.open("out/both.mien.mp4") as file:
+        times = [frame.time for frame in file.decode(video=0)]
+    assert times == pytest.approx([frame["time"] for frame in frames], abs=1e-3)
+
+
+def test_sound_that_cannot_be_resampled_costs_no_row(workplace, stage, write_clip):
+    path = write_clip(workplace / "odd.mkv", [stage((0, 100, 60))] * COUNT, audio="pcm_s16le")
+    path.write_bytes(path.read_bytes().replace(b"A_PCM/INT/LIT", b"A_ODD/ODD/ODD"))
+    result = predict("odd.mkv", "--format", "jsonl", "--out", "out")
+    assert result.exit_code == 0, result.stderr
+    assert len(frames_of(result)) == COUNT
+    assert "odd.mkv: its sound cannot be taken along and is left out of the copy (unknown codec)" in result.stderr
+    assert [path.name for path in (workplace / "out").iterdir() if "partial" in path.name] == []
+
+
 def feed(pipe, jpeg):
     """Writes pictures into a pipe until nobody reads them any more."""
     with contextlib.suppress(OSError):
@@ -181,7 +249,7 @@ def feed(pipe, jpeg):
 )
 def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    for name in ("media.encoded", "media.mp4", "output.video_copy"):
+    for name in ("media.encoded", "media.sound", "media.mp4", "output.video_copy"):
         monkeypatch.delitem(sys.modules, f"mien.{name}", raising=False)
     result = predict("clip.mp4", *arguments)
     assert result.exit_code == 1

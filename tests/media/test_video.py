@@ -347,7 +347,8 @@ def test_a_missing_webcam_is_named():
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("a.mp4", True), ("A.MOV", True), ("0", True), ("12", True), ("rtsp://x/y", True), ("http://x/a.jpg", True),
+        ("a.mp4", True), ("A.MOV", True), ("a.h264", True), ("a.VOB", True), ("a.3g2", True),
+        ("0", True), ("12", True), ("rtsp://x/y", True), ("http://x/a.jpg", True),
         ("-", True), ("a.jpg", False), ("folder", False), ("C:/a.png", False), ("a1", False), ("²", False),
     ],
 )  # fmt: skip

@@ -149,13 +149,29 @@ def test_sound_that_mp4_cannot_hold_becomes_aac(tmp_path, write_clip):
     assert len(packets) == pytest.approx(29 / 25 * 48_000 / 1024, abs=3)
 
 
-def test_images_of_another_size_are_refused_and_what_was_written_is_whole(tmp_path):
+@pytest.mark.parametrize(("shape", "inside"), [((30, 80), (15, 45, 0, 80)), ((60, 40), (0, 60, 20, 60))])
+def test_an_image_of_another_size_is_fitted_into_that_of_the_first(tmp_path, shape, inside):
     writer = VideoWriter(tmp_path / "a.mp4")
     writer.write(IMAGE, 0.0)
-    with pytest.raises(InputError, match="another size"):
-        writer.write(IMAGE[:40], 0.1)
+    writer.write(np.full((*shape, 3), 200, np.uint8), 0.1)
     writer.close()
-    assert len(decoded(tmp_path / "a.mp4")) == 1
+    _, (_, image) = decoded(tmp_path / "a.mp4")
+    expected = np.zeros_like(IMAGE)
+    top, bottom, left, right = inside
+    expected[top:bottom, left:right] = 200
+    assert np.abs(image.astype(int) - expected).mean() < 4
+
+
+def test_a_sound_that_cannot_be_begun_leaves_nothing_behind(tmp_path, write_clip, monkeypatch):
+    source = write_clip(tmp_path / "a.mp4", [IMAGE] * 3, audio="aac")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mien.media.mp4.Sound", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        VideoWriter(tmp_path / "copy.mp4", source)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_a_video_that_cannot_be_written_is_named(tmp_path):

@@ -15,8 +15,9 @@ from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau, StepLR
 
 from mien.training.averaging import WeightAverage
 from mien.training.config import OptimizerConfig, ScheduleConfig
-from mien.training.engine import make_optimizer
+from mien.training.engine import in_channels_last
 from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
+from mien.training.optimizers import make_optimizer
 from mien.training.schedules import learning_rate_factor
 
 
@@ -164,6 +165,25 @@ def test_average_with_decay_zero_is_the_network():
         network.weight.fill_(3.0)
     average.update(0)
     assert torch.equal(average.module.weight, network.weight)
+
+
+def learned_in_ten_steps(config, *, fused):
+    torch.manual_seed(0)
+    network = in_channels_last(nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(4 * 6 * 6, 7)))
+    optimizer = make_optimizer(network, config, fused=fused)
+    inputs, labels = torch.randn(20, 2, 8, 8), torch.randint(0, 7, (20,))
+    for _ in range(10):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(inputs), labels).backward()
+        optimizer.step()
+    return [parameter.detach() for parameter in network.parameters()]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+def test_fused_optimizers_take_the_same_steps(name):
+    config = OptimizerConfig(name=name, learning_rate=0.01, weight_decay=0.1)
+    found, expected = (learned_in_ten_steps(config, fused=fused) for fused in (True, False))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_only_weights_of_two_or_more_dimensions_are_decayed():

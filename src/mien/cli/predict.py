@@ -1,9 +1,11 @@
 """`mien predict`: the expressions in pictures and videos."""
 
 import io
+import signal
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,7 +16,7 @@ from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
@@ -96,7 +98,11 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     images = with_progress(images, len(found.pictures), prints_rows=form != "table")
     failures, unwritten = 0, None
     try:
-        with Sinks([*rows, *([window] if window else []), *kept]) as everywhere, closing(images):
+        with (
+            _terminated_like_ctrl_c(),
+            Sinks([*rows, *([window] if window else []), *kept]) as everywhere,
+            closing(images),
+        ):
             failures = _feed(images, everywhere, window)
     except SinkError as error:
         unwritten = error
@@ -106,6 +112,24 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         log.error("not everything was written: %s", unwritten)
     if failures or unwritten is not None:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> "Iterator[None]":
+    """SIGTERM ends the block as Ctrl-C does; a second one, which some programs send, ends nothing earlier."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():  # where no signal arrives
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _feed(images: "Generator[Recognized, None, None]", sink: "Sink", window: "Window | None") -> int:

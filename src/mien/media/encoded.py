@@ -3,9 +3,11 @@
 What is damaged or missing becomes an error after the last frame that can be read.
 """
 
+import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +16,22 @@ from urllib.parse import urlsplit
 import av
 import numpy as np
 from av import VideoFrame
+from av.sidedata.sidedata import Type
 
 from mien.errors import InputError
+from mien.media.clock import Clock
+from mien.media.orientation import upright
 from mien.media.pictures import MAX_PIXELS, Pixels
-from mien.media.video import DEFAULT_FPS, STANDARD_INPUT, VideoImage, is_address, without_password
+from mien.media.video import DEFAULT_FPS, RAW_SUFFIXES, STANDARD_INPUT, VideoImage, is_address, without_password
+
+log: Final = logging.getLogger("mien")
 
 _PATIENCE: Final = 10.0
 _ALWAYS_LIVE: Final = frozenset({"rtsp", "rtsps", "rtp", "udp", "srt", "rtmp"})
+_MAY_JUMP: Final = 0x0200
+"""AVFMT_TS_DISCONT of FFmpeg's avformat.h."""
+
+_NAMED_JUMPS: Final = 5
 _DURATION_TAG: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
@@ -35,6 +46,9 @@ class Container:
         InputError: it cannot be opened, or holds no video.
     """
 
+    origin = Fraction(0)
+    """When the first frame is shown by the clock of the file, seconds; known when it was read."""
+
     def __init__(self, source: str, fps: float = DEFAULT_FPS) -> None:
         self.name = without_password(source)
         self._container = _open(source, self.name, fps)
@@ -48,12 +62,14 @@ class Container:
 
     def images(self) -> Iterator[VideoImage]:
         damage = _Damage()
-        times = _Times(self._container, self._stream)
+        times = _Times(self.name, self._container, self._stream)
         number = 0
         for frame in self._frames(damage, times):
-            moment = times.of(frame, number)
+            moment = times.of(frame)
+            self.origin = times.clock.origin or Fraction(0)
             yield VideoImage(number, moment, _upright(frame))
             number += 1
+        times.sum_up()
         damage.check(self.name, number, times)
 
     def close(self) -> None:
@@ -131,46 +147,80 @@ class _Damage:
 
 
 class _Times:
-    """When the frames of a stream are shown, seconds from the start of its container.
+    """When the frames of a stream are shown, seconds from the first of them, never falling.
 
     AVI says only when packets are decoded. Its frames are shown in the order of these moments, one for one; packets
     that do not decode, and places that were left empty when it was filmed, shift nothing.
     """
 
-    def __init__(self, container: Any, stream: Any) -> None:
-        self._step = 1 / float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
-        self._decoded: deque[float] | None = deque() if container.format.name == "avi" else None
-        self._start = Fraction(container.start_time or 0, 1_000_000)
+    def __init__(self, name: str, container: Any, stream: Any) -> None:
+        rate = stream.average_rate or stream.guessed_rate
+        self._step = 1 / Fraction(rate) if rate else Fraction(1 / DEFAULT_FPS)
+        self._decoded: deque[Fraction] | None = deque() if container.format.name == "avi" else None
+        self._name, self._warnings = name, 0
+        self.clock = Clock(self._step, jumps=clock_may_jump(container), warn=self._warn)
         self._announced = _announced_end(stream)
+        self._moment = self._file_end = Fraction(0)
         self.end = 0.0
 
     def note(self, packet: Any) -> None:
         """Take in a packet that was decoded, before its frames."""
         if self._decoded is not None and packet.dts is not None:
-            self._decoded.append(float(packet.dts * packet.time_base))
+            self._decoded.append(packet.dts * packet.time_base)
 
-    def of(self, frame: VideoFrame, number: int) -> float:
+    def of(self, frame: VideoFrame) -> float:
         """The time of the next frame."""
-        moment = self._moment(frame)
-        moment = number * self._step if moment is None else moment
-        lasting = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else self._step
-        self.end = max(self.end, moment + lasting)
-        return moment
+        stamp = self._stamp(frame)
+        self._moment = self.clock.time(stamp)
+        lasting = frame.duration * frame.time_base if frame.duration and frame.time_base else self._step
+        self._file_end = max(self._file_end, (self._moment if stamp is None else stamp) + lasting)
+        self.end = max(self.end, float(self._moment + lasting))
+        return float(self._moment)
 
-    def _moment(self, frame: VideoFrame) -> float | None:
+    def _stamp(self, frame: VideoFrame) -> Fraction | None:
         if self._decoded is not None:
-            return self._decoded.popleft() if self._decoded else self.end
+            return self._decoded.popleft() if self._decoded else None
         if frame.pts is None or frame.time_base is None:
             return None
-        return float(frame.pts * frame.time_base - self._start)
+        return frame.pts * frame.time_base
+
+    def _warn(self, sentence: str) -> None:
+        self._warnings += 1
+        if self._warnings <= _NAMED_JUMPS:
+            place = f"after {float(self._moment):.2f} s of the video"
+            log.warning("%s: its clock %s, %s; times go on by the frame rate", self._name, sentence, place)
+
+    def sum_up(self) -> None:
+        """Say how often the clock jumped, if not every jump was named."""
+        if self._warnings > _NAMED_JUMPS:
+            log.warning("%s: its clock jumps %d times in all", self._name, self._warnings)
 
     @property
     def missing(self) -> float:
-        """Seconds between the end that was read and the one announced, as far as they are more than two frames."""
+        """Seconds between the end that was read and the one announced, as far as they are more than two frames.
+
+        Headers count from the zero of the file's clock, or, in Matroska of some writers, from the first frame.
+        """
         if self._announced is None:
             return 0.0
-        missing = self._announced - self.end
-        return missing if missing > max(2 * self._step, 0.1) else 0.0
+        missing = self._announced - max(float(self._file_end), self.end)
+        return missing if missing > max(2 * float(self._step), 0.1) else 0.0
+
+
+def clock_may_jump(container: Any) -> bool:
+    """Whether the format of a container of PyAV lets its clock jump."""
+    return bool(container.format.flags & _MAY_JUMP)
+
+
+def first_stamp(path: Path) -> Fraction:
+    """When the first frame of a video that decodes is shown, seconds by the clock of the file; 0 without one.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with closing(Container(str(path))) as video:
+        next(video.images(), None)
+        return video.origin
 
 
 def _announced_end(stream: Any) -> float | None:
@@ -195,7 +245,8 @@ def _open(source: str, name: str, fps: float) -> Any:
             return av.open(path, options=options, timeout=(_PATIENCE, _PATIENCE) if is_address(source) else None)
         if Path(source).is_dir():
             raise InputError(f"{name}: a folder, not a video")
-        return av.open(f"file:{path}")
+        raw = {"framerate": f"{fps:g}"} if Path(source).suffix.lower() in RAW_SUFFIXES else {}
+        return av.open(f"file:{path}", options=raw)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{name}: not a video that can be read ({_said(error)})") from None
 
@@ -206,7 +257,7 @@ def _said(error: Exception) -> str:
 
 
 def _upright(frame: VideoFrame) -> Pixels:
-    """The pixels of a frame as they are to be seen; a display matrix turns in steps of 90 degrees."""
+    """The pixels of a frame as they are to be seen."""
     image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    matrix: Any = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # its stub says str
+    return upright(image, np.frombuffer(matrix, np.int32).tolist()) if matrix is not None else image

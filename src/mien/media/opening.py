@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.errors import MissingExtraError
+from mien.media.animation import Animation, is_animation
 from mien.media.sequence import PictureSequence
 from mien.media.video import DEFAULT_FPS, VideoSource, check_fps, is_camera
 
@@ -12,8 +13,8 @@ def open_video(source: str | Path | int | Sequence[str | Path], fps: float = DEF
     """A video to read.
 
     Args:
-        source: path of a file, number of a webcam, address of a stream, ``-`` for standard input, or picture files in
-            the order in which they are shown.
+        source: path of a file, number of a webcam, address of a stream, ``-`` for standard input, an animated
+            picture, or picture files in the order in which they are shown.
         fps: frames a second of what has no times of its own (pictures, raw streams).
 
     Raises:
@@ -28,6 +29,8 @@ def open_video(source: str | Path | int | Sequence[str | Path], fps: float = DEF
         from mien.media.camera import Camera  # OpenCV, which files and streams do without
 
         return Camera(int(str(source)))
+    if is_animation(Path(source)):
+        return Animation(Path(source))
     try:
         from mien.media.encoded import Container
     except ImportError:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.media.animation import is_animation
 from mien.media.images import EmptySource, expand_sources
 from mien.media.video import STANDARD_INPUT, is_address, is_camera, is_video
 
@@ -18,7 +19,7 @@ class Sources:
 
     Args:
         pictures: to be read one by one, and what was found empty.
-        videos: to be followed through time.
+        videos: to be followed through time, animated pictures among them.
     """
 
     pictures: tuple[Path | EmptySource, ...]
@@ -41,7 +42,7 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
     if fps is not None:
         return _sequences(named, live)
     found = expand_sources(named) if named or not live else []
-    videos = [entry for entry in found if isinstance(entry, Path) and is_video(entry)]
+    videos = [entry for entry in found if isinstance(entry, Path) and _moves(entry)]
     return Sources(tuple(entry for entry in found if entry not in videos), (*videos, *live))
 
 
@@ -52,8 +53,8 @@ def _sequences(named: Sequence[str], live: list[VideoEntry]) -> Sources:
     for source in named:
         found = expand_sources([source])
         paths = [entry for entry in found if isinstance(entry, Path)]
-        pictures = [path for path in paths if not is_video(path)]
-        videos += [path for path in paths if is_video(path)]
+        pictures = [path for path in paths if not _moves(path)]
+        videos += [path for path in paths if path not in pictures]
         empty += [entry for entry in found if isinstance(entry, EmptySource)]
         if pictures == [Path(source)]:
             single += pictures
@@ -62,6 +63,10 @@ def _sequences(named: Sequence[str], live: list[VideoEntry]) -> Sources:
     if single:
         videos.append(tuple(single))
     return Sources(tuple(empty), (*videos, *live))
+
+
+def _moves(path: Path) -> bool:
+    return is_video(path) or is_animation(path)
 
 
 def _counted(path: Path) -> list[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """What a video is: images with times, and how its sources are told from pictures.
 
-What reads one: `mien.media.encoded` (files, streams), `mien.media.camera`, `mien.media.sequence` (numbered pictures).
+What reads one: `mien.media.encoded` (files, streams), `mien.media.camera`, `mien.media.sequence` (numbered pictures),
+`mien.media.animation` (animated pictures).
 """
 
 import re
@@ -13,12 +14,16 @@ from mien.errors import UsageError
 from mien.media.pictures import Pixels
 
 VIDEO_SUFFIXES: Final = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv"}
-    | {".3gp", ".mjpeg", ".mjpg"}
+    {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".3gp", ".3g2"}
+    | {".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob", ".ts", ".m2t", ".mts", ".m2ts", ".mxf", ".dv", ".divx"}
+    | {".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".ivf", ".y4m"}
 )
 """Lower-case suffixes by which videos are told from pictures."""
 
 STANDARD_INPUT: Final = "-"
+RAW_SUFFIXES: Final = frozenset({".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265", ".265", ".hevc"})
+"""Those of raw streams, which have no times of their own."""
+
 DEFAULT_FPS: Final = 25.0
 """Frames a second of what has no times of its own: numbered pictures and raw streams."""
 

@@ -24,7 +24,7 @@ class AnnotatedVideo(Sink):
         """Draw and write the next frame.
 
         Raises:
-            InputError: it cannot be written, or has another size than the one before.
+            InputError: it cannot be written.
         """
         if self._writer is None:
             self._writer = VideoWriter(self._target, self._sound)

@@ -34,6 +34,7 @@ from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
 from mien.training.machine import check_machine, launch
+from mien.training.memory import keep_freed_memory
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import require_precision, restore_scaler, scaler_state
@@ -57,6 +58,8 @@ def train(
     reporter: Reporter | None = None,
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
+
+    The process keeps the memory that it frees from then on, see `mien.training.memory`.
 
     Args:
         config: what to do.
@@ -93,6 +96,7 @@ def train(
     config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = launch(config, device, devices)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
@@ -109,7 +113,8 @@ class _Trainer:
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         self.network = in_channels_last(start.network)
-        self.model, self.optimizer = fabric.setup(self.network, make_optimizer(self.network, config.optimizer))
+        optimizer = make_optimizer(self.network, config.optimizer, fused=fabric.device.type == "cpu")
+        self.model, self.optimizer = fabric.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
         self.objective = _objective(config, data, start.teachers, run, fabric)

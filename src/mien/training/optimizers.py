@@ -6,8 +6,16 @@ from torch import nn
 from mien.training.config import OptimizerConfig
 
 
-def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of a configuration; biases and normalisation (one-dimensional parameters) are not decayed."""
+def make_optimizer(network: nn.Module, config: OptimizerConfig, *, fused: bool = False) -> torch.optim.Optimizer:
+    """The optimizer of a configuration; biases and normalisation (one-dimensional parameters) are not decayed.
+
+    Args:
+        network: whose parameters are learned.
+        config: which optimizer.
+        fused: Adam takes one pass over a parameter, its gradient and its state, which must lie in memory in the same
+            order. On a processor that saves most of the time of Adam (of SGD's too little to matter); on a GPU clipping
+            under loss scaling forbids it.
+    """
     parameters = list(network.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
@@ -18,8 +26,8 @@ def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.O
         case "sgd":
             return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=config.nesterov and momentum > 0)
         case "adam":
-            return torch.optim.Adam(groups, lr=rate, betas=(momentum, 0.999))
+            return torch.optim.Adam(groups, lr=rate, betas=(momentum, 0.999), fused=fused)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
+            return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), fused=fused)
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=rate, momentum=momentum)
