@@ -73,11 +73,12 @@ class Clock:
     def _after(self, last: Fraction, stamp: Fraction | None, expected: Fraction | None) -> Fraction:
         if stamp is None or expected is None:
             return self._next(last)
-        if self._stamp is not None and 0 <= stamp - self._stamp < min(_TICK, self._step() / 100):
+        if self._stamp is not None and self._is_still(stamp - self._stamp):
             self._stands_still(stamp)
             return self._next(last)
-        if last < expected <= last + max(self._leap, 10 * self._step()):
-            self._steps.append(expected - last)
+        step = expected - last
+        if step > 0 and (step <= self._leap or step <= 10 * self._step()):
+            self._steps.append(step)
             self._still = 0
             return expected
         return self._jumped(stamp, expected, self._next(last))
@@ -91,6 +92,9 @@ class Clock:
             self.shift += time - expected
         self._still = 0
         return time
+
+    def _is_still(self, progress: Fraction) -> bool:
+        return 0 <= progress < _TICK and progress < self._step() / 100
 
     def _stands_still(self, stamp: Fraction) -> None:
         self._still += 1

@@ -62,12 +62,12 @@ class Container:
 
     def images(self) -> Iterator[VideoImage]:
         damage = _Damage()
-        times = _Times(self.name, self._container, self._stream)
+        times, orientation = _Times(self.name, self._container, self._stream), _Orientation()
         number = 0
         for frame in self._frames(damage, times):
             moment = times.of(frame)
             self.origin = times.clock.origin or Fraction(0)
-            yield VideoImage(number, moment, _upright(frame))
+            yield VideoImage(number, moment, orientation.upright(frame))
             number += 1
         times.sum_up()
         damage.check(self.name, number, times)
@@ -256,8 +256,19 @@ def _said(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
 
 
-def _upright(frame: VideoFrame) -> Pixels:
-    """The pixels of a frame as they are to be seen."""
-    image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    matrix: Any = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # its stub says str
-    return upright(image, np.frombuffer(matrix, np.int32).tolist()) if matrix is not None else image
+class _Orientation:
+    """Turns frames as they are to be seen."""
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._matrix: list[int] | None = None
+
+    def upright(self, frame: VideoFrame) -> Pixels:
+        """The pixels of the next frame."""
+        if frame.rotation != self._rotation:
+            # Not of every frame: its side data keep a frame of PyAV alive until garbage is collected.
+            self._rotation = frame.rotation
+            matrix: Any = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # its stub says str
+            self._matrix = np.frombuffer(matrix, np.int32).tolist() if matrix is not None else None
+        image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        return upright(image, self._matrix) if self._matrix is not None else image

@@ -46,7 +46,7 @@ class TaughtViews:
         config: ``loss.teacher_views``, ``augment`` and ``preprocess`` say what the views are.
         frames: training faces as frames, uint8 (N, F, F), on the training's device.
         answer: probabilities (N, classes) of network inputs (N, 1, S, S).
-        file: the file that answers are kept in; made if it does not exist.
+        file: the file that answers are kept in, float16 (views answered, N, classes); made if it does not exist.
         identity: what the answers depend on besides (teachers, rows), as JSON-ready values.
 
     Raises:
@@ -57,28 +57,35 @@ class TaughtViews:
     def __init__(
         self, config: TrainConfig, frames: Tensor, answer: Answer, file: Path, identity: dict[str, Any]
     ) -> None:
-        self._config, self._frames = config, frames
-        described = _description(config, frames, identity)
-        if not file.exists():
-            tensors = {"answers": self._asked(answer), "probe": self._probe()}
-            save_tensors(file, {name: tensor.cpu() for name, tensor in tensors.items()}, described)
-        tensors, found = load_tensors(file)
-        self._answers = tensors["answers"].to(frames.device)
-        if found != described or not self._same(tensors["probe"]):
+        self._config, self._frames, self._answer, self._file = config, frames, answer, file
+        self._description = _description(config, frames, identity)
+        self._answers: list[Tensor] = []
+        if file.exists():
+            tensors, found = load_tensors(file)
+            self._answers = list(tensors["answers"].to(frames.device))
+            self._refuse_others(found, tensors["probe"])
+
+    def _refuse_others(self, found: str, probe: Tensor) -> None:
+        mine = self._probe().cpu()
+        same = mine.shape == probe.shape and torch.allclose(mine, probe, atol=_PROBE_TOLERANCE)
+        if found != self._description or not same:
             raise TrainingError(
-                f"{file}: holds what teachers answer to other views; expected {described}, found {found}: "
-                "name another file in loss.teacher_answers, or remove this one"
+                f"{self._file}: holds what teachers answer to other views; expected {self._description}, found "
+                f"{found}: name another file in loss.teacher_answers, or remove this one"
             )
 
     def of_epoch(self, epoch: int, input_size: int) -> tuple[Tensor, Tensor]:
         """The view of all faces that an epoch trains on, and the answers to it.
 
-        Seeds torch's generators.
+        Seeds torch's generators. The teachers are asked when a view comes for the first time, and the file is written
+        then: a training that is killed among them has lost one view at most.
 
         Returns:
             Grey levels, float32 (N, 1, input_size, input_size) in 0..255, and probabilities, float32 (N, classes).
         """
         number = epoch % self._config.loss.teacher_views
+        while len(self._answers) <= number:
+            self._ask(len(self._answers))
         clear = torch.cat(list(self._clear(number)))
         if clear.shape[-1] != input_size:
             clear = F.interpolate(clear, (input_size, input_size), mode="bilinear", antialias=True)
@@ -90,19 +97,15 @@ class TaughtViews:
         for chunk in torch.split(self._frames, _CHUNK):
             yield vary(chunk, config.augment, config.preprocess, config.preprocess.input_size)
 
-    def _asked(self, answer: Answer) -> Tensor:
-        """Answers to all views, float16 (views, N, classes)."""
+    def _ask(self, view: int) -> None:
         scale = self._config.preprocess.scale
-        views = range(self._config.loss.teacher_views)
-        return torch.stack([torch.cat([answer(scale(clear)).half() for clear in self._clear(view)]) for view in views])
+        self._answers.append(torch.cat([self._answer(scale(clear)).half() for clear in self._clear(view)]))
+        tensors = {"answers": torch.stack(self._answers), "probe": self._probe()}
+        save_tensors(self._file, {name: tensor.cpu() for name, tensor in tensors.items()}, self._description)
 
     def _probe(self) -> Tensor:
         """The last faces of the first view: what another generator of random numbers would draw otherwise."""
         return list(self._clear(0))[-1][-_PROBE_FACES:]
-
-    def _same(self, probe: Tensor) -> bool:
-        mine = self._probe().cpu()
-        return mine.shape == probe.shape and torch.allclose(mine, probe, atol=_PROBE_TOLERANCE)
 
 
 def _description(config: TrainConfig, frames: Tensor, identity: dict[str, Any]) -> str:
@@ -111,7 +114,6 @@ def _description(config: TrainConfig, frames: Tensor, identity: dict[str, Any]) 
         **identity,
         "teachers": [hashlib.sha256(network_file(path).read_bytes()).hexdigest() for path in config.loss.teachers],
         "temperature": config.loss.teacher_temperature,
-        "views": config.loss.teacher_views,
         "faces": len(frames),
         "augment": {key: value for key, value in asdict(config.augment).items() if key in _VIEW_KEYS},
         "preprocess": config.preprocess.to_dict(),
