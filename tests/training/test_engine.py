@@ -310,6 +310,14 @@ def test_float16_on_a_processor_is_refused_in_one_line(config, data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_in_float16_does_not_go_on_in_another_precision_on_a_processor(config, data, tmp_path):
+    with pytest.raises(InterruptionError):
+        train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(0))
+    change_configuration(tmp_path / "last.safetensors", 'precision = "fp32"', 'precision = "fp16"')
+    with pytest.raises(TrainingError, match="precision is fp16 and the device is cpu: expected cuda"):
+        train(replace(config, precision="auto"), data, tmp_path, resume=True, device="cpu")
+
+
 def test_a_checkpoint_with_a_key_that_is_gone_is_refused(config, data, tmp_path):
     with pytest.raises(InterruptionError):
         train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(0))

@@ -157,7 +157,7 @@ class Recognizer:
             fps: frames a second of what has no times of its own (pictures, raw streams).
 
         Yields:
-            One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `frame`.
+            One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `index`.
 
         Raises:
             UsageError: a value out of range; at once, before the first frame is asked for.

@@ -37,7 +37,7 @@ from mien.training.machine import check_machine, launch
 from mien.training.memory import keep_freed_memory
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
-from mien.training.precision import require_precision, restore_scaler, scaler_state
+from mien.training.precision import restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import CHECKPOINT_SHARE, append_to_log, open_run, rewrite_log
 from mien.training.schedules import learning_rate_factor
@@ -92,7 +92,6 @@ def train(
     check_machine(config, device, devices)
     data.selection_rows(config.select_on)
     start = start_of(config)  # wrong initial weights and wrong teachers are found before a run is made
-    require_precision(config.precision, device)
     config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = launch(config, device, devices)
     torch.set_num_threads(threads)

@@ -51,7 +51,7 @@ def require_precision(precision: str, device: str) -> None:
         TrainingError: float16 elsewhere than on a GPU of NVIDIA or AMD.
     """
     if precision == "fp16" and device != "cuda":
-        raise TrainingError(f"precision is fp16 and the device is {device}: expected cuda, or precision auto")
+        raise TrainingError(f"precision is fp16 and the device is {device}: expected cuda, or another precision")
 
 
 def scaler_state(fabric: Fabric) -> dict[str, Any]:

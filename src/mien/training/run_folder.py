@@ -15,7 +15,7 @@ from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
-from mien.training.precision import best_precision
+from mien.training.precision import best_precision, require_precision
 
 CHECKPOINT_SHARE: Final = 0.05
 """Largest share of the time that writing checkpoints may take: on a CPU there is one after each epoch, on a GPU with
@@ -32,14 +32,17 @@ def open_run(
 
     Raises:
         TrainingError: the run exists and ``resume`` was not asked, it was begun with another configuration or other
-            data, or the folder cannot be made.
+            data, the device lacks its precision, or the folder cannot be made.
         ModelFileError: its checkpoint is damaged.
     """
+    require_precision(config.precision, device)
     checkpoint = run / CHECKPOINT_FILE
     if checkpoint.exists():
         if not resume:
             raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
-        return _gone_on_with(config, data, run, read_progress(checkpoint))
+        config, progress = _gone_on_with(config, data, run, read_progress(checkpoint))
+        require_precision(config.precision, device)
+        return config, progress
     config = _settled(config, best_precision(device))
     progress = Progress(0, (), to_toml(config), data.identity())
     write_text(made_folder(run, TrainingError) / CONFIG_FILE, progress.config, TrainingError)
