@@ -310,6 +310,12 @@ def test_float16_on_a_processor_is_refused_in_one_line(config, data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_log_that_cannot_be_written_is_an_error_in_one_line(config, data, tmp_path):
+    (tmp_path / "log.jsonl").mkdir()
+    with pytest.raises(TrainingError, match=r"log\.jsonl: cannot be written"):
+        train(replace(config, epochs=1, resolutions=()), data, tmp_path, device="cpu")
+
+
 def test_a_run_in_float16_does_not_go_on_in_another_precision_on_a_processor(config, data, tmp_path):
     with pytest.raises(InterruptionError):
         train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(0))

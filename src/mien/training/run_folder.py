@@ -9,7 +9,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
-from mien.files import made_folder, write_text
+from mien.files import made_folder, write_text, writing
 from mien.records import parse_toml, to_toml
 from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
 from mien.training.checkpoint import Progress, read_progress
@@ -80,13 +80,22 @@ def _first_difference(before: str, now: str) -> str:
 
 
 def rewrite_log(run: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Rewrite the log from the checkpoint's history, so that both agree after a kill."""
-    (run / LOG_FILE).write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
+    """Rewrite the log from the checkpoint's history, so that both agree after a kill.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    write_text(run / LOG_FILE, "".join(json.dumps(entry) + "\n" for entry in history), TrainingError)
 
 
 def append_to_log(run: Path, entry: Mapping[str, Any]) -> None:
-    """One more line in the log of a run."""
-    with (run / LOG_FILE).open("a", encoding="utf-8") as log:
+    """One more line in the log of a run.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    path = run / LOG_FILE
+    with writing(path, TrainingError), path.open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
 
 
