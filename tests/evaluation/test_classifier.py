@@ -63,12 +63,12 @@ def test_a_model_file_is_opened_as_a_bundle(tmp_path, write_linear_model):
     model = open_classifier(str(path))
     assert isinstance(model, Bundle)
     assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    with pytest.raises(UsageError, match="unknown device 'mps': expected one of auto, cpu, cuda, directml, coreml"):
+    with pytest.raises(UsageError, match="device 'mps': a model file takes one of auto, cpu, cuda, directml, coreml"):
         open_classifier(path, device="mps")
 
 
 def test_a_run_refuses_what_only_onnxruntime_has(run):
-    with pytest.raises(UsageError, match="unknown device 'coreml': expected one of auto, cpu, cuda, mps"):
+    with pytest.raises(UsageError, match="device 'coreml': a run takes one of auto, cpu, cuda, mps"):
         open_classifier(run[0], device="coreml")
 
 

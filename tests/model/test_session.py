@@ -68,7 +68,7 @@ def test_a_device_of_other_systems_is_not_looked_for_in_packages(device, platfor
 
 
 def test_unknown_devices_are_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="unknown device 'tpu': expected one of auto, cpu, cuda, directml, coreml"):
+    with pytest.raises(UsageError, match="device 'tpu': a model file takes one of auto, cpu, cuda, directml, coreml"):
         execution_providers("tpu")
 
 

@@ -26,8 +26,8 @@ def test_auto_takes_cuda_then_mps_then_the_cpu(device, gpus, mps, chosen):
     [
         ("cuda", "^device cuda: .*choose cpu or auto$"),
         ("mps", "^device mps: torch finds no GPU of Apple's.*choose cpu or auto$"),
-        ("tpu", "^unknown device 'tpu': expected one of auto, cpu, cuda, mps$"),
-        ("directml", "^unknown device 'directml'"),
+        ("tpu", "^device 'tpu': a run takes one of auto, cpu, cuda, mps$"),
+        ("directml", "^device 'directml'"),
     ],
 )
 def test_a_device_that_is_not_there_is_one_line(device, message):

@@ -217,3 +217,19 @@ def test_detectors_may_be_handed_in(classifier):
     by_name = Recognizer(classifier).predict(astronaut)
     assert Recognizer(classifier, YuNetDetector()).predict(astronaut) == by_name
     assert len(Recognizer(classifier, WholeImage()).predict(astronaut)) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (None, {}, "a NoneType is no video: expected a path"),
+        ((number for number in range(3)), {}, "a generator is no video"),
+        (True, {}, "a bool is no video"),
+        ("clip.mp4", {"every": 2.5}, "every is 2.5: expected a whole number"),
+        ("clip.mp4", {"every": True}, "every is True: expected a whole number"),
+        ("clip.mp4", {"mirror": "no"}, "mirror is 'no': expected True, False or None"),
+    ],
+)
+def test_a_wrong_argument_of_stream_is_refused_when_it_is_called(source, options, message):
+    with pytest.raises(UsageError, match=message):
+        Recognizer().stream(source, **options)

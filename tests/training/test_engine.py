@@ -453,7 +453,7 @@ def test_a_network_that_cannot_serve_is_refused_before_the_run_begins(config, da
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"device": "tpu"}, "device 'tpu'"),
         ({"device": "cpu", "threads": 0}, "threads is 0"),
         ({"device": "cpu", "devices": 3}, "processes are 3: expected at least 1, and a divisor of batch_size 14"),
         ({"device": "cpu", "devices": 0}, "processes are 0"),

@@ -15,7 +15,10 @@ MinConfidence = Annotated[
     float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", help="Threads to compute with; default: one per usable core.")
+    int | None,
+    typer.Option(
+        "--threads", help="Threads to compute with, 1..1024; default: OMP_NUM_THREADS, else one per usable core."
+    ),
 ]
 
 RunOn = Annotated[ModelDevice, typer.Option("--device", help="Where the network runs.")]

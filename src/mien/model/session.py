@@ -90,7 +90,7 @@ def execution_providers(
         UsageError: an unknown device, or one that the installed onnxruntime was not built for.
     """
     if device not in MODEL_DEVICES:
-        raise UsageError(f"unknown device {device!r}: expected one of {', '.join(MODEL_DEVICES)}")
+        raise UsageError(f"device {device!r}: a model file takes one of {', '.join(MODEL_DEVICES)}")
     available = ort.get_available_providers() if available is None else available
     if device == "cpu" or (device == "auto" and _PROVIDERS["cuda"].name not in available):
         return (CPU,)

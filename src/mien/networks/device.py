@@ -22,7 +22,7 @@ def torch_device(device: str, gpus: int | None = None, *, mps: bool | None = Non
     if device == "auto":
         return next(name for name, there in present.items() if there)
     if device not in present:
-        raise UsageError(f"unknown device {device!r}: expected one of {', '.join(TRAINING_DEVICES)}")
+        raise UsageError(f"device {device!r}: a run takes one of {', '.join(TRAINING_DEVICES)}")
     if not present[device]:
         raise UsageError(f"device {device}: {_lacking(device)}; choose cpu or auto")
     return device

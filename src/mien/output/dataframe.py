@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, UsageError
 from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.D
 
     Raises:
         MissingExtraError: pandas is not installed.
+        UsageError: something else than results.
     """
     try:
         import pandas as pd
@@ -53,4 +54,10 @@ def _noted(frames: Iterable[Frame], headers: list[Header]) -> Iterator[Frame]:
 
 def _frames(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> Iterator[Frame]:
     for result in results if isinstance(results, Iterable) else (results,):
-        yield result if isinstance(result, Frame) else result.frame
+        frame = result if isinstance(result, Frame) else getattr(result, "frame", None)
+        if not isinstance(frame, Frame):
+            raise UsageError(
+                f"a {type(result).__name__} is no row of a table: expected what mien.recognize or "
+                "Recognizer.stream gives"
+            )
+        yield frame

@@ -25,7 +25,7 @@ from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing
-from mien.recognition.video import StreamOptions, VideoInput, recognize_video
+from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
 
 
@@ -177,7 +177,9 @@ class Recognizer:
         fps: float = DEFAULT_FPS,
     ) -> Generator[Recognized, None, None]:
         """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
-        return recognize_video(self.pipeline, source, StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps))
+        options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
+        check_source(source)
+        return recognize_video(self.pipeline, source, options)
 
 
 def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:

@@ -51,6 +51,10 @@ class StreamOptions:
     batch: int = BATCH
 
     def __post_init__(self) -> None:
+        if self.every is not None and type(self.every) is not int:
+            raise UsageError(f"every is {self.every!r}: expected a whole number of frames, or None")
+        if self.mirror is not None and type(self.mirror) is not bool:
+            raise UsageError(f"mirror is {self.mirror!r}: expected True, False or None")
         Smoother(self.smooth)
         Pace(self.every)
         check_fps(self.fps)
@@ -61,6 +65,21 @@ class StreamOptions:
         """Those that change results, as values of JSON."""
         smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
         return {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
+
+
+def check_source(source: object) -> None:
+    """Refuse what no video can be read from, before the first frame is asked for.
+
+    Raises:
+        UsageError: it is no path, number, address, list of pictures or `mien.VideoSource`.
+    """
+    if isinstance(source, bool) or not (
+        isinstance(source, str | Path | int | Sequence) or callable(getattr(source, "images", None))
+    ):
+        raise UsageError(
+            f"a {type(source).__name__} is no video: expected a path, an address, the number of a webcam, a list of "
+            "pictures or a mien.VideoSource"
+        )
 
 
 def recognize_video(
