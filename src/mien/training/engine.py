@@ -34,7 +34,6 @@ from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
 from mien.training.machine import check_machine, launch
-from mien.training.memory import keep_freed_memory
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import restore_scaler, scaler_state
@@ -58,8 +57,6 @@ def train(
     reporter: Reporter | None = None,
 ) -> ModelCard:
     """Train a network and keep the best epoch in a run folder.
-
-    The process keeps the memory that it frees from then on, see `mien.training.memory`.
 
     Args:
         config: what to do.
@@ -95,7 +92,6 @@ def train(
     config, progress = open_run(config, data, run, resume=resume, device=device)
     fabric = launch(config, device, devices)
     torch.set_num_threads(threads)
-    keep_freed_memory()
     trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
