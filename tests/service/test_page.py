@@ -147,7 +147,7 @@ def test_a_camera_that_is_asked_for_twice_opens_once(page):
 COUNT = """() => {
   const { send } = WebSocket.prototype;
   window.sent = window.answered = 0;
-  const note = ({ data }) => { window.answered = JSON.parse(data).frame + 1; };
+  const note = ({ data }) => { window.answered = JSON.parse(data).index + 1; };
   WebSocket.prototype.send = function (picture) {
     if (!window.sent) this.addEventListener("message", note);
     window.sent += 1;
