@@ -38,6 +38,9 @@ SmoothingName = Literal["none", "mode", "ema"]
 DEFAULT_SMOOTHING: Final = "ema"
 SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
 
+RowFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
+"""How `mien predict` writes rows to standard output; ``table``: for people."""
+
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
 """FER2013's three parts. PublicTest is the validation set, PrivateTest the test set for the one final figure."""
 

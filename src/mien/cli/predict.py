@@ -6,11 +6,11 @@ import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, SmoothingName
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, RowFormat, SmoothingName
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.errors import SinkError, UsageError
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
     from mien.output.window import Window
-
-Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 
 _DEFAULT_FOLDER = Path("mien-out")
 
@@ -38,7 +36,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     out: Annotated[
         Path | None, typer.Option(help=f"Folder for annotated copies; --save alone writes to {_DEFAULT_FOLDER}.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format on standard output.")] = "table",
+    form: Annotated[RowFormat, typer.Option("--format", help="Output format on standard output.")] = "table",
     save: Annotated[
         bool | None, typer.Option("--save/--no-save", help="Save annotated copies; --out implies it.")
     ] = None,

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from mien.choices import RowFormat
 from mien.cli.predict_tables import PictureTable, print_people
 from mien.cli.stdout import write_stdout
 from mien.errors import MissingExtraError, UsageError
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
     from mien.output.folder import Names
     from mien.output.window import Window
 
-Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 
-
-def rows(form: Format, header: Header) -> list[Sink]:
+def rows(form: RowFormat, header: Header) -> list[Sink]:
     """The sinks that write rows to standard output; none for the table, which is printed at the end.
 
     Raises:
