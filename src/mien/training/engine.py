@@ -19,7 +19,6 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from mien.data.splits import rows_sha256
 from mien.errors import DivergedError, TrainingError
 from mien.model.card import ModelCard
 from mien.networks.device import torch_device
@@ -250,7 +249,12 @@ def _views(
             return teachers.probabilities(inputs, config.loss.teacher_temperature)
 
     file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / TEACHER_ANSWERS_FILE
-    identity = {"rows_sha256": rows_sha256(data.rows), "source_sha256": data.store.meta.source_sha256}
+    rows = data.identity()
+    identity = {
+        "rows_sha256": rows["rows_sha256"],
+        "source_sha256": rows["source_sha256"],
+        "teachers": [parent["sha256"] for parent in teachers.provenance],
+    }
     return TaughtViews(config, frames, answer, file, identity)
 
 

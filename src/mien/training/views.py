@@ -8,7 +8,6 @@ A view is a face before it is degraded and erased (`mien.training.augment.vary`)
 time; what teachers say of the clear face is what the pupil should say of the spoiled one.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -21,7 +20,6 @@ from torch.nn import functional as F
 
 from mien.errors import TrainingError
 from mien.networks.saved import load_tensors, save_tensors
-from mien.runs import network_file
 from mien.training.augment import vary
 from mien.training.config import TrainConfig
 
@@ -104,15 +102,14 @@ class TaughtViews:
         save_tensors(self._file, {name: tensor.cpu() for name, tensor in tensors.items()}, self._description)
 
     def _probe(self) -> Tensor:
-        """The last faces of the first view: what another generator of random numbers would draw otherwise."""
-        return list(self._clear(0))[-1][-_PROBE_FACES:]
+        """The first faces of the first view: what another generator of random numbers would draw otherwise."""
+        return next(self._clear(0))[:_PROBE_FACES]
 
 
 def _description(config: TrainConfig, frames: Tensor, identity: dict[str, Any]) -> str:
     """What answers depend on, as one line of JSON."""
     values = {
         **identity,
-        "teachers": [hashlib.sha256(network_file(path).read_bytes()).hexdigest() for path in config.loss.teachers],
         "temperature": config.loss.teacher_temperature,
         "faces": len(frames),
         "augment": {key: value for key, value in asdict(config.augment).items() if key in _VIEW_KEYS},
