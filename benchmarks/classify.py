@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from mien.choices import DEFAULT_MODEL
+from mien.defaults import DEFAULT_MODEL
 from mien.model.bundle import Bundle
 
 BATCH = 64

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from mien.choices import DEFAULT_MODEL
 from mien.data.store import write_store
+from mien.defaults import DEFAULT_MODEL
 from mien.model.bundle import Bundle
 
 FACES = 1024

@@ -19,7 +19,7 @@ from mien.evaluation.report import evaluate
 from mien.model.bundle import softmax
 from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
-from mien.records import to_toml
+from mien.toml_json import to_toml
 from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, config_from_dict
 from mien.training.data import TrainingData

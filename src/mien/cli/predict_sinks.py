@@ -47,7 +47,7 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]
         InputError: the folder cannot be made.
         MissingExtraError: writing videos needs PyAV, which is not installed.
     """
-    from mien.media.video import is_camera
+    from mien.media.video_source import is_camera
     from mien.output.folder import AnnotatedPictures, Names
 
     files = [*found.pictures, *found.videos]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
-    from mien.service.settings import Access
+    from mien.service.access import Access
 
 TOKEN_VARIABLE = "MIEN_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST_TOKEN = 16
@@ -66,7 +66,8 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     except ModuleNotFoundError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.recognition.recognizer import Recognizer
-    from mien.service.settings import MEGABYTE, Limits, Settings
+    from mien.service.limits import MEGABYTE, Limits
+    from mien.service.settings import Settings
 
     limits = Limits(
         body=round(max_megabytes * MEGABYTE),
@@ -107,7 +108,7 @@ def _access(host: str, token: str | None, insecure: bool, hosts: list[str], orig
     Raises:
         UsageError: the service would be open to the network without a token, or an origin is malformed.
     """
-    from mien.service.settings import Access
+    from mien.service.access import Access
 
     local = _is_local(host)
     if not local and token is None and not insecure:

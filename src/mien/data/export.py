@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.choices import PICTURE_ENCODINGS, USAGES
-from mien.data.reading.folders import FOLDER_OF_USAGE, METADATA_FILE
+from mien.data.reading.split_folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, UsageError, nearest

@@ -16,7 +16,7 @@ from mien.errors import InputError, UsageError
 from mien.media.kinds import UNREAD, suffix
 from mien.media.pictures import Pixels, decode_picture, on_white, pixels_of
 from mien.media.signatures import kind_of
-from mien.media.video import is_address, without_password
+from mien.media.video_source import is_address, without_password
 
 Picture = str | Path | bytes | NDArray[Any] | Image.Image
 """What `read_image` accepts: a path or address, the content of a picture file, an array, a Pillow image."""

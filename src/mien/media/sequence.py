@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mien.errors import InputError
 from mien.media.images import read_image
-from mien.media.video import VideoImage
+from mien.media.video_source import VideoImage
 
 
 class PictureSequence:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import DEFAULT_MODEL
+from mien.defaults import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.labels import EMOTIONS
 from mien.model.card import METADATA_KEY, ModelCard

@@ -13,14 +13,14 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
 from mien.faces.follow import WEAK_SHARE
 from mien.faces.opencv_threads import use_threads
 from mien.media.images import Picture, read_image
-from mien.media.video import DEFAULT_FPS, without_password
+from mien.media.video_source import without_password
 from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
