@@ -52,15 +52,23 @@ Split = Literal["official", "first_24000", "ordered_70_30", "stratified"]
 
 SPLITS: Final[tuple[str, ...]] = get_args(Split)
 
-FOLDER_LAYOUTS: Final = ("raf-db", "expw", "imagefolder", "splits", "jaffe", "classes")
+FolderLayout = Literal["raf-db", "expw", "imagefolder", "splits", "jaffe", "classes"]
 """How labelled pictures lie in a folder, in the order in which it is looked for."""
+
+FOLDER_LAYOUTS: Final[tuple[str, ...]] = get_args(FolderLayout)
 
 CLASS_MAPS: Final = ("fer2013", "raf-db", "affectnet", "ck+48", "jaffe")
 """Class maps: how other data sets call their classes."""
 
-EXPORT_FORMATS: Final = ("folders", "numbered", "csv", "npz", "parquet", "imagefolder")
-PICTURE_ENCODINGS: Final = ("png", "jpg")
+ExportFormat = Literal["folders", "numbered", "csv", "npz", "parquet", "imagefolder"]
+"""Formats of `mien data export`."""
+
+EXPORT_FORMATS: Final[tuple[str, ...]] = get_args(ExportFormat)
+
+PictureEncoding = Literal["png", "jpg"]
 """Of pictures that a data set is exported as, the default first."""
+
+PICTURE_ENCODINGS: Final[tuple[str, ...]] = get_args(PictureEncoding)
 
 CLEANING_RULES: Final = (
     "leaks", "conflicts", "constant", "copies", "near-leaks", "near-copies", "no-face", "mislabelled",

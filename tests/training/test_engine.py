@@ -280,6 +280,14 @@ def test_a_checkpoint_older_than_a_key_goes_on(finished, config, data, tmp_path)
     assert_same_run(tmp_path, finished[0])
 
 
+def test_a_checkpoint_that_does_not_name_its_precision_is_refused(config, data, tmp_path):
+    with pytest.raises(InterruptionError):
+        train(replace(config, precision="fp32"), data, tmp_path, device="cpu", reporter=InterruptingReporter(0))
+    change_configuration(tmp_path / "last.safetensors", 'precision = "fp32"\n', "")
+    with pytest.raises(TrainingError, match="does not name the precision"):
+        train(replace(config, precision="auto"), data, tmp_path, resume=True, device="cpu")
+
+
 def test_precision_auto_is_settled_in_the_runs_configuration_and_card(config, data, tmp_path):
     card = train(replace(config, epochs=1, resolutions=(), precision="auto"), data, tmp_path / "run", device="cpu")
     assert card.training["precision"] == best_precision("cpu")

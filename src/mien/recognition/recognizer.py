@@ -65,8 +65,7 @@ class Recognizer:
         min_confidence: float = MIN_SCORE,
         threads: int | None = None,
     ) -> None:
-        if not 0 <= min_confidence <= 1:
-            raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
+        _check_options(model, detector, min_confidence)
         use_threads(threads)
         self._made_of: dict[str, Any] = {
             "model": model,
@@ -180,6 +179,16 @@ class Recognizer:
         options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
         check_source(source)
         return recognize_video(self.pipeline, source, options)
+
+
+def _check_options(model: object, detector: object, min_confidence: object) -> None:
+    """Refuse what is of the wrong kind before anything is loaded."""
+    if not isinstance(model, str | Path) and not hasattr(model, "probabilities"):
+        raise UsageError(f"model is {model!r}: expected a name, a path or a classifier (see `Classifier`)")
+    if not isinstance(detector, str) and not hasattr(detector, "detect"):
+        raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
+    if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
+        raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
 
 
 def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:

@@ -64,9 +64,12 @@ def _gone_on_with(
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
     """The configuration of a checkpoint; keys younger than it get their defaults, which change nothing."""
     try:
-        return config_from_dict(parse_toml(config))
+        begun = config_from_dict(parse_toml(config))
     except ConfigError as error:
         raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
+    if begun.precision == "auto":
+        raise TrainingError(f"{checkpoint}: its configuration does not name the precision; train anew")
+    return begun
 
 
 def _first_difference(before: str, now: str) -> str:
