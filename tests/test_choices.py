@@ -9,7 +9,7 @@ from mien.data import export
 from mien.data.audit import cleaning
 from mien.data.reading import class_names, layouts
 from mien.faces import detect
-from mien.model.bundle import embedded_models
+from mien.model.embedded import embedded_models
 from mien.recognition import smoothing
 
 

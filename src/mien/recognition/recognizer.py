@@ -21,7 +21,8 @@ from mien.faces.follow import WEAK_SHARE
 from mien.faces.opencv_threads import use_threads
 from mien.media.images import Picture, read_image
 from mien.media.video_source import without_password
-from mien.model.bundle import Bundle, embedded_models
+from mien.model.bundle import Bundle
+from mien.model.embedded import versioned_name
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing
@@ -83,7 +84,7 @@ class Recognizer:
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or another process, loads model and detector again."""
         model = self._made_of["model"]
-        if isinstance(model, str | Path) and str(model) not in embedded_models():
+        if isinstance(model, str | Path) and versioned_name(model) is None:
             model = Path(model).absolute()
         return partial(type(self), **{**self._made_of, "model": model}), ()
 
