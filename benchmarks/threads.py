@@ -23,7 +23,7 @@ import onnxruntime as ort
 
 from mien.data.store import write_store
 from mien.defaults import DEFAULT_MODEL
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 
 FACES = 1024
 BATCHES = 8

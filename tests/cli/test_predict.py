@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mien.cli.main import app
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.results import TABLE_COLUMNS
 from waiting import HANG
 

@@ -13,8 +13,8 @@ from mien.cli.main import app
 from mien.data.store import FaceStore, write_store
 from mien.errors import ExportError, ModelFileError, UsageError
 from mien.export.ensemble import ensemble_card, load_member
-from mien.model.bundle import Bundle
 from mien.model.card import METADATA_KEY, ModelCard
+from mien.model.onnx_model import Bundle
 from mien.networks import network_entry
 from mien.networks.saved import save_network
 from mien.preprocess import PreprocessSpec

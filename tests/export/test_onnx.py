@@ -9,9 +9,9 @@ from torch import nn
 import mien
 from mien.errors import ExportError, ModelFileError
 from mien.export.onnx import export_onnx
-from mien.model.bundle import Bundle
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.embedded import embedded_versions, read_embedded
+from mien.model.onnx_model import Bundle
 from mien.networks import network_entry
 from mien.preprocess import PreprocessSpec
 

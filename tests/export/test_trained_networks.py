@@ -11,7 +11,7 @@ import torch
 from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx, probe_faces
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.networks import network_names
 from mien.networks.saved import load_network
 from mien.training.data import TrainingData

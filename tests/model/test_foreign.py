@@ -16,8 +16,8 @@ from scipy import special
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, ModelFileError
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
 from mien.model.foreign import Description, Interface, emotion_columns
+from mien.model.onnx_model import Bundle
 from waiting import HANG
 
 FER_PLUS = ["Neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]

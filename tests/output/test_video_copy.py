@@ -20,9 +20,9 @@ from mien.output.folder import Names
 from mien.output.people import People, summarize
 from mien.output.recognized import Recognized
 from mien.output.sink import Sinks
-from mien.output.tables import Parquet
 from mien.output.timeline import Timelines, TrackHistory
 from mien.output.video_copy import AnnotatedVideo
+from mien.output.write_rows import Parquet
 from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, table_rows
 
 HEADER = Header("linear", "ab" * 32, {"detector": "none"})

@@ -13,7 +13,7 @@ from mien.faces.detection import Detection
 from mien.faces.whole_image import WholeImage
 from mien.faces.yunet import YuNetDetector
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.recognition.pictures import recognize_files
 from mien.recognition.recognizer import Recognizer
 from mien.results import Box

@@ -12,8 +12,8 @@ from skimage import data
 from skimage.transform import resize
 
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
 from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle
 from mien.results import TABLE_COLUMNS
 from waiting import HANG, wait_for
 

@@ -16,7 +16,7 @@ from mien.data.store import FaceStore, write_store
 from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
 from mien.toml_json import to_toml

@@ -43,8 +43,8 @@ def models(
 
 
 def _embedded_cards() -> "list[ModelCard]":
-    from mien.model.bundle import Bundle
     from mien.model.embedded import embedded_versions
+    from mien.model.onnx_model import Bundle
 
     return [Bundle.load(version).card for version in embedded_versions()]
 
@@ -110,8 +110,8 @@ def _described(name: str) -> dict[str, Any]:
 
 def _card(name: str) -> "ModelCard | None":
     """The card of an embedded model or of a model file."""
-    from mien.model.bundle import Bundle
     from mien.model.embedded import versioned_name
+    from mien.model.onnx_model import Bundle
 
     return Bundle.load(name).card if versioned_name(name) or Path(name).is_file() else None
 

@@ -3,13 +3,14 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
 from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
+from mien.service.limits import MEGABYTE, Limits
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "MIEN_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST_TOKEN = 16
+
+_LIMITS: Final = Limits()
 
 
 def serve(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -47,13 +50,17 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         list[str] | None,
         typer.Option(help="Origin to allow for cross-origin requests, such as https://example.org. Repeatable."),
     ] = None,
-    max_requests: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 64,
-    max_streams: Annotated[int, typer.Option(min=0, help="Maximum concurrent live streams.")] = 16,
-    max_megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")] = 25,
+    max_requests: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = _LIMITS.requests,
+    max_streams: Annotated[int, typer.Option(min=0, help="Maximum concurrent live streams.")] = _LIMITS.streams,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")
+    ] = _LIMITS.pixels / 10**6,
     max_megabytes: Annotated[
         float, typer.Option(min=0.01, max=1000, help="Maximum body of a request with pictures.")
-    ] = 20,
-    max_video_megabytes: Annotated[float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")] = 100,
+    ] = _LIMITS.body / MEGABYTE,
+    max_video_megabytes: Annotated[
+        float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")
+    ] = _LIMITS.video_body / MEGABYTE,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log address, method, path and status of every request.")
     ] = False,
@@ -66,7 +73,6 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     except ModuleNotFoundError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.recognition.recognizer import Recognizer
-    from mien.service.limits import MEGABYTE, Limits
     from mien.service.settings import Settings
 
     limits = Limits(

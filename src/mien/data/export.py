@@ -35,8 +35,6 @@ from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
 
-"""How pictures are encoded: png keeps every pixel, jpg (quality 95) does not."""
-
 VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
 _TRAIN_SET: Final = 24_000

@@ -16,9 +16,9 @@ from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
-from mien.model.bundle import Bundle, softmax
 from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle, softmax
 from mien.networks.saved import load_network, provenance
 
 _INPUT: Final = "face"

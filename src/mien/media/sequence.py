@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mien.errors import InputError
-from mien.media.images import read_image
+from mien.media.read_image import read_image
 from mien.media.video_source import VideoImage
 
 

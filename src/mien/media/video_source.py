@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from mien.errors import UsageError
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 
 VIDEO_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".3gp", ".3g2"}

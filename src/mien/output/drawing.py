@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import UsageError
 from mien.labels import COLOURS, EMOTIONS
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 from mien.opencv import cv2
 from mien.results import Box, Face
 

@@ -19,10 +19,10 @@ from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
 from mien.faces.follow import WEAK_SHARE
 from mien.faces.opencv_threads import use_threads
-from mien.media.images import Picture, read_image
+from mien.media.read_image import Picture, read_image
 from mien.media.video_source import without_password
-from mien.model.bundle import Bundle
 from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing

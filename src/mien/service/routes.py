@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import InputError, MienError, RequestError, TooLargeError
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header

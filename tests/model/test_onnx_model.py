@@ -11,9 +11,9 @@ from scipy import special
 
 from mien.errors import ConfigError, ModelFileError
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle, softmax
 from mien.model.card import ModelCard
 from mien.model.embedded import embedded_models, embedded_versions, versioned_name
+from mien.model.onnx_model import Bundle, softmax
 from mien.preprocess import PreprocessSpec
 
 
