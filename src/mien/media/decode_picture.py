@@ -4,16 +4,21 @@ Pillow decodes, and libheif what phones store as HEIC. The orientation in EXIF i
 white, deeper values are scaled to 0..255.
 """
 
+import io
+import mmap
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from mien.errors import InputError, TooLargeError
+from mien.media.boxes import Content
 from mien.media.heif import open_heif
+from mien.media.picture_structure import check_picture
 from mien.media.signatures import kind_of
 
 Pixels = NDArray[np.uint8]
@@ -30,6 +35,21 @@ FORMATS: Final = frozenset(
 _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
+_ORIENTATION: Final = 0x0112
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What each orientation of EXIF asks for."""
+
+_BAND: Final = 2**20
+"""Pixels that are converted at a time, so that wide intermediate values do not exist of a whole picture."""
+
 
 def decode_picture(
     file: BinaryIO, name: str, formats: frozenset[str] = FORMATS, max_pixels: int = MAX_PIXELS
@@ -44,14 +64,15 @@ def decode_picture(
 
     Raises:
         InputError: empty, truncated, no picture, or of another format.
-        TooLargeError: more pixels than are allowed.
+        TooLargeError: more pixels than are allowed, or far more work than its pixels say
+            (see `mien.media.picture_structure`).
     """
     if not file.read(1):
         raise InputError(f"{name}: an empty file, not a picture")
     file.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata and its own limit of size; damage raises
-        with _identified(file, name, formats) as image:
+        with _identified(file, name, formats, max_pixels) as image:
             return pixels_of(image, name, max_pixels)
 
 
@@ -77,17 +98,37 @@ def pixels_of(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> Pi
 
 def on_white(rgba: NDArray[np.uint8]) -> Pixels:
     """RGB (H, W, 3) of RGBA (H, W, 4) laid on white, as a browser shows it."""
-    alpha = rgba[:, :, 3:].astype(np.uint16)
-    mixed = rgba[:, :, :3] * alpha + 255 * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
+    mixed = np.empty((*rgba.shape[:2], 3), np.uint8)
+    for rows in _bands(*rgba.shape[:2]):
+        alpha = rgba[rows, :, 3:].astype(np.uint16)
+        mixed[rows] = (rgba[rows, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return mixed
 
 
-def _identified(file: BinaryIO, name: str, formats: frozenset[str]) -> Image.Image:
+def _bands(height: int, width: int) -> Iterator[slice]:
+    """The rows of a picture, a band at a time."""
+    step = max(1, _BAND // max(1, width))
+    return (slice(start, start + step) for start in range(0, height, step))
+
+
+@contextmanager
+def _content(file: BinaryIO) -> Iterator[Content]:
+    """All of a file, without reading more of it into memory than is looked at."""
+    if isinstance(file, io.BytesIO):
+        yield file.getvalue()
+    else:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
+
+
+def _identified(file: BinaryIO, name: str, formats: frozenset[str], max_pixels: int) -> Image.Image:
     """The picture in an open file, its header read and its pixels not."""
     kind = kind_of(file.read(400))
     file.seek(0)
     if kind == "video":
         raise InputError(f"{name}: a video, not a picture; `mien predict` and Recognizer.stream read it by its name")
+    with _content(file) as content:
+        check_picture(content, name, max_pixels)
     # Readers of other formats are not tried at all. With all of ours, they are, so that the error can name the format.
     tried = None if formats == FORMATS else sorted(formats - {"MPO", "HEIF"})  # JPEG's reader opens MPO
     try:
@@ -113,10 +154,12 @@ def _reason(error: Exception) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF asks for. `ImageOps.exif_transpose` would write all of EXIF anew, which may be large."""
     try:
-        return ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # a broken EXIF block leaves a readable picture
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _pixels(image: Image.Image) -> Pixels:
@@ -136,13 +179,24 @@ def _scaled(values: NDArray[Any], *, sixteen_bit: bool) -> Pixels:
     (floats only), 0..255 and 0..65535 that holds all values; values beyond, or below 0, are stretched from the least to
     the largest.
     """
-    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = (0.0, 65535.0) if sixteen_bit else _range(finite, floats=values.dtype.kind == "f")
-    return np.rint((finite - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)
+    low, high = (0.0, 65535.0) if sixteen_bit else _range(values, floats=values.dtype.kind == "f")
+    scaled = np.empty(values.shape, np.uint8)
+    for rows in _bands(*values.shape):
+        scaled[rows] = np.rint((_finite(values[rows]) - low) * (255.0 / ((high - low) or 1.0)))
+    return scaled
 
 
-def _range(values: NDArray[np.float64], *, floats: bool) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
+def _banded(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (values[rows] for rows in _bands(*values.shape))
+
+
+def _finite(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _range(values: NDArray[Any], *, floats: bool) -> tuple[float, float]:
+    extremes = [(float(band.min()), float(band.max())) for band in map(_finite, _banded(values))]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
     if low < 0:
         return low, high
     limits: Iterator[float] = (limit for limit in (1.0, 255.0, 65535.0)[not floats :] if high <= limit)

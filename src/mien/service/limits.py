@@ -18,6 +18,9 @@ class Limits:
         frame_body: bytes of one picture of a live stream.
         video_seconds: length of a video.
         video_frames: frames of a video.
+        video_pixels: of one frame of a video, if that is less than ``pixels``: decoders hold up to 17 frames.
+        video_total_pixels: of all frames of a video together.
+        video_work_seconds: wall time that a video is worked on.
         stream_seconds: length of a live stream.
         requests: concurrent requests, all clients together.
         requests_per_client: concurrent requests of one address (rate limit).
@@ -38,6 +41,9 @@ class Limits:
     frame_body: int = 2 * MEGABYTE
     video_seconds: float = 300.0
     video_frames: int = 10_000
+    video_pixels: int = 4096 * 2304
+    video_total_pixels: int = 20_000_000_000
+    video_work_seconds: float = 600.0
     stream_seconds: float = 3600.0
     requests: int = 64
     requests_per_client: int = 32

@@ -1,19 +1,29 @@
 """Uploaded videos, decoded from memory and never written to disk."""
 
 import io
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 import av
 
-from mien.errors import RequestError, TooLargeError
+from mien.errors import MienError, RequestError, TooLargeError
 from mien.media.files_and_streams import Container, video_stream
 from mien.media.video_source import VideoImage
+from mien.media.video_structure import check_video
 from mien.service.limits import Limits
 from mien.service.media_types import VIDEOS
 
 _CODED: Final = 2
 """FFmpeg counts the coded size of a frame, which for small ones may be nearly twice the displayed size (padding)."""
+
+CODECS: Final = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg")
+"""Video codecs that are decoded: those of cameras, phones and browsers."""
+_DECODERS: Final = (*CODECS, "libdav1d", "libvpx", "libvpx-vp9", "libaom-av1")
+"""FFmpeg's names of what decodes them."""
+_FRAME_BYTES: Final = 3
+"""Bytes that a decoded frame may have for each pixel that is allowed: 10 bits and 4:2:0, or 8 bits and 4:4:4."""
+_STREAMS: Final = 32
 
 
 class UploadedVideo(Container):
@@ -29,36 +39,60 @@ class UploadedVideo(Container):
         limits: of size and length.
 
     Raises:
-        RequestError: 415, no video of that type.
+        RequestError: 415, no video of that type, or of a codec that is not decoded.
         InputError: it holds no video.
-        TooLargeError: too long, or its frames are too large.
+        TooLargeError: too long, its frames are too large, or its index is (see `mien.media.video_structure`).
     """
 
     live = False
 
     def __init__(self, content: bytes, name: str, kind: str, limits: Limits) -> None:
         self.name, self._limits = name, limits
-        self._container = _opened(content, name, kind)
+        self._deadline = time.monotonic() + limits.video_work_seconds
+        self._pixels = min(limits.pixels, limits.video_pixels)
+        check_video(content, name)
+        self._container = _opened(content, name, kind, self._pixels)
         self._stream = video_stream(self._container, name)
-        self._stream.thread_type = "AUTO"
-        self._stream.codec_context.options = {"max_pixels": str(_CODED * limits.pixels)}
+        self._stream.thread_type = "SLICE"  # every thread over frames would hold frames of its own
+        self._stream.codec_context.options = {"max_pixels": str(_CODED * self._pixels)}
         self._check_announced()
 
     def images(self) -> Iterator[VideoImage]:
+        limits, pixels = self._limits, 0
         for image in super().images():
-            if image.time > self._limits.video_seconds or image.number >= self._limits.video_frames:
+            pixels += image.image.shape[0] * image.image.shape[1]
+            if image.time > limits.video_seconds or image.number >= limits.video_frames:
                 raise self._too_long()
+            if pixels > limits.video_total_pixels:
+                most = limits.video_total_pixels / 10**9
+                raise TooLargeError(f"{self.name}: more than {most:g} gigapixels in all; send it smaller or in parts")
+            if time.monotonic() > self._deadline:
+                raise TooLargeError(f"{self.name}: took longer than {limits.video_work_seconds:g} s; send it in parts")
             yield image
 
     def _check_announced(self) -> None:
         """Reject early what exceeds the limits by its header."""
-        pixels, seconds = self._stream.width * self._stream.height, (self._container.duration or 0) / av.time_base
-        if pixels > self._limits.pixels:
+        try:
+            self._check_header()
+        except MienError:
             self.close()
-            raise TooLargeError(f"{self.name}: frames of more than {self._limits.pixels / 10**6:g} megapixels")
-        if seconds > self._limits.video_seconds:
-            self.close()
+            raise
+
+    def _check_header(self) -> None:
+        codec = self._stream.codec_context.codec.canonical_name
+        if codec not in CODECS:
+            known = ", ".join(CODECS)
+            raise RequestError(415, f"{self.name}: video of the codec {codec} is not read; send one of {known}")
+        if self._stream.width * self._stream.height > self._pixels or self._frame_bytes() > _FRAME_BYTES * self._pixels:
+            raise TooLargeError(f"{self.name}: frames of more than {self._pixels / 10**6:g} megapixels")
+        if (self._container.duration or 0) / av.time_base > self._limits.video_seconds:
             raise self._too_long()
+
+    def _frame_bytes(self) -> float:
+        """Bytes of a decoded frame."""
+        form = self._stream.codec_context.format
+        bits = form.padded_bits_per_pixel if form is not None else 0
+        return float(self._stream.width * self._stream.height * bits / 8)
 
     def _too_long(self) -> TooLargeError:
         limits = self._limits
@@ -67,8 +101,16 @@ class UploadedVideo(Container):
         )
 
 
-def _opened(content: bytes, name: str, kind: str) -> Any:
+def _opened(content: bytes, name: str, kind: str, pixels: int) -> Any:
+    """An open container; while FFmpeg looks into it, it decodes no other codec and no larger frame."""
+    options = {
+        "protocol_whitelist": "none",
+        "codec_whitelist": ",".join(_DECODERS),
+        "max_pixels": str(_CODED * pixels),
+        "max_streams": str(_STREAMS),
+        "threads": "1",
+    }
     try:
-        return av.open(io.BytesIO(content), format=VIDEOS[kind], options={"protocol_whitelist": "none"})
+        return av.open(io.BytesIO(content), format=VIDEOS[kind], options=options)
     except (av.error.FFmpegError, ValueError):
         raise RequestError(415, f"{name}: not a video of the type {kind} that can be read") from None

@@ -1,0 +1,170 @@
+"""How large the AV1 pictures in an AVIF file are by their own headers, whatever the file declares.
+
+Sources: ISO/IEC 23008-12 (items), https://aomediacodec.github.io/av1-avif, and the AV1 bitstream specification,
+5.3 to 5.5 (OBUs and the sequence header).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mien.errors import TooLargeError
+from mien.media.boxes import Box, Boxes, Content
+
+_SEQUENCE_HEADER: Final = 1
+_OBUS: Final = 64
+"""Of an item that are looked at; its sequence header is the first, or the second after a temporal delimiter."""
+_ITEMS: Final = 4096
+_LAYERS: Final = 4
+"""Colour, transparency, a thumbnail and a gain map: so many times the pixels that are allowed, tiles of a grid too."""
+_PADDING: Final = 1.1
+"""By which a coded picture may be larger than the one that is shown."""
+_PARENTS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
+
+
+def check_avif(content: Content, name: str, max_pixels: int) -> None:
+    """Refuse an AVIF file whose coded pictures are larger than a picture may be.
+
+    Args:
+        content: the whole file; one without an AV1 picture passes.
+        name: what to call it in errors.
+        max_pixels: that one picture may have.
+
+    Raises:
+        TooLargeError: they are, or there are too many.
+    """
+    boxes, total = Boxes(content, name), 0
+    for number, (start, end) in enumerate(_coded(boxes), 1):
+        pixels = max(_coded_pixels(content, start, end), default=0)
+        total += pixels
+        if pixels > _PADDING * max_pixels or total > _LAYERS * max_pixels or number > _ITEMS:
+            limit = f"{max_pixels / 10**6:g} megapixels"
+            raise TooLargeError(f"{name}: too costly to decode (its coded pictures are larger than {limit}); shrink it")
+
+
+def _coded(boxes: Boxes) -> Iterator[tuple[int, int]]:
+    """Where coded pictures stand: items, and the first samples of tracks."""
+    for box in boxes.deep(boxes.all(), _PARENTS):
+        if box.kind == b"meta":
+            yield from _items(boxes, box)
+        elif box.kind in {b"stco", b"co64"} and boxes.number(box.start + 4):
+            start = boxes.number(box.start + 8, 4 if box.kind == b"stco" else 8)
+            yield start, len(boxes.content)
+
+
+def _items(boxes: Boxes, meta: Box) -> Iterator[tuple[int, int]]:
+    """Where the AV1 items of a file stand."""
+    kinds: dict[int, bytes] = {}
+    inner = list(boxes.inside(meta, 4))
+    data = next((box.start for box in inner if box.kind == b"idat"), 0)
+    for box in inner:
+        if box.kind == b"iinf":
+            kinds.update(_kinds(boxes, box))
+    for box in inner:
+        if box.kind == b"iloc":
+            yield from ((start, end) for item, start, end in _places(boxes, box, data) if kinds.get(item) == b"av01")
+
+
+def _kinds(boxes: Boxes, table: Box) -> Iterator[tuple[int, bytes]]:
+    """Number and type of every item: the boxes ``infe`` of version 2 and 3."""
+    for entry in boxes.inside(table, 6 if boxes.number(table.start, 1) == 0 else 8):
+        size = 2 if boxes.number(entry.start, 1) == 2 else 4
+        at = entry.start + 4 + size + 2
+        yield boxes.number(entry.start + 4, size), boxes.content[at : at + 4]
+
+
+def _places(boxes: Boxes, table: Box, data: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of every item: the box ``iloc``. Of an item in parts, the first."""
+    version, sizes = boxes.number(table.start, 1), boxes.number(table.start + 4, 2)
+    offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    index = index if version else 0
+    wide = 4 if version == 2 else 2
+    count, at = boxes.number(table.start + 6, wide), table.start + 6 + wide
+    for _ in range(min(count, _ITEMS + 1)):
+        if at >= table.end:
+            return
+        item, at = boxes.number(at, wide), at + wide
+        method, at = (boxes.number(at, 2) & 15, at + 2) if version else (0, at)
+        start, parts, at = boxes.number(at + 2, base), boxes.number(at + 2 + base, 2), at + 4 + base
+        start += boxes.number(at + index, offset) + (data if method == 1 else 0)
+        size = boxes.number(at + index + offset, length)
+        at += parts * (index + offset + length)
+        yield item, start, start + size if size and parts == 1 else len(boxes.content)
+
+
+def _coded_pixels(content: Content, start: int, end: int) -> Iterator[int]:
+    """Pixels by every sequence header among the OBUs there."""
+    at = start
+    for _ in range(_OBUS):
+        if at >= min(end, len(content)):
+            return
+        head = content[at]
+        at += 2 if head & 4 else 1
+        if not head & 2:  # without a size, it goes to the end
+            size = end - at
+        else:
+            size, at = _leb128(content, at)
+        if head >> 3 & 15 == _SEQUENCE_HEADER:
+            yield _pixels_of(_Bits(content[at : at + min(size, 256)]))
+        at += size
+
+
+def _leb128(content: Content, at: int) -> tuple[int, int]:
+    """A number of AV1, and where it ends."""
+    value = 0
+    for place in range(8):
+        byte = content[at] if at < len(content) else 0
+        at += 1
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            break
+    return value, at
+
+
+class _Bits:
+    """Bits, read from the highest of the first byte on; 0 after the last."""
+
+    def __init__(self, content: bytes) -> None:
+        self._value, self._left = int.from_bytes(content, "big"), 8 * len(content)
+
+    def take(self, count: int) -> int:
+        self._left -= count
+        return (self._value >> max(0, self._left)) & ((1 << count) - 1) if self._left >= 0 else 0
+
+
+def _pixels_of(bits: _Bits) -> int:
+    """Width times height of the largest frame of a sequence: AV1, 5.5.1."""
+    bits.take(4)
+    if bits.take(1):  # a reduced header
+        bits.take(5)
+    else:
+        _skip_operating_points(bits)
+    wide, high = bits.take(4) + 1, bits.take(4) + 1
+    return (bits.take(wide) + 1) * (bits.take(high) + 1)
+
+
+def _skip_operating_points(bits: _Bits) -> None:
+    delay = _skip_timing(bits) if bits.take(1) else 0
+    display = bits.take(1)
+    for _ in range(bits.take(5) + 1):
+        bits.take(12)
+        if bits.take(5) > 7:
+            bits.take(1)
+        if delay and bits.take(1):
+            bits.take(2 * delay + 1)
+        if display and bits.take(1):
+            bits.take(4)
+
+
+def _skip_timing(bits: _Bits) -> int:
+    """Bits of a decoder's delay; 0 without a decoder model."""
+    bits.take(64)
+    if bits.take(1):  # uvlc: as many bits as there were zeros
+        zeros = 0
+        while zeros < 32 and not bits.take(1):
+            zeros += 1
+        bits.take(zeros)
+    if not bits.take(1):
+        return 0
+    delay = bits.take(5) + 1
+    bits.take(42)
+    return delay

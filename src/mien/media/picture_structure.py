@@ -1,0 +1,149 @@
+"""The structure of a picture file, checked before a decoder sees it: files whose decoding would cost far more than
+their size and their pixels say are refused.
+
+Only costs are checked. What is damaged in another way is left to the decoder, which says so. Every check reads the file
+once, with a bounded number of steps in Python. The bounds are far beyond what encoders write.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from mien.errors import TooLargeError
+from mien.media.avif_structure import check_avif
+from mien.media.boxes import Content
+
+_MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+"""Of a segment of JPEG; what stands alone (RSTn) and stuffed bytes are passed over."""
+_FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_NO_CONTENT: Final = frozenset({0x01, 0xD8, 0xD9})
+_EOI: Final = 0xD9
+_SCAN: Final = 0xDA
+_PHOTOSHOP: Final = 0xED
+
+_SEGMENTS: Final = 4096
+"""As many as 256 MB of metadata need."""
+_SCANS: Final = 500
+"""Encoders write 1 to 15; libjpeg-turbo's own fuzzers stop at 500."""
+_PASSES: Final = 32
+"""How often all pixels that are allowed may be passed over: each scan is a pass over the pixels of its picture."""
+_EXIF: Final = 16
+"""Segments of EXIF: one by the standard; some cameras continue it in others."""
+_JUNK: Final = 2**16
+"""Bytes between segments before the first scan, padding for one."""
+
+_CHUNKS: Final = 1000
+_CHUNK: Final = 512
+"""PNG: so many chunks, and one more for every so many bytes; libpng writes chunks of 8 KB."""
+
+_BLOCKS: Final = 20_000
+"""Of GIF before its first image; 5 MB of comments need as many."""
+
+_BMP_COMPRESSED: Final = frozenset({1, 2})
+_RLE_SHARE: Final = 8
+"""Pillow reads run-length encoded BMP in Python: an eighth of the pixels are allowed, its bytes counted too."""
+
+
+def check_picture(content: Content, name: str, max_pixels: int) -> None:
+    """Refuse a picture file that would cost far more to decode than its size and its pixels say.
+
+    Args:
+        content: the whole file.
+        name: what to call it in errors.
+        max_pixels: that one picture may have.
+
+    Raises:
+        TooLargeError: it would.
+    """
+    for start, check in _CHECKS.items():
+        if content[: len(start)] == start:
+            check(content, name, max_pixels)
+    if content[4:8] == b"ftyp":
+        check_avif(content, name, max_pixels)
+
+
+def _check_jpeg(content: Content, name: str, max_pixels: int) -> None:
+    """Segments, scans and EXIF of a JPEG file, walked as Pillow and libjpeg walk them: see ITU-T T.81, B.1.1."""
+    at, segments, scans, junk, pixels = 2, 0, 0, 0, 0
+    metadata = {"EXIF": 0, "Photoshop": 0}
+    while (found := _MARKER.search(content, at)) is not None:
+        marker = content[found.end() - 1]
+        junk += 0 if scans else found.start() - at
+        at = found.end() if marker in _NO_CONTENT else _end_of_segment(content, found.end())
+        segments += 1
+        scans += marker == _SCAN
+        metadata["EXIF"] += marker == 0xE1 and content[found.end() + 2 : found.end() + 6] == b"Exif"
+        metadata["Photoshop"] += marker == _PHOTOSHOP
+        if marker in _FRAME_HEADERS:
+            pixels = max(pixels, _jpeg_pixels(content, found.end()))
+        if marker == _EOI and scans:
+            break
+        _check(name, junk <= _JUNK, f"more than {_JUNK:,} bytes between its segments")
+        _check(name, segments <= _SEGMENTS, f"more than {_SEGMENTS:,} segments")
+        _check(name, max(metadata.values()) <= _EXIF, f"more than {_EXIF} segments of EXIF or Photoshop data")
+        _check(name, scans <= 1 or pixels <= max_pixels, "a frame header of more pixels than are allowed")
+        _check(name, scans <= _SCANS and scans * pixels <= _PASSES * max_pixels, f"{scans} scans of {pixels:,} pixels")
+    _check(name, bool(scans) or junk + len(content) - at <= _JUNK, f"more than {_JUNK:,} bytes without a segment")
+
+
+def _end_of_segment(content: Content, at: int) -> int:
+    return at + max(2, int.from_bytes(content[at : at + 2], "big"))
+
+
+def _jpeg_pixels(content: Content, at: int) -> int:
+    height, width = content[at + 3 : at + 5], content[at + 5 : at + 7]
+    return int.from_bytes(height, "big") * int.from_bytes(width, "big")
+
+
+def _check_png(content: Content, name: str, max_pixels: int) -> None:
+    """Chunks of a PNG file: see https://www.w3.org/TR/png-3/#5Chunk-layout."""
+    at, chunks, profiles = 8, 0, 0
+    most = _CHUNKS + len(content) // _CHUNK
+    while at + 8 <= len(content):
+        length, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        at += 12 + length
+        chunks += 1
+        profiles += kind == b"iCCP"
+        _check(name, chunks <= most, f"more than {most:,} chunks")
+        _check(name, profiles <= 1, "more than one colour profile")
+        if kind == b"IEND":
+            return
+
+
+def _check_gif(content: Content, name: str, max_pixels: int) -> None:
+    """Blocks of a GIF file up to its first image: see https://www.w3.org/Graphics/GIF/spec-gif89a.txt."""
+    flags = content[10] if len(content) > 10 else 0
+    at, blocks = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0), 0
+    while at < len(content) and content[at] not in b",;":
+        if content[at] == ord("!"):
+            at += 2
+            while at < len(content) and content[at] and blocks <= _BLOCKS:
+                at += 1 + content[at]
+                blocks += 1
+        at += 1
+        blocks += 1
+        _check(name, blocks <= _BLOCKS, f"more than {_BLOCKS:,} blocks before its first image")
+
+
+def _check_bmp(content: Content, name: str, max_pixels: int) -> None:
+    """Pixels of a run-length encoded BMP file, which a few bytes may fill: see BITMAPINFOHEADER."""
+    if len(content) < 34 or int.from_bytes(content[14:18], "little") < 40:
+        return
+    width, height, _, _, compression = struct.unpack("<iiHHI", content[18:34])
+    cost, most = abs(width * height) + len(content), max_pixels // _RLE_SHARE
+    cheap = compression not in _BMP_COMPRESSED or cost <= most
+    _check(name, cheap, f"run-length encoded, of more than {most / 10**6:.1f} megapixels")
+
+
+def _check(name: str, holds: bool, what: str) -> None:
+    if not holds:
+        raise TooLargeError(f"{name}: too costly to decode ({what}); save it anew with another program")
+
+
+_CHECKS: Final[dict[bytes, Callable[[Content, str, int], None]]] = {
+    b"\xff\xd8\xff": _check_jpeg,
+    b"\x89PNG\r\n\x1a\n": _check_png,
+    b"GIF8": _check_gif,
+    b"BM": _check_bmp,
+}

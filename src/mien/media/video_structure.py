@@ -1,0 +1,169 @@
+"""The structure of a video file, checked before FFmpeg opens it: files whose index claims far more than they hold are
+refused, because FFmpeg builds its own index of them in memory.
+
+Only costs are checked. What is damaged in another way is left to FFmpeg. Every check takes a bounded number of steps.
+"""
+
+import re
+from typing import Final
+
+from mien.errors import TooLargeError
+from mien.media.boxes import Box, Boxes, Content
+
+_PARENTS: Final = frozenset(
+    {b"moov", b"hoov", b"free", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex", b"udta"}
+    | {b"tref", b"wave", b"sinf", b"schi", b"dinf", b"clip"}
+)
+"""In which FFmpeg looks for tables, wherever a standard wants them."""
+MOST_SAMPLES: Final = 250_000
+"""Of a track, of all fragments, and elements of Matroska: five minutes of 60 frames a second with three sounds are a
+third of it. FFmpeg needs about 100 bytes for each.
+"""
+_REPEATS: Final = 4
+"""Every entry of an edit list may repeat the whole index: so many times the samples that are allowed."""
+_TABLES: Final = frozenset({b"stts", b"ctts", b"stsc", b"stsz", b"stz2", b"stss", b"stco", b"co64"})
+
+_MASTERS: Final = frozenset(
+    bytes.fromhex(number)
+    for number in (
+        *("1a45dfa3", "18538067", "1f43b675", "1c53bb6b", "1254c367", "1549a966", "1654ae6b", "114d9b74", "1043a770"),
+        *("1941a469", "a0", "bb", "b7", "ae", "e0", "e1", "4dbb", "7373", "67c8", "63c0", "45b9", "b6", "61a7", "6d80"),
+        *("6240", "8e", "e8", "75a1", "a6", "5035", "5034"),
+    )
+)
+"""Elements of Matroska that hold others: RFC 9559, 5.1."""
+_BLOCKS: Final = frozenset({b"\xa3", b"\xa1"})
+_RESYNC: Final = re.compile(b"\x1f\x43\xb6\x75|\x1c\x53\xbb\x6b|\x12\x54\xc3\x67|\x16\x54\xae\x6b|\x10\x43\xa7\x70")
+"""Where FFmpeg goes on after damage: at the next cluster or other part of a segment."""
+
+_LISTS: Final = frozenset({b"RIFF", b"LIST"})
+_HEADERS: Final = 10_000
+"""Chunks of an AVI file beside its images and sound."""
+
+
+def check_video(content: Content, name: str, most: int = MOST_SAMPLES) -> None:
+    """Refuse a video file whose index claims too many samples.
+
+    Args:
+        content: the whole file.
+        name: what to call it in errors.
+        most: samples that are allowed.
+
+    Raises:
+        TooLargeError: it does.
+    """
+    if content[:4] == b"\x1aE\xdf\xa3":
+        _check_matroska(content, name, most)
+    elif content[:4] == b"RIFF":
+        _check_avi(content, name, most)
+    else:
+        _check_mp4(Boxes(content, name), most)
+
+
+def _check_mp4(boxes: Boxes, most: int) -> None:
+    """Sample tables of every track, edit lists and fragments: ISO/IEC 14496-12, 8.6 to 8.8."""
+    fragments = 0
+    for box in boxes.deep(boxes.all(), _PARENTS - {b"trak"}):
+        if box.kind == b"trak":
+            _check_track(boxes, list(boxes.deep(box, _PARENTS)), most)
+        elif box.kind == b"trun":
+            fragments += boxes.number(box.start + 4)
+            _check(boxes.name, fragments <= most, f"fragments of more than {most:,} samples")
+        elif box.kind in _TABLES or box.kind == b"cmov":
+            _check(boxes.name, False, "a compressed index, or one outside its track")
+
+
+def _check_track(boxes: Boxes, track: list[Box], most: int) -> None:
+    samples = max((_claimed(boxes, box, most) for box in track if box.kind in _TABLES), default=0)
+    allowed = max(most, len(boxes.content)) if _is_pcm(boxes, track) else most
+    _check(boxes.name, samples <= allowed, f"a track of more than {allowed:,} samples")
+    edits = max((boxes.number(box.start + 4) for box in track if box.kind == b"elst"), default=0)
+    _check(boxes.name, edits * min(samples, most) <= _REPEATS * most, f"an edit list of {edits:,} parts")
+
+
+def _is_pcm(boxes: Boxes, track: list[Box]) -> bool:
+    """Whether it is uncompressed sound, each of whose samples lasts one tick: FFmpeg indexes its chunks only."""
+    handlers = {boxes.content[box.start + 8 : box.start + 12] for box in track if box.kind == b"hdlr"}
+    times = [box.start for box in track if box.kind == b"stts"]
+    sound = b"soun" in handlers and b"vide" not in handlers
+    return sound and len(times) == 1 and boxes.number(times[0] + 4) == 1 and boxes.number(times[0] + 12) == 1
+
+
+def _claimed(boxes: Boxes, table: Box, most: int) -> int:
+    """The samples, or chunks, that a table claims; more than ``most`` are not counted any further."""
+    if table.kind in {b"stsz", b"stz2"}:
+        return boxes.number(table.start + 8)
+    entries = boxes.number(table.start + 4)
+    if entries > most or table.kind not in {b"stts", b"ctts"}:
+        return entries
+    held = min(entries, (table.end - table.start - 8) // 8)
+    return sum(boxes.number(table.start + 8 + 8 * place) for place in range(held))
+
+
+def _check_matroska(content: Content, name: str, most: int) -> None:
+    """Elements and laced frames, walked flat: RFC 8794 and RFC 9559."""
+    at, elements = 0, 0
+    while at < len(content):
+        kind, head, size = _element(content, at)
+        elements += 1
+        if not kind:
+            found = _RESYNC.search(content, at + 1)
+            at = found.start() if found else len(content)
+        elif kind in _MASTERS:
+            at = head
+        else:
+            elements += _laced(content, head) if kind in _BLOCKS else 0
+            at = head + size
+        _check(name, elements <= most, f"more than {most:,} elements")
+
+
+def _element(content: Content, at: int) -> tuple[bytes, int, int]:
+    """Identifier, start and size of an element of EBML; no identifier where there is none."""
+    letters = 9 - content[at].bit_length()
+    start = at + letters
+    if letters > 4 or start >= len(content) or not content[start]:
+        return b"", at, 0
+    width = 9 - content[start].bit_length()
+    size = int.from_bytes(content[start : start + width], "big") & ((1 << 7 * width) - 1)
+    return content[at:start], start + width, size
+
+
+def _laced(content: Content, at: int) -> int:
+    """Further frames in a block."""
+    if at >= len(content) or not content[at]:
+        return 0
+    flags = at + 9 - content[at].bit_length() + 2
+    return content[flags + 1] if flags + 1 < len(content) and content[flags] & 6 else 0
+
+
+def _check_avi(content: Content, name: str, most: int) -> None:
+    """Entries of the indexes: OpenDML AVI 1.02, 3.0. An index of indexes may name one of them again and again."""
+    at, entries = 0, 0
+    for _ in range(_HEADERS):
+        if at >= len(content):
+            return
+        kind, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
+        entries += size // 16 if kind == b"idx1" else _indexed(content, at + 8, most) if kind == b"indx" else 0
+        _check(name, entries <= most, f"an index of more than {most:,} entries")
+        inside = kind in _LISTS and content[at + 8 : at + 12] != b"movi"
+        at += 12 if inside else 8 + size + size % 2
+    _check(name, False, f"more than {_HEADERS:,} chunks")
+
+
+def _indexed(content: Content, at: int, most: int) -> int:
+    """Entries of an index of OpenDML, and of the indexes that it names; more than ``most`` are not counted further."""
+    count = int.from_bytes(content[at + 4 : at + 8], "little")
+    if content[at + 3 : at + 4] != b"\0":
+        return count
+    total = 0
+    for entry in range(at + 24, min(at + 24 + 16 * count, len(content)), 16):
+        there = int.from_bytes(content[entry : entry + 8], "little") + 12
+        total += 1 + int.from_bytes(content[there : there + 4], "little")
+        if total > most:
+            break
+    return total
+
+
+def _check(name: str, holds: bool, what: str) -> None:
+    if not holds:
+        raise TooLargeError(f"{name}: too costly to read ({what}); send it in parts")
