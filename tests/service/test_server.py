@@ -16,6 +16,7 @@ import pytest
 import waiting
 from mien.errors import UsageError
 from mien.recognition.recognizer import Recognizer
+from mien.service.connection import make_room, make_way
 from mien.service.limits import Limits
 from mien.service.server import address_of, listen, run_server, server_config
 from waiting import HANG, wait_for
@@ -131,27 +132,82 @@ class Even:
         return np.full((len(faces), 7), 1 / 7)
 
 
-FEW = {"connections": 3, "headers_seconds": 2 * HANG}
+FEW = {"connections": 3, "headers_seconds": 2 * HANG, "body_seconds": 2 * HANG}
 """Few connections, none of which is closed for its silence."""
 
 
-def test_more_connections_than_allowed_get_503(serve):
-    with serve(limits=FEW) as address:
-        idle = [connected(address) for _ in range(3)]
-        assert waiting.get(f"http://{address}/healthz").status_code == 503
-        for connection in idle:
-            connection.close()
-        wait_for(lambda: waiting.get(f"http://{address}/healthz").status_code == 200)
+def busy(address, count):
+    """Connections whose request has begun."""
+    found = [connected(address) for _ in range(count)]
+    for connection in found:
+        connection.sendall(HEAD + b"x")
+    return found
 
 
-def test_far_more_connections_than_allowed_are_cut(serve):
+def test_more_connections_than_allowed_get_503_but_health_is_answered(serve):
     with serve(limits=FEW) as address:
-        idle = [connected(address) for _ in range(6)]
-        with connected(address) as one_more:
-            assert received(one_more) == b""
-        for connection in idle:
+        held = busy(address, 4)
+        answer = wait_for(lambda: refused(address))
+        assert answer.json()["error"].startswith("the service is overloaded (more than 3 connections)")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert waiting.get(f"http://{address}/healthz").status_code == 200
+        assert waiting.get(f"http://{address}/readyz").status_code == 200
+        for connection in held:
             connection.close()
-        wait_for(lambda: waiting.get(f"http://{address}/healthz").status_code == 200)
+        wait_for(lambda: waiting.get(f"http://{address}/v1/models").status_code == 200)
+        assert 'mien_requests_total{path="/v1/models",status="503"}' in waiting.get(f"http://{address}/metrics").text
+
+
+def refused(address):
+    answer = waiting.get(f"http://{address}/v1/models")
+    return answer if answer.status_code == 503 else None
+
+
+def test_silent_connections_are_closed_first(serve):
+    with serve(limits=FEW) as address:
+        held = busy(address, 1)
+        wait_for(lambda: "mien_requests_in_flight 2.0" in waiting.get(f"http://{address}/metrics").text)
+        silent = [connected(address) for _ in range(20)]
+        assert waiting.get(f"http://{address}/v1/models").status_code == 200
+        for connection in silent[:-6]:
+            assert received(connection) == b""
+        held[0].sendall(bytes(999))
+        assert b" 415 " in received(held[0], b"}")
+
+
+def test_so_are_those_of_one_address_beyond_its_share(serve):
+    with serve(limits={**FEW, "connections": 100, "connections_per_client": 2}) as address:
+        silent = [connected(address) for _ in range(5)]
+        time.sleep(0.2)  # none of them is new any more
+        assert waiting.get(f"http://{address}/v1/models").status_code == 200
+        assert received(silent[0]) == b""
+
+
+class Connection:
+    """Of an address, as `make_room` sees it."""
+
+    def __init__(self, address, arrived, silent=False, unfinished=False):
+        self.client, self.arrived, self.silent, self.unfinished = (address, 1), arrived, silent, unfinished
+        self.transport, self.cut = self, False
+
+    def is_closing(self):
+        return self.cut
+
+    def abort(self):
+        self.cut = True
+
+
+def test_room_is_made_by_whoever_has_most_connections():
+    held = [Connection("many", number, unfinished=True) for number in range(8)]
+    new = Connection("one", 9)
+    assert make_room(new, [*held, new], 4, 100)  # beyond twice as many
+    assert [connection.cut for connection in held] == [True] + [False] * 7
+    assert make_way(new, [*held, new], 4)
+    assert [connection.cut for connection in held] == [True] * 2 + [False] * 6
+    assert not make_way(held[7], [*held, new], 4)
+    busy = [Connection("many", number) for number in range(9)]
+    assert not make_room(new, [*busy, new], 4, 100)
+    assert not any(connection.cut for connection in [*busy, new])
 
 
 def test_a_connection_whose_answers_are_not_read_is_cut(serve):

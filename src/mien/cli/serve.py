@@ -51,7 +51,18 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         typer.Option(help="Origin to allow for cross-origin requests, such as https://example.org. Repeatable."),
     ] = None,
     max_requests: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = _LIMITS.requests,
+    max_requests_per_client: Annotated[int, typer.Option(min=1, help="Of one address.")] = _LIMITS.requests_per_client,
     max_streams: Annotated[int, typer.Option(min=0, help="Maximum concurrent live streams.")] = _LIMITS.streams,
+    max_streams_per_client: Annotated[int, typer.Option(min=0, help="Of one address.")] = _LIMITS.streams_per_client,
+    max_videos: Annotated[int, typer.Option(min=0, help="Maximum concurrent videos.")] = _LIMITS.videos,
+    max_videos_per_client: Annotated[int, typer.Option(min=0, help="Of one address.")] = _LIMITS.videos_per_client,
+    max_connections: Annotated[int, typer.Option(min=1, help="Maximum open connections.")] = _LIMITS.connections,
+    max_connections_per_client: Annotated[
+        int, typer.Option(min=1, help="Of one address.")
+    ] = _LIMITS.connections_per_client,
+    queue_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Longest wait of a picture for a worker, in seconds.")
+    ] = _LIMITS.queue_seconds,
     max_megapixels: Annotated[
         float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")
     ] = _LIMITS.pixels / 10**6,
@@ -80,7 +91,14 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         video_body=round(max_video_megabytes * MEGABYTE),
         pixels=round(max_megapixels * 10**6),
         requests=max_requests,
+        requests_per_client=max_requests_per_client,
         streams=max_streams,
+        streams_per_client=max_streams_per_client,
+        videos=max_videos,
+        videos_per_client=max_videos_per_client,
+        connections=max_connections,
+        connections_per_client=max_connections_per_client,
+        queue_seconds=queue_seconds,
     )
     count = thread_count(threads)
     settings = Settings(limits=limits, access=access, workers=workers or count, threads=count)

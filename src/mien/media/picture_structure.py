@@ -63,6 +63,30 @@ def check_picture(content: Content, name: str, max_pixels: int) -> None:
         check_avif(content, name, max_pixels)
 
 
+def announced_pixels(content: Content) -> int:
+    """Pixels of a picture by its header, as far as that is quick to read; 0 where it is not."""
+    if content[:2] == b"\xff\xd8":
+        return _jpeg_announced(content)
+    if content[:4] == b"\x89PNG":
+        return int.from_bytes(content[16:20], "big") * int.from_bytes(content[20:24], "big")
+    start, size = {b"GIF8": (6, 2), b"BM": (18, 4)}.get(content[: 2 if content[:2] == b"BM" else 4], (0, 0))
+    width, height = content[start : start + size], content[start + size : start + 2 * size]
+    return abs(int.from_bytes(width, "little") * int.from_bytes(height, "little", signed=size == 4))
+
+
+def _jpeg_announced(content: Content) -> int:
+    at = 2
+    for _ in range(_EXIF * _EXIF):
+        found = _MARKER.search(content, at, at + _JUNK)
+        if found is None:
+            break
+        marker = content[found.end() - 1]
+        if marker in _FRAME_HEADERS:
+            return _jpeg_pixels(content, found.end())
+        at = found.end() if marker in _NO_CONTENT else _end_of_segment(content, found.end())
+    return 0
+
+
 def _check_jpeg(content: Content, name: str, max_pixels: int) -> None:
     """Segments, scans and EXIF of a JPEG file, walked as Pillow and libjpeg walk them: see ITU-T T.81, B.1.1."""
     at, segments, scans, junk, pixels = 2, 0, 0, 0, 0

@@ -17,9 +17,11 @@ from mien.errors import MienError
 from mien.recognition.recognizer import Recognizer
 from mien.service import routes
 from mien.service.engine import Engine
-from mien.service.guard import SECURITY_HEADERS, Guard, problem, refusal_headers
+from mien.service.guard import Guard
 from mien.service.metrics import Metrics
-from mien.service.openapi import API, RESULTS_HEADER
+from mien.service.openapi import API
+from mien.service.places import Places
+from mien.service.refusals import EXPOSED, SECURITY_HEADERS, problem, refusal_headers
 from mien.service.settings import Settings
 from mien.version import __version__
 
@@ -36,7 +38,7 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
     """
     settings = settings or Settings()
     metrics = Metrics()
-    engine = Engine(recognizer, settings, metrics)
+    engine, places = Engine(recognizer, settings, metrics), Places(settings.limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,28 +48,28 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
             app.state.ready = False
 
     app = FastAPI(title="mien", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, **API)
-    app.state.ready = False
+    app.state.ready, app.state.metrics = False, metrics
     app.include_router(routes.state_routes(metrics))
     app.include_router(routes.model_routes(recognizer))
-    app.include_router(routes.picture_routes(engine, settings.limits, metrics))
-    app.include_router(routes.video_routes(recognizer, settings.limits))
+    app.include_router(routes.picture_routes(engine, settings.limits, metrics, places))
+    app.include_router(routes.video_routes(recognizer, settings.limits, places))
     app.include_router(routes.stream_routes(engine, settings.limits, metrics))
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     _add_errors(app)
-    _add_middleware(app, settings, metrics)
+    _add_middleware(app, settings, metrics, places)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics, places: Places) -> None:
     if settings.access.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(settings.access.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
-            expose_headers=[RESULTS_HEADER],
+            expose_headers=EXPOSED,
         )
-    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    app.add_middleware(Guard, settings=settings, metrics=metrics, places=places)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -9,7 +9,7 @@ import io
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
 from mien.media.decode_picture import Pixels, decode_picture
+from mien.media.picture_structure import announced_pixels
 from mien.recognition.pipeline import Candidate, Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
@@ -25,6 +26,7 @@ from mien.service.batcher import Batcher
 from mien.service.media_types import PICTURES, picture_type
 from mien.service.metrics import Metrics
 from mien.service.settings import Settings
+from mien.service.turns import Turns
 
 Find = Callable[[Pixels], Sequence[Candidate]]
 
@@ -36,10 +38,12 @@ class Upload:
     Args:
         name: what the client calls it.
         content: of the file.
+        client: address of whoever sent it.
     """
 
     name: str
     content: bytes
+    client: str = ""
 
 
 class Viewer:
@@ -83,6 +87,7 @@ class Engine:
         self._finders = ThreadPoolExecutor(settings.workers, thread_name_prefix="mien-find")
         self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._finding = 0
+        self._turns = Turns(settings.workers, settings.limits.queue_seconds)
         classify, gather = recognizer.pipeline.classify, settings.gather_seconds
         self._batcher = Batcher(classify, self._classifiers, gather, lambda: self._finding > 0, metrics.batch)
 
@@ -134,12 +139,27 @@ class Engine:
     async def _frame(self, upload: Upload, find: Find) -> Frame:
         self._finding += 1
         try:
-            loop = asyncio.get_running_loop()
-            searched = await loop.run_in_executor(self._finders, self._search, upload, find)
+            searched = await self._searched(upload, find)
         finally:
             self._finding -= 1
         faces = await self._batcher.classified(searched.candidates)
         return replace(searched.frame, faces=tuple(faces))
+
+    async def _searched(self, upload: Upload, find: Find) -> Searched:
+        """The faces found in a picture, when it is its client's turn; the turn lasts as long as a thread is busy, even
+        if nobody waits for it any more.
+        """
+        pixels = announced_pixels(upload.content)
+        await self._turns.take(upload.client, pixels)
+        loop = asyncio.get_running_loop()
+        job = self._finders.submit(self._search, upload, find)
+
+        def release(_: object) -> None:
+            with suppress(RuntimeError):  # the service has ended
+                loop.call_soon_threadsafe(self._turns.release, upload.client, pixels)
+
+        job.add_done_callback(release)
+        return await asyncio.wrap_future(job)
 
     def _search(self, upload: Upload, find: Find) -> Searched:
         """The faces found in a picture; its pixels are released."""

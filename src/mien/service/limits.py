@@ -24,10 +24,14 @@ class Limits:
         stream_seconds: length of a live stream.
         requests: concurrent requests, all clients together.
         requests_per_client: concurrent requests of one address (rate limit).
+        queue_seconds: longest wait of a picture for a worker.
+        buffered: bytes of bodies in memory, all clients together; one address may hold a quarter of them.
         videos: concurrent videos.
+        videos_per_client: concurrent videos of one address.
         streams: concurrent live streams.
         streams_per_client: live streams of one address.
         connections: open connections.
+        connections_per_client: open connections of one address.
         headers_seconds: timeout for the head of a request.
         body_seconds: timeout for its body.
         idle_seconds: idle timeout of a live stream, and of a response that its client does not read.
@@ -47,10 +51,14 @@ class Limits:
     stream_seconds: float = 3600.0
     requests: int = 64
     requests_per_client: int = 32
+    queue_seconds: float = 20.0
+    buffered: int = 512 * MEGABYTE
     videos: int = 2
+    videos_per_client: int = 1
     streams: int = 16
     streams_per_client: int = 4
     connections: int = 256
+    connections_per_client: int = 128
     headers_seconds: float = 10.0
     body_seconds: float = 30.0
     idle_seconds: float = 30.0

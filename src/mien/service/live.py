@@ -12,6 +12,7 @@ from mien.errors import MienError
 from mien.results import Frame
 from mien.service.access import SUBPROTOCOL
 from mien.service.engine import Engine, Upload, Viewer
+from mien.service.guard import client_of
 from mien.service.limits import Limits
 from mien.service.metrics import Metrics
 from mien.service.openapi import RESULTS_HEADER
@@ -90,7 +91,7 @@ class LiveStream:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._socket, self._engine, self._limits, self._metrics, self._clock = socket, engine, limits, metrics, clock
-        self._smooth = smooth
+        self._smooth, self._client = smooth, client_of(socket.scope)
         self._viewer = Viewer(engine.recognizer.pipeline, smooth)
         self._newest = Newest()
         self._broken = 0
@@ -150,7 +151,7 @@ class LiveStream:
     async def _answer(self) -> None:
         while True:
             number, seconds, content = await self._newest.take()
-            frame = await self._frame(Upload(SOURCE, content), number, seconds)
+            frame = await self._frame(Upload(SOURCE, content, self._client), number, seconds)
             async with asyncio.timeout(self._limits.idle_seconds):
                 await self._socket.send_text(frame.to_json())
             if self._broken == _MOST_BROKEN:

@@ -1,8 +1,9 @@
 """The routes: one per request that the service answers."""
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response, WebSocket
@@ -24,6 +25,7 @@ from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
 from mien.service.metrics import CONTENT_TYPE, Metrics
 from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
+from mien.service.places import Places
 from mien.service.schemas import FrameResult, Health, ModelDescription
 from mien.service.uploaded_video import UploadedVideo
 from mien.service.video_lines import as_lines, recognized_frames
@@ -79,7 +81,7 @@ def model_routes(recognizer: Recognizer) -> APIRouter:
     return router
 
 
-def picture_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter:
+def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Places) -> APIRouter:
     """Pictures in, faces out."""
     router = APIRouter(tags=["pictures"])
 
@@ -96,7 +98,10 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRoute
         be read have an `error`; when none can be read, the status says so.
         """
         uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
-        results = await _while_there(request, engine.recognize_all(uploads))
+        client = guard.client_of(request.scope)
+        with places.place("request", client):
+            uploads = [replace(upload, client=client) for upload in uploads]
+            results = await _while_there(request, engine.recognize_all(uploads))
         frames = [_frame(upload, result) for upload, result in zip(uploads, results, strict=True)]
         errors = [result for result in results if isinstance(result, MienError)]
         metrics.picture("refused", len(errors))
@@ -108,7 +113,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRoute
     return router
 
 
-def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
+def video_routes(recognizer: Recognizer, limits: Limits, places: Places) -> APIRouter:
     """Videos in, lines of JSON out."""
     router = APIRouter(tags=["videos"])
 
@@ -130,7 +135,10 @@ def video_routes(recognizer: Recognizer, limits: Limits) -> APIRouter:
             raise RequestError(415, f"content type {kind[:100]!r} is not read; send one of {', '.join(VIDEOS)}")
         content = await joined(request.stream())
         options = StreamOptions(every=every, smooth=smooth, batch=_BATCH)
-        frames = recognized_frames(recognizer, lambda: UploadedVideo(content, name, kind, limits), options)
+        frames = _placed(
+            recognized_frames(recognizer, lambda: UploadedVideo(content, name, kind, limits), options),
+            places.place("video", guard.client_of(request.scope)),
+        )
         first = await anext(frames)  # what cannot be read at all gets a status that says so
         header = recognizer.header.with_options(**options.to_dict())
         return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE, headers=results_header(header))
@@ -161,6 +169,16 @@ def status_of(error: MienError) -> int:
     if isinstance(error, TooLargeError):
         return 413
     return 422 if isinstance(error, InputError) else 500
+
+
+async def _placed(
+    frames: AsyncGenerator[Frame, None], place: AbstractContextManager[None]
+) -> AsyncGenerator[Frame, None]:
+    """Frames, given while a place is held."""
+    with place:
+        async with aclosing(frames):
+            async for frame in frames:
+                yield frame
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:

@@ -1,0 +1,167 @@
+"""Turns go round clients; who waits too long is told; places are taken when the body is there."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import waiting
+from mien.errors import RequestError
+from mien.media.picture_structure import announced_pixels
+from mien.recognition.recognizer import Recognizer
+from mien.service.turns import Turns
+from waiting import HANG, wait_for
+
+
+def served(jobs, workers=1, cancelled=()):
+    """The order in which jobs, (client, pixels), get their turns; all come while the first one is worked on."""
+    order = []
+
+    async def work(turns, number, client, pixels):
+        await turns.take(client, pixels)
+        try:
+            order.append(number)
+            await asyncio.sleep(0)
+        finally:
+            turns.release(client, pixels)
+
+    async def run():
+        turns = Turns(workers, 20)
+        await turns.take("busy", 1)
+        tasks = [asyncio.create_task(work(turns, number, *job)) for number, job in enumerate(jobs)]
+        await asyncio.sleep(0)
+        for number in cancelled:
+            tasks[number].cancel()
+        turns.release("busy", 1)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(workers):  # all places are free again
+            await turns.take("last", 1)
+
+    asyncio.run(run())
+    return order
+
+
+def test_one_picture_comes_before_the_rest_of_many():
+    assert served([("many", 10**6)] * 5 + [("one", 10**6)]).index(5) <= 1
+
+
+def test_large_pictures_count_for_more():
+    order = served([("large", 10**7)] * 5 + [("small", 10**6)] * 5)
+    assert order.index(9) < order.index(2)
+
+
+def test_of_one_client_the_order_stays():
+    assert served([("one", 10**6)] * 5) == [0, 1, 2, 3, 4]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2 * 10**7)), max_size=12),
+    st.integers(1, 3),
+    st.sets(st.integers(0, 11)),
+)
+def test_every_job_gets_its_turn_and_no_place_is_lost(jobs, workers, cancelled):
+    cancelled = {number for number in cancelled if number < len(jobs)}
+    order = served(jobs, workers, cancelled)
+    assert len(set(order)) == len(order)
+    assert set(range(len(jobs))) - cancelled <= set(order)
+
+
+def test_who_waits_too_long_is_told():
+    async def run():
+        turns = Turns(1, 0.01)
+        await turns.take("busy", 1)
+        with pytest.raises(RequestError, match="no worker was free") as raised:
+            await turns.take("other", 1)
+        assert raised.value.status == 503
+        turns.release("busy", 1)
+        await turns.take("other", 1)
+
+    asyncio.run(run())
+
+
+def test_a_large_picture_leaves_one_worker_free():
+    async def run():
+        turns = Turns(2, HANG)
+        await turns.take("large", 10**7)
+        second = asyncio.create_task(turns.take("large", 10**7))
+        await asyncio.wait_for(turns.take("small", 10**5), HANG)
+        assert not second.done()
+        turns.release("small", 10**5)
+        turns.release("large", 10**7)
+        await asyncio.wait_for(second, HANG)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP"])
+def test_the_pixels_of_a_picture_are_known_before_it_is_decoded(picture, form):
+    assert announced_pixels(picture(form, (301, 203))) == 301 * 203
+    assert announced_pixels(picture(form)[:6]) == 0
+
+
+HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\nx"
+
+
+def test_a_body_that_does_not_come_holds_no_place(serve, picture):
+    with serve(limits={"requests": 1, "body_seconds": HANG}) as address, contextlib.ExitStack() as connections:
+        host, port = address.split(":")
+        for _ in range(4):
+            connections.enter_context(socket.create_connection((host, int(port)))).sendall(HEAD)
+        wait_for(lambda: "mien_requests_in_flight 5.0" in waiting.get(f"http://{address}/metrics").text)
+        options = {"content": picture("PNG"), "headers": {"content-type": "image/png"}}
+        assert waiting.post(f"http://{address}/v1/predict", **options).status_code == 200
+
+
+def test_the_bytes_that_one_address_may_hold_are_bounded(serve, picture):
+    content = picture("BMP", (100, 100))
+    options = {"content": content, "headers": {"content-type": "image/bmp"}}
+    with serve(limits={"buffered": 4 * len(content) - 4}) as address:
+        answer = waiting.post(f"http://{address}/v1/predict", **options)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+    with serve(limits={"buffered": 4 * len(content)}) as address:
+        for _ in range(3):  # what was answered is dropped
+            assert waiting.post(f"http://{address}/v1/predict", **options).status_code == 200
+
+
+class Held:
+    """Answers when it is let go."""
+
+    def __init__(self):
+        self.let_go = threading.Event()
+
+    def detect(self, image):
+        if image.any():
+            self.let_go.wait(HANG)
+        return []
+
+
+def test_a_picture_that_finds_no_worker_in_time_gets_503(serve, picture):
+    detector = Held()
+    options = {"content": picture("PNG"), "headers": {"content-type": "image/png"}}
+    with serve(Recognizer(Even(), detector), limits={"queue_seconds": 0.2}) as address:
+        url = f"http://{address}/v1/predict"
+        statuses = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(waiting.post(url, **options).status_code)) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(statuses) == 2)  # two workers are busy
+        assert statuses == [503, 503]
+        detector.let_go.set()
+        for thread in threads:
+            thread.join(HANG)
+    assert sorted(statuses) == [200, 200, 503, 503]
+
+
+class Even:
+    """Every face shows everything."""
+
+    def probabilities(self, faces):
+        return np.full((len(faces), 7), 1 / 7)
