@@ -35,10 +35,13 @@ def blocks(language):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_curl(run):
-    one, several, video = (run(["bash"], line) for line in blocks("bash")[0].splitlines())
+def test_curl(run, tmp_path):
+    one, several, asked, drawn, video = (run(["bash"], line) for line in blocks("bash")[0].splitlines())
     assert [len(frame["faces"]) for frame in json.loads(one)] == [1]
     assert {frame["source"]: len(frame["faces"]) for frame in json.loads(several)} == {"party.jpg": 1, "park.png": 0}
+    assert [face["certain"] for face in json.loads(asked)[0]["faces"]] == [True]
+    assert drawn == ""
+    assert (tmp_path / "party.mien.png").read_bytes().startswith(b"\x89PNG")
     assert [json.loads(line)["source"] for line in video.splitlines()] == ["clip.mp4"] * 3
 
 

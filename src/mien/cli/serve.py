@@ -72,6 +72,12 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     max_video_megabytes: Annotated[
         float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")
     ] = _LIMITS.video_body / MEGABYTE,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="Time to answer but not be ready before stopping, for load balancers.")
+    ] = _LIMITS.drain_seconds,
+    shutdown_seconds: Annotated[
+        int, typer.Option(min=1, help="Grace period of requests in flight when the service stops.")
+    ] = _LIMITS.shutdown_seconds,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log address, method, path and status of every request.")
     ] = False,
@@ -99,6 +105,8 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         connections=max_connections,
         connections_per_client=max_connections_per_client,
         queue_seconds=queue_seconds,
+        drain_seconds=drain_seconds,
+        shutdown_seconds=shutdown_seconds,
     )
     count = thread_count(threads)
     settings = Settings(limits=limits, access=access, workers=workers or count, threads=count)
@@ -108,7 +116,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     app = create_app(recognizer, settings)
     if access_log:
         _log_access()
-    run_server(server_config(app, host, port, limits), _announce)
+    run_server(server_config(app, host, port, limits), _announce, drain_seconds)
 
 
 def _log_access() -> None:

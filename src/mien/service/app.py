@@ -43,13 +43,13 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with engine.running():
-            app.state.ready = True
+            app.state.status = "ok"
             yield
-            app.state.ready = False
+            app.state.status = "draining"
 
     app = FastAPI(title="mien", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, **API)
-    app.state.ready, app.state.metrics = False, metrics
-    app.include_router(routes.state_routes(metrics))
+    app.state.status, app.state.metrics = "starting", metrics
+    app.include_router(routes.state_routes(engine, metrics))
     app.include_router(routes.model_routes(recognizer))
     app.include_router(routes.picture_routes(engine, settings.limits, metrics, places))
     app.include_router(routes.video_routes(recognizer, settings.limits, places))

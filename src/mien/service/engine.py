@@ -10,14 +10,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
 from mien.media.decode_picture import Pixels, decode_picture
 from mien.media.picture_structure import announced_pixels
+from mien.output.drawing import annotate
 from mien.recognition.pipeline import Candidate, Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
@@ -28,6 +31,7 @@ from mien.service.metrics import Metrics
 from mien.service.settings import Settings
 from mien.service.turns import Turns
 
+Result = TypeVar("Result")
 Find = Callable[[Pixels], Sequence[Candidate]]
 
 
@@ -44,6 +48,35 @@ class Upload:
     name: str
     content: bytes
     client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a request asks for.
+
+    Args:
+        min_confidence: of the detector, 0..1; below that of the service it changes nothing.
+        min_probability: of an expression to be called certain, 0..1.
+        max_faces: the largest faces only.
+    """
+
+    min_confidence: float = 0.0
+    min_probability: float = 0.0
+    max_faces: int | None = None
+
+    def options(self) -> dict[str, float]:
+        """What was asked for, by name; what was not is left out."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def wanted(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Those of the faces, largest first, that are asked for."""
+        found = [face for face in candidates if face.detection.score >= self.min_confidence]
+        return found[: self.max_faces]
+
+    def judged(self, frame: Frame) -> Frame:
+        """A frame whose faces say whether they are certain."""
+        faces = (replace(face, certain=face.probability >= self.min_probability) for face in frame.faces)
+        return replace(frame, faces=tuple(faces))
 
 
 class Viewer:
@@ -88,6 +121,8 @@ class Engine:
         self._classifiers = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._finding = 0
         self._turns = Turns(settings.workers, settings.limits.queue_seconds)
+        self._running, self._progress = 0, 0.0
+        self._stuck_seconds = settings.limits.stuck_seconds
         classify, gather = recognizer.pipeline.classify, settings.gather_seconds
         self._batcher = Batcher(classify, self._classifiers, gather, lambda: self._finding > 0, metrics.batch)
 
@@ -100,19 +135,33 @@ class Engine:
                 await loop.run_in_executor(self._finders, self.recognizer.predict, np.zeros((48, 48, 3), np.uint8))
                 yield self
         finally:
-            self._finders.shutdown(cancel_futures=True)
-            self._classifiers.shutdown(cancel_futures=True)
+            for threads in (self._finders, self._classifiers):  # a decoder that does not end is not waited for
+                threads.shutdown(wait=False, cancel_futures=True)
 
-    async def recognize(self, upload: Upload) -> Frame:
+    @property
+    def stuck(self) -> bool:
+        """Whether pictures are worked on, and none was finished for long."""
+        return self._running > 0 and time.monotonic() - self._progress > self._stuck_seconds
+
+    async def recognize(self, upload: Upload, wishes: Wishes = Wishes()) -> Frame:
         """The faces of a picture.
 
         Raises:
             RequestError: not a supported picture format.
             InputError: it cannot be decoded.
         """
-        return await self._frame(upload, self.recognizer.pipeline.find)
+        find = self.recognizer.pipeline.find
+        return wishes.judged(await self._frame(upload, lambda image: wishes.wanted(find(image))))
 
-    async def recognize_all(self, uploads: Sequence[Upload]) -> list[Frame | BaseException]:
+    async def annotated(self, upload: Upload, frame: Frame) -> bytes:
+        """The picture with the faces of its frame drawn in, as PNG.
+
+        Raises:
+            RequestError: no worker was free in time.
+        """
+        return await self._worked(upload, _annotated, upload, frame, self._max_pixels)
+
+    async def recognize_all(self, uploads: Sequence[Upload], wishes: Wishes) -> list[Frame | BaseException]:
         """The faces of the pictures of one request, in order, or what `recognize` raised.
 
         For fairness, a semaphore lets only a few pictures of a request queue at a time: a request with one picture is
@@ -122,7 +171,7 @@ class Engine:
 
         async def recognized(upload: Upload) -> Frame:
             async with places:
-                return await self.recognize(upload)
+                return await self.recognize(upload, wishes)
 
         return await asyncio.gather(*map(recognized, uploads), return_exceptions=True)
 
@@ -139,27 +188,29 @@ class Engine:
     async def _frame(self, upload: Upload, find: Find) -> Frame:
         self._finding += 1
         try:
-            searched = await self._searched(upload, find)
+            searched = await self._worked(upload, self._search, upload, find)
         finally:
             self._finding -= 1
         faces = await self._batcher.classified(searched.candidates)
         return replace(searched.frame, faces=tuple(faces))
 
-    async def _searched(self, upload: Upload, find: Find) -> Searched:
-        """The faces found in a picture, when it is its client's turn; the turn lasts as long as a thread is busy, even
+    async def _worked(self, upload: Upload, work: Callable[..., Result], *arguments: Any) -> Result:
+        """What work on a picture gives, when it is its client's turn; the turn lasts as long as a thread is busy, even
         if nobody waits for it any more.
         """
         pixels = announced_pixels(upload.content)
         await self._turns.take(upload.client, pixels)
         loop = asyncio.get_running_loop()
-        job = self._finders.submit(self._search, upload, find)
-
-        def release(_: object) -> None:
-            with suppress(RuntimeError):  # the service has ended
-                loop.call_soon_threadsafe(self._turns.release, upload.client, pixels)
-
-        job.add_done_callback(release)
+        self._progress = self._progress if self._running else time.monotonic()
+        self._running += 1
+        job = self._finders.submit(work, *arguments)
+        job.add_done_callback(lambda _: _soon(loop, self._done, upload.client, pixels))
         return await asyncio.wrap_future(job)
+
+    def _done(self, client: str, pixels: int) -> None:
+        self._running -= 1
+        self._progress = time.monotonic()
+        self._turns.release(client, pixels)
 
     def _search(self, upload: Upload, find: Find) -> Searched:
         """The faces found in a picture; its pixels are released."""
@@ -177,3 +228,14 @@ def decoded(upload: Upload, max_pixels: int) -> Pixels:
     """
     formats = PICTURES[picture_type(upload.content, upload.name)]
     return decode_picture(io.BytesIO(upload.content), upload.name, formats, max_pixels)
+
+
+def _annotated(upload: Upload, frame: Frame, max_pixels: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(annotate(decoded(upload, max_pixels), frame.faces)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _soon(loop: asyncio.AbstractEventLoop, action: Callable[..., None], *arguments: Any) -> None:
+    with suppress(RuntimeError):  # the service has ended
+        loop.call_soon_threadsafe(action, *arguments)

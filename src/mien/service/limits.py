@@ -25,6 +25,7 @@ class Limits:
         requests: concurrent requests, all clients together.
         requests_per_client: concurrent requests of one address (rate limit).
         queue_seconds: longest wait of a picture for a worker.
+        stuck_seconds: after which a service that works and finishes nothing is not ready any more.
         buffered: bytes of bodies in memory, all clients together; one address may hold a quarter of them.
         videos: concurrent videos.
         videos_per_client: concurrent videos of one address.
@@ -35,6 +36,7 @@ class Limits:
         headers_seconds: timeout for the head of a request.
         body_seconds: timeout for its body.
         idle_seconds: idle timeout of a live stream, and of a response that its client does not read.
+        drain_seconds: time for which the service answers but is not ready, before it stops.
         shutdown_seconds: grace period of requests in flight when the service stops.
     """
 
@@ -52,6 +54,7 @@ class Limits:
     requests: int = 64
     requests_per_client: int = 32
     queue_seconds: float = 20.0
+    stuck_seconds: float = 30.0
     buffered: int = 512 * MEGABYTE
     videos: int = 2
     videos_per_client: int = 1
@@ -62,4 +65,5 @@ class Limits:
     headers_seconds: float = 10.0
     body_seconds: float = 30.0
     idle_seconds: float = 30.0
+    drain_seconds: float = 0.0
     shutdown_seconds: int = 30

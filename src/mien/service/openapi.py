@@ -111,6 +111,6 @@ FRAMES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "A frame for every picture, in order; one that could not be read has an `error`.",
         "headers": _HEADERS,
-        "content": {"application/json": {"example": [EXAMPLE]}},
+        "content": {"application/json": {"example": [EXAMPLE]}, "image/png": _BINARY},
     }
 }

@@ -19,7 +19,7 @@ from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
 from mien.service.bodies import joined, read_pictures
-from mien.service.engine import Engine, Upload
+from mien.service.engine import Engine, Upload, Wishes
 from mien.service.limits import Limits
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
@@ -35,12 +35,17 @@ Name = Annotated[str, Query(max_length=255, description="Comes back as `source`.
 
 Every = Annotated[int | None, Query(ge=1, description="Run full-frame detection every N frames.")]
 
+MinConfidence = Annotated[float, Query(ge=0, le=1, description="Of the detector; below the service's own: no change.")]
+MinProbability = Annotated[float, Query(ge=0, le=1, description="Of an expression to be `certain`.")]
+MaxFaces = Annotated[int | None, Query(ge=1, description="The largest faces only.")]
+
+PNG: Final = "image/png"
 LINES_TYPE: Final = "application/x-ndjson"
 
 _BATCH: Final = 8
 
 
-def state_routes(metrics: Metrics) -> APIRouter:
+def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
     """Health, readiness and metrics."""
     router = APIRouter(tags=["state"])
 
@@ -53,11 +58,10 @@ def state_routes(metrics: Metrics) -> APIRouter:
 
     @router.get("/readyz", responses={**not_ready, **refusals(421)})
     async def readyz(request: Request, response: Response) -> Health:
-        """Readiness: the model is loaded, and the service is not shutting down."""
-        if request.app.state.ready:
-            return Health(status="ok")
-        response.status_code = 503
-        return Health(status="starting")
+        """Readiness: the model is loaded, pictures are finished, and the service is not shutting down."""
+        status = "stuck" if engine.stuck else request.app.state.status
+        response.status_code = 200 if status == "ok" else 503
+        return Health(status=status)
 
     @router.get(guard.METRICS, response_class=Response, responses=refusals(*ALWAYS))
     async def prometheus() -> Response:
@@ -91,24 +95,34 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         responses={**FRAMES, **refusals(*ALWAYS, 400, 408, 413, 415, 422, 429, 503)},
         openapi_extra=PICTURES_BODY,
     )
-    async def predict(request: Request) -> Response:
+    async def predict(
+        request: Request,
+        min_confidence: MinConfidence = 0.0,
+        min_probability: MinProbability = 0.0,
+        max_faces: MaxFaces = None,
+    ) -> Response:
         """The faces in pictures and what they express.
 
         One picture as the body; or several, as the files `picture` of a form or in base64 in JSON. Pictures that cannot
-        be read have an `error`; when none can be read, the status says so.
+        be read have an `error`; when none can be read, the status says so. With `Accept: image/png`, the answer to one
+        picture is that picture with its faces drawn in.
         """
+        wishes = Wishes(min_confidence, min_probability, max_faces)
         uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
         client = guard.client_of(request.scope)
         with places.place("request", client):
             uploads = [replace(upload, client=client) for upload in uploads]
-            results = await _while_there(request, engine.recognize_all(uploads))
+            results = await _while_there(request, engine.recognize_all(uploads, wishes))
         frames = [_frame(upload, result) for upload, result in zip(uploads, results, strict=True)]
         errors = [result for result in results if isinstance(result, MienError)]
         metrics.picture("refused", len(errors))
         metrics.picture("recognized", len(frames) - len(errors))
         if len(errors) == len(frames):
             raise RequestError(status_of(errors[0]), "; ".join(map(str, errors)))
-        return JSONResponse([frame.to_dict() for frame in frames], headers=results_header(engine.recognizer.header))
+        header = results_header(engine.recognizer.header.with_options(**wishes.options()))
+        if _wants_png(request):
+            return Response(await _drawn(engine, uploads, frames), media_type=PNG, headers=header)
+        return JSONResponse([frame.to_dict() for frame in frames], headers=header)
 
     return router
 
@@ -169,6 +183,18 @@ def status_of(error: MienError) -> int:
     if isinstance(error, TooLargeError):
         return 413
     return 422 if isinstance(error, InputError) else 500
+
+
+def _wants_png(request: Request) -> bool:
+    """Whether the client takes PNG rather than JSON (RFC 9110, 12.5.1, without weights)."""
+    accepted = [kind.partition(";")[0].strip().lower() for kind in request.headers.get("accept", "").split(",")]
+    return PNG in accepted and "application/json" not in accepted
+
+
+async def _drawn(engine: Engine, uploads: list[Upload], frames: list[Frame]) -> bytes:
+    if len(uploads) > 1:
+        raise RequestError(400, f"{len(uploads)} pictures in one request; an annotated picture is made of one")
+    return await engine.annotated(uploads[0], frames[0])
 
 
 async def _placed(

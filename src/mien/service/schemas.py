@@ -66,7 +66,7 @@ class Problem(_Document):
 class Health(_Document):
     """Health of the service."""
 
-    status: Literal["ok", "starting"]
+    status: Literal["ok", "starting", "draining", "stuck"]
 
 
 class ModelDescription(BaseModel):

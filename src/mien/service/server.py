@@ -1,7 +1,13 @@
 """The HTTP server: uvicorn, with timeouts against slow clients (Slowloris) and a hard cap on connections."""
 
+import os
+import signal
 import socket
+import sys
+import threading
+import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -13,6 +19,8 @@ from mien.service.limits import Limits
 from mien.service.websocket import PacedWebSocket
 
 _KEEP_ALIVE: Final = 15
+_LAST_WAIT: Final = 1.0
+"""Seconds that threads have to end when everything else has."""
 
 
 def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn.Config:
@@ -53,32 +61,61 @@ def _patience(app: FastAPI, limits: Limits) -> dict[str, Any]:
     }
 
 
-def run_server(config: uvicorn.Config, announce: Callable[[str], None]) -> None:
+def run_server(config: uvicorn.Config, announce: Callable[[str], None], drain_seconds: float = 0.0) -> None:
     """Serve until the process is told to stop, then shut down gracefully: requests in flight are answered first.
 
     Args:
         config: see `server_config`.
         announce: called with the address of the page once the service accepts connections.
+        drain_seconds: time for which it answers but is not ready, before it stops; a second signal ends it.
 
     Raises:
         UsageError: the address cannot be listened on.
     """
     listener = listen(config.host, config.port)
-    server = _Announcing(config, lambda: announce(address_of(listener)))
-    server.run([listener])
+    server = _Announcing(config, lambda: announce(address_of(listener)), drain_seconds)
+    try:
+        server.run([listener])
+    finally:
+        _leave_threads_behind()
+
+
+def _leave_threads_behind() -> None:
+    """End the process where a decoder is still busy, which no thread can be told to leave."""
+    busy = [thread for thread in threading.enumerate() if thread.name.startswith("mien-")]
+    deadline = time.monotonic() + _LAST_WAIT
+    for thread in busy:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in busy):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + signal.SIGTERM)
 
 
 class _Announcing(uvicorn.Server):
-    """Announces when it accepts connections."""
+    """Announces when it accepts connections; when it is told to stop, it is not ready for a while first."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], drain_seconds: float) -> None:
         super().__init__(config)
-        self._announce = announce
+        self._announce, self._drain_seconds = announce, drain_seconds
+        self._stops_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stops_at is not None or not self._drain_seconds or not self.started:
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)
+        self._stops_at = time.monotonic() + self._drain_seconds
+        self.config.app.state.status = "draining"  # type: ignore[union-attr]
+
+    async def on_tick(self, counter: int) -> bool:
+        self.should_exit = self.should_exit or (self._stops_at is not None and time.monotonic() >= self._stops_at)
+        return await super().on_tick(counter)
 
 
 def listen(host: str, port: int) -> socket.socket:

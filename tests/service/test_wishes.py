@@ -1,0 +1,176 @@
+"""What a request asks for: fewer faces, certainty, an annotated picture. Readiness and shutdown."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import waiting
+from mien.faces.detection import Detection
+from mien.output.drawing import annotate
+from mien.recognition.recognizer import Recognizer
+from waiting import HANG, wait_for
+
+PNG = {"content-type": "image/png"}
+
+
+class Found:
+    """Three faces, of falling size and rising confidence."""
+
+    def detect(self, image):
+        return [
+            Detection((5.0, 5.0, 40.0 - 10 * number, 40.0 - 10 * number), 0.7 + 0.1 * number) for number in range(3)
+        ]
+
+
+class Likely:
+    """Happy to 60 %."""
+
+    def probabilities(self, faces):
+        return np.tile([0.1, 0.05, 0.05, 0.6, 0.1, 0.05, 0.05], (len(faces), 1))
+
+
+@pytest.fixture(scope="module")
+def three(serve):
+    with serve(Recognizer(Likely(), Found())) as address:
+        yield f"http://{address}/v1/predict"
+
+
+@pytest.mark.parametrize(
+    ("query", "confidences", "certain"),
+    [
+        ("", [0.7, 0.8, 0.9], True),
+        ("min_confidence=0.75", [0.8, 0.9], True),
+        ("max_faces=1", [0.7], True),
+        ("min_confidence=0.75&max_faces=1", [0.8], True),
+        ("min_probability=0.59", [0.7, 0.8, 0.9], True),
+        ("min_probability=0.61", [0.7, 0.8, 0.9], False),
+    ],
+)
+def test_a_request_asks_for_fewer_faces_or_for_certainty(three, picture, query, confidences, certain):
+    answer = waiting.post(f"{three}?{query}", content=picture("PNG"), headers=PNG)
+    faces = answer.json()[0]["faces"]
+    assert [face["confidence"] for face in faces] == pytest.approx(confidences)
+    assert {face["certain"] for face in faces} == {certain}
+    options = json.loads(answer.headers["mien-results"])["options"]
+    asked = dict(part.split("=") for part in query.split("&") if part)
+    assert {name: str(options[name]) for name in asked} == asked
+
+
+@pytest.mark.parametrize("query", ["min_confidence=2", "min_probability=-1", "max_faces=0", "max_faces=x"])
+def test_what_cannot_be_asked_for_is_refused(three, picture, query):
+    answer = waiting.post(f"{three}?{query}", content=picture("PNG"), headers=PNG)
+    assert answer.status_code == 422
+    assert query.partition("=")[0] in answer.json()["error"]
+
+
+def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
+    options = {"content": astronaut_jpeg, "headers": {"content-type": "image/jpeg", "accept": "image/png"}}
+    answer = client.post("/v1/predict", **options)
+    assert answer.headers["content-type"] == "image/png"
+    found = np.asarray(Image.open(io.BytesIO(answer.content)))
+    image = np.asarray(Image.open(io.BytesIO(astronaut_jpeg)))
+    assert (found == annotate(image, recognizer.predict(astronaut_jpeg))).all()
+    files = [("picture", ("a.jpg", astronaut_jpeg, "image/jpeg"))] * 2
+    answer = client.post("/v1/predict", files=files, headers={"accept": "image/png"})
+    assert answer.status_code == 400
+    assert "made of one" in answer.json()["error"]
+
+
+class Endless(Found):
+    """Does not come back until it is let go."""
+
+    def __init__(self):
+        self.let_go = threading.Event()
+
+    def detect(self, image):
+        if image.any():
+            self.let_go.wait(HANG)
+        return []
+
+
+def test_a_service_that_finishes_nothing_is_not_ready(serve, picture):
+    detector = Endless()
+    options = {"content": picture("PNG"), "headers": PNG}
+    with serve(Recognizer(Likely(), detector), limits={"stuck_seconds": 0.1}) as address:
+        asking = threading.Thread(target=lambda: waiting.post(f"http://{address}/v1/predict", **options))
+        asking.start()
+        answer = wait_for(lambda: not_ready(address))
+        assert answer.json() == {"status": "stuck"}
+        assert waiting.get(f"http://{address}/healthz").status_code == 200
+        detector.let_go.set()
+        asking.join(HANG)
+        wait_for(lambda: waiting.get(f"http://{address}/readyz").status_code == 200)
+
+
+def not_ready(address):
+    answer = waiting.get(f"http://{address}/readyz")
+    return answer if answer.status_code == 503 else None
+
+
+STARTED = """
+import sys, threading
+from mien.recognition.recognizer import Recognizer
+from mien.service.app import create_app
+from mien.service.limits import Limits
+from mien.service.server import run_server, server_config
+from mien.service.settings import Settings
+import numpy as np
+
+class Never:
+    def detect(self, image):
+        if image.any():
+            threading.Event().wait()
+        return []
+
+settings = Settings(limits=Limits(shutdown_seconds=1))
+app = create_app(Recognizer(detector=Never()), settings)
+config = server_config(app, "127.0.0.1", 0, settings.limits)
+run_server(config, lambda address: print(address, flush=True), float(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def never():
+    """Starts a service whose detector never comes back: process and address."""
+    processes = []
+
+    def start(drain_seconds):
+        command = [sys.executable, "-c", STARTED, str(drain_seconds)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process, process.stdout.readline().strip().rstrip("/")
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_is_gone_whatever_decoders_do(never, picture, sign):
+    process, address = never(0)
+    options = {"content": picture("PNG"), "headers": PNG}
+    asking = threading.Thread(target=lambda: waiting.post(f"{address}/v1/predict", **options), daemon=True)
+    asking.start()
+    wait_for(lambda: "mien_requests_in_flight 2.0" in waiting.get(f"{address}/metrics").text)
+    time.sleep(0.2)  # its picture is with the detector
+    process.send_signal(sign)
+    process.wait(HANG)
+
+
+def test_while_draining_requests_are_answered_and_nobody_is_sent_there(never):
+    process, address = never(3600)
+    assert waiting.get(f"{address}/readyz").status_code == 200
+    process.send_signal(signal.SIGTERM)
+    wait_for(lambda: waiting.get(f"{address}/readyz").json() == {"status": "draining"})
+    assert waiting.get(f"{address}/v1/models").status_code == 200
+    process.send_signal(signal.SIGTERM)  # a second one ends it
+    process.wait(HANG)
