@@ -112,7 +112,101 @@ def test_a_picture_is_read_and_its_results_come_down(page, photo, client, astron
 
 def test_what_cannot_be_read_is_said(page):
     page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
-    page.wait_for_selector("#status:has-text('a.jpg: not a picture')")
+    page.wait_for_selector("#alert:has-text('a.jpg cannot be read')")
+    page.select_option("#language", "zh")
+    assert "无法读取 a.jpg" in page.inner_text("#alert")
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ({"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}, "a.pdf is neither a picture nor a video"),
+        ({"name": "a.png", "mimeType": "image/png", "buffer": bytes(21 * 2**20)}, "a.png has 21 MB; at most 20 MB"),
+    ],
+)
+def test_what_cannot_be_sent_is_said_before_it_is_sent(page, file, says):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_input_files("#file", file)
+    page.wait_for_selector(f"#alert:has-text('{says}')")
+    assert [url for url in asked if "/v1/" in url] == []
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing_of_the_one_before(page, photo):
+    page.set_input_files("#file", photo)
+    page.wait_for_selector(".card")
+    assert page.inner_text("#status").startswith("1 face: happy, 9")
+    page.set_input_files("#file", {"name": "b.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
+    page.wait_for_selector("#alert:has-text('b.jpg')")
+    assert page.locator(".card").count() == 0
+    assert page.is_visible("#invitation")
+    assert page.is_disabled("#save-picture")
+    (row,) = csv.DictReader(io.StringIO(downloaded(page, "#save-csv")[1].decode()))
+    assert (row["source"], row["emotion"]) == ("b.jpg", "")
+
+
+def test_no_cell_of_the_table_is_a_formula(page, photo):
+    page.set_input_files("#file", {**photo, "name": "=cmd|'calc'.jpg"})
+    page.wait_for_selector(".card")
+    (row,) = csv.DictReader(io.StringIO(downloaded(page, "#save-csv")[1].decode()))
+    assert row["source"] == "'=cmd|'calc'.jpg"
+    assert float(row["happy"]) > 0.5
+
+
+def test_the_sample_picture_is_looked_at_and_its_card_is_marked(page):
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    assert page.inner_text(".card h3") == "Face 0"
+    page.focus(".card summary")
+    assert "marked" in page.get_attribute(".card", "class")
+    page.keyboard.press("Enter")
+    assert page.is_visible(".bars")
+
+
+def test_a_video_is_read_and_its_timeline_scrubs(page, stage, write_clip, tmp_path):
+    images = [stage((0, 40 + 2 * number, 60)) for number in range(50)]
+    path = write_clip(tmp_path / "clip.webm", images, codec="libvpx")
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#scrub:visible")
+    before = page.evaluate("document.querySelector('#canvas').toDataURL()")
+    page.fill("#scrub", "1.6")
+    wait_for(lambda: page.evaluate("document.querySelector('#canvas').toDataURL()") != before)
+    assert len(json.loads(downloaded(page, "#save-json")[1])["frames"]) == 50
+
+
+def test_a_link_that_is_dropped_is_no_file(page):
+    page.evaluate("""() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.setData("text/uri-list", "https://example.org/a.jpg");
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
+    }""")
+    page.wait_for_selector("#alert:has-text('a link or text')")
+
+
+def test_labels_do_not_overlap(page):
+    """Sixteen faces side by side: what is written about them stands apart."""
+    overlaps = page.evaluate("""async () => {
+      const { drawPicture } = await import("/draw.js");
+      const { EMOTIONS } = await import("/i18n.js");
+      const placed = [];
+      const fill = CanvasRenderingContext2D.prototype.fillRect;
+      CanvasRenderingContext2D.prototype.fillRect = function (...box) {
+        if (this.fillStyle.startsWith("rgba(0, 0, 0")) placed.push(box);
+        fill.apply(this, box);
+      };
+      const probabilities = Object.fromEntries(EMOTIONS.map((name) => [name, 1 / 7]));
+      const faces = [...Array(16).keys()].map((number) => ({
+        box: [20 + 36 * (number % 8), 40 + 50 * Math.floor(number / 8), 40, 50],
+        emotion: "surprise", track: null, probabilities,
+      }));
+      const canvas = document.createElement("canvas");
+      drawPicture(canvas, document.createElement("canvas"), 640, 480, faces);
+      CanvasRenderingContext2D.prototype.fillRect = fill;
+      const hit = ([x, y, w, h], [a, b, c, d]) => x < a + c && a < x + w && y < b + d && b < y + h;
+      return [placed.length, placed.flatMap((one, i) => placed.slice(i + 1).filter((other) => hit(one, other))).length];
+    }""")
+    assert overlaps[0] >= 8
+    assert overlaps[1] == 0
 
 
 CHOOSE_MANY = """photo => {
@@ -130,7 +224,7 @@ CHOOSE_MANY = """photo => {
 def test_pictures_beside_those_that_are_refused_are_not_lost(page, astronaut_jpeg):
     """More bytes than a request may hold, and nine broken pictures, of which eight are refused together."""
     page.evaluate(CHOOSE_MANY, base64.b64encode(astronaut_jpeg).decode())
-    page.wait_for_selector("#status:has-text('Faces: 3. Pictures: 12.')")
+    page.wait_for_selector("#status:has-text('12 pictures, 9 not read. 3 faces: happy')")
     frames = json.loads(downloaded(page, "#save-json")[1])["frames"]
     assert [len(frame["faces"]) for frame in frames] == [0] * 9 + [1] * 3
     assert ["not a picture" in (frame["error"] or "") for frame in frames] == [True] * 9 + [False] * 3
@@ -233,6 +327,12 @@ def test_the_page_asks_for_the_token(browser, serve, photo):
         page = browser.new_context(locale="en-GB").new_page()
         page.set_default_timeout(1000 * HANG)
         page.goto(f"http://{address}/")
+        page.set_input_files("#file", photo)
+        page.fill("#token", "another-token-of-some-length")
+        page.click("#token-dialog button[type=submit]")
+        page.wait_for_selector("#token-wrong:visible")
+        page.click("#token-cancel")
+        page.wait_for_selector("#alert:has-text('Without a token')")
         page.set_input_files("#file", photo)
         page.fill("#token", token)
         page.click("#token-dialog button[type=submit]")

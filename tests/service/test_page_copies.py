@@ -10,6 +10,7 @@ import pytest
 
 from mien.labels import COLOURS, EMOTIONS
 from mien.results import TABLE_COLUMNS, Box, Face, Frame
+from mien.service.limits import MEGABYTE, Limits
 from mien.service.openapi import EXAMPLE
 from mien.service.schemas import FaceResult, FrameResult
 
@@ -41,6 +42,11 @@ def test_columns_are_those_of_the_command_line():
     (text,) = block("results.js", r"COLUMNS = \[([^\]]*)\]")
     columns = re.findall(r'"(\w+)"|(\.\.\.EMOTIONS)', text)
     assert tuple(name for word, all_of in columns for name in ([word] if word else EMOTIONS)) == TABLE_COLUMNS
+
+
+def test_limits_are_the_defaults_of_the_service():
+    ((picture, video),) = block("files.js", r"MOST = \{ picture: (\d+), video: (\d+) \}")
+    assert (int(picture) * MEGABYTE, int(video) * MEGABYTE) == (Limits().body, Limits().video_body)
 
 
 @pytest.fixture

@@ -5,6 +5,19 @@ const TOKEN = "token";
 /** Thrown when the service asks for a token. */
 export class TokenNeeded extends Error {}
 
+/** A refusal of the service. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Whether a token was given, and refused. */
+export function tokenWasWrong() {
+  return sessionStorage.getItem(TOKEN) !== null;
+}
+
 export function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
@@ -21,13 +34,30 @@ export function resultsHeader() {
   return JSON.parse(header);
 }
 
-async function asked(path, options = {}) {
-  const response = await fetch(path, { ...options, headers: authorization() });
-  if (response.status === 401) throw new TokenNeeded();
-  const answer = await response.json();
-  header = response.headers.get("mien-results") ?? header;
-  if (!response.ok) throw new Error(answer.error);
+async function response(path, options = {}) {
+  const answer = await fetch(path, { ...options, headers: { ...options.headers, ...authorization() } });
+  if (answer.status === 401) throw new TokenNeeded();
+  header = answer.headers.get("mien-results") ?? header;
+  if (!answer.ok) throw new Refused(answer.status, (await answer.json()).error);
   return answer;
+}
+
+async function asked(path, options) {
+  return (await response(path, options)).json();
+}
+
+/** The frames of a video file, one by one, as the service reads it. */
+export async function* predictVideo(file) {
+  const name = encodeURIComponent(file.name.slice(0, 255));
+  const options = { method: "POST", body: file, headers: { "content-type": file.type } };
+  const { body } = await response(`v1/predict/video?name=${name}`, options);
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (rest + part.value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) yield JSON.parse(line);
+  }
 }
 
 /** The frames of picture files, in order. */
@@ -43,8 +73,8 @@ export function checkAccess() {
 }
 
 /**
- * A live stream. Pictures go out with `send`, results come to `onResult(frame, sentAt)`; `onEnd(reason)` is called once
- * when the connection ends without `close`.
+ * A live stream. Pictures go out with `send`, results come to `onResult(frame, sentAt)`; `onEnd(reason, opened)` is called
+ * once when the connection ends without `close`, or was never opened.
  */
 export class LiveStream {
   #socket;
@@ -55,14 +85,18 @@ export class LiveStream {
     const address = new URL("v1/stream", document.baseURI);
     address.protocol = address.protocol.replace("http", "ws");
     this.#socket = new WebSocket(address, protocols());
-    this.#socket.onopen = onReady;
+    let opened = false;
+    this.#socket.onopen = () => {
+      opened = true;
+      onReady();
+    };
     this.#socket.onmessage = ({ data }) => {
       const frame = JSON.parse(data);
       const sentAt = this.#sentAt.get(frame.index);
       for (const number of this.#sentAt.keys()) if (number <= frame.index) this.#sentAt.delete(number);
       onResult(frame, sentAt);
     };
-    this.#socket.onclose = ({ reason }) => onEnd(reason);
+    this.#socket.onclose = ({ reason }) => onEnd(reason, opened);
   }
 
   /** Pictures that were sent and are not answered, or left out, yet. */

@@ -1,80 +1,98 @@
 // The page: what its buttons do.
 
-import { checkAccess, keepToken, predict, resultsHeader, TokenNeeded } from "./api.js";
+import { checkAccess, keepToken, predict, resultsHeader, TokenNeeded, tokenWasWrong } from "./api.js";
 import { Camera } from "./camera.js";
-import { drawPicture } from "./draw.js";
+import { drawCrop, drawPicture } from "./draw.js";
+import { inWords, kindOf, objection, portions, summary } from "./files.js";
 import { preferredLanguage, text, useLanguage } from "./i18n.js";
-import { showFaces, showLegend, Timelines } from "./people.js";
+import { markCard, showFaces, showLegend, Timelines } from "./people.js";
 import { save, toCsv } from "./results.js";
+import { Video } from "./video.js";
 
-const AT_ONCE = 8;
-const AT_ONCE_BYTES = 16 * 2 ** 20;
 const MOST_FRAMES = 20_000;
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("canvas");
 const timelines = new Timelines($("timelines"));
 
-/** What is shown: pictures with their frames, or the frames of a live stream; `current` is the frame on the
- * stage, `task` the number of the newest thing that was asked for. */
-const state = { pictures: [], frames: [], current: null, camera: null, mirrored: true, answered: [], task: 0 };
+/** What is shown: pictures with their frames, a video, or the frames of a live stream; `current` is the frame on the
+ * stage and its image, `task` the number of the newest thing that was asked for. */
+const state = { pictures: [], frames: [], current: null, camera: null, video: null, mirrored: true, marked: -1, answered: [], task: 0 };
 
-function say(key, values) {
-  $("status").textContent = text(key, values);
+/** Words that are said again when the language changes: `words` makes them. */
+const said = { status: () => "", alert: () => "" };
+
+function say(words) {
+  said.status = words;
+  $("status").textContent = words();
+  $("status").classList.toggle("live", Boolean(state.camera && !state.camera.paused));
+}
+
+function warn(words) {
+  said.alert = words;
+  $("alert").textContent = words();
+  $("alert").hidden = !$("alert").textContent;
 }
 
 /** Do something that may fail, and say so when it does; a token that is missing is asked for first. */
-async function attempt(action, key = "failed") {
+async function attempt(action, explained = (error) => inWords(error, "")) {
   try {
     await action();
   } catch (error) {
-    if (error instanceof TokenNeeded) askForToken(() => attempt(action, key));
-    else say(key, { reason: error.message });
+    showProgress(0, 0);
+    say(() => "");
+    if (error instanceof TokenNeeded) askForToken(() => attempt(action, explained));
+    else warn(() => explained(error));
   }
 }
 
 function askForToken(then) {
   const dialog = $("token-dialog");
+  $("token-wrong").hidden = !tokenWasWrong();
   dialog.onclose = () => {
-    if (!dialog.returnValue) return;
+    if (!dialog.returnValue) {
+      warn(() => text("noToken"));
+      return;
+    }
     keepToken($("token").value);
     then();
   };
-  dialog.returnValue = "";
+  $("token").value = dialog.returnValue = "";
   dialog.showModal();
 }
 
-// Pictures
+// Files
 
-async function lookAt(pictures) {
-  if (!pictures.length) return;
+/** Look at files that were chosen, dropped or pasted: at the first video, or else at all pictures. */
+async function lookAt(files) {
+  if (!files.length) return;
+  const objections = files.map(objection).filter(Boolean);
+  warn(() => files.map(objection).filter(Boolean).slice(0, 3).join(" "));
+  if (objections.length === files.length) return;
   stopCamera();
-  const task = ++state.task;
-  say("working");
-  const frames = [];
-  for (const portion of portions(pictures)) frames.push(...(await framesOf(portion)));
-  if (task !== state.task) return;
-  state.pictures = pictures;
-  state.frames = frames;
-  showPictureList();
-  await showPicture(Math.max(0, frames.findIndex((frame) => !frame.error)));
-  const faces = frames.reduce((sum, frame) => sum + frame.faces.length, 0);
-  say("found", { faces, pictures: pictures.length });
+  state.video?.close();
+  state.video = null;
+  clear();
+  const good = files.filter((file) => !objection(file));
+  const video = good.find((file) => kindOf(file) === "video");
+  await (video ? lookAtVideo(video) : lookAtPictures(good));
 }
 
-/** Pictures in portions that a request may hold. */
-function portions(pictures) {
-  const found = [];
-  let bytes = Infinity;
-  for (const picture of pictures) {
-    if (bytes + picture.size > AT_ONCE_BYTES || found.at(-1).length === AT_ONCE) {
-      found.push([]);
-      bytes = 0;
-    }
-    found.at(-1).push(picture);
-    bytes += picture.size;
+async function lookAtPictures(pictures) {
+  const task = ++state.task;
+  const frames = [];
+  for (const portion of portions(pictures)) {
+    say(() => text("progress", { done: frames.length, total: pictures.length }));
+    showProgress(frames.length, pictures.length);
+    frames.push(...(await framesOf(portion)));
+    if (task !== state.task) return;
   }
-  return found;
+  showProgress(0, 0);
+  Object.assign(state, { pictures, frames });
+  showPictureList();
+  $("downloads").hidden = false;
+  await showPicture(Math.max(0, frames.findIndex((frame) => !frame.error)));
+  say(() => summary(frames));
 }
 
 /** The frames of one portion; when it is refused, the others are not lost. */
@@ -84,13 +102,25 @@ async function framesOf(pictures) {
   } catch (error) {
     if (error instanceof TokenNeeded) throw error;
     const empty = { index: 0, time: null, width: 0, height: 0, faces: [], error: error.message };
-    return pictures.map(({ name }) => ({ source: name, ...empty }));
+    return pictures.map(({ name }) => ({ source: name, ...empty, words: () => inWords(error, name) }));
   }
+}
+
+function showProgress(done, total) {
+  $("progress").hidden = total < 2;
+  Object.assign($("progress"), { max: Math.max(1, total), value: done });
 }
 
 function showPictureList() {
   const buttons = state.pictures.map((file, number) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: file.name });
+    const button = Object.assign(document.createElement("button"), { type: "button", title: file.name });
+    const failed = Boolean(state.frames[number].error);
+    const image = Object.assign(document.createElement("img"), { alt: file.name, loading: "lazy" });
+    if (failed) button.textContent = file.name;
+    else image.src = URL.createObjectURL(file);
+    image.onload = () => URL.revokeObjectURL(image.src);
+    if (!failed) button.append(image);
+    button.classList.toggle("failed", failed);
     button.onclick = () => attempt(() => showPicture(number));
     return button;
   });
@@ -101,19 +131,105 @@ function showPictureList() {
 async function showPicture(number) {
   const frame = state.frames[number];
   [...$("pictures").children].forEach((button, index) => button.setAttribute("aria-pressed", index === number));
-  if (frame.error) throw new Error(frame.error);
+  if (frame.error) {
+    clearStage();
+    warn(frame.words ?? (() => text("unreadable", { name: frame.source })));
+    return;
+  }
+  if (frame !== state.frames.find((one) => !one.error)) warn(() => "");
   const image = await createImageBitmap(state.pictures[number]);
-  drawPicture(canvas, image, frame.width, frame.height, frame.faces);
-  show(frame);
   state.current = { frame, image };
+  show(frame);
+  redraw();
+}
+
+async function lookAtVideo(file) {
+  const task = ++state.task;
+  const video = new Video(file, () => state.video === video && showMoment());
+  Object.assign(state, { video, pictures: [] });
+  timelines.clear();
+  await video.read((frame) => {
+    if (task !== state.task) return;
+    if (frame.error) {
+      warn(() => text("unreadable", { name: file.name }));
+      return;
+    }
+    state.frames = video.frames;
+    $("scrub").max = video.seconds;
+    timelines.add(frame);
+    if (!state.current) showMoment();
+    say(() => text("reading", { time: video.seconds.toFixed(1) }));
+  });
+  if (task !== state.task) return;
+  $("scrub").hidden = $("history").hidden = false;
+  $("downloads").hidden = false;
+  showMoment();
+  say(() => summary([video.frame]));
+}
+
+/** Draw the moment of the video that is shown. */
+function showMoment() {
+  const { video } = state;
+  if (!video.frame || video.element.readyState < 2) return;
+  state.current = { frame: video.frame, image: video.element };
+  show(video.frame);
+  redraw();
+}
+
+/** Take away what was shown: nothing of it may be saved under the name of another file. */
+function clear() {
+  Object.assign(state, { pictures: [], frames: [] });
+  $("downloads").hidden = $("pictures").hidden = $("scrub").hidden = $("history").hidden = true;
+  clearStage();
+}
+
+function clearStage() {
+  state.current = null;
+  $("stage").classList.add("empty");
+  $("save-picture").disabled = true;
+  showFaces($("people"), [], () => {}, mark);
+  $("nobody").textContent = text("nobodyYet");
+  $("nobody").hidden = false;
 }
 
 function show(frame) {
   $("stage").classList.remove("empty");
-  showFaces($("people"), frame.faces);
+  showFaces($("people"), frame.faces, cropped, mark);
   $("nobody").textContent = text("nobody");
   $("nobody").hidden = frame.faces.length > 0;
-  for (const id of ["save-picture", "save-csv", "save-json"]) $(id).disabled = false;
+  $("save-picture").disabled = false;
+}
+
+function cropped(into, face) {
+  const { frame, image } = state.current;
+  const source = image ?? state.camera.video;
+  const scale = (source.videoWidth || source.width) / frame.width;
+  drawCrop(into, source, face.box.map((side) => side * scale), Boolean(state.camera) && state.mirrored);
+}
+
+function redraw() {
+  if (!state.current?.image) return;
+  const { frame, image } = state.current;
+  drawPicture(canvas, image, frame.width, frame.height, frame.faces, { marked: state.marked });
+}
+
+/** Mark a face on the stage and its card. */
+function mark(number) {
+  if (number === state.marked) return;
+  state.marked = number;
+  markCard($("people"), number);
+  redraw();
+}
+
+/** The number of the face under the pointer, the smallest box first; -1 when there is none. */
+function faceAt(event) {
+  const faces = state.current?.frame.faces ?? [];
+  const { left, top, width, height } = canvas.getBoundingClientRect();
+  const scale = Math.max(canvas.width / width, canvas.height / height); // the picture is fitted into its place
+  const x = (event.clientX - left - width / 2) * scale + canvas.width / 2;
+  const y = (event.clientY - top - height / 2) * scale + canvas.height / 2;
+  const under = faces.filter(({ box }) => x >= box[0] && y >= box[1] && x < box[0] + box[2] && y < box[1] + box[3]);
+  return faces.indexOf(under.at(-1));
 }
 
 // Camera
@@ -121,13 +237,15 @@ function show(frame) {
 async function startCamera() {
   const task = ++state.task;
   await checkAccess();
+  warn(() => "");
   const camera = await Camera.open({ onResult: showResult, onEnd: connectionLost });
   if (task !== state.task) {
     camera.close();
     return;
   }
-  Object.assign(state, { camera, frames: [], pictures: [], answered: [], current: null });
-  showPictureList();
+  state.video?.close();
+  clear();
+  Object.assign(state, { camera, video: null, answered: [] });
   timelines.clear();
   $("history").hidden = false;
   showCameraButtons();
@@ -139,17 +257,20 @@ function stopCamera() {
   state.camera.close();
   state.camera = null;
   showCameraButtons();
-  say("stopped");
+  say(() => text("stopped"));
 }
 
-function connectionLost(reason) {
+function connectionLost(reason, opened) {
   stopCamera();
-  say("lost", { reason });
+  say(() => "");
+  warn(() => (opened ? text("lost", { reason }) : text("noStream")));
 }
 
 function showCameraButtons() {
   $("camera").dataset.text = state.camera ? "stopCamera" : "startCamera";
   $("camera").textContent = text($("camera").dataset.text);
+  $("camera").classList.toggle("first", Boolean(state.camera));
+  $("choose").classList.toggle("first", !state.camera);
   for (const id of ["pause", "mirror", "snapshot"]) $(id).hidden = !state.camera;
   $("save-picture").hidden = Boolean(state.camera);
   $("pause").setAttribute("aria-pressed", "false");
@@ -158,19 +279,23 @@ function showCameraButtons() {
 /** Draw every picture of the camera with the newest faces. */
 function animate(camera) {
   if (state.camera !== camera) return;
-  drawPicture(canvas, camera.video, camera.width, camera.height, state.current?.frame.faces ?? [], state.mirrored);
+  drawPicture(canvas, camera.video, camera.width, camera.height, state.current?.frame.faces ?? [], {
+    mirrored: state.mirrored,
+    marked: state.marked,
+  });
   camera.onPicture(() => animate(camera));
 }
 
 function showResult(frame, delay) {
   if (frame.error) {
-    say("failed", { reason: frame.error });
+    warn(() => text("failed", { reason: frame.error }));
     return;
   }
   state.current = { frame };
   if (state.frames.length < MOST_FRAMES) state.frames.push(frame);
   timelines.add(frame);
   show(frame);
+  $("downloads").hidden = false;
   canvas.dataset.results = state.frames.length;
   if (!state.camera.paused) sayRate(delay);
 }
@@ -181,7 +306,7 @@ function sayRate(delay) {
   if (now - (sayRate.last ?? 0) < 1000) return;
   sayRate.last = now;
   const rate = ((state.answered.length - 1) * 1000) / Math.max(1, now - state.answered[0]);
-  say("live", { rate: rate.toFixed(1), delay: Math.round(delay) });
+  say(() => text("live", { rate: rate.toFixed(1), delay: Math.round(delay) }));
 }
 
 function togglePause() {
@@ -189,7 +314,7 @@ function togglePause() {
   if (camera.paused) camera.resume();
   else camera.pause();
   $("pause").setAttribute("aria-pressed", camera.paused);
-  if (camera.paused) say("paused");
+  if (camera.paused) say(() => text("paused"));
 }
 
 function toggleMirror() {
@@ -210,7 +335,7 @@ function connect() {
     $("file").value = ""; // so that the same file may be chosen again
     attempt(() => lookAt(files));
   };
-  $("camera").onclick = () => (state.camera ? stopCamera() : attempt(startCamera, "noCamera"));
+  $("camera").onclick = () => (state.camera ? stopCamera() : attempt(startCamera, (error) => text("noCamera", { reason: error.message })));
   $("pause").onclick = togglePause;
   $("mirror").onclick = toggleMirror;
   $("snapshot").onclick = savePicture;
@@ -220,6 +345,20 @@ function connect() {
     save(new Blob([JSON.stringify({ ...resultsHeader(), frames: state.frames }, null, 2)], { type: "application/json" }), "mien.json");
   $("token-cancel").onclick = () => $("token-dialog").close("");
   $("language").onchange = () => speak($("language").value);
+  $("sample").onclick = (event) => {
+    event.stopPropagation();
+    attempt(async () => {
+      const answer = await fetch("sample.jpg");
+      await lookAt([new File([await answer.blob()], "sample.jpg", { type: "image/jpeg" })]);
+    });
+  };
+  $("stage").onclick = (event) => {
+    if ($("stage").classList.contains("empty")) $("file").click();
+    else $("people").children[faceAt(event)]?.querySelector("summary").focus();
+  };
+  canvas.onmousemove = (event) => state.camera || mark(faceAt(event));
+  canvas.onmouseleave = () => mark(-1);
+  $("scrub").oninput = () => state.video?.seek(Number($("scrub").value));
   document.onpaste = ({ clipboardData }) => {
     const files = [...clipboardData.files];
     attempt(() => lookAt(files));
@@ -233,19 +372,19 @@ function connect() {
     event.preventDefault();
     $("stage").classList.remove("target");
     const files = [...event.dataTransfer.files];
-    attempt(() => lookAt(files));
+    if (files.length) attempt(() => lookAt(files));
+    else warn(() => text("noFile"));
   };
 }
 
 function speak(language) {
   useLanguage(language);
   showLegend($("legend"));
+  say(said.status);
+  warn(said.alert);
   if (!state.current) return;
   show(state.current.frame);
-  if (state.current.image) {
-    const { frame, image } = state.current;
-    drawPicture(canvas, image, frame.width, frame.height, frame.faces);
-  }
+  redraw();
 }
 
 connect();

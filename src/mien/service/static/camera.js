@@ -20,7 +20,7 @@ export class Camera {
   paused = false;
   video = document.createElement("video");
 
-  /** Ask for the camera and connect; `onResult(frame, delay)`, `onEnd(reason)`. */
+  /** Ask for the camera and connect; `onResult(frame, delay)`, `onEnd(reason, opened)`. */
   static async open({ onResult, onEnd }) {
     if (!navigator.mediaDevices) throw new Error(text("insecure"));
     const camera = new Camera();

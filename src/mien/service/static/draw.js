@@ -7,8 +7,8 @@ export const COLOURS = {
   angry: "#d55e00", disgust: "#009e73", fear: "#cc79a7", happy: "#f0e442", sad: "#0072b2", surprise: "#56b4e9", neutral: "#e6e6e6",
 };
 
-/** Draw an image and the faces in it; mirrored, the words stay readable. */
-export function drawPicture(canvas, image, width, height, faces, mirrored = false) {
+/** Draw an image and the faces in it; mirrored, the words stay readable. One face may be marked. */
+export function drawPicture(canvas, image, width, height, faces, { mirrored = false, marked = -1 } = {}) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const pen = canvas.getContext("2d");
@@ -20,52 +20,74 @@ export function drawPicture(canvas, image, width, height, faces, mirrored = fals
   pen.drawImage(image, 0, 0, width, height);
   pen.restore();
   const unit = Math.max(width, height) / 640;
-  for (const face of faces) drawFace(pen, face, unit, width, height, mirrored);
+  const boxes = faces.map(({ box: [x, y, w, h] }) => [mirrored ? width - x - w : x, y, w, h]);
+  faces.forEach((face, number) => {
+    pen.lineWidth = Math.max(2, 2.5 * unit) * (number === marked ? 2 : 1);
+    pen.strokeStyle = COLOURS[face.emotion];
+    pen.strokeRect(...boxes[number]);
+  });
+  const taken = [];
+  faces.forEach((face, number) => drawLabel(pen, face, boxes[number], number, unit, width, height, taken));
 }
 
-function drawFace(pen, face, unit, width, height, mirrored) {
-  const [left, y, w, h] = face.box;
-  const x = mirrored ? width - left - w : left;
-  pen.lineWidth = Math.max(2, 2.5 * unit);
-  pen.strokeStyle = COLOURS[face.emotion];
-  pen.strokeRect(x, y, w, h);
-  drawLabel(pen, face, x, y, unit, width);
-  drawBars(pen, face, x, y + h, w, unit, width, height);
-}
-
-function drawLabel(pen, face, x, y, unit, width) {
+/** A label where no other one is: above the box, below, inside; where there is no room, only its number. */
+function drawLabel(pen, face, box, number, unit, width, height, taken) {
   const size = Math.max(12, 15 * unit);
-  const words = label(face);
   pen.font = `600 ${size}px system-ui, sans-serif`;
-  const length = pen.measureText(words).width + size;
+  for (const words of [label(face, number), `${nameOf(face, number)}`]) {
+    const place = places(box, pen.measureText(words).width + size, 1.5 * size, width, height).find(
+      (one) => !taken.some((other) => overlap(one, other)),
+    );
+    if (place) {
+      taken.push(place);
+      writeLabel(pen, words, place, size, COLOURS[face.emotion]);
+      return;
+    }
+  }
+}
+
+function places([x, y, w, h], length, high, width, height) {
   const left = Math.max(0, Math.min(x, width - length));
-  const top = y >= 1.5 * size ? y - 1.5 * size : y;
+  const right = Math.max(0, Math.min(x + w - length, width - length));
+  return [y - high, y + h, y, y + h - high]
+    .flatMap((top) => [left, right].map((start) => [start, top, length, high]))
+    .filter(([, top]) => top >= 0 && top + high <= height);
+}
+
+function overlap([x, y, w, h], [left, top, width, high]) {
+  return x < left + width && left < x + w && y < top + high && top < y + h;
+}
+
+function writeLabel(pen, words, [left, top, length, high], size, colour) {
   pen.fillStyle = "rgba(0, 0, 0, 0.78)";
-  pen.fillRect(left, top, length, 1.5 * size);
-  pen.fillStyle = COLOURS[face.emotion];
-  pen.fillRect(left, top, 0.25 * size, 1.5 * size);
+  pen.fillRect(left, top, length, high);
+  pen.fillStyle = colour;
+  pen.fillRect(left, top, 0.25 * size, high);
   pen.fillStyle = "#fff";
   pen.textBaseline = "middle";
-  pen.fillText(words, left + 0.5 * size, top + 0.78 * size);
+  pen.fillText(words, left + 0.5 * size, top + 0.52 * high);
 }
 
-function drawBars(pen, face, x, bottom, w, unit, width, height) {
-  const thick = Math.max(4, 5 * unit);
-  const total = (EMOTIONS.length + 0.5) * thick;
-  const top = bottom + total <= height ? bottom : bottom - total;
-  const span = Math.min(w, width - x);
-  pen.fillStyle = "rgba(0, 0, 0, 0.6)";
-  pen.fillRect(x, top, span, total);
-  EMOTIONS.forEach((emotion, number) => {
-    pen.fillStyle = COLOURS[emotion];
-    pen.fillRect(x, top + (number + 0.35) * thick, span * face.probabilities[emotion], 0.8 * thick);
-  });
+/** The face of a box, drawn into a small canvas. */
+export function drawCrop(canvas, image, [x, y, w, h], mirrored) {
+  const pen = canvas.getContext("2d");
+  pen.save();
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  if (mirrored) {
+    pen.translate(canvas.width, 0);
+    pen.scale(-1, 1);
+  }
+  pen.drawImage(image, x, y, w, h, 0, 0, canvas.width, canvas.height);
+  pen.restore();
 }
 
-/** What is said of a face in one line. */
-export function label(face) {
-  const person = face.track === null ? "" : `${face.track} · `;
-  return `${person}${emotionName(face.emotion)} ${Math.round(100 * face.probabilities[face.emotion])} %`;
+function nameOf(face, number) {
+  return face.track ?? number;
+}
+
+/** What is said of a face in one line: its number, or that of its person, and its expression. */
+export function label(face, number) {
+  return `${nameOf(face, number)} · ${emotionName(face.emotion)} ${Math.round(100 * face.probabilities[face.emotion])} %`;
 }
 
 /** Draw stacked areas of samples {time, probabilities} over the seconds before `now`; gaps of a second stay empty. */

@@ -1,6 +1,6 @@
 // The faces beside the picture: a card with bars for each, and a timeline for each person of a live stream.
 
-import { COLOURS, drawTimeline, label } from "./draw.js";
+import { COLOURS, drawTimeline } from "./draw.js";
 import { EMOTIONS, emotionName, text } from "./i18n.js";
 
 const SECONDS = 30;
@@ -8,36 +8,59 @@ const LEAST_SECONDS = 1;
 
 const element = (name, className, words = "") => Object.assign(document.createElement(name), { className, textContent: words });
 
-/** Show a card for each face; cards are reused, so that assistive technology is not told the same again and again. */
-export function showFaces(list, faces) {
+/** Show a card for each face; cards are reused, so that assistive technology is not told the same again and again.
+ * `crop(canvas, face)` draws the face; `mark(number)` is called with the card that is pointed at, or -1. */
+export function showFaces(list, faces, crop, mark) {
   while (list.children.length > faces.length) list.lastChild.remove();
-  while (list.children.length < faces.length) list.append(card());
-  faces.forEach((face, number) => fill(list.children[number], face, number));
+  while (list.children.length < faces.length) list.append(card(list.children.length, mark));
+  faces.forEach((face, number) => fill(list.children[number], face, number, crop));
 }
 
-function card() {
+/** Mark the card of a face. */
+export function markCard(list, marked) {
+  [...list.children].forEach((item, number) => item.classList.toggle("marked", number === marked));
+}
+
+function card(number, mark) {
   const item = element("li", "card");
-  item.append(element("h3", ""), element("p", "verdict"), element("dl", "bars"));
+  const details = element("details", "");
+  const summary = element("summary", "");
+  const crop = Object.assign(document.createElement("canvas"), { width: 96, height: 96, className: "crop" });
+  const words = element("div", "");
+  words.append(element("h3", ""), element("p", "verdict"), element("p", "second"));
+  summary.append(crop, words);
+  details.append(summary, element("dl", "bars"));
+  item.append(details);
+  for (const name of ["mouseenter", "focusin"]) item.addEventListener(name, () => mark(number));
+  for (const name of ["mouseleave", "focusout"]) item.addEventListener(name, () => mark(-1));
   for (const emotion of EMOTIONS) {
     const bar = element("span", "bar");
     bar.style.background = COLOURS[emotion];
     const value = element("dd", "");
     value.append(bar, element("span", "value"));
-    item.lastChild.append(element("dt", ""), value);
+    details.lastChild.append(element("dt", ""), value);
   }
   return item;
 }
 
-function fill(item, face, number) {
-  const [title, verdict, bars] = item.children;
+const percent = (share) => Math.round(100 * share);
+
+function fill(item, face, number, crop) {
+  const [title, verdict, second] = item.querySelector("summary div").children;
+  const bars = item.querySelector("dl").children;
+  const ranked = EMOTIONS.filter((emotion) => emotion !== face.emotion);
+  ranked.sort((one, other) => face.probabilities[other] - face.probabilities[one]);
   title.textContent = face.track === null ? text("face", { number }) : text("person", { number: face.track });
-  verdict.textContent = label({ ...face, track: null });
+  verdict.textContent = `${emotionName(face.emotion)} ${percent(face.probabilities[face.emotion])} %`;
+  second.textContent = `${emotionName(ranked[0])} ${percent(face.probabilities[ranked[0]])} %`;
+  item.style.setProperty("--colour", COLOURS[face.emotion]);
+  crop(item.querySelector("canvas"), face);
   EMOTIONS.forEach((emotion, index) => {
     const share = face.probabilities[emotion];
-    bars.children[2 * index].textContent = emotionName(emotion);
-    const [bar, value] = bars.children[2 * index + 1].children;
+    bars[2 * index].textContent = emotionName(emotion);
+    const [bar, value] = bars[2 * index + 1].children;
     bar.style.width = `${100 * share}%`;
-    value.textContent = `${Math.round(100 * share)} %`;
+    value.textContent = `${percent(share)} %`;
   });
 }
 

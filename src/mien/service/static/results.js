@@ -22,7 +22,8 @@ export function toCsv(frames) {
 }
 
 function quoted(value) {
-  const words = String(value ?? "");
+  // A spreadsheet would run what begins like a formula; numbers are none.
+  const words = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
   return /[",\n\r]/.test(words) ? `"${words.replace(/"/g, '""')}"` : words;
 }
 

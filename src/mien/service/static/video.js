@@ -1,0 +1,49 @@
+// A video file: the service reads it, the browser plays it, and the faces of each moment are drawn.
+
+import { predictVideo } from "./api.js";
+
+/** A video and its frames; `onPicture()` is called whenever another moment is shown. */
+export class Video {
+  frames = [];
+  element = document.createElement("video");
+
+  constructor(file, onPicture) {
+    this.file = file;
+    this.element.muted = this.element.playsInline = true;
+    this.element.src = URL.createObjectURL(file);
+    this.element.onseeked = this.element.ontimeupdate = this.element.onloadeddata = onPicture;
+  }
+
+  /** Read it; `onFrame(frame)` is called for each. */
+  async read(onFrame) {
+    for await (const frame of predictVideo(this.file)) {
+      this.frames.push(frame);
+      onFrame(frame);
+    }
+  }
+
+  get seconds() {
+    return this.frames.at(-1)?.time ?? 0;
+  }
+
+  /** The frame of the moment that is shown. */
+  get frame() {
+    const { currentTime } = this.element;
+    let [low, high] = [0, this.frames.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.frames[middle].time <= currentTime + 0.001) low = middle;
+      else high = middle - 1;
+    }
+    return this.frames[low];
+  }
+
+  seek(seconds) {
+    this.element.currentTime = seconds;
+  }
+
+  close() {
+    this.element.pause();
+    URL.revokeObjectURL(this.element.src);
+  }
+}
