@@ -309,7 +309,7 @@ def test_it_speaks_chinese_and_remembers(page, photo):
     page.select_option("#language", "zh")
     assert page.inner_text(".verdict").startswith("高兴")
     page.reload()
-    assert page.inner_text("#choose") == "选择图片"
+    assert page.inner_text("#choose") == "选择文件"
     assert page.get_attribute("html", "lang") == "zh"
     words = page.evaluate("import('/i18n.js').then(words => words.EMOTIONS)")
     assert tuple(words) == EMOTIONS

@@ -1,9 +1,9 @@
 """`mien serve`: the web page and the REST service."""
 
 import os
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -20,6 +20,8 @@ TOKEN_VARIABLE = "MIEN_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST_TOKEN = 16
 
 _LIMITS: Final = Limits()
+
+LogFormat = Literal["text", "json"]
 
 
 def serve(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -78,6 +80,13 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     shutdown_seconds: Annotated[
         int, typer.Option(min=1, help="Grace period of requests in flight when the service stops.")
     ] = _LIMITS.shutdown_seconds,
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address or network (CIDR) of a reverse proxy whose X-Forwarded-For is believed. Repeatable."
+        ),
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="Format of --access-log.")] = "text",
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log address, method, path and status of every request.")
     ] = False,
@@ -92,6 +101,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.recognition.recognizer import Recognizer
     from mien.service.settings import Settings
 
+    proxies = _networks(trust_proxy or [])
     limits = Limits(
         body=round(max_megabytes * MEGABYTE),
         video_body=round(max_video_megabytes * MEGABYTE),
@@ -103,7 +113,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         videos=max_videos,
         videos_per_client=max_videos_per_client,
         connections=max_connections,
-        connections_per_client=max_connections_per_client,
+        connections_per_client=max_connections if proxies else max_connections_per_client,
         queue_seconds=queue_seconds,
         drain_seconds=drain_seconds,
         shutdown_seconds=shutdown_seconds,
@@ -115,19 +125,34 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     )
     app = create_app(recognizer, settings)
     if access_log:
-        _log_access()
-    run_server(server_config(app, host, port, limits), _announce, drain_seconds)
+        _log_access(log_format)
+    run_server(server_config(app, host, port, limits, proxies), _announce, drain_seconds)
 
 
-def _log_access() -> None:
+def _log_access(log_format: LogFormat) -> None:
     import logging
 
     from mien.service.guard import ACCESS
+    from mien.service.log_format import JsonLines
 
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(JsonLines() if log_format == "json" else logging.Formatter("%(asctime)s %(message)s"))
     ACCESS.addHandler(handler)
     ACCESS.setLevel(logging.INFO)
+
+
+def _networks(networks: list[str]) -> list[str]:
+    """Addresses and networks of proxies.
+
+    Raises:
+        UsageError: one is neither.
+    """
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise UsageError(f"--trust-proxy {network}: expected an address or a network, such as 10.0.0.0/8") from None
+    return networks
 
 
 def _announce(address: str) -> None:
@@ -147,12 +172,23 @@ def _access(host: str, token: str | None, insecure: bool, hosts: list[str], orig
         raise UsageError(
             f"--host {host} can be reached from other machines: set {TOKEN_VARIABLE} or --token-file, or --insecure"
         )
+    for name in hosts:
+        if not name or (set(name) & set(":/") and not _is_address(name)):
+            raise UsageError(f"--allow-host {name}: expected a name without scheme and port, such as faces.example.org")
     for origin in origins:
-        if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
+        if not origin.startswith(("http://", "https://")) or origin.count("/") != 2 or origin.endswith("/"):
             raise UsageError(f"--allow-origin {origin}: expected scheme, name and port, such as https://example.org")
     names = (host, "localhost", "127.0.0.1", "::1", *hosts)
     allowed = frozenset(name.lower() for name in names) if local or hosts else None
     return Access(token=token, hosts=allowed, origins=frozenset(origins))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_local(host: str) -> bool:

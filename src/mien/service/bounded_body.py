@@ -30,6 +30,8 @@ class BoundedBody:
         declared = headers.get("content-length", "0")
         self._declared = int(declared[:19]) if declared.isdecimal() else 0
         self._complete = False
+        self.ambiguous = "content-length" in headers and "transfer-encoding" in headers
+        """Whether its length is said twice, which ends the connection (RFC 9112, 6.1)."""
         self.unread = bool(self._declared) or "transfer-encoding" in headers
         """Whether a rest of it is on its way."""
 

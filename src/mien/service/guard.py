@@ -31,6 +31,8 @@ ACCESS: Final = logging.getLogger("mien.access")
 
 _COUNTED: Final = (PREDICT, VIDEO, MODELS, METRICS, "/healthz", "/readyz", "/openapi.json", "/")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS: Final = {PREDICT: "POST", VIDEO: "POST", **dict.fromkeys((MODELS, METRICS, *HEALTH), "GET, HEAD")}
+"""Methods of every address but those of the page."""
 _KINDS: Final = {PREDICT: "request", VIDEO: "video"}
 
 
@@ -57,7 +59,7 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = self._bounded(scope, receive)
-        answer = _Answer(send, body, cors_headers(Headers(scope=scope), self._settings.access))
+        answer = _Answer(send, body, self._headers(scope))
         started = time.monotonic()
         try:
             self._check(scope)
@@ -65,7 +67,7 @@ class Guard:
             if scope["path"] in _KINDS:
                 self._places.check(_KINDS[scope["path"]], client_of(scope))
             with self._metrics.requests_in_flight.track_inprogress():
-                await self._app(scope, body.receive, answer.send)
+                await self._app(_as_get(scope), body.receive, answer.send)
         except RequestError as error:
             await answer.refuse(error)
         except Exception:
@@ -91,16 +93,23 @@ class Guard:
         except RequestError as error:
             await _deny(error, scope, send)
 
+    def _headers(self, scope: Scope) -> dict[str, str]:
+        headers = cors_headers(Headers(scope=scope), self._settings.access)
+        return headers if _is_allowed(scope) else {**headers, "allow": _METHODS[scope["path"]]}
+
     def _check(self, scope: Scope) -> None:
         headers, access = Headers(scope=scope), self._settings.access
         if scope.get(CROWDED) and scope["path"] not in HEALTH:
             most = self._settings.limits.connections
             raise RequestError(503, f"the service is overloaded (more than {most} connections); try again")
-        check_host(headers, access)
+        if scope["path"] not in HEALTH:  # load balancers ask by the address
+            check_host(headers, access)
         if scope.get("method") not in _SAFE:
             check_origin(headers, access)
         if scope.get("method") != "OPTIONS" and (scope["path"].startswith("/v1/") or scope["path"] == METRICS):
             check_token(headers, access)
+        if not _is_allowed(scope):
+            raise RequestError(405, f"{scope['method'][:20]} is not answered here; send {_METHODS[scope['path']]}")
 
     def _bounded(self, scope: Scope, receive: Receive) -> "BoundedBody":
         limits = self._settings.limits
@@ -126,7 +135,8 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            added = {**self._headers, "connection": "close"} if self._body.unread else self._headers
+            ends = self._body.unread or self._body.ambiguous
+            added = {**self._headers, "connection": "close"} if ends else self._headers
             message = {**message, "headers": with_headers(message.get("headers", ()), {**SECURITY_HEADERS, **added})}
         await self._send(message)
 
@@ -151,3 +161,15 @@ async def _deny(error: RequestError, scope: Scope, send: Send) -> None:
 def client_of(scope: Scope) -> str:
     """The address of whoever sent a request, which is what rate limits count by."""
     return str((scope.get("client") or ("unknown",))[0])
+
+
+def _is_allowed(scope: Scope) -> bool:
+    """Whether a request has a method of its address; preflight requests (CORS) are answered everywhere."""
+    if scope["type"] != "http" or scope["method"] == "OPTIONS":
+        return True
+    return scope["method"] in _METHODS.get(scope["path"], scope["method"]).split(", ")
+
+
+def _as_get(scope: Scope) -> Scope:
+    """HEAD is answered as GET; uvicorn leaves the body out."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope

@@ -1,12 +1,13 @@
 """The HTTP server: uvicorn, with timeouts against slow clients (Slowloris) and a hard cap on connections."""
 
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Final
 
@@ -19,11 +20,17 @@ from mien.service.limits import Limits
 from mien.service.websocket import PacedWebSocket
 
 _KEEP_ALIVE: Final = 15
+_CLIENTS_FAULTS: Final = (
+    *("Invalid HTTP request received", "Invalid UTF-8 sequence", "opening handshake failed", "connection rejected"),
+    *("Unsupported upgrade request", "No supported WebSocket library", "invalid handshake"),
+)
 _LAST_WAIT: Final = 1.0
 """Seconds that threads have to end when everything else has."""
 
 
-def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn.Config:
+def server_config(
+    app: FastAPI, host: str, port: int, limits: Limits, trusted_proxies: Sequence[str] = ()
+) -> uvicorn.Config:
     """The configuration of uvicorn.
 
     Args:
@@ -31,7 +38,9 @@ def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn
         host: address to listen on.
         port: to listen on; 0 takes a free one.
         limits: connection limit and timeouts.
+        trusted_proxies: addresses and networks (CIDR) whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed.
     """
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     return uvicorn.Config(
         app,
         host,
@@ -42,11 +51,17 @@ def server_config(app: FastAPI, host: str, port: int, limits: Limits) -> uvicorn
         ws=PacedWebSocket,
         ws_max_size=limits.frame_body + 1,
         ws_per_message_deflate=False,
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         server_header=False,
         access_log=False,
         log_level="warning",
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's log says more than that a client sent something malformed, which is counted."""
+    return not str(record.msg).startswith(_CLIENTS_FAULTS)
 
 
 def _patience(app: FastAPI, limits: Limits) -> dict[str, Any]:
@@ -119,14 +134,15 @@ class _Announcing(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket whose connections send without delay (TCP_NODELAY: Nagle's algorithm off).
+    """A listening socket whose connections send without delay (TCP_NODELAY: Nagle's algorithm off); ``::`` is IPv4 too.
 
     Raises:
         UsageError: the address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"cannot listen on {host}, port {port} ({reason}); choose another --port") from None

@@ -1,0 +1,139 @@
+"""What an operator meets: methods, refusals, proxies, logs, addresses."""
+
+import contextlib
+import json
+import logging
+import socket
+import threading
+
+import httpx
+import pytest
+import uvicorn
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+import waiting
+from mien.cli.serve import _networks
+from mien.errors import UsageError
+from mien.service.app import create_app
+from mien.service.guard import ACCESS
+from mien.service.log_format import JsonLines
+from mien.service.server import listen, server_config
+from mien.service.settings import Settings
+from waiting import HANG, wait_for
+
+ORIGIN = "https://example.org"
+
+
+@pytest.fixture(scope="module")
+def guarded(serve):
+    with serve(access={"hosts": frozenset({"127.0.0.1"}), "origins": frozenset({ORIGIN})}) as address:
+        yield f"http://{address}"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/v1/models", "/metrics", "/openapi.json"])
+def test_head_is_get_without_a_body(guarded, path):
+    head, get = httpx.head(guarded + path, timeout=HANG), waiting.get(guarded + path)
+    assert head.status_code == get.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/predict", "POST"), ("PUT", "/v1/predict/video", "POST"), ("POST", "/healthz", "GET, HEAD")],
+)
+def test_other_methods_get_405(guarded, method, path, allowed):
+    answer = httpx.request(method, guarded + path, timeout=HANG)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    assert answer.json().keys() == {"error"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_answered_whatever_the_host_header_says(guarded, path):
+    assert waiting.get(guarded + path, headers={"host": "10.1.2.3:8000"}).status_code == 200
+    assert waiting.get(f"{guarded}/v1/models", headers={"host": "10.1.2.3:8000"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status"),
+    [("/v1/predict", b"", 415), ("/v1/predict", bytes(21 * 2**20), 413), ("/v1/models", b"", 405)],
+)
+def test_allowed_origins_may_read_every_refusal(guarded, path, content, status):
+    answer = httpx.post(guarded + path, content=content, headers={"origin": ORIGIN}, timeout=HANG)
+    assert answer.status_code == status
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
+    assert "access-control-allow-origin" not in httpx.post(guarded + path, content=content, timeout=HANG).headers
+
+
+def sent(address, content):
+    host, port = address.removeprefix("http://").split(":")
+    found = b""
+    with socket.create_connection((host, int(port)), timeout=HANG) as connection:
+        connection.sendall(content)
+        while part := connection.recv(65536):
+            found += part
+    return found
+
+
+def test_what_is_no_http_is_refused_as_everything_is(guarded):
+    head, body = sent(guarded, b"no http\r\n\r\n").split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"x-content-type-options: nosniff" in head
+    assert json.loads(body) == {"error": "malformed HTTP request"}
+    assert 'mien_requests_total{path="other",status="400"}' in waiting.get(f"{guarded}/metrics").text
+
+
+def test_a_body_whose_length_is_said_twice_ends_the_connection(guarded):
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\n"
+    both = b"content-length: 6\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+    assert b"connection: close" in sent(guarded, head + both)
+
+
+def test_clients_faults_are_not_logged(serve, caplog):
+    with serve(access={"token": "a-token-of-enough-length"}) as address, caplog.at_level(logging.WARNING):
+        with pytest.raises(InvalidStatus):
+            connect(f"ws://{address}/v1/stream")
+        sent(address, b"no http\r\n\r\n")
+        headers = {"authorization": "Bearer a-token-of-enough-length"}
+        with connect(f"ws://{address}/v1/stream", additional_headers=headers) as stream:
+            stream.socket.sendall(b"\x81\x82\0\0\0\0\xff\xff")
+            with contextlib.suppress(Exception):
+                stream.recv(HANG)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_a_proxy_that_is_trusted_says_who_asks(recognizer, caplog):
+    settings = Settings()
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(recognizer, settings)
+    server = uvicorn.Server(server_config(app, "127.0.0.1", 0, settings.limits, ["127.0.0.0/8"]))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    wait_for(lambda: server.started)
+    with caplog.at_level(logging.INFO, "mien.access"):
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/healthz"
+        waiting.get(url, headers={"x-forwarded-for": "203.0.113.7"})
+    server.should_exit = True
+    thread.join(HANG)
+    (record,) = [record for record in caplog.records if record.name == ACCESS.name]
+    line = json.loads(JsonLines().format(record))
+    assert line["client"] == "203.0.113.7"
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/healthz", 200)
+    assert line["time"].endswith("+00:00")
+
+
+def test_others_are_not_believed(address, caplog):
+    with caplog.at_level(logging.INFO, "mien.access"):
+        waiting.get(f"http://{address}/healthz", headers={"x-forwarded-for": "203.0.113.7"})
+    assert "203.0.113.7" not in caplog.text
+    with pytest.raises(UsageError, match="--trust-proxy somebody: expected an address or a network"):
+        _networks(["somebody"])
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_all_addresses_of_ipv6_are_those_of_ipv4_too():
+    with listen("::", 0) as listener:
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1])).close()
