@@ -32,6 +32,12 @@ MIN_SCORE: Final = 0.6
 craters, and 0.76 to part of a motorcycle.
 """
 
+MIN_FACE: Final = 48
+"""Height in pixels from which faces are found in pictures of any size: the side of the crops that networks read."""
+
+SMALLEST_FACE: Final = 12
+"""The least of it: what YuNet sees at all."""
+
 SmoothingName = Literal["none", "mode", "ema"]
 """Temporal smoothing of expressions in videos."""
 

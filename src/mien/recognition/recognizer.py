@@ -13,7 +13,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
@@ -36,6 +36,7 @@ class RecognizerOptions(TypedDict, total=False):
     detector: str | Detector
     device: str
     min_confidence: float
+    min_face: int
     threads: int | None
 
 
@@ -48,6 +49,8 @@ class Recognizer:
         device: where the classifier runs, one of `mien.choices.MODEL_DEVICES`; without effect on one that is handed
             in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
+        min_face: height in pixels from which YuNet finds faces in pictures of any size, at least
+            `mien.choices.SMALLEST_FACE`; without effect on other detectors. The larger, the quicker.
         threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
             last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
 
@@ -63,6 +66,7 @@ class Recognizer:
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
+        min_face: int = MIN_FACE,
         threads: int | None = None,
     ) -> None:
         if not 0 <= min_confidence <= 1:
@@ -73,15 +77,16 @@ class Recognizer:
             "detector": detector,
             "device": device,
             "min_confidence": min_confidence,
+            "min_face": min_face,
             "threads": threads,
         }
         weakest = WEAK_SHARE * min_confidence
         if isinstance(detector, str):
-            finder = create_detector(detector, min_score=weakest, threads=threads)
+            finder = create_detector(detector, min_score=weakest, min_face=min_face, threads=threads)
         else:
             finder = detector
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
-        self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, detector, min_confidence))
+        self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, self._made_of))
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -185,8 +190,10 @@ class Recognizer:
         return recognize_video(self.pipeline, source, options)
 
 
-def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:
-    options = {"detector": _named(detector), "min_confidence": min_confidence}
+def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
+    options = {"detector": _named(made_of["detector"])} | {
+        name: made_of[name] for name in ("min_confidence", "min_face")
+    }
     if isinstance(classifier, Bundle):
         return Header(classifier.card.name, classifier.sha256, options)
     return Header(_named(classifier), None, options)
