@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mien.errors import InputError, TooLargeError
 from mien.media.heif import open_heif
@@ -26,6 +26,9 @@ FORMATS: Final = frozenset(
     {"JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "HEIF"}
 )
 """Pillow's names of the formats that are read (HEIF with an extra); others, such as PostScript, run programs."""
+
+_BAND: Final = 64
+"""Rows of an image that are converted at a time, so that they stay in the processor's cache."""
 
 _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
@@ -113,20 +116,32 @@ def _reason(error: Exception) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """The image as it is to be seen; the same object, uncopied, when there is nothing to turn."""
     try:
-        return ImageOps.exif_transpose(image)
+        return ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
     except Exception:  # a broken EXIF block leaves a readable picture
         return image
 
 
 def _pixels(image: Image.Image) -> Pixels:
     if image.mode in _GRAY_MODES and "transparency" not in image.info:
-        return np.array(image.convert("L"))
+        return _values(image, "L")
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled(np.asarray(image), sixteen_bit=image.mode.startswith("I;16"))
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return on_white(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
+    return _values(image, "RGB")
+
+
+def _values(image: Image.Image, mode: str) -> Pixels:
+    """The values of an image in a mode, band by band: Pillow's own conversion of the whole copies it three times."""
+    width, height = image.size
+    values = np.empty((height, width, 3) if mode == "RGB" else (height, width), np.uint8)
+    for top in range(0, height, _BAND):
+        bottom = min(height, top + _BAND)
+        band = image.crop((0, top, width, bottom))
+        values[top:bottom] = np.asarray(band if band.mode == mode else band.convert(mode))
+    return values
 
 
 def _scaled(values: NDArray[Any], *, sixteen_bit: bool) -> Pixels:
