@@ -38,6 +38,9 @@ MIN_FACE: Final = 48
 SMALLEST_FACE: Final = 12
 """The least of it: what YuNet sees at all."""
 
+MOST_WORKERS: Final = 256
+"""Of `mien predict`; each takes some 120 MB, and the size of its picture."""
+
 SmoothingName = Literal["none", "mode", "ema"]
 """Temporal smoothing of expressions in videos."""
 

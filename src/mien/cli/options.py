@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.choices import CLASS_MAPS, SMALLEST_FACE, AnyDevice, DetectorName, ModelDevice, TrainingDevice
+from mien.choices import CLASS_MAPS, MOST_WORKERS, SMALLEST_FACE, AnyDevice, DetectorName, ModelDevice, TrainingDevice
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
 Detector = Annotated[
@@ -21,6 +21,15 @@ MinFace = Annotated[
         min=SMALLEST_FACE,
         metavar="PX",
         help="Height in pixels from which YuNet finds faces in pictures of any size; the larger, the quicker.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=MOST_WORKERS,
+        help="Processes that read files and find faces; started only where they pay. Default: one per usable core.",
     ),
 ]
 Threads = Annotated[

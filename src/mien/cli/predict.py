@@ -20,8 +20,9 @@ from mien.choices import (
     SmoothingName,
 )
 from mien.cli.messages import log, was_said_last
-from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads
+from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
 from mien.errors import SinkError, UsageError
+from mien.threads import worker_count
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -54,6 +55,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     min_face: MinFace = MIN_FACE,
     device: RunOn = "auto",
     threads: Threads = None,
+    workers: Workers = None,
     batch: Annotated[
         int, typer.Option(min=1, help="Batch size: pictures whose faces are classified in one forward pass.")
     ] = 16,
@@ -85,6 +87,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.media.video import DEFAULT_FPS
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
+    from mien.recognition.parallel import Parallel
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
@@ -105,7 +108,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     kept = sinks.saved(target, found, printed=form == "table")
     window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
-    images = recognize_all(recognizer.pipeline, found, options)
+    processes = worker_count(workers, threads)
+    parallel = Parallel(recognizer.finder(processes), processes, keep_images=bool(target) or show)
+    images = recognize_all(recognizer.pipeline, found, options, parallel)
     images = with_progress(images, len(found.pictures), prints_rows=form != "table")
     failures, unwritten = 0, None
     try:

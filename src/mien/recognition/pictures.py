@@ -1,6 +1,7 @@
-"""Many picture files, a few at a time: memory stays bounded, a broken file stops nothing."""
+"""Many picture files: memory stays bounded, a broken file stops nothing."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from mien.errors import MienError
 from mien.media.images import read_image
@@ -8,30 +9,49 @@ from mien.media.search import EmptySource
 from mien.media.sources import PictureEntry
 from mien.media.video import without_password
 from mien.output.recognized import Recognized
+from mien.recognition.finder import Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.results import Frame
 
 
-def recognize_files(pipeline: Pipeline, sources: Iterable[PictureEntry], batch: int) -> Iterator[Recognized]:
+def recognize_files(
+    pipeline: Pipeline, sources: Iterable[PictureEntry], batch: int, *, keep_images: bool = True
+) -> Iterator[Recognized]:
     """The faces of picture files, in order; a file that cannot be read gives a frame with an error and no image.
 
     Args:
         pipeline: what finds and classifies the faces.
         sources: picture files, addresses, and what was found empty where others were looked for (see `Search.expand`).
         batch: how many pictures are classified together, at least 1; fewer when they are large.
+        keep_images: whether results carry their pixels.
     """
-    for searched in batched((_search(pipeline, source) for source in sources), batch):
-        yield from pipeline.recognized(searched)
+    searched = (search_picture(pipeline, source, keep_image=keep_images) for source in sources)
+    return recognize_searched(pipeline, searched, batch)
 
 
-def _search(pipeline: Pipeline, source: PictureEntry) -> Searched:
+def recognize_searched(pipeline: Pipeline, searched: Iterable[Searched], batch: int) -> Iterator[Recognized]:
+    """Pictures in which faces were looked for, wherever that was done, with the expressions of their faces."""
+    for together in batched(searched, batch):
+        yield from pipeline.recognized(together)
+
+
+def search_picture(finder: Finder, source: PictureEntry, *, keep_image: bool) -> Searched:
+    """A picture file and the faces found in it; or why it cannot be read."""
     if isinstance(source, EmptySource):
-        return Searched(Frame(source.source, error=source.error, header=pipeline.header))
+        return Searched(Frame(source.source, error=source.error))
     name = without_password(str(source))
     try:
         image = read_image(source)
         height, width = image.shape[:2]
-        frame = Frame(name, width=width, height=height, header=pipeline.header)
-        return Searched(frame, image, tuple(pipeline.find(image)))
+        found = Searched(Frame(name, width=width, height=height), image, tuple(finder.find(image)))
     except MienError as error:
-        return Searched(Frame(name, error=str(error), header=pipeline.header))
+        return failed_picture(source, str(error))
+    except MemoryError:
+        return failed_picture(source, f"{name}: not enough memory to read it")
+    return found if keep_image else replace(found, image=None)
+
+
+def failed_picture(source: PictureEntry, error: str) -> Searched:
+    """A picture of which only an error is known."""
+    name = source.source if isinstance(source, EmptySource) else without_password(str(source))
+    return Searched(Frame(name, error=error))

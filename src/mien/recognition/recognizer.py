@@ -15,18 +15,18 @@ from PIL import Image
 
 from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
-from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
-from mien.faces.follow import WEAK_SHARE
-from mien.faces.opencv_threads import use_threads
 from mien.media.images import Picture, read_image
 from mien.media.video import DEFAULT_FPS, without_password
 from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
+from mien.recognition.finder import MakeFinder
+from mien.recognition.parallel import found_by_workers
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing
 from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
+from mien.threads import threads_each
 
 
 class RecognizerOptions(TypedDict, total=False):
@@ -71,7 +71,6 @@ class Recognizer:
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
-        use_threads(threads)
         self._made_of: dict[str, Any] = {
             "model": model,
             "detector": detector,
@@ -80,13 +79,9 @@ class Recognizer:
             "min_face": min_face,
             "threads": threads,
         }
-        weakest = WEAK_SHARE * min_confidence
-        if isinstance(detector, str):
-            finder = create_detector(detector, min_score=weakest, min_face=min_face, threads=threads)
-        else:
-            finder = detector
+        finder = MakeFinder(detector, min_confidence, min_face, threads)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
-        self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, self._made_of))
+        self.pipeline = Pipeline(finder.detector, classifier, min_confidence, _header(classifier, self._made_of))
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -110,6 +105,12 @@ class Recognizer:
         """What results come from: model, its hash, and how faces are found."""
         return self.pipeline.header
 
+    def finder(self, processes: int = 1) -> MakeFinder:
+        """Makes what finds the faces, in another process, one of so many that share the threads."""
+        made_of = self._made_of
+        threads = threads_each(made_of["threads"], processes)
+        return MakeFinder(made_of["detector"], made_of["min_confidence"], made_of["min_face"], threads)
+
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
 
@@ -132,16 +133,26 @@ class Recognizer:
         (recognized,) = self.pipeline.recognized([Searched(frame, pixels, tuple(self.pipeline.find(pixels)))])
         return recognized
 
-    def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
+    def predict_batch(self, images: Iterable[Picture], *, workers: int = 1) -> list[list[Face]]:
         """The faces in each of several pictures; all of them are classified together.
 
+        Args:
+            images: the pictures, see `read_image` for what each may be.
+            workers: processes that read pictures and find faces, at least 1; 1: this one alone. They are started and
+                ended by every call, in some 0.7 s; a script then needs its ``if __name__ == "__main__":``.
+
         Raises:
+            WorkerError: a worker died, or none starts.
             InputError: a picture cannot be read.
             UsageError: one picture instead of several, or an array of another type or shape.
         """
         if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
             raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
-        return self.pipeline.classify([self.pipeline.find(read_image(image)) for image in images])
+        if workers < 1:
+            raise UsageError(f"workers is {workers}: expected at least 1")
+        if workers == 1:
+            return self.pipeline.classify([self.pipeline.find(read_image(image)) for image in images])
+        return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
     def stream(
         self,

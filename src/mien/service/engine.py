@@ -17,7 +17,8 @@ import numpy as np
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
 from mien.media.pictures import Pixels, decode_picture
-from mien.recognition.pipeline import Candidate, Pipeline, Searched
+from mien.recognition.finder import Candidate
+from mien.recognition.pipeline import Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
 from mien.results import Frame
