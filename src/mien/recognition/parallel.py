@@ -19,11 +19,11 @@ from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
 from mien.workers import Failed, Workers
 
-_WORTH: Final = 2.0
-"""Seconds of work from which workers pay: to start takes each some 0.7 s of a core."""
+WORTH_SECONDS: Final = 2.0
+"""Work from which workers pay: to start takes each some 0.7 s of a core."""
 
-_WORTH_BYTES: Final = 4_000_000
-"""Bytes of several videos from which workers pay."""
+WORTH_BYTES: Final = 4_000_000
+"""Size of several videos from which workers pay."""
 
 Search = Callable[[Any], Iterable[Searched]]
 
@@ -36,11 +36,15 @@ class Parallel:
         make: makes the finder of each worker.
         workers: how many processes at most; 1: this one alone.
         keep_images: whether results carry their pixels.
+        worth_seconds: time that pictures would take one process, from which workers are started.
+        worth_bytes: size of several videos, likewise.
     """
 
     make: MakeFinder
     workers: int = 1
     keep_images: bool = True
+    worth_seconds: float = WORTH_SECONDS
+    worth_bytes: int = WORTH_BYTES
 
     @contextmanager
     def pool(self, options: StreamOptions) -> Iterator[Workers]:
@@ -57,20 +61,23 @@ class Parallel:
             finder: for the first ones.
             sources: picture files, addresses, and what was found empty.
         """
-        started = monotonic()
+        spent = 0.0
         for done, source in enumerate(sources):
             left = len(sources) - done
-            if self.workers > 1 and done and left > 1 and (monotonic() - started) / done * left >= _WORTH:
+            if self.workers > 1 and done and left > 1 and spent / done * left >= self.worth_seconds:
                 yield from _by_workers(workers, sources[done:])
                 return
-            yield search_picture(finder, source, keep_image=self.keep_images)
+            started = monotonic()
+            found = search_picture(finder, source, keep_image=self.keep_images)
+            spent += monotonic() - started
+            yield found
 
     def videos(self, workers: Workers, sources: Sequence[VideoEntry]) -> Iterator[tuple[VideoEntry, Any]]:
         """Videos, each with its searched images if workers search it, else None. An error is raised by the iterator of
         the images.
         """
         files = [source for source in sources if isinstance(source, Path) and source.is_file()]
-        if self.workers == 1 or len(files) < 2 or sum(file.stat().st_size for file in files) < _WORTH_BYTES:
+        if self.workers == 1 or len(files) < 2 or sum(file.stat().st_size for file in files) < self.worth_bytes:
             yield from ((source, None) for source in sources)
             return
         searched = groupby(workers.results(("video", file) for file in files), itemgetter(0))
