@@ -10,11 +10,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from mien.media.images import Picture, read_image
+from mien.media.images import Picture
 from mien.media.sources import PictureEntry, VideoEntry
 from mien.media.video import without_password
 from mien.recognition.finder import Candidate, Finder, MakeFinder
-from mien.recognition.pictures import failed_picture, search_picture
+from mien.recognition.pictures import failed_picture, search, search_picture
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
 from mien.workers import Failed, Workers
@@ -89,7 +89,7 @@ class Parallel:
                 yield source, None
 
 
-def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[list[Candidate]]:
+def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:
     """The faces of each of several pictures, found by worker processes.
 
     Raises:
@@ -103,9 +103,19 @@ def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) 
             yield result
 
 
-def _finding(make: MakeFinder) -> Callable[[Picture], Iterable[list[Candidate]]]:
+def _finding(make: MakeFinder) -> Callable[[Picture], Iterable[Sequence[Candidate]]]:
     finder = make()
-    return lambda image: [finder.find(read_image(image))]
+    return lambda image: [found_in(finder, image)]
+
+
+def found_in(finder: Finder, image: Picture) -> Sequence[Candidate]:
+    """The faces in one picture.
+
+    Raises:
+        InputError: it cannot be read.
+        UsageError: an array of another type or shape.
+    """
+    return search(finder, "", image, keep_image=False).candidates
 
 
 def _by_workers(workers: Workers, sources: Sequence[PictureEntry]) -> Iterator[Searched]:
@@ -127,11 +137,11 @@ def _searching(make: MakeFinder, options: StreamOptions, *, keep_images: bool) -
     """What a worker does with a task, a pair of ``picture`` or ``video`` and its source."""
     finder = make()
 
-    def search(task: tuple[str, Any]) -> Iterator[Searched]:
+    def do(task: tuple[str, Any]) -> Iterator[Searched]:
         kind, source = task
         if kind == "video":
             yield from search_video(finder, source, options, keep_images=keep_images)
         else:
             yield search_picture(finder, source, keep_image=keep_images)
 
-    return search
+    return do

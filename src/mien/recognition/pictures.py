@@ -1,10 +1,10 @@
 """Many picture files: memory stays bounded, a broken file stops nothing."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from functools import cache
 
 from mien.errors import MienError
-from mien.media.images import read_image
+from mien.media.images import Picture, read_image, read_reduced
 from mien.media.search import EmptySource
 from mien.media.sources import PictureEntry
 from mien.media.video import without_password
@@ -41,14 +41,31 @@ def search_picture(finder: Finder, source: PictureEntry, *, keep_image: bool) ->
         return Searched(Frame(source.source, error=source.error))
     name = without_password(str(source))
     try:
-        image = read_image(source)
-        height, width = image.shape[:2]
-        found = Searched(Frame(name, width=width, height=height), image, tuple(finder.find(image)))
+        return search(finder, name, source, keep_image=keep_image)
     except MienError as error:
         return failed_picture(source, str(error))
     except MemoryError:
         return failed_picture(source, f"{name}: not enough memory to read it")
-    return found if keep_image else replace(found, image=None)
+
+
+def search(finder: Finder, name: str, source: Picture, *, keep_image: bool) -> Searched:
+    """A picture (see `read_image`) and the faces found in it.
+
+    Args:
+        finder: what finds them.
+        name: what results call the picture.
+        source: the picture.
+        keep_image: whether its pixels are kept; only then are all of a large JPEG decoded.
+
+    Raises:
+        InputError: the picture cannot be read.
+        UsageError: an array of another type or shape.
+    """
+    picture = read_reduced(source, finder.reduction)
+    whole = cache(lambda: read_image(source) if picture.factor > 1 else picture.pixels)
+    candidates = tuple(finder.find_in(picture, whole))
+    frame = Frame(name, width=picture.width, height=picture.height)
+    return Searched(frame, whole() if keep_image else None, candidates)
 
 
 def failed_picture(source: PictureEntry, error: str) -> Searched:

@@ -16,13 +16,14 @@ from PIL import Image
 from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detection import Detector
-from mien.media.images import Picture, read_image
+from mien.media.images import Picture
 from mien.media.video import DEFAULT_FPS, without_password
 from mien.model.bundle import Bundle, embedded_models
 from mien.output.recognized import Recognized
 from mien.recognition.finder import MakeFinder
-from mien.recognition.parallel import found_by_workers
-from mien.recognition.pipeline import Classifier, Pipeline, Searched
+from mien.recognition.parallel import found_by_workers, found_in
+from mien.recognition.pictures import search
+from mien.recognition.pipeline import Classifier, Pipeline
 from mien.recognition.smoothing import MakeSmoothing
 from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
@@ -127,10 +128,7 @@ class Recognizer:
             InputError: the picture cannot be read.
             UsageError: an array of another type or shape.
         """
-        pixels = read_image(image)
-        height, width = pixels.shape[:2]
-        frame = Frame(_source(image), width=width, height=height, header=self.header)
-        (recognized,) = self.pipeline.recognized([Searched(frame, pixels, tuple(self.pipeline.find(pixels)))])
+        (recognized,) = self.pipeline.recognized([search(self.pipeline, _source(image), image, keep_image=True)])
         return recognized
 
     def predict_batch(self, images: Iterable[Picture], *, workers: int = 1) -> list[list[Face]]:
@@ -151,7 +149,7 @@ class Recognizer:
         if workers < 1:
             raise UsageError(f"workers is {workers}: expected at least 1")
         if workers == 1:
-            return self.pipeline.classify([self.pipeline.find(read_image(image)) for image in images])
+            return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
     def stream(

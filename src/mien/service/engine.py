@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
-from mien.media.pictures import Pixels, decode_picture
+from mien.media.pictures import Pixels, decode_picture, decode_reduced
 from mien.recognition.finder import Candidate
 from mien.recognition.pipeline import Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
@@ -106,7 +107,7 @@ class Engine:
             RequestError: not a supported picture format.
             InputError: it cannot be decoded.
         """
-        return await self._frame(upload, self.recognizer.pipeline.find)
+        return await self._frame(partial(self._search, upload))
 
     async def recognize_all(self, uploads: Sequence[Upload]) -> list[Frame | BaseException]:
         """The faces of the pictures of one request, in order, or what `recognize` raised.
@@ -129,21 +130,29 @@ class Engine:
             RequestError: not a supported picture format.
             InputError: it cannot be decoded.
         """
-        frame = await self._frame(upload, lambda image: viewer.find(image, number, seconds))
+        frame = await self._frame(partial(self._follow, upload, lambda image: viewer.find(image, number, seconds)))
         return viewer.finish(frame, number, seconds)
 
-    async def _frame(self, upload: Upload, find: Find) -> Frame:
+    async def _frame(self, search: Callable[[], Searched]) -> Frame:
         self._finding += 1
         try:
             loop = asyncio.get_running_loop()
-            searched = await loop.run_in_executor(self._finders, self._search, upload, find)
+            searched = await loop.run_in_executor(self._finders, search)
         finally:
             self._finding -= 1
         faces = await self._batcher.classified(searched.candidates)
         return replace(searched.frame, faces=tuple(faces))
 
-    def _search(self, upload: Upload, find: Find) -> Searched:
+    def _search(self, upload: Upload) -> Searched:
         """The faces found in a picture; its pixels are released."""
+        formats, pipeline = PICTURES[picture_type(upload.content, upload.name)], self.recognizer.pipeline
+        file = io.BytesIO(upload.content)
+        picture = decode_reduced(file, upload.name, pipeline.reduction, formats, self._max_pixels)
+        candidates = pipeline.find_in(picture, lambda: decoded(upload, self._max_pixels))
+        return Searched(Frame(upload.name, width=picture.width, height=picture.height), None, tuple(candidates))
+
+    def _follow(self, upload: Upload, find: Find) -> Searched:
+        """The faces found in the next picture of a stream; its pixels are released."""
         image = decoded(upload, self._max_pixels)
         height, width = image.shape[:2]
         return Searched(Frame(upload.name, width=width, height=height), None, tuple(find(image)))
