@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import MIN_FACE, MIN_SCORE, SMALLEST_FACE
+from mien.choices import SMALLEST_FACE
+from mien.defaults import MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detection import Detection, distinct, shrink
 from mien.faces.tiles import LONGEST, OVERLAP, tiles

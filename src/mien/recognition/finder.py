@@ -13,7 +13,7 @@ from mien.faces.detect import create_detector
 from mien.faces.detection import Detection, Detector, stretched
 from mien.faces.follow import WEAK_SHARE, Follower, Pace
 from mien.faces.opencv_threads import use_threads
-from mien.media.pictures import Pixels, Reduced
+from mien.media.decode_picture import Pixels, Reduced
 from mien.preprocess import to_gray
 from mien.results import Box
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from mien.media.images import Picture
+from mien.media.read_image import Picture
 from mien.media.sources import PictureEntry, VideoEntry
-from mien.media.video import without_password
+from mien.media.video_source import without_password
 from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pictures import failed_picture, search, search_picture
 from mien.recognition.pipeline import Searched

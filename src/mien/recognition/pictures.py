@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from mien.errors import MienError
-from mien.media.images import Picture, read_image, read_reduced
+from mien.media.read_image import Picture, read_image, read_reduced
 from mien.media.search import EmptySource
 from mien.media.sources import PictureEntry
-from mien.media.video import without_password
+from mien.media.video_source import without_password
 from mien.output.recognized import Recognized
 from mien.recognition.finder import Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.faces.detection import Detector
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 from mien.output.recognized import Recognized
 from mien.recognition.finder import Candidate, Finder
 from mien.results import Face, Frame, Header, Probabilities
@@ -22,7 +22,7 @@ PIXELS_AT_ONCE: Final = 50_000_000
 
 
 class Classifier(Protocol):
-    """Reads expressions off faces; `mien.model.bundle.Bundle` is one."""
+    """Reads expressions off faces; `mien.model.onnx_model.Bundle` is one."""
 
     def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""

@@ -13,12 +13,14 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
+from mien.choices import SMALLEST_FACE
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detection import Detector
-from mien.media.images import Picture
-from mien.media.video import DEFAULT_FPS, without_password
-from mien.model.bundle import Bundle, embedded_models
+from mien.media.read_image import Picture
+from mien.media.video_source import without_password
+from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
@@ -70,8 +72,7 @@ class Recognizer:
         min_face: int = MIN_FACE,
         threads: int | None = None,
     ) -> None:
-        if not 0 <= min_confidence <= 1:
-            raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
+        _check_options(model, detector, min_confidence, min_face)
         self._made_of: dict[str, Any] = {
             "model": model,
             "detector": detector,
@@ -88,7 +89,7 @@ class Recognizer:
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or another process, loads model and detector again."""
         model = self._made_of["model"]
-        if isinstance(model, str | Path) and str(model) not in embedded_models():
+        if isinstance(model, str | Path) and versioned_name(model) is None:
             model = Path(model).absolute()
         return partial(type(self), **{**self._made_of, "model": model}), ()
 
@@ -197,6 +198,18 @@ class Recognizer:
         options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
         check_source(source)
         return recognize_video(self.pipeline, source, options)
+
+
+def _check_options(model: object, detector: object, min_confidence: object, min_face: object) -> None:
+    """Refuse what is of the wrong kind before anything is loaded."""
+    if not isinstance(model, str | Path) and not hasattr(model, "probabilities"):
+        raise UsageError(f"model is {model!r}: expected a name, a path or a classifier (see `Classifier`)")
+    if not isinstance(detector, str) and not hasattr(detector, "detect"):
+        raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
+    if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
+        raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
+    if not isinstance(min_face, int) or min_face < SMALLEST_FACE:
+        raise UsageError(f"min_face is {min_face!r}: expected at least {SMALLEST_FACE} pixels")
 
 
 def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:

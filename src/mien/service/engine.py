@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
-from mien.media.pictures import Pixels, decode_picture, decode_reduced
+from mien.media.decode_picture import Pixels, decode_picture, decode_reduced
 from mien.recognition.finder import Candidate
 from mien.recognition.pipeline import Pipeline, Searched
 from mien.recognition.recognizer import Recognizer

@@ -10,8 +10,8 @@ from skimage import data
 
 from mien.data.reading.importing import import_data
 from mien.errors import InputError, TooLargeError
-from mien.media.images import read_image
-from mien.media.pictures import decode_picture, decode_reduced
+from mien.media.decode_picture import decode_picture, decode_reduced
+from mien.media.read_image import read_image
 from mien.recognition.recognizer import Recognizer
 
 RANDOM = np.random.default_rng(0)
