@@ -5,7 +5,6 @@ shared, so that a process killed in the middle of a message harms no other. Proc
 system: a process that has threads of onnxruntime or OpenCV cannot be forked safely.
 """
 
-import multiprocessing
 import os
 import pickle
 import signal
@@ -13,12 +12,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from mien.errors import MienError, WorkerError
 from mien.ordered import Closed, Ordered
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 _STARTS: Final = 3
 """Times that a process may die while it starts, in a row."""
@@ -152,6 +153,8 @@ class _Worker:
     """One process, as its thread sees it."""
 
     def __init__(self, make: Callable[[], Work]) -> None:
+        import multiprocessing  # 20 ms, which one picture need not wait for
+
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, make), name="mien-worker", daemon=True)
@@ -212,9 +215,11 @@ class _Worker:
         self._connection.close()
 
 
-def _work(connection: Connection, make: Callable[[], Work]) -> None:
+def _work(connection: "Connection", make: Callable[[], Work]) -> None:
     """What a worker process does, until its parent closes the connection or dies."""
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
     if parent is not None:
         Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     try:
@@ -228,7 +233,7 @@ def _work(connection: Connection, make: Callable[[], Work]) -> None:
             _answer(connection, work, connection.recv())
 
 
-def _answer(connection: Connection, work: Work, task: Any) -> None:
+def _answer(connection: "Connection", work: Work, task: Any) -> None:
     for content in _contents(work, task):
         connection.send_bytes(content)
     connection.send_bytes(_END)
@@ -251,5 +256,7 @@ def _said(error: Exception) -> MienError:
 
 def _end_with(sentinel: int) -> None:
     """End this process when its parent is gone, whatever it is doing."""
+    from multiprocessing.connection import wait
+
     wait([sentinel])
     os._exit(1)
