@@ -177,6 +177,25 @@ def test_videos_of_a_folder_give_the_rows_of_one_process(recognizer, tmp_path, w
     assert rows(results(recognizer, tmp_path, 2)) == alone
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_video_that_kills_its_worker_is_named_and_stops_nothing(recognizer, tmp_path, write_clip, stage):
+    flat = np.zeros((240, 426, 3), np.uint8)
+    for number in range(3):
+        images = [stage((0, 100, 60))] * 4 + [flat if number == 1 else stage((0, 100, 60))] * 4
+        write_clip(tmp_path / f"{number}.mp4", images, options={"crf": "0"})
+    parallel = Parallel(MakeFinder(Deadly(), 0.6, 48, 1), 2, keep_images=False, **AT_ONCE)
+    found = sort_sources([str(tmp_path)])
+    options = StreamOptions(every=1, batch=2)
+    frames = [seen.frame for seen in recognize_all(recognizer.pipeline, found, options, parallel)]
+    failed = [frame for frame in frames if frame.error]
+    assert [frame.error for frame in failed] == [
+        f"{tmp_path / '1.mp4'}: the worker process that read it died (signal 9)"
+    ]
+    counts = Counter(Path(frame.source).name for frame in frames if not frame.error)
+    assert (counts["0.mp4"], counts["2.mp4"]) == (8, 8)
+    assert counts["1.mp4"] <= 4
+
+
 def test_predict_batch_takes_workers(recognizer, photos):
     pictures = [photos / "00.jpg", (photos / "01.png").read_bytes(), data.astronaut(), photos / "02.jpg"]
     assert recognizer.predict_batch(pictures, workers=2) == recognizer.predict_batch(pictures)

@@ -80,7 +80,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.media.sources import sort_sources
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
-    from mien.recognition.parallel import Parallel
+    from mien.recognition.parallel import WORTH_SECONDS, Parallel
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
@@ -102,7 +102,12 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
     processes = worker_count(workers, threads)
-    parallel = Parallel(recognizer.finder(processes), processes, keep_images=bool(target) or show)
+    parallel = Parallel(
+        recognizer.finder(processes),
+        processes,
+        keep_images=bool(target) or show,
+        worth_seconds=WORTH_SECONDS if workers is None else 0.0,
+    )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
     images = with_progress(images, len(found.pictures), prints_rows=form != "table")
     failures, unwritten = 0, None

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from mien.errors import WorkerError
 from mien.media.read_image import Picture
 from mien.media.sources import PictureEntry, VideoEntry
 from mien.media.video_source import without_password
@@ -21,6 +22,9 @@ from mien.workers import Failed, Workers
 
 WORTH_SECONDS: Final = 2.0
 """Work from which workers pay: to start takes each some 0.7 s of a core."""
+
+_MANY: Final = 64
+"""Pictures that are worth it whatever they are."""
 
 WORTH_BYTES: Final = 4_000_000
 """Size of several videos from which workers pay."""
@@ -36,7 +40,8 @@ class Parallel:
         make: makes the finder of each worker.
         workers: how many processes at most; 1: this one alone.
         keep_images: whether results carry their pixels.
-        worth_seconds: time that pictures would take one process, from which workers are started.
+        worth_seconds: time that pictures would take one process, from which workers are started; 0: at once, so that
+            no picture is read by this process, which it might crash.
         worth_bytes: size of several videos, likewise.
     """
 
@@ -63,8 +68,7 @@ class Parallel:
         """
         spent = 0.0
         for done, source in enumerate(sources):
-            left = len(sources) - done
-            if self.workers > 1 and done and left > 1 and spent / done * left >= self.worth_seconds:
+            if self._pays(spent, done, len(sources) - done):
                 yield from _by_workers(workers, sources[done:])
                 return
             started = monotonic()
@@ -72,11 +76,18 @@ class Parallel:
             spent += monotonic() - started
             yield found
 
+    def _pays(self, spent: float, done: int, left: int) -> bool:
+        """Whether to start workers for the pictures that are left, after some took so many seconds here."""
+        if self.workers == 1 or left < 2:
+            return False
+        expected = spent / done * left if done else 0.0
+        return expected >= self.worth_seconds or left >= _MANY
+
     def videos(self, workers: Workers, sources: Sequence[VideoEntry]) -> Iterator[tuple[VideoEntry, Any]]:
         """Videos, each with its searched images if workers search it, else None. An error is raised by the iterator of
         the images.
         """
-        files = [source for source in sources if isinstance(source, Path) and source.is_file()]
+        files = {source: None for source in sources if isinstance(source, Path) and source.is_file()}
         if self.workers == 1 or len(files) < 2 or sum(file.stat().st_size for file in files) < self.worth_bytes:
             yield from ((source, None) for source in sources)
             return
@@ -84,7 +95,7 @@ class Parallel:
         for source in sources:
             if source in files:
                 _, results = next(searched)
-                yield source, _unless_failed(result for _, result in results)
+                yield source, _unless_failed(source, (result for _, result in results))
             else:
                 yield source, None
 
@@ -126,10 +137,11 @@ def _by_workers(workers: Workers, sources: Sequence[PictureEntry]) -> Iterator[S
             yield result
 
 
-def _unless_failed(results: Iterable[Any]) -> Iterator[Searched]:
+def _unless_failed(video: Path, results: Iterable[Any]) -> Iterator[Searched]:
     for result in results:
         if isinstance(result, Failed):
-            raise result.error
+            named = not isinstance(result.error, WorkerError)
+            raise result.error if named else WorkerError(f"{video}: {result.error}")
         yield result
 
 
