@@ -27,7 +27,7 @@ SMALLEST_FACE: Final = 12
 """Height in pixels from which faces may be asked for: what YuNet sees at all."""
 
 MOST_WORKERS: Final = 256
-"""Processes of one command; each takes some 120 MB, and what its picture takes."""
+"""Processes of one command; each takes some 100 MB, and what its picture takes."""
 
 SmoothingName = Literal["none", "mode", "ema"]
 """Temporal smoothing of expressions in videos."""

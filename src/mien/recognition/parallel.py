@@ -21,7 +21,7 @@ from mien.recognition.video import StreamOptions, search_video
 from mien.workers import Failed, Workers
 
 WORTH_SECONDS: Final = 2.0
-"""Work from which workers pay: to start takes each some 0.7 s of a core."""
+"""Work from which workers pay: to start takes each some 0.5 s of a core."""
 
 _MANY: Final = 64
 """Pictures that are worth it whatever they are."""

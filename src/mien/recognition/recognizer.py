@@ -138,7 +138,7 @@ class Recognizer:
         Args:
             images: the pictures, see `read_image` for what each may be.
             workers: processes that read pictures and find faces, at least 1; 1: this one alone. They are started and
-                ended by every call, in some 0.7 s; a script then needs its ``if __name__ == "__main__":``.
+                ended by every call, in some 0.5 s; a script then needs its ``if __name__ == "__main__":``.
 
         Raises:
             WorkerError: a worker died, or none starts.
