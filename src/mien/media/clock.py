@@ -33,6 +33,8 @@ class Clock:
         step: seconds between two frames, by the header; used until differences are known.
         jumps: whether the format lets its clock jump (MPEG-TS, MPEG program streams).
         origin: stamp whose time is 0; None: the first.
+        tick: of sound: seconds between two stamps that can be told apart, so that shorter packets share some. Its times
+            may fall by a tenth of a second, for parsers guess its stamps between those of the file.
         warn: takes one sentence about each jump.
     """
 
@@ -42,12 +44,13 @@ class Clock:
         *,
         jumps: bool = False,
         origin: Fraction | None = None,
+        tick: Fraction | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.origin = origin
         self.shift = -origin if origin is not None else Fraction(0)
         """What is added to a stamp now."""
-        self._nominal, self._warn = step, warn
+        self._nominal, self._tick, self._warn = step, tick, warn
         self._leap = _LEAP if jumps else _LONGEST_GAP
         self._steps: deque[Fraction] = deque(maxlen=_REMEMBERED)
         self._time = self._stamp = None  # type: Fraction | None
@@ -73,6 +76,8 @@ class Clock:
     def _after(self, last: Fraction, stamp: Fraction | None, expected: Fraction | None) -> Fraction:
         if stamp is None or expected is None:
             return self._next(last)
+        if self._tick is not None and self._is_guessed(expected - last, self._tick):
+            return expected
         if self._stamp is not None and self._is_still(stamp - self._stamp):
             self._stands_still(stamp)
             return self._next(last)
@@ -95,6 +100,9 @@ class Clock:
 
     def _is_still(self, progress: Fraction) -> bool:
         return 0 <= progress < _TICK and progress < self._step() / 100
+
+    def _is_guessed(self, step: Fraction, tick: Fraction) -> bool:
+        return -_SLACK < step < 0 or (step == 0 and self._step() <= tick)
 
     def _stands_still(self, stamp: Fraction) -> None:
         self._still += 1
