@@ -76,12 +76,14 @@ class Clock:
     def _after(self, last: Fraction, stamp: Fraction | None, expected: Fraction | None) -> Fraction:
         if stamp is None or expected is None:
             return self._next(last)
-        if self._tick is not None and self._is_guessed(expected - last, self._tick):
-            return expected
+        step = expected - last
         if self._stamp is not None and self._is_still(stamp - self._stamp):
+            if self._tick is not None and self._step() <= self._tick:
+                return expected
             self._stands_still(stamp)
             return self._next(last)
-        step = expected - last
+        if self._tick is not None and -_SLACK < step <= 0:
+            return expected
         if step > 0 and (step <= self._leap or step <= 10 * self._step()):
             self._steps.append(step)
             self._still = 0
@@ -100,9 +102,6 @@ class Clock:
 
     def _is_still(self, progress: Fraction) -> bool:
         return 0 <= progress < _TICK and progress < self._step() / 100
-
-    def _is_guessed(self, step: Fraction, tick: Fraction) -> bool:
-        return -_SLACK < step < 0 or (step == 0 and self._step() <= tick)
 
     def _stands_still(self, stamp: Fraction) -> None:
         self._still += 1
