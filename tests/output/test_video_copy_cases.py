@@ -80,13 +80,14 @@ def test_packets_shorter_than_a_tick_of_the_clock_keep_their_place(tmp_path):
     assert np.diff(heard).max() == pytest.approx(1024 / 48_000, abs=2e-3)  # no gap was filled
 
 
-def test_sound_whose_rate_and_channels_change_follows_the_images(tmp_path):
-    """AAC in MPEG-TS says its rate in each packet, MP4 once for all."""
+@pytest.mark.parametrize("kinds", [((44_100, 1), (48_000, 2), (22_050, 1)), ((48_000, 1),) * 3])
+def test_aac_of_joined_parts_follows_the_images(tmp_path, kinds):
+    """AAC in MPEG-TS says its rate and channels in each packet, MP4 once for all."""
     plain = written(Case("ts", "libx264"), tmp_path)
     parts = []
-    for rate, channels in ((44_100, 1), (48_000, 2), (22_050, 1)):
+    for rate, channels in kinds:
         tone = ("-f", "lavfi", "-i", f"sine=d={LENGTH}:r={rate}", "-ac", channels)
-        parts.append(tmp_path / f"{rate}.ts")
+        parts.append(tmp_path / f"{len(parts)}.ts")
         ffmpeg("-i", plain, *tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", parts[-1])
     path = tmp_path / "joined.ts"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,12 +41,13 @@ class _Copied:
 
     def __init__(self, file: Any, source: Any) -> None:
         self._target = file.add_stream_from_template(source)
+        self._sample = Fraction(1, source.codec_context.sample_rate)
         self._last: int | None = None
 
     def packets(self, packet: Any, moment: Fraction) -> Iterator[Any]:
-        """What is written of a packet of the source."""
+        """What is written of a packet of the source, a sample later than the one before at least, as MP4 counts."""
         stamp = round(moment / packet.time_base)
-        self._last = stamp if self._last is None else max(self._last + 1, stamp)
+        self._last = stamp if self._last is None else max(self._last + ceil(self._sample / packet.time_base), stamp)
         packet.pts = packet.dts = self._last
         packet.stream = self._target
         yield packet
