@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

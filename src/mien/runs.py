@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import ConfigError, DataError, ModelFileError
-from mien.records import parse_json, read_toml
+from mien.toml_json import parse_json, read_toml
 
 CONFIG_FILE: Final = "config.toml"
 LOG_FILE: Final = "log.jsonl"

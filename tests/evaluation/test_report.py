@@ -14,7 +14,7 @@ from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.report import evaluate
 from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle, softmax
+from mien.model.onnx_model import Bundle, softmax
 
 
 @pytest.fixture

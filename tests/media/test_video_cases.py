@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError
-from mien.media.opening import open_video
+from mien.media.open_video import open_video
 from video_cases import CLOCKS, COUNT, ORIENTATIONS, RATE, Case, cases, drawn, ffmpeg, joined, shown, written
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mien.data.store import FaceStore
 from mien.evaluation.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 from mien.preprocess import PreprocessSpec
 
 _BATCH: Final = {"cpu": 256}

@@ -20,7 +20,7 @@ from mien.evaluation.classifier import Classifier
 from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 
 """Ground truth: FER2013's labels, or the majority of FER+'s votes."""
 

@@ -9,10 +9,10 @@ from typing import Final
 from PIL import Image
 
 from mien.errors import InputError
+from mien.media.decode_picture import pixels_of
 from mien.media.kinds import first_bytes
-from mien.media.pictures import pixels_of
 from mien.media.signatures import kind_of
-from mien.media.video import VideoImage
+from mien.media.video_source import VideoImage
 
 _FORMATS: Final = ("GIF", "WEBP", "PNG", "AVIF")
 _JPEG_OR_TIFF: Final = (b"\xff\xd8\xff", b"II*\0", b"MM\0*")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from av.sidedata.sidedata import Type
 
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 
 
 class Orientation:
