@@ -3,7 +3,9 @@
 ::
 
     config.toml        the configuration, whole
-    log.jsonl          one line per epoch
+    log.jsonl          one line per epoch, see `LOG_COLUMNS`
+    log.csv            the same as a table
+    curves.png         training against validation, drawn by `mien train`
     last.safetensors   the state after a whole epoch, from which the training goes on
     best.safetensors   the chosen network with its card, calibrated
     public_test.json   labels of PublicTest, and what the chosen network answers to each of its faces
@@ -13,6 +15,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,12 +25,27 @@ from mien.records import parse_json, read_toml
 
 CONFIG_FILE: Final = "config.toml"
 LOG_FILE: Final = "log.jsonl"
+LOG_TABLE_FILE: Final = "log.csv"
+CURVES_FILE: Final = "curves.png"
 CHECKPOINT_FILE: Final = "last.safetensors"
 BEST_FILE: Final = "best.safetensors"
 ANSWERS_FILE: Final = "public_test.json"
 BOARD_FOLDER: Final = "tensorboard"
 TEACHER_ANSWERS_FILE: Final = "teacher_answers.safetensors"
 """What teachers answer to a fixed set of views, unless the recipe names another file; see `mien.training.views`."""
+
+LOG_COLUMNS: Final = (
+    "loss", "training_loss", "training_accuracy", "validation_loss", "accuracy", "macro_f1", "balanced_accuracy",
+    "learning_rate", "input_size", "faces_per_second", "seconds", "measuring_seconds", "best",
+)  # fmt: skip
+"""What the log says of an epoch besides its number, from 1.
+
+``loss`` is the mean of what the steps minimised: augmented faces, label smoothing, mixup and teachers included. All
+other losses are cross-entropy in nats, measured after the epoch like the accuracies: averaged weights, evaluation mode,
+faces without augmentation. ``training_*`` are of a fixed sample of the training rows, ``validation_loss``,
+``accuracy``, ``macro_f1`` and ``balanced_accuracy`` of the rows that choose the epoch; absent where there are none.
+``seconds`` are those of the steps, ``measuring_seconds`` those of measuring.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,14 @@ def read_log(folder: Path) -> tuple[dict[str, Any], ...]:
         OSError: there is none.
         ValueError: a line is not JSON.
     """
-    return tuple(json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines())
+    lines = (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()
+    return counted_from_one([json.loads(line) for line in lines])
+
+
+def counted_from_one(history: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Entries of a log with their epochs counted from 1; runs made before mien did so count from 0."""
+    shift = 1 if history and history[0].get("epoch") == 0 else 0
+    return tuple({**entry, "epoch": entry["epoch"] + shift} if shift else entry for entry in history)
 
 
 def network_file(path: str | Path) -> Path:

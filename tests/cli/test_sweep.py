@@ -49,7 +49,7 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
     output, errors = second.communicate(timeout=HANG)
     assert second.returncode == 1
     assert "2 of 4 runs failed" in errors
-    assert "the loss is nan in epoch 0" in errors
+    assert "the loss is nan in epoch 1" in errors
     assert "plain" in output
     assert "over seeds" in output
     (row,) = json.loads((work / "out/comparison.json").read_text())

@@ -169,8 +169,10 @@ class TrainConfig:
             scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
             device computes with itself, see `mien.training.precision`. A run states which one it was.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
-        early_stopping: patience of early stopping: epochs without a better accuracy after which the training ends; 0 is
-            off.
+        early_stopping: patience of early stopping: epochs without a better ``stop_on`` after which the training ends; 0
+            is off.
+        stop_on: what early stopping watches, of the rows that choose the epoch: "accuracy" or "validation_loss". The
+            epoch that is kept is the one of the best accuracy all the same.
         split: validation split: "official" holds out no Training rows; for the others see
             `mien.data.splits.held_out_rows`.
         select_on: model selection: accuracy on "PublicTest", or on the rows that ``split`` has "held_out"; or "last" to
@@ -189,6 +191,7 @@ class TrainConfig:
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999
     early_stopping: int = 0
+    stop_on: Literal["accuracy", "validation_loss"] = "accuracy"
     split: Split = "official"
     select_on: Literal["PublicTest", "held_out", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = expected(

@@ -1,7 +1,6 @@
 """The run folder of a training (`mien.runs`): created, resumed, written."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +8,9 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
-from mien.files import made_folder, write_text, writing
+from mien.files import made_folder, write_text
 from mien.records import parse_toml, to_toml
-from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, counted_from_one
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
@@ -63,7 +62,7 @@ def _gone_on_with(
         raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
     if progress.data != data.identity():
         raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {data.identity()}")
-    return config, replace(progress, config=now)
+    return config, replace(progress, config=now, history=counted_from_one(progress.history))
 
 
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
@@ -77,26 +76,6 @@ def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
 def _first_difference(before: str, now: str) -> str:
     lines = zip(before.splitlines(), now.splitlines(), strict=False)
     return next((f"{old!r} then, {new!r} now" for old, new in lines if old != new), "more or fewer keys")
-
-
-def rewrite_log(run: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Rewrite the log from the checkpoint's history, so that both agree after a kill.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    write_text(run / LOG_FILE, "".join(json.dumps(entry) + "\n" for entry in history), TrainingError)
-
-
-def append_to_log(run: Path, entry: Mapping[str, Any]) -> None:
-    """One more line in the log of a run.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    path = run / LOG_FILE
-    with writing(path, TrainingError), path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(entry) + "\n")
 
 
 def save_answers(run: Path, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
