@@ -47,6 +47,11 @@ Usage = Literal["Training", "PublicTest", "PrivateTest"]
 USAGES: Final[tuple[str, ...]] = get_args(Usage)
 TEST_USAGES: Final = USAGES[1:]
 
+EvaluatedUsage = Literal["Training", "PublicTest", "PrivateTest", "held-out"]
+"""Rows that a model is evaluated on: one of the parts, or the Training rows that its training held out."""
+
+HELD_OUT: Final = "held-out"
+
 TtaMode = Literal["none", "flip", "tencrop"]
 """``none``: the plain input; ``flip``: and its mirror image; ``tencrop``: centre, corners, and their mirror images."""
 

@@ -9,6 +9,7 @@
     last.safetensors   the state after a whole epoch, from which the training goes on
     best.safetensors   the chosen network with its card, calibrated
     public_test.json   labels of PublicTest, and what the chosen network answers to each of its faces
+    held_out.json      the same for the Training rows that the split held out, with their row numbers
     tensorboard/       the same curves for TensorBoard
 
 `mien.training.run_folder` writes it.
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mien.choices import HELD_OUT
 from mien.errors import ConfigError, DataError, ModelFileError
 from mien.records import parse_json, read_toml
 
@@ -29,7 +31,9 @@ LOG_TABLE_FILE: Final = "log.csv"
 CURVES_FILE: Final = "curves.png"
 CHECKPOINT_FILE: Final = "last.safetensors"
 BEST_FILE: Final = "best.safetensors"
-ANSWERS_FILE: Final = "public_test.json"
+ANSWERS_FILES: Final = {"PublicTest": "public_test.json", HELD_OUT: "held_out.json"}
+"""What the chosen network answers, by the rows; the first that all runs have is what they are compared on."""
+
 BOARD_FOLDER: Final = "tensorboard"
 TEACHER_ANSWERS_FILE: Final = "teacher_answers.safetensors"
 """What teachers answer to a fixed set of views, unless the recipe names another file; see `mien.training.views`."""
@@ -55,31 +59,38 @@ class RunFiles:
     Args:
         config: its configuration, plain values.
         history: entries of its log, one per epoch, at least one.
-        answers: its answers to PublicTest: ``labels`` and ``predictions``, class numbers.
+        answers: what it answers, by usage (`ANSWERS_FILES`), at least one: ``labels`` and ``predictions``, class
+            numbers; runs of today add ``rows`` and ``source_sha256``.
     """
 
     config: dict[str, Any]
     history: tuple[dict[str, Any], ...]
-    answers: dict[str, Any]
+    answers: dict[str, dict[str, Any]]
 
 
 def read_run_files(folder: Path) -> RunFiles:
-    """What is in the folder of a run that knows PublicTest.
+    """What is in the folder of a run that was measured.
 
     Raises:
-        DataError: no run there, a damaged one, or one without a finished epoch or without PublicTest.
+        DataError: no run there, a damaged one, or one without a finished epoch or without answers.
     """
     try:
         config = read_toml(folder / CONFIG_FILE)
         history = read_log(folder)
-        answers = parse_json((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
+        answers = {
+            usage: parse_json((folder / name).read_text(encoding="utf-8"))
+            for usage, name in ANSWERS_FILES.items()
+            if (folder / name).exists()
+        }
     except FileNotFoundError as error:
-        missing = Path(error.filename).name
-        raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
+        raise DataError(f"{folder}: no {Path(error.filename).name}; expected a run of `mien train`") from None
     except (OSError, ValueError, ConfigError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
     if not history:
         raise DataError(f"{folder}: no epoch in {LOG_FILE}; go on with `mien train --resume` until one is done")
+    if not answers:
+        files = " nor ".join(ANSWERS_FILES.values())
+        raise DataError(f"{folder}: no {files}; expected a run that knows PublicTest or held rows out")
     return RunFiles(config, history, answers)
 
 

@@ -228,7 +228,7 @@ def test_a_killed_process_resumes_to_the_same_bits(finished, store_path, tmp_pat
     resumed = start_training(store_path, run, "--resume")
     output, errors = resumed.communicate(timeout=HANG)
     assert resumed.returncode == 0, errors
-    assert "PublicTest (70 faces, no augmentation): accuracy 1.0000" in output
+    assert "PublicTest (70 faces, no augmentation, which chose the epoch): accuracy 1.0000" in output
     assert_same_run(run, finished[0])
 
 

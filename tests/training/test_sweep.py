@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
+from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.training.recipe import load_config
-from mien.training.sweep import load_sweep, run_sweep
+from mien.training.sweep import check_comparable, load_sweep, run_sweep
 
 GOOD = """
 seeds = [3, 1]
@@ -85,3 +87,42 @@ def test_other_errors_end_the_sweep(tmp_path):
 
     with pytest.raises(TrainingError):
         list(run_sweep(load_sweep(write(tmp_path, GOOD)), tmp_path, train))
+
+
+JUDGED = """
+seeds = [0, 1]
+set = ["epochs=2", "resolutions=[]", "split=stratified", "select_on=held_out"]
+[variants.a]
+recipe = "mien_s"
+[variants.b]
+recipe = "mien_s"
+"""
+
+
+@pytest.fixture
+def without_public_test(small_store):
+    store = FaceStore.open(small_store)
+    return FaceStore(store.faces, store.labels, np.zeros(len(store), np.uint8), store.meta)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("", "", r"a/seed-0 and a/seed-1 would hold out different rows.*split_seed=0"),
+        ("split=stratified", "split=ordered_70_30", None),
+        ('"split=stratified"', '"split=stratified", "split_seed=7"', None),
+        ('"split=stratified", "select_on=held_out"', "", r"variants\.a: small\.csv has no PublicTest rows"),
+        ('"select_on=held_out"', '"split_seed=7"', r"variants\.a: small\.csv has no PublicTest rows"),
+        ("[variants.b]", '[variants.b]\nset=["split=ordered_70_30"]', "a/seed-0 and a/seed-1 would"),
+    ],
+)
+def test_runs_that_could_not_be_compared_are_refused_before_training(
+    tmp_path, without_public_test, small_store, before, after, message
+):
+    runs = load_sweep(write(tmp_path, JUDGED.replace(before, after)))
+    check_comparable(runs, FaceStore.open(small_store))
+    if message is None:
+        check_comparable(runs, without_public_test)
+        return
+    with pytest.raises(ConfigError, match=message):
+        check_comparable(runs, without_public_test)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import Usage
+from mien.choices import EvaluatedUsage
 from mien.cli.evaluate import open_data
 from mien.cli.messages import say_written
 from mien.cli.options import AsJson
@@ -32,7 +32,10 @@ def compare(
     data: Annotated[
         Path | None, typer.Option(help="With --corruptions: data set, or a folder of pictures per class.")
     ] = None,
-    usage: Annotated[Usage | None, typer.Option(help="With --corruptions: the part of the data set.")] = None,
+    usage: Annotated[
+        EvaluatedUsage | None,
+        typer.Option(help="Which rows; of runs PublicTest or held-out, by default the first that all of them know."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -42,19 +45,19 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare runs on the same PublicTest faces; differences are to the first one named."""
-    from mien.evaluation.comparison import read_run, variants_of
+    """Compare runs on the same faces: PublicTest, else the rows they held out; differences are to the first one."""
+    from mien.evaluation.comparison import read_runs, variants_of
 
     if corruptions:
         _compare_corruptions(runs, data, usage, out, as_json=as_json)
         return
-    if data or usage:
-        raise UsageError("--data and --usage belong to --corruptions: runs are compared by what they answered")
-    show_comparison(variants_of(read_run(run) for run in runs), out, as_json=as_json)
+    if data:
+        raise UsageError("--data belongs to --corruptions: runs are compared by what they answered")
+    show_comparison(variants_of(read_runs(runs, usage)), out, as_json=as_json)
 
 
 def _compare_corruptions(
-    models: list[Path], data: Path | None, usage: Usage | None, out: Path | None, *, as_json: bool
+    models: list[Path], data: Path | None, usage: EvaluatedUsage | None, out: Path | None, *, as_json: bool
 ) -> None:
     from rich.console import Console
 
@@ -100,7 +103,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("run", "seeds", "epochs", "PublicTest", f"difference to {rows[0]['name']} (95 %)", box=None)
+    table = Table(
+        "run", "seeds", "epochs", f"{rows[0]['usage']} accuracy", f"difference to {rows[0]['name']} (95 %)", box=None
+    )
     for row in rows:
         spread = "" if row["deviation"] is None else f" ± {row['deviation']:.2%} over seeds"
         epochs = sorted(set(row["epochs"]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import TEST_USAGES, Targets, TtaMode, Usage
+from mien.choices import TEST_USAGES, EvaluatedUsage, Targets, TtaMode
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, ClassMaps, RunAnywhere, Threads
 from mien.cli.robustness import report_corruptions
@@ -27,9 +27,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     ],
     data: Annotated[Path, typer.Option(help="Data set made by `mien data import`, or a folder of pictures per class.")],
     usage: Annotated[
-        Usage | None,
+        EvaluatedUsage | None,
         typer.Option(
-            help="Which rows: Training, PublicTest (to choose) or PrivateTest (once, at the end). Not for a folder."
+            help="Which rows: Training, PublicTest (to choose), PrivateTest (once, at the end), or held-out: the "
+            "Training rows that the model's training set aside. Not for a folder."
         ),
     ] = None,
     tta: Annotated[TtaMode, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
@@ -95,7 +96,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     say_written(written)
 
 
-def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
+def open_data(
+    data: Path, usage: EvaluatedUsage | None, names: list[str], messages: "Console"
+) -> "tuple[FaceStore, str]":
     """The data set, and the usage (rows) to evaluate on."""
     from mien.data.reading.class_names import class_map
     from mien.data.reading.importing import faces_by_class
@@ -125,6 +128,8 @@ def _print(result: "Evaluation", console: "Console") -> None:
             f"truth      majority of FER+'s votes; {values['without_target']:,} faces without one left out",
             highlight=False,
         )
+    if trained_on := values["trained_on"]:
+        _print_trained_on(**trained_on, n=len(result), console=console)
     console.print(
         f"accuracy   {values['accuracy']:.2%} ± {values['standard_error']:.2%} (95 %: {low:.2%} .. {high:.2%})\n"
         f"top-2      {values['top2_accuracy']:.2%}\n"
@@ -141,6 +146,16 @@ def _print(result: "Evaluation", console: "Console") -> None:
     for name, quarters in values["by_quality"].items():
         console.print(_by_quality(name, quarters), highlight=False)
     console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
+
+
+def _print_trained_on(rows: int, exact: bool, n: int, console: "Console") -> None:
+    if rows:
+        most = "" if exact else "at most "
+        console.print(
+            f"trained on {most}{rows:,} of these {n:,} faces: the figures say what it remembers",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _eight_classes(accuracy: float, contempt: int, n: int) -> str:

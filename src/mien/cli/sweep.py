@@ -26,24 +26,28 @@ def sweep(
     from mien.cli.train import train_config
 
     try:
-        from mien.training.sweep import load_sweep, run_sweep
+        from mien.training.sweep import check_comparable, load_sweep, run_sweep
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
-    from mien.evaluation.comparison import read_run, variants_of
+    from mien.cli.train_progress import resumable
+    from mien.data.store import FaceStore
+    from mien.evaluation.comparison import read_runs, variants_of
 
     runs = load_sweep(file)
+    check_comparable(runs, FaceStore.open(data))
     trained, failed = [], 0
     train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
-    for outcome in run_sweep(runs, out, lambda config, folder: train(config, data, folder)):
-        folder = out / outcome.run.folder
-        if outcome.error is None:
-            trained.append(folder)
-            typer.echo(f"trained {folder}", err=True)
-        else:
-            failed += 1
-            typer.secho(f"mien: {folder}: {outcome.error}", fg="red", err=True)
+    with resumable("the same command"):
+        for outcome in run_sweep(runs, out, lambda config, folder: train(config, data, folder)):
+            folder = out / outcome.run.folder
+            if outcome.error is None:
+                trained.append(folder)
+                typer.echo(f"trained {folder}", err=True)
+            else:
+                failed += 1
+                typer.secho(f"mien: {folder}: {outcome.error}", fg="red", err=True)
     if trained:
-        show_comparison(variants_of(map(read_run, trained)), out, as_json=False)
+        show_comparison(variants_of(read_runs(trained)), out, as_json=False)
     if failed:
         typer.secho(f"mien: {failed} of {len(runs)} runs failed", fg="red", err=True)
         raise typer.Exit(1)

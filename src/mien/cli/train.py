@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,7 +31,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     devices: Annotated[int, typer.Option(min=1, help="Data-parallel processes, one per device of this machine.")] = 1,
     threads: Threads = None,
 ) -> None:
-    """Train a network on the Training rows and keep the epoch with the best PublicTest accuracy.
+    """Train a network on the Training rows and keep the epoch of the best accuracy on the rows that choose.
+
+    These are PublicTest, or Training rows held out (split, select_on).
 
     Training rows that duplicate a test row (leakage) are left out, and counted.
     """
@@ -46,7 +47,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
         card = train_config(
             config, data, run, drop_rows=drop_rows, resume=resume, device=device, devices=devices, threads=threads
         )
-    _print_result(card.public_test, _best_epoch(card), run)
+    _print_result(card, run)
 
 
 def train_config(
@@ -96,10 +97,16 @@ def _best_epoch(card: ModelCard) -> int:
     return int(training["best_epoch"] if "best_epoch" in training else training["epoch"] + 1)
 
 
-def _print_result(figures: Mapping[str, Any], epoch: int, run: Path) -> None:
-    _say(f"run: {run}, epoch {epoch} kept")
-    if figures:
-        _say(
-            f"PublicTest ({figures['n']} faces, no augmentation): accuracy {figures['accuracy']:.4f}, "
-            f"macro F1 {figures['macro_f1']:.4f}, ECE {figures['ece']:.4f} after temperature"
-        )
+def _print_result(card: ModelCard, run: Path) -> None:
+    _say(f"run: {run}, epoch {_best_epoch(card)} kept")
+    selected_on = card.training["selected_on"]
+    for name, key, figures in (
+        ("held-out rows", "held_out", card.training.get("held_out")),
+        ("PublicTest", "PublicTest", card.public_test),
+    ):
+        if figures:
+            judged = ", which chose the epoch" if key == selected_on else ""
+            _say(
+                f"{name} ({figures['n']} faces, no augmentation{judged}): accuracy {figures['accuracy']:.4f}, "
+                f"macro F1 {figures['macro_f1']:.4f}, ECE {figures['ece']:.4f} after temperature"
+            )

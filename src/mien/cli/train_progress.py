@@ -81,7 +81,7 @@ class ProgressReporter:
         )
         for reason, count in data.dropped.items():
             self._print(f"left out of training: {count} rows {reason}")
-        self._judged_by = config.select_on.replace("_", " ")
+        self._judged_by = config.select_on.replace("_", "-")
         self._areas = [config.input_size_at(epoch) ** 2 for epoch in range(config.epochs)]
         total, done = sum(self._areas), sum(self._areas[:epochs_done])
         self._task = self._progress.add_task(

@@ -1,8 +1,8 @@
 """Paired comparison of runs: learning curves, final figures, and the significance of differences.
 
-Final figures are those of each run's best epoch on PublicTest. All runs are evaluated on the same faces, so differences
-are paired. Where both variants were trained with several seeds, the confidence interval covers the sampling of faces
-and of seeds; where one was not, of faces alone.
+Final figures are those of each run's best epoch on PublicTest, or on the Training rows that all of them held out. All
+runs are evaluated on the same faces, so differences are paired. Where both variants were trained with several seeds,
+the confidence interval covers the sampling of faces and of seeds; where one was not, of faces alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError, UsageError
-from mien.runs import ANSWERS_FILE, read_run_files
+from mien.runs import ANSWERS_FILES, RunFiles, read_run_files
 
 _DRAWS: Final = 10_000
 
@@ -29,9 +29,11 @@ class Run:
         name: what to call it: the folder's name, or that of the folder above a ``seed-N``.
         seed: its seed.
         history: entries of log.jsonl, one per epoch.
-        labels: class numbers of the PublicTest faces (N,).
+        labels: class numbers of the faces that it is compared on (N,).
         predictions: what the chosen network answers (N,).
         config: its configuration, as config.toml has it.
+        usage: which rows these faces are, a key of `mien.runs.ANSWERS_FILES`.
+        rows: their row numbers (N,) and the hash of their data set; None for runs made before mien kept them.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Run:
     labels: NDArray[np.intp]
     predictions: NDArray[np.intp]
     config: dict[str, Any] = field(default_factory=dict)
+    usage: str = "PublicTest"
+    rows: tuple[NDArray[np.intp], str] | None = None
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -96,27 +100,67 @@ class Difference:
     p_value: float | None
 
 
-def read_run(path: str | Path) -> Run:
-    """The run in a folder that `mien train` made.
+def read_runs(paths: Sequence[str | Path], usage: str | None = None) -> list[Run]:
+    """Runs in folders that `mien train` made, with their answers to one usage.
+
+    Args:
+        paths: the folders, at least one.
+        usage: a key of `mien.runs.ANSWERS_FILES`; None takes the first that all of them have.
 
     Raises:
-        DataError: no run there, or one without a finished epoch or without PublicTest.
+        DataError: no run there, or a damaged one.
+        UsageError: they have no such usage in common.
     """
-    folder = Path(path)
-    files = read_run_files(folder)
+    files = {Path(path): read_run_files(Path(path)) for path in paths}
+    usage = _common_usage(files, usage)
+    return [_run(folder, content, usage) for folder, content in files.items()]
+
+
+def read_run(path: str | Path, usage: str | None = None) -> Run:
+    """The run in one folder, see `read_runs`."""
+    return read_runs([path], usage)[0]
+
+
+def _common_usage(files: Mapping[Path, RunFiles], usage: str | None) -> str:
+    wanted = [usage] if usage else list(ANSWERS_FILES)
+    for name in wanted:
+        if all(name in content.answers for content in files.values()):
+            return name
+    if usage:
+        lacking = next(folder for folder, content in files.items() if usage not in content.answers)
+        raise UsageError(f"{lacking}: has no answers to {usage}; expected one of {_usages(files[lacking])}")
+    told = "; ".join(f"{folder}: {_usages(content)}" for folder, content in files.items())
+    raise UsageError(f"the runs have no rows in common that all were measured on ({told}); compare them apart")
+
+
+def _usages(content: RunFiles) -> str:
+    return ", ".join(content.answers)
+
+
+def _run(folder: Path, files: RunFiles, usage: str) -> Run:
     place = folder.absolute()
     name = place.parent.name if place.name.startswith("seed-") else place.name
+    answers = files.answers[usage]
     try:
-        labels, predictions = (np.array(files.answers[key], np.intp) for key in ("labels", "predictions"))
-        run = Run(name, int(files.config["seed"]), files.history, labels, predictions, files.config)
+        labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
+        rows = (np.array(answers["rows"], np.intp), str(answers["source_sha256"])) if "rows" in answers else None
+        run = Run(name, int(files.config["seed"]), files.history, labels, predictions, files.config, usage, rows)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
     if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
         raise DataError(
-            f"{folder}: damaged run ({ANSWERS_FILE} has {labels.size} labels and {predictions.size} predictions: "
-            "expected as many of each)"
+            f"{folder}: damaged run ({ANSWERS_FILES[usage]} has {labels.size} labels and {predictions.size} "
+            "predictions: expected as many of each)"
         )
     return run
+
+
+def _same_faces(one: Run, other: Run) -> bool:
+    if one.usage != other.usage or not np.array_equal(one.labels, other.labels):
+        return False
+    if one.rows is None or other.rows is None:
+        return True
+    return one.rows[1] == other.rows[1] and np.array_equal(one.rows[0], other.rows[0])
 
 
 def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
@@ -137,7 +181,7 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"runs named {group[0].name} share a seed ({seeds}): rename one of the folders")
         for run in group:
-            if not np.array_equal(run.labels, first.labels):
+            if not _same_faces(run, first):
                 raise UsageError(f"runs {first.name} and {run.name} were judged on different faces: compare them apart")
             if key := _first_difference(group[0].config, run.config):
                 raise UsageError(f"runs named {run.name} differ in {key}, not in their seed alone: rename a folder")
@@ -217,6 +261,8 @@ def _row(variant: Variant, baseline: Variant) -> dict[str, Any]:
     accuracies = variant.accuracies
     row: dict[str, Any] = {
         "name": variant.name,
+        "usage": variant.runs[0].usage,
+        "n": len(variant.correct),
         "seeds": [run.seed for run in variant.runs],
         "epochs": [len(run.history) for run in variant.runs],
         "accuracies": accuracies.tolist(),

@@ -69,7 +69,7 @@ def _by_powers_of_ten(axes: Axes) -> None:
 
 
 def draw_accuracies(variants: Sequence[Variant]) -> Figure:
-    """PublicTest accuracy of each variant: mean as a bar with one standard error over faces, each seed as a mark."""
+    """Accuracy of each variant: mean as a bar with one standard error over faces, each seed as a mark."""
     figure = Figure(figsize=(7, 1.2 + 0.5 * len(variants)), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
     for row, (variant, colour) in enumerate(zip(variants, _colours(len(variants)), strict=True)):
@@ -81,7 +81,9 @@ def draw_accuracies(variants: Sequence[Variant]) -> Figure:
     axes.set_yticks(range(len(variants)), [_label(variant) for variant in variants])
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
-    axes.set_xlabel("PublicTest accuracy, per cent\nline: one standard error over faces; strokes: seeds")
+    axes.set_xlabel(
+        f"{variants[0].runs[0].usage} accuracy, per cent\nline: one standard error over faces; strokes: seeds"
+    )
     _tidy(axes)
     return figure
 

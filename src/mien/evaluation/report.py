@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import TARGETS
+from mien.choices import HELD_OUT, TARGETS
 from mien.data.splits import identical_rows
 from mien.data.statistics import brightness
 from mien.data.store import FaceStore
@@ -17,12 +17,11 @@ from mien.errors import DataError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.classifier import Classifier
+from mien.evaluation.provenance import TrainedOn, rows_to_evaluate, trained_on
 from mien.evaluation.quality import accuracy_by_quarter, sharpness
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
 from mien.model.bundle import softmax
-
-"""Ground truth: FER2013's labels, or the majority of FER+'s votes."""
 
 _LEAST_FOR_QUARTERS: Final = 40
 """Faces below which quarters say nothing."""
@@ -45,6 +44,7 @@ class Evaluation:
         labels: true class numbers, (N,).
         logits: finite, float32 (N, 7), before temperature.
         temperature: from the model's card.
+        trained_on: how many of ``rows`` the model was trained on; None when its card does not say.
         seen: whether a row also stands in Training, pixel for pixel, (N,), at least one of them not; None when that was
             not asked.
         targets: where ``labels`` are from, one of `mien.choices.TARGETS`.
@@ -63,6 +63,7 @@ class Evaluation:
     labels: NDArray[np.uint8]
     logits: NDArray[np.float32]
     temperature: float
+    trained_on: TrainedOn | None = None
     seen: NDArray[np.bool_] | None = None
     targets: str = TARGETS[0]
     without_target: int = 0
@@ -121,6 +122,7 @@ class Evaluation:
             "tta": self.tta,
             **self._target_rule(),
             "n": len(self),
+            "trained_on": asdict(self.trained_on) if self.trained_on else None,
             "accuracy": self.accuracy,
             "standard_error": metrics.standard_error(self.accuracy, len(self)),
             "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self))),
@@ -202,7 +204,7 @@ def evaluate(
     Args:
         classifier: the model; its card gives preprocessing and temperature.
         store: the data set.
-        usage: one of `mien.choices.USAGES`.
+        usage: one of `mien.choices.EvaluatedUsage`; "held-out" are the rows that the model's training held out.
         tta: one of `mien.choices.TTA_MODES`.
         drop_seen: also give the figures without the rows that stand in Training, pixel for pixel.
         targets: "fer2013" takes its labels for true; "ferplus" the majority of FER+'s votes, and only the rows where
@@ -212,10 +214,11 @@ def evaluate(
     Raises:
         DataError: an unknown usage, or one without rows; no Training rows to compare with, or no row that is not there;
             no FER+ votes, or none that give a row a label.
-        UsageError: an unknown test-time augmentation, or unknown targets.
+        UsageError: an unknown test-time augmentation, or unknown targets; a model whose training held no rows of this
+            data set out, or ``drop_seen`` with such rows.
         ModelFileError: the model's answers are not finite.
     """
-    rows = store.rows_of(usage)
+    rows = rows_to_evaluate(store, usage, classifier.card)
     if not len(rows):
         present = ", ".join(store.counts()) or "no rows at all"
         raise DataError(f"data set of {store.meta.source}: no {usage} rows (it has {present}); choose another usage")
@@ -236,6 +239,7 @@ def evaluate(
         labels=labels,
         logits=logits,
         temperature=classifier.card.temperature,
+        trained_on=trained_on(classifier.card, store, rows),
         seen=seen,
         targets=targets,
         without_target=len(left_out),
@@ -265,6 +269,8 @@ def _labelled(
 
 
 def _seen(store: FaceStore, usage: str, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    if usage == HELD_OUT:
+        raise UsageError("held-out rows are Training rows, whose copies were not trained on; leave drop_seen out")
     if not len(store.rows_of("Training")):
         raise DataError(
             f"data set of {store.meta.source}: no Training rows, so none can have been seen; leave drop_seen out"

@@ -59,6 +59,7 @@ def make_card(
             "epochs": config.epochs,
             "best_epoch": epoch,
             "split": config.split,
+            "split_seed": config.seed_of_split,
             "selected_on": config.select_on,
             "precision": config.precision,
             "augment_families": augment_families(config.augment),

@@ -39,7 +39,7 @@ class ChartReporter(SilentReporter):
         self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
     ) -> None:
         """Note what is trained on what."""
-        judge = config.select_on.replace("_", " ")
+        judge = config.select_on.replace("_", "-")
         self._title = f"{config.network}, seed {config.seed}, {data.store.meta.source}: {len(data.rows):,} faces"
         self._title += "" if judge == "last" else f"; validation: {judge} rows"
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from mien.choices import HELD_OUT
 from mien.errors import DivergedError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
@@ -19,6 +20,8 @@ from mien.training.card import make_card
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.run_folder import save_answers
+
+_USAGES_OF_SELECTION: Final = {"PublicTest": "PublicTest", "held_out": HELD_OUT}
 
 TRAINING_SAMPLE: Final = 1000
 """Training rows whose loss and accuracy each epoch measures: a standard error of at most 1.6 points."""
@@ -46,16 +49,15 @@ class ChosenNetwork:
         self, config: TrainConfig, data: TrainingData, parents: Mapping[str, Any], run: Path, device: torch.device
     ) -> None:
         self._config, self._data, self._parents, self._run, self._device = config, data, parents, run, device
-        self.selection = self._measured(data.selection_rows(config.select_on))
-        sample = self._measured(sample_rows(data.rows))
-        assert sample is not None
-        self._sample = sample
-        official = config.select_on == "PublicTest"
-        self._public_test = self.selection if official else self._measured(data.store.rows_of("PublicTest"))
+        self._sample = self._measured(sample_rows(data.rows))
+        rows = {"PublicTest": data.store.rows_of("PublicTest"), HELD_OUT: data.held_out}
+        self._rows = {usage: found for usage, found in rows.items() if len(found)}
+        self._faces = {usage: self._measured(found) for usage, found in self._rows.items()}
+        self._selected = _USAGES_OF_SELECTION.get(config.select_on)
+        data.selection_rows(config.select_on)
+        self.selection = self._faces[self._selected] if self._selected else None
 
-    def _measured(self, rows: NDArray[Any]) -> MeasuredFaces | None:
-        if not len(rows):
-            return None
+    def _measured(self, rows: NDArray[np.intp]) -> MeasuredFaces:
         return MeasuredFaces.of(self._config.preprocess, self._data.store, rows, self._device)
 
     def measure(self, network: nn.Module) -> dict[str, float]:
@@ -80,16 +82,18 @@ class ChosenNetwork:
         return all(entry["accuracy"] > earlier["accuracy"] for earlier in history)
 
     def save(self, network: nn.Module, epoch: int) -> None:
-        """Write a network as the chosen one, and what it answers to PublicTest."""
-        selection, public_test = self.selection, self._public_test
+        """Write a network as the chosen one, and what it answers to the rows that judge it."""
         card = make_card(self._config, self._data, network, self._parents, epoch=epoch)
-        logits = None
-        if selection is not None:
-            logits = selection.logits(network)
-            card = replace(card, temperature=fit_temperature(logits, selection.labels))
-        if public_test is not None:
-            if logits is None or public_test is not selection:
-                logits = public_test.logits(network)
-            card = replace(card, public_test=figures(logits, public_test.labels, card.temperature))
-            save_answers(self._run, logits.argmax(1), public_test.labels)
+        logits = {usage: faces.logits(network) for usage, faces in self._faces.items()}
+        if self._selected:
+            temperature = fit_temperature(logits[self._selected], self._faces[self._selected].labels)
+            card = replace(card, temperature=temperature)
+        measured = {
+            usage: figures(logits[usage], faces.labels, card.temperature) for usage, faces in self._faces.items()
+        }
+        public_test = measured.pop("PublicTest", {})
+        held_out = {"held_out": measured[HELD_OUT]} if measured else {}
+        card = replace(card, public_test=public_test, training={**card.training, **held_out})
+        for usage, rows in self._rows.items():
+            save_answers(self._run, usage, logits[usage].argmax(1), self._data, rows)
         save_network(self._run / BEST_FILE, network, card)

@@ -175,6 +175,8 @@ class TrainConfig:
             epoch that is kept is the one of the best accuracy all the same.
         split: validation split: "official" holds out no Training rows; for the others see
             `mien.data.splits.held_out_rows`.
+        split_seed: seed of "stratified"; -1 takes ``seed``. Runs of several seeds are compared on the same rows only
+            when they share it.
         select_on: model selection: accuracy on "PublicTest", or on the rows that ``split`` has "held_out"; or "last" to
             keep the last epoch.
         resolutions: progressive resizing: (first epoch, input side in pixels) in ascending order. Early epochs at a
@@ -193,6 +195,7 @@ class TrainConfig:
     early_stopping: int = 0
     stop_on: Literal["accuracy", "validation_loss"] = "accuracy"
     split: Split = "official"
+    split_seed: int = -1
     select_on: Literal["PublicTest", "held_out", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = expected(
         "pairs of whole numbers, for example [[0, 32], [20, 44]]", default=()
@@ -207,6 +210,7 @@ class TrainConfig:
         in_range("epochs", self.epochs, low=1)
         in_range("batch_size", self.batch_size, low=2)
         in_range("seed", self.seed, low=0, high=2**63 - 1)
+        in_range("split_seed", self.split_seed, low=-1, high=2**63 - 1)
         in_range("ema_decay", self.ema_decay, low=0, below=1)
         in_range("early_stopping", self.early_stopping, low=0)
         if self.select_on == "last" and (self.early_stopping or self.schedule.name == "plateau"):
@@ -227,6 +231,11 @@ class TrainConfig:
                 f"resolutions go to {self.resolutions[-1][1]} px at epoch {starts[-1]}, and epochs is {self.epochs}, "
                 "so none would train at that side: set resolutions=[], or let them start earlier"
             )
+
+    @property
+    def seed_of_split(self) -> int:
+        """The seed that draws the rows held out."""
+        return self.seed if self.split_seed < 0 else self.split_seed
 
     def input_size_at(self, epoch: int) -> int:
         """Side in pixels of the faces that an epoch trains on."""

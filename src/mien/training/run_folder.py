@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
 from mien.files import made_folder, write_text
 from mien.records import parse_toml, to_toml
-from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, counted_from_one
+from mien.runs import ANSWERS_FILES, CHECKPOINT_FILE, CONFIG_FILE, counted_from_one
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
@@ -78,7 +79,12 @@ def _first_difference(before: str, now: str) -> str:
     return next((f"{old!r} then, {new!r} now" for old, new in lines if old != new), "more or fewer keys")
 
 
-def save_answers(run: Path, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
-    """What the chosen network answers to each PublicTest face, so that runs can be compared face by face."""
-    answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
-    write_text(run / ANSWERS_FILE, answers, TrainingError)
+def save_answers(run: Path, usage: str, predictions: NDArray[Any], data: TrainingData, rows: NDArray[np.intp]) -> None:
+    """What the chosen network answers to each face of a usage, so that runs can be compared face by face."""
+    answers = {
+        "labels": data.store.labels[rows].tolist(),
+        "predictions": predictions.tolist(),
+        "rows": rows.tolist(),
+        "source_sha256": data.store.meta.source_sha256,
+    }
+    write_text(run / ANSWERS_FILES[usage], json.dumps(answers), TrainingError)

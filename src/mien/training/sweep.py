@@ -16,11 +16,16 @@ Run ``OUT/cosine/seed-0`` is what `mien train` would make of it. A sweep that wa
 that diverges is recorded in ``failed.txt`` of its folder, and the others go on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.splits import held_out_rows
+from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.files import made_folder, write_text
 from mien.records import expected, from_values, parse_toml, read_toml, to_toml
@@ -107,6 +112,34 @@ def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> Tr
     except ConfigError as error:
         raise ConfigError(f"variants.{name}: {error}") from None
     return config
+
+
+def check_comparable(runs: Sequence[SweepRun], store: FaceStore) -> None:
+    """Refuse runs that could not be compared on this data set: without PublicTest all must hold out the same rows.
+
+    Raises:
+        ConfigError: there would be no faces that all of them were measured on.
+        DataError: a split that this data set does not allow.
+    """
+    if len(store.rows_of("PublicTest")):
+        return
+    held_out = [_rows_held_out(run, store) for run in runs]
+    for run, rows in zip(runs, held_out, strict=True):
+        if not np.array_equal(rows, held_out[0]):
+            raise ConfigError(
+                f"{runs[0].folder} and {run.folder} would hold out different rows and could not be compared: "
+                "set one split, and split_seed=0, for all variants"
+            )
+
+
+def _rows_held_out(run: SweepRun, store: FaceStore) -> NDArray[np.intp]:
+    config = run.config
+    if config.split == "official" or config.select_on == "PublicTest":
+        raise ConfigError(
+            f"variants.{run.variant}: {store.meta.source} has no PublicTest rows to judge by: "
+            "set split=stratified, split_seed=0 and select_on=held_out"
+        )
+    return held_out_rows(store, config.split, config.seed_of_split)
 
 
 def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfig, Path], object]) -> Iterator[Outcome]:
