@@ -2,11 +2,11 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import TEST_USAGES, EvaluatedUsage, Targets, TtaMode
+from mien.choices import ALL_ROWS, AnswerClasses, EvaluatedUsage, Targets, TtaMode
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, ClassMaps, RunAnywhere, Threads
 from mien.cli.robustness import report_corruptions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.data.store import FaceStore
-    from mien.evaluation.report import Evaluation
+    from mien.evaluation.evaluated import Evaluation
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -30,7 +30,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         EvaluatedUsage | None,
         typer.Option(
             help="Which rows: Training, PublicTest (to choose), PrivateTest (once, at the end), or held-out: the "
-            "Training rows that the model's training set aside. Not for a folder."
+            "Training rows that the model's training set aside; all. A folder of pictures is taken whole."
         ),
     ] = None,
     tta: Annotated[TtaMode, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
@@ -38,6 +38,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         Targets,
         typer.Option(help="Ground truth: FER2013's labels, or the majority of FER+'s votes where there is one."),
     ] = "fer2013",
+    classes: Annotated[
+        AnswerClasses,
+        typer.Option(help="What the model may answer: all its classes, or those present among the rows."),
+    ] = "all",
     drop_seen: Annotated[
         bool, typer.Option("--drop-seen", help="Also report figures without the rows duplicated in Training (leakage).")
     ] = False,
@@ -68,8 +72,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
 
     messages = Console(stderr=True)
     if corruptions:
-        if drop_seen:
-            raise UsageError("--drop-seen does not go with --corruptions; leave one of them out")
+        if drop_seen or classes != "all":
+            raise UsageError("--drop-seen and --classes do not go with --corruptions; leave one of them out")
         spoilt = RobustnessFolder(out) if out else None
         store, part = open_data(data, usage, names or [], messages)
         classifier = open_classifier(model, device, threads)
@@ -84,6 +88,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         tta,
         drop_seen=drop_seen,
         targets=targets,
+        classes=classes,
         track=partial(tracked, messages, "evaluating"),
     )
     try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
@@ -109,7 +114,9 @@ def open_data(
         store, skipped = faces_by_class(data, class_map(names))
         for name, count in skipped.items():
             messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
-        return store, usage or TEST_USAGES[-1]
+        if usage not in (None, ALL_ROWS):
+            raise UsageError(f"--usage is for a data set of `mien data import`, and {data} is a folder of pictures")
+        return store, ALL_ROWS
     if names:
         raise UsageError(f"--map is for a folder of pictures per class, and {data} is not one: leave --map out")
     store = FaceStore.open(data)
@@ -121,7 +128,7 @@ def open_data(
 def _print(result: "Evaluation", console: "Console") -> None:
     values = result.to_dict()
     (low, high), (least, most) = values["accuracy_interval"], values["ece_band"]
-    what = f"{result.model} on {result.usage} of {result.source}, {len(result):,} faces, tta {result.tta}"
+    what = f"{result.model} on {result.where}, {len(result):,} faces, tta {result.tta}"
     console.print(what, style="bold", markup=False, highlight=False)
     if "target_rule" in values:
         console.print(
@@ -133,7 +140,7 @@ def _print(result: "Evaluation", console: "Console") -> None:
     console.print(
         f"accuracy   {values['accuracy']:.2%} ± {values['standard_error']:.2%} (95 %: {low:.2%} .. {high:.2%})\n"
         f"top-2      {values['top2_accuracy']:.2%}\n"
-        f"macro F1   {values['macro_f1']:.4f}\n"
+        f"macro F1   {_macro_f1(result, values)}\n"
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}\n"
         f"           of a perfectly calibrated model: {least:.4f} .. {most:.4f} (90 % of simulations)",
@@ -146,6 +153,17 @@ def _print(result: "Evaluation", console: "Console") -> None:
     for name, quarters in values["by_quality"].items():
         console.print(_by_quality(name, quarters), highlight=False)
     console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
+
+
+def _macro_f1(result: "Evaluation", values: dict[str, Any]) -> str:
+    """The figure, and over which classes it is where some have no faces."""
+    if not result.absent:
+        return f"{values['macro_f1']:.4f}"
+    over, present = len(values["macro_f1_over"]), len(EMOTIONS) - len(result.absent)
+    text = f"{values['macro_f1_present']:.4f} over the {present} classes that have faces"
+    if over > present:
+        text += f"; {values['macro_f1']:.4f} over {over}, those counted that are predicted all the same"
+    return f"{text} (none shows {', '.join(result.absent)})"
 
 
 def _print_trained_on(rows: int, exact: bool, n: int, console: "Console") -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import HELD_OUT
+from mien.choices import ALL_ROWS, HELD_OUT
 from mien.data.splits import held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import UsageError
@@ -28,6 +28,11 @@ class TrainedOn:
     exact: bool
 
 
+def named_rows(source: str, usage: str) -> str:
+    """The data set and the rows, for titles: "fer2013.csv, PublicTest"; all rows go by the name of the data set."""
+    return source if usage == ALL_ROWS else f"{source}, {usage}"
+
+
 def rows_to_evaluate(store: FaceStore, usage: str, card: ModelCard) -> NDArray[np.intp]:
     """Rows of one of `mien.choices.EvaluatedUsage`, ascending; "held-out" are those that the model's training held out.
 
@@ -35,6 +40,8 @@ def rows_to_evaluate(store: FaceStore, usage: str, card: ModelCard) -> NDArray[n
         DataError: an unknown usage.
         UsageError: held-out rows are asked for, and the card names none, or those of another data set.
     """
+    if usage == ALL_ROWS:
+        return np.arange(len(store))
     return held_out_of(card, store) if usage == HELD_OUT else store.rows_of(usage)
 
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mien.evaluation import metrics
-from mien.evaluation.report import Evaluation
+from mien.evaluation.evaluated import Evaluation
 from mien.labels import EMOTIONS
 
 _DPI: Final = 200
@@ -72,7 +72,8 @@ def draw_reliability(evaluation: Evaluation) -> Figure:
 def draw_per_class(evaluation: Evaluation) -> Figure:
     """Precision and recall of every emotion as bars, F1 as a mark."""
     scores = metrics.class_scores(evaluation.confusion)
-    figure = _figure(evaluation, f"macro F1 {metrics.macro_f1(evaluation.confusion):.3f}", 7.6, 4.6)
+    over = " over the classes that have faces" if evaluation.absent else ""
+    figure = _figure(evaluation, f"macro F1 {evaluation.macro_f1_present:.3f}" + over, 7.6, 4.6)
     axes = figure.subplots()
     for offset, values, colour, name in [
         (-0.2, scores.precision, _ORANGE, "precision"),
@@ -104,7 +105,7 @@ def _figure(evaluation: Evaluation, subtitle: str, width: float, height: float) 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     views = "" if evaluation.tta == "none" else f", {evaluation.tta}"
-    title = f"{evaluation.model} on {evaluation.usage}{views}, {len(evaluation):,} faces\n{subtitle}"
+    title = f"{evaluation.model} on {evaluation.where}{views}, {len(evaluation):,} faces\n{subtitle}"
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
     return figure
 

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from mien.errors import MissingExtraError
-from mien.evaluation.report import Evaluation
+from mien.evaluation.evaluated import Evaluation
 from mien.files import made_folder, writing_into
 from mien.labels import EMOTIONS
 
