@@ -50,6 +50,24 @@ configs = st.builds(
 SHARED_LABELS = {"targets": "ferplus_majority", "fer2013_weight": 0.5}
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains_for_one_epoch_or_for_its_own(name):
+    whole, brief = load_config(name), load_config(name, ["epochs=1"])
+    assert (brief.epochs, brief.input_size_at(0)) == (1, whole.input_size_at(whole.epochs - 1))
+    assert brief.schedule.warmup_epochs <= 1
+    assert load_config(name, [f"epochs={whole.epochs}"]) == whole
+
+
+def test_settings_that_do_not_fit_follow_the_epochs_and_say_so(caplog):
+    caplog.set_level("INFO", "mien")
+    brief = load_config("mien_s", ["epochs=8"])  # of 80: starts at 0, 28 and 50, warmup 2
+    assert (brief.resolutions, brief.schedule.warmup_epochs) == (((0, 32), (2, 38), (5, 44)), 2)
+    assert caplog.messages == ["epochs is 8: resolutions follows and is [[0, 32], [2, 38], [5, 44]]"]
+    assert load_config("mien_s", ["epochs=1"]).schedule.warmup_epochs == 2 / 80
+    with pytest.raises(ConfigError, match="resolutions go to 40 px at epoch 9"):
+        load_config("mien_s", ["epochs=8", "resolutions=[[0, 32], [9, 40]]"])
+
+
 @given(configs)
 def test_a_config_survives_its_toml(tmp_path_factory, config):
     file = tmp_path_factory.mktemp("recipe") / "recipe.toml"

@@ -21,7 +21,7 @@ from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
 from mien.records import to_toml
 from mien.training.checkpoint import read_progress
-from mien.training.config import LossConfig, config_from_dict
+from mien.training.config import LossConfig, ScheduleConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.engine import train
 from mien.training.precision import best_precision
@@ -259,10 +259,25 @@ def test_an_existing_run_is_never_overwritten(finished, config, data):
 
 def test_resuming_with_another_recipe_or_other_data_is_refused(finished, config, data):
     run, _ = finished
-    with pytest.raises(TrainingError, match="'epochs = 6' then, 'epochs = 9' now"):
-        train(replace(config, epochs=9), data, run, resume=True, device="cpu")
+    with pytest.raises(TrainingError, match="'batch_size = 14' then, 'batch_size = 28' now"):
+        train(replace(config, batch_size=28), data, run, resume=True, device="cpu")
+    with pytest.raises(TrainingError, match="has 6 epochs behind it: expected epochs of at least that"):
+        train(replace(config, epochs=5), data, run, resume=True, device="cpu")
     with pytest.raises(TrainingError, match="was started on other data"):
         train(config, replace(data, rows=data.rows[::-1]), run, resume=True, device="cpu")
+
+
+def test_a_finished_run_is_extended_to_what_a_longer_one_would_be(config, data, tmp_path):
+    """To the bit where nothing depends on the end; a cosine would."""
+    brief = replace(config, epochs=2, resolutions=(), schedule=ScheduleConfig(name="constant", warmup_epochs=0.5))
+    train(replace(brief, epochs=1), data, tmp_path / "extended", device="cpu")
+    card = train(brief, data, tmp_path / "extended", resume=True, device="cpu")
+    assert card.training["extended_from"] == [1]
+    assert "epochs = 2\n" in (tmp_path / "extended" / "config.toml").read_text()
+    train(brief, data, tmp_path / "whole", device="cpu")
+    found, expected = (load_file(tmp_path / name / "last.safetensors") for name in ("extended", "whole"))
+    assert_same_tensors(found, expected)
+    assert train(brief, data, tmp_path / "extended", resume=True, device="cpu") == card
 
 
 def change_configuration(checkpoint, before, after):

@@ -62,7 +62,8 @@ def train(
         config: what to do.
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
-        resume: go on where an earlier call stopped; a run that is finished is left as it is.
+        resume: go on where an earlier call stopped; a run that is finished is left as it is, or extended when ``epochs``
+            or ``early_stopping`` let it train further.
         device: one of `mien.choices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
@@ -90,6 +91,8 @@ def train(
     data.selection_rows(config.select_on)
     start = start_of(config)  # wrong initial weights and wrong teachers are found before a run is made
     config, progress = open_run(config, data, run, resume=resume, device=device)
+    if progress.extended_from:
+        start = replace(start, parents={**start.parents, "extended_from": list(progress.extended_from)})
     fabric = launch(config, device, devices)
     torch.set_num_threads(threads)
     trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())

@@ -17,6 +17,9 @@ from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision, require_precision
 
+_EXTENDABLE: Final = ("epochs", "early_stopping", "stop_on")
+"""What may change when a run goes on: when it ends."""
+
 CHECKPOINT_SHARE: Final = 0.05
 """Largest share of the time that writing checkpoints may take: on a CPU there is one after each epoch, on a GPU with
 very short epochs fewer.
@@ -28,7 +31,8 @@ def open_run(
 ) -> tuple[TrainConfig, Progress]:
     """The configuration with its precision settled, and the progress of an earlier call or that of a new run.
 
-    Precision "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
+    A run may go on with another end (``epochs``, ``early_stopping``); config.toml then says the new one. Precision "auto"
+    is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
 
     Raises:
         TrainingError: the run exists and ``resume`` was not asked, it was begun with another configuration or other
@@ -41,6 +45,7 @@ def open_run(
         if not resume:
             raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
         config, progress = _gone_on_with(config, data, run, read_progress(checkpoint))
+        write_text(run / CONFIG_FILE, progress.config, TrainingError)
         require_precision(config.precision, device)
         return config, progress
     config = _settled(config, best_precision(device))
@@ -58,12 +63,17 @@ def _gone_on_with(
 ) -> tuple[TrainConfig, Progress]:
     begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
     config = _settled(config, begun.precision)
-    before, now = to_toml(begun), to_toml(config)
+    extended = replace(begun, **{key: getattr(config, key) for key in _EXTENDABLE})
+    before, now = to_toml(extended), to_toml(config)
     if before != now:
         raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
     if progress.data != data.identity():
         raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {data.identity()}")
-    return config, replace(progress, config=now, history=counted_from_one(progress.history))
+    if config.epochs < progress.epochs_done:
+        raise TrainingError(f"{run}: has {progress.epochs_done} epochs behind it: expected epochs of at least that")
+    longer = (begun.epochs,) if config.epochs != begun.epochs else ()
+    history = counted_from_one(progress.history)
+    return config, replace(progress, config=now, history=history, extended_from=(*progress.extended_from, *longer))
 
 
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
