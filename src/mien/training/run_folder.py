@@ -31,8 +31,8 @@ def open_run(
 ) -> tuple[TrainConfig, Progress]:
     """The configuration with its precision settled, and the progress of an earlier call or that of a new run.
 
-    A run may go on with another end (``epochs``, ``early_stopping``); config.toml then says the new one. Precision "auto"
-    is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
+    A run may go on with another end (``epochs``, ``early_stopping``); config.toml then says the new one. Precision
+    "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
 
     Raises:
         TrainingError: the run exists and ``resume`` was not asked, it was begun with another configuration or other
