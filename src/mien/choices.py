@@ -56,6 +56,11 @@ ALL_ROWS: Final = "all"
 AnswerClasses = Literal["all", "present"]
 """Classes that a model may answer in an evaluation: all of its own, or those that have faces among the rows."""
 
+TableFormat = Literal["csv", "md", "tex"]
+"""Tables for a spreadsheet, a page or a paper."""
+
+ChartFormat = Literal["png", "svg", "pdf"]
+
 TtaMode = Literal["none", "flip", "tencrop"]
 """``none``: the plain input; ``flip``: and its mirror image; ``tencrop``: centre, corners, and their mirror images."""
 

@@ -191,7 +191,7 @@ def test_two_models_are_compared_under_corruption(model, small_store, tmp_path):
     ("arguments", "words"),
     [
         (["--corruptions"], ["at least two models on a data set"]),
-        (["--data", "x"], ["--data belongs to --corruptions"]),
+        (["--data", "x"], ["x: no data set there"]),
         (["--corruptions", "--data", "nowhere"], ["nowhere", "mien data import"]),
     ],
 )

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from mien.errors import DataError, UsageError
-from mien.evaluation.comparison import Run, Variant, difference, mcnemar, read_run, read_runs, summary, variants_of
+from mien.evaluation.comparison import Run, Variant, difference, summary, variants_of
+from mien.evaluation.contenders import read_run, read_runs
+from mien.evaluation.significance import mcnemar
 
 LABELS = np.arange(400) % 7
 
@@ -177,7 +179,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         variants_of([here, there])
     with pytest.raises(UsageError, match="share a seed"):
         variants_of([here, here])
-    with pytest.raises(UsageError, match="at least one run"):
+    with pytest.raises(UsageError, match="expected at least one"):
         variants_of([])
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import ALL_ROWS, AnswerClasses, EvaluatedUsage, Targets, TtaMode
+from mien.choices import ALL_ROWS, AnswerClasses, ChartFormat, EvaluatedUsage, Targets, TtaMode
 from mien.cli.messages import say_written, tracked
-from mien.cli.options import AsJson, ClassMaps, RunAnywhere, Threads
+from mien.cli.options import AsJson, Charts, ClassMaps, Column, NoTitles, RunAnywhere, TableAs, Threads
 from mien.cli.robustness import report_corruptions
+from mien.cli.table_formats import formatted
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from mien.data.store import FaceStore
     from mien.evaluation.evaluated import Evaluation
+    from mien.evaluation.report_folder import ReportFolder
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -59,6 +61,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             "corruptions.json, .csv, .md and .png."
         ),
     ] = None,
+    table: TableAs = None,
+    charts: Charts = "png",
+    column: Column = False,
+    no_titles: NoTitles = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model: accuracy, macro F1, calibration, per-class figures, confusion matrix."""
@@ -67,10 +73,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.errors import UsageError
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
-    from mien.evaluation.report_folder import ReportFolder
     from mien.evaluation.robustness_report import RobustnessFolder
 
     messages = Console(stderr=True)
+    if as_json + (table is not None) + corruptions > 1 and table:
+        raise UsageError("--table goes neither with --json nor with --corruptions; leave one of them out")
     if corruptions:
         if drop_seen or classes != "all":
             raise UsageError("--drop-seen and --classes do not go with --corruptions; leave one of them out")
@@ -79,7 +86,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         classifier = open_classifier(model, device, threads)
         report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
         return
-    folder = ReportFolder(out) if out else None
+    folder = _folder(out, charts, column=column, titles=not no_titles) if out else None
     store, part = open_data(data, usage, names or [], messages)
     result = report.evaluate(
         open_classifier(model, device, threads),
@@ -96,9 +103,42 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     finally:
         if as_json:
             typer.echo(result.to_json())
+        elif table:
+            typer.echo(formatted(*_row(result), table), nl=False)
         else:
             _print(result, Console())
     say_written(written)
+
+
+def _folder(out: Path, charts: ChartFormat, *, column: bool, titles: bool) -> "ReportFolder":
+    from mien.errors import MissingExtraError
+    from mien.evaluation.report_folder import ReportFolder
+
+    try:
+        from mien.evaluation.chart_style import ChartStyle
+    except ModuleNotFoundError:
+        raise MissingExtraError("drawing the charts of a report", "train") from None
+    return ReportFolder(out, ChartStyle(charts, column, titles))
+
+
+def _row(result: "Evaluation") -> tuple[list[str], list[list[str]]]:
+    """Header and row of `--table`: the figures of one model."""
+    values = result.to_dict()
+    low, high = values["accuracy_interval"]
+    cells = {
+        "model": result.model,
+        "data": result.where,
+        "faces": str(len(result)),
+        "accuracy, %": f"{100 * values['accuracy']:.2f}",
+        "standard error": f"{100 * values['standard_error']:.2f}",
+        "95 % low": f"{100 * low:.2f}",
+        "95 % high": f"{100 * high:.2f}",
+        "balanced accuracy, %": f"{100 * values['balanced_accuracy']:.2f}",
+        "macro F1": f"{values['macro_f1_present']:.3f}",
+        "ECE": f"{values['ece']:.3f}",
+        "NLL": f"{values['nll']:.3f}",
+    }
+    return list(cells), [list(cells.values())]
 
 
 def open_data(

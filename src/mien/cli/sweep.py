@@ -9,26 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.messages import log
-from mien.cli.options import DropRows, Threads, TrainingSet, TrainOn
+from mien.cli.options import Charts, Column, DropRows, NoTitles, TableAs, Threads, TrainingSet, TrainOn
 from mien.errors import MissingExtraError, TrainingError
 
 if TYPE_CHECKING:
     from mien.training.sweep import Sweep, SweepRun
 
 
-def sweep(
+def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Annotated[Path, typer.Argument(help="TOML file: seeds, and a section for each variant, or a search.")],
     data: TrainingSet,
     out: Annotated[Path, typer.Option(help="Folder for the runs, the comparison and its charts.")],
     drop_rows: DropRows = None,
     device: TrainOn = "auto",
     threads: Threads = None,
+    table: TableAs = None,
+    charts: Charts = "png",
+    column: Column = False,
+    no_titles: NoTitles = False,
 ) -> None:
     """Train every variant with every seed, resume where an earlier call stopped, and compare them.
 
     A run that diverges (its loss becomes NaN or infinite) is recorded and named; the others go on.
     """
-    from mien.cli.compare import show_comparison
+    from mien.cli.compare import Comparison
     from mien.cli.train import train_config
     from mien.cli.train_progress import resumable
 
@@ -37,7 +41,8 @@ def sweep(
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
     from mien.data.store import FaceStore
-    from mien.evaluation.comparison import read_runs, variants_of
+    from mien.evaluation.comparison import variants_of
+    from mien.evaluation.contenders import read_runs
 
     asked = load_sweep(file)
     check_comparable(asked.runs, FaceStore.open(data))
@@ -46,7 +51,8 @@ def sweep(
     with resumable("the same command"):
         trained = _search(asked, trainer, out) if asked.search else trainer.train(asked.runs)
     if trained:
-        show_comparison(variants_of(read_runs(list(trained))), out, as_json=False)
+        report = Comparison(out, table, charts, column=column, titles=not no_titles)
+        report.show(variants_of(read_runs(list(trained))))
     if asked.search:
         from mien.training.search import SELECTED
 

@@ -62,8 +62,8 @@ def train(
         config: what to do.
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
-        resume: go on where an earlier call stopped; a run that is finished is left as it is, or extended when ``epochs``
-            or ``early_stopping`` let it train further.
+        resume: go on where an earlier call stopped; a run that is finished is left as it is, or extended when
+            ``epochs`` or ``early_stopping`` let it train further.
         device: one of `mien.choices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
