@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import DEFAULT_MODEL
 from mien.data.store import FaceStore
+from mien.defaults import DEFAULT_MODEL
 from mien.faces.align import align_face, frame_of
 from mien.faces.detection import Detection
 from mien.faces.yunet import YuNetDetector
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.preprocess import FACE_SIZE
 
 SIZES = (60, 300)

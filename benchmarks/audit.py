@@ -28,7 +28,7 @@ from mien.data.audit.near_duplicates import near_duplicates
 from mien.data.duplicates import first_identical, linked
 from mien.data.store import FaceStore, StoreMeta
 from mien.evaluation.out_of_sample import model_evidence
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 
 PARTS = (4, 2, 1)
 BASELINE_PARTS = (4, 2)

@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 
-from mien.choices import DEFAULT_MODEL
-from mien.model.bundle import Bundle
+from mien.defaults import DEFAULT_MODEL
+from mien.model.onnx_model import Bundle
 
 BATCH = 64
 RUNS = 15

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from mien.choices import DEFAULT_MODEL
 from mien.data.store import write_store
-from mien.model.bundle import Bundle
+from mien.defaults import DEFAULT_MODEL
+from mien.model.onnx_model import Bundle
 
 FACES = 1024
 BATCHES = 8

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from mien.media.opening import open_video
+from mien.media.open_video import open_video
 from mien.output.folder import Names
 from mien.output.people import People
 from mien.output.sink import Sinks

@@ -4,12 +4,12 @@ from typing import get_args
 
 import pytest
 
-from mien import choices
+from mien import choices, defaults
 from mien.data import export
 from mien.data.audit import cleaning
 from mien.data.reading import class_names, layouts
 from mien.faces import detect
-from mien.model.bundle import embedded_models
+from mien.model.embedded import embedded_models
 from mien.recognition import smoothing
 
 
@@ -33,7 +33,7 @@ def test_any_device_is_one_of_either_kind():
 
 
 def test_the_default_model_is_embedded():
-    assert choices.DEFAULT_MODEL in embedded_models()
+    assert defaults.DEFAULT_MODEL in embedded_models()
 
 
 def test_the_command_line_is_built_without_a_heavy_import():

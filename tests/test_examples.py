@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.runs import read_log
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -10,7 +10,7 @@ from PIL import Image
 from mien.data.reading.importing import import_data
 from mien.evaluation.measured import MeasuredFaces
 from mien.evaluation.tta import views
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.preprocess import PreprocessSpec
 from mien.recognition.recognizer import Recognizer
 from mien.training.augment import augment

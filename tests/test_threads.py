@@ -153,7 +153,7 @@ def test_a_process_bound_to_one_core_takes_one_thread():
 def test_onnxruntime_starts_as_many_threads_as_asked_for():
     program = """
 from pathlib import Path
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 def alive():
     return len(list(Path("/proc/self/task").iterdir()))
 counts = [alive()]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from mien.errors import MienError
-from mien.files import write_text
+from mien.files import made_folder, write_text
 from mien.runs import LOG_FILE
 
 
@@ -85,11 +85,8 @@ class Home:
         Raises:
             QueueError: cannot be made.
         """
-        try:
-            for name in ("runs", "data", "logs", "outcomes", "worktrees", "environments"):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise QueueError(f"{self.path}: cannot be made ({error.strerror}); name another with --home") from None
+        for name in ("runs", "data", "logs", "outcomes", "worktrees", "environments"):
+            made_folder(self.path / name, QueueError)
 
     def run(self, name: str) -> Path:
         """A training's run folder."""

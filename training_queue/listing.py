@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import ConfigError, nearest
-from mien.records import converted, parse_toml, refuse_unknown
+from mien.toml_json import converted, parse_toml, refuse_unknown
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")

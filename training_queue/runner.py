@@ -13,7 +13,7 @@ from mien.runs import CHECKPOINT_FILE
 from training_queue import commands, hours, workspace
 from training_queue.home import Home, Outcome, QueueError, Running, is_alive
 from training_queue.listing import Training, TrainingList, load_list
-from training_queue.plan import next_training, states
+from training_queue.next_training import next_training, states
 from training_queue.processes import StopAskedError, StopSignal, end_group, run_process
 
 _BEAT_SECONDS: Final = 5.0

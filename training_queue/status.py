@@ -10,7 +10,7 @@ from mien.runs import CONFIG_FILE
 from training_queue import hours
 from training_queue.home import Home, Outcome, Running, is_alive
 from training_queue.listing import Training, TrainingList
-from training_queue.plan import states
+from training_queue.next_training import states
 from training_queue.runner import outcomes_of
 
 

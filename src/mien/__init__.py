@@ -21,7 +21,7 @@ from mien.version import __version__
 
 if _TYPE_CHECKING:
     from mien.faces.detection import Detection, Detector
-    from mien.media.video import VideoImage, VideoSource
+    from mien.media.video_source import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
     from mien.output.people import summarize
@@ -63,8 +63,8 @@ _LAZY = {
     "Recognizer": "mien.recognition.recognizer",
     "Sink": "mien.output.sink",
     "Smoothing": "mien.recognition.smoothing",
-    "VideoImage": "mien.media.video",
-    "VideoSource": "mien.media.video",
+    "VideoImage": "mien.media.video_source",
+    "VideoSource": "mien.media.video_source",
     "analyze": "mien.recognition.recognizer",
     "annotate": "mien.output.drawing",
     "recognize": "mien.recognition.recognizer",

@@ -1,13 +1,10 @@
-"""What a caller may choose, by name, and what is chosen by default: one list for Python, command line and service.
+"""What a caller may choose, by name: one list for Python, command line and service. `mien.defaults` has the defaults.
 
 Light, so that the command line can name its choices before numpy, OpenCV or torch is loaded. What a name stands for is
 said by a table in the room that does it; tests/test_choices.py holds each table to its list here.
 """
 
 from typing import Final, Literal, get_args
-
-DEFAULT_MODEL: Final = "mien_s"
-"""The embedded model that is used unless another is named."""
 
 ModelDevice = Literal["auto", "cpu", "cuda", "directml", "coreml"]
 """Where onnxruntime may run a model file; ``auto``: on the GPU where CUDA starts, else on the CPU."""
@@ -24,18 +21,11 @@ TRAINING_DEVICES: Final[tuple[str, ...]] = get_args(TrainingDevice)
 DetectorName = Literal["yunet", "haar", "none"]
 """Face detectors; ``none``: every image is a face crop."""
 
-DEFAULT_DETECTOR: Final = "yunet"
 DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
-
-MIN_SCORE: Final = 0.6
-"""Least score of a face. YuNet gave 0.77 to 0.95 to faces of 14 px and more in photos, at most 0.59 to galaxies and
-craters, and 0.76 to part of a motorcycle.
-"""
 
 SmoothingName = Literal["none", "mode", "ema"]
 """Temporal smoothing of expressions in videos."""
 
-DEFAULT_SMOOTHING: Final = "ema"
 SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
 
 RowFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
@@ -76,20 +66,25 @@ Split = Literal["official", "first_24000", "ordered_70_30", "stratified"]
 
 SPLITS: Final[tuple[str, ...]] = get_args(Split)
 
-FOLDER_LAYOUTS: Final = ("raf-db", "expw", "imagefolder", "splits", "jaffe", "classes")
+FolderLayout = Literal["raf-db", "expw", "imagefolder", "splits", "jaffe", "classes"]
 """How labelled pictures lie in a folder, in the order in which it is looked for."""
+
+FOLDER_LAYOUTS: Final[tuple[str, ...]] = get_args(FolderLayout)
 
 CLASS_MAPS: Final = ("fer2013", "raf-db", "affectnet", "ck+48", "jaffe")
 """Class maps: how other data sets call their classes."""
 
-EXPORT_FORMATS: Final = ("folders", "numbered", "csv", "npz", "parquet", "imagefolder")
-PICTURE_ENCODINGS: Final = ("png", "jpg")
+ExportFormat = Literal["folders", "numbered", "csv", "npz", "parquet", "imagefolder"]
+"""Formats of `mien data export`."""
+
+EXPORT_FORMATS: Final[tuple[str, ...]] = get_args(ExportFormat)
+
+PictureEncoding = Literal["png", "jpg"]
 """Of pictures that a data set is exported as, the default first."""
+
+PICTURE_ENCODINGS: Final[tuple[str, ...]] = get_args(PictureEncoding)
 
 CLEANING_RULES: Final = (
     "leaks", "conflicts", "constant", "copies", "near-leaks", "near-copies", "no-face", "mislabelled",
 )  # fmt: skip
 """By which rows may be left out of a data set, in the order in which they are applied."""
-
-DEFAULT_RULES: Final = CLEANING_RULES[:4]
-"""The rules that need neither a model nor a debatable threshold."""

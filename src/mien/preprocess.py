@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mien.errors import ConfigError, UsageError
 from mien.opencv import cv2
-from mien.records import from_values
+from mien.toml_json import from_values
 
 FACE_SIZE = 48
 """Side in pixels of a FER2013 face, the canonical face crop."""

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from mien.choices import HELD_OUT
 from mien.errors import ConfigError, DataError, ModelFileError
-from mien.records import parse_json, read_toml
+from mien.toml_json import parse_json, read_toml
 
 CONFIG_FILE: Final = "config.toml"
 LOG_FILE: Final = "log.jsonl"

@@ -35,8 +35,8 @@ def thread_count(threads: int | None = None, environment: MutableMapping[str, st
     """
     if threads is None:
         return _omp_threads(environment) or usable_cores()
-    if not 1 <= threads <= MOST_THREADS:
-        raise UsageError(f"threads is {threads}: expected 1..{MOST_THREADS}")
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise UsageError(f"threads is {threads!r}: expected 1..{MOST_THREADS}")
     return threads
 
 

@@ -31,7 +31,6 @@ def test_what_is_exported_can_be_imported(tmp_path, small_store):
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        (["--format", "tar"], 2, "unknown format 'tar'"),
         (["--format", "csv", "--numbers"], 2, "the format csv has no use for numbers"),
         (["--format", "csv"], 1, "exists already"),
     ],

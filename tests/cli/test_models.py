@@ -3,15 +3,14 @@
 import json
 import subprocess
 import sys
-from importlib import resources
 
 import onnx
 import pytest
 from typer.testing import CliRunner
 
 from mien.cli.main import app
-from mien.model.bundle import embedded_models
 from mien.model.card import METADATA_KEY
+from mien.model.embedded import embedded_models, embedded_versions, read_embedded, versioned_name
 from mien.networks import network_entry, network_names
 from waiting import HANG
 
@@ -52,11 +51,14 @@ def test_what_model_takes_is_listed_before_every_network():
     models, networks = (
         [line.replace("│", " ").split() for line in part.splitlines()] for part in shown().split("networks: ")
     )
-    for names, rows in ((embedded_models(), models), (network_names(), networks)):
+    for names, rows in ((embedded_versions(), models), (network_names(), networks)):
         for name in names:
             assert [row[0] for row in rows if row].count(name) == 1
     assert ["cnn_small", "55,735,175", "121.8", "1x48x48"] in [row[:4] for row in networks]
-    assert ["mien_s", "883,035", "84.2", "1x44x44", "68.96%"] in [row[:5] for row in models]
+    assert ["mien_s-1", "883,035", "84.2", "1x44x44", "68.96%"] in [
+        [cell for cell in row if cell != "mien_s"][:5] for row in models
+    ]
+    assert [versioned_name("mien_s"), "mien_s"] in [row[:2] for row in models]
 
 
 def test_one_network_shows_its_layers_and_their_total():
@@ -78,12 +80,12 @@ def test_json_of_one_network_holds_layers_that_sum_to_its_cost():
 
 
 def test_an_embedded_model_shows_its_figures():
-    with resources.as_file(resources.files("mien.model") / "weights" / "mien_s.onnx") as file:
-        card = json.loads({p.key: p.value for p in onnx.load(file).metadata_props}[METADATA_KEY])
-    found = json.loads(shown("mien_s", "--json"))["card"]
+    model = onnx.load_from_string(read_embedded("mien_s-1"))
+    card = json.loads({p.key: p.value for p in model.metadata_props}[METADATA_KEY]) | {"name": "mien_s-1"}
+    found = json.loads(shown("mien_s-1", "--json"))["card"]
     found["preprocess"] = {key: found["preprocess"][key] for key in card["preprocess"]}
     assert found == card
-    assert f"model mien_s: accuracy {card['public_test']['accuracy']:.2%}" in shown("mien_s")
+    assert f"model mien_s-1: accuracy {card['public_test']['accuracy']:.2%}" in shown("mien_s-1")
 
 
 def test_an_unknown_name_lists_those_that_exist_and_the_nearest():
@@ -95,9 +97,9 @@ def test_an_unknown_name_lists_those_that_exist_and_the_nearest():
 
 
 def test_an_ensemble_and_a_model_file_are_described(tmp_path, write_linear_model):
-    text = shown("mien_l")
-    assert text.startswith("mien_l: input 1x44x44, network mien_s + mien_s + mien_m")
-    assert "model mien_l: accuracy 69.63%" in text
+    text = shown("mien_l-1")
+    assert text.startswith("mien_l-1: input 1x44x44, network mien_s + mien_s + mien_m")
+    assert "model mien_l-1: accuracy 69.63%" in text
     path = write_linear_model(tmp_path / "own.onnx")
     assert "model linear: not evaluated" in shown(str(path))
     assert json.loads(shown(str(path), "--json"))["card"]["temperature"] == 1.7
@@ -106,12 +108,12 @@ def test_an_ensemble_and_a_model_file_are_described(tmp_path, write_linear_model
 def test_without_the_train_extra_models_are_listed():
     done = mien("models", code=WITHOUT_TORCH)
     assert done.returncode == 0
-    for name in embedded_models():
+    for name in (*embedded_models(), *embedded_versions()):
         assert f" {name} " in done.stdout
     needs = "listing the networks that can be trained needs packages that are not installed: pip install 'mien[train]'"
     assert done.stderr == f"{needs}\n"
     as_json = json.loads(mien("models", "--json", code=WITHOUT_TORCH).stdout)
-    assert ([model["name"] for model in as_json["models"]], as_json["networks"]) == (list(embedded_models()), None)
+    assert ([model["name"] for model in as_json["models"]], as_json["networks"]) == (list(embedded_versions()), None)
     assert "accuracy" in mien("models", "mien_l", code=WITHOUT_TORCH).stdout
     assert mien("models", "mien_s", code=WITHOUT_TORCH).returncode == 0
     unknown = mien("models", "vggnet", code=WITHOUT_TORCH)

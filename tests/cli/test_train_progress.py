@@ -64,7 +64,7 @@ def test_an_epoch_is_one_line_and_the_end_says_how_to_go_on(small_store):
     reporter.epoch_done(entry)
     reporter.end("epoch 7 of 7 is done")
     assert text.getvalue().splitlines()[2:] == [
-        "epoch 7: loss 1.5000; training 0.5000 (loss 1.250), held out 0.4500 (loss 1.400) best; 100 faces/s, "
+        "epoch 7: loss 1.5000; training 0.5000 (loss 1.250), held-out 0.4500 (loss 1.400) best; 100 faces/s, "
         "learning rate 0.01",
         "ended: epoch 7 of 7 is done; train further with --resume --set epochs=N",
     ]

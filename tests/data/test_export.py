@@ -12,8 +12,8 @@ from PIL import Image
 
 from mien.choices import USAGES
 from mien.data.export import FORMATS, export_data, numbered_parts
-from mien.data.reading.folders import FOLDER_OF_USAGE, USAGE_OF_FOLDER
 from mien.data.reading.importing import import_data, sha256_of_file
+from mien.data.reading.split_folders import FOLDER_OF_USAGE, USAGE_OF_FOLDER
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS, VOTE_CLASSES

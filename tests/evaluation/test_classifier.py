@@ -7,8 +7,8 @@ import torch
 from mien.errors import MissingExtraError, ModelFileError, UsageError
 from mien.evaluation.classifier import TorchClassifier, open_classifier
 from mien.evaluation.tta import predict_logits
-from mien.model.bundle import Bundle
 from mien.model.card import ModelCard
+from mien.model.onnx_model import Bundle
 from mien.networks.registry import network_entry
 from mien.networks.saved import save_network
 from mien.runs import BEST_FILE

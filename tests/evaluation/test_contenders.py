@@ -13,7 +13,7 @@ from mien.evaluation.contenders import read_contenders
 from mien.evaluation.report import evaluate
 from mien.evaluation.report_folder import ReportFolder
 from mien.evaluation.significance import mcnemar
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 
 
 @pytest.fixture

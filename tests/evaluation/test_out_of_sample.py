@@ -8,7 +8,7 @@ from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.out_of_sample import Evidence, combined, model_evidence, read_probabilities
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 
 
 class Model:

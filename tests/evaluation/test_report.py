@@ -15,7 +15,7 @@ from mien.evaluation.report import evaluate
 from mien.evaluation.report_charts import draw_confusion
 from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle, softmax
+from mien.model.onnx_model import Bundle, softmax
 
 
 @pytest.fixture

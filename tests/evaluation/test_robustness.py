@@ -19,7 +19,7 @@ from mien.evaluation.robustness_report import (
     markdown_table,
     relative_corruption_error,
 )
-from mien.model.bundle import Bundle, softmax
+from mien.model.onnx_model import Bundle, softmax
 
 FEW = tuple(entry for entry in CORRUPTIONS if entry.name in {"gaussian_noise", "mask", "pixelate"})
 

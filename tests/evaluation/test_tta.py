@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mien.choices import TTA_MODES
 from mien.errors import UsageError
 from mien.evaluation.tta import predict_logits, views
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.preprocess import PreprocessSpec
 
 specs = st.integers(16, 24).flatmap(

@@ -171,3 +171,17 @@ def test_haar_is_opencvs_cascade_with_the_steps_of_s3(astronaut):
 def test_haar_steps_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match="Haar"):
         HaarDetector(**options)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"box": (0, 0, float("nan"), 10)},
+        {"box": (float("inf"), 0, 10, 10)},
+        {"score": float("nan")},
+        {"landmarks": ((0.0, float("nan")),)},
+    ],
+)
+def test_numbers_of_a_detection_are_finite(wrong):
+    with pytest.raises(UsageError, match="expected finite numbers"):
+        Detection(**{"box": (0, 0, 10, 10), "score": 0.9, **wrong})

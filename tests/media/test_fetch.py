@@ -13,7 +13,7 @@ from PIL import Image
 import mien
 from mien.errors import InputError, TooLargeError
 from mien.media.fetch import fetch_picture
-from mien.media.images import read_image
+from mien.media.read_image import read_image
 from mien.media.sources import sort_sources
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)

@@ -9,8 +9,8 @@ from PIL import Image
 from skimage import data
 
 from mien.errors import InputError, TooLargeError
-from mien.media.images import read_image
-from mien.media.pictures import decode_picture
+from mien.media.decode_picture import decode_picture
+from mien.media.read_image import read_image
 from waiting import HANG
 
 ASTRONAUT = data.astronaut()

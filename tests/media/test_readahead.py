@@ -3,7 +3,7 @@ import pytest
 
 from mien.errors import InputError
 from mien.media.readahead import READ_AHEAD, Reader
-from mien.media.video import VideoImage
+from mien.media.video_source import VideoImage
 from waiting import HANG, wait_for
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.media.opening import open_video
+from mien.media.open_video import open_video
 from video_cases import CLOCKS, COUNT, ORIENTATIONS, RATE, Case, cases, drawn, ffmpeg, joined, shown, written
 
 

@@ -16,8 +16,8 @@ from scipy import special
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, ModelFileError
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
 from mien.model.foreign import Description, Interface, emotion_columns
+from mien.model.onnx_model import Bundle
 from waiting import HANG
 
 FER_PLUS = ["Neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
@@ -130,7 +130,7 @@ def test_a_network_for_a_fixed_number_of_faces_is_filled_up(tmp_path, theirs, we
 
 def test_the_embedded_model_stripped_of_its_metadata_and_described_answers_the_same(tmp_path):
     own = Bundle.load("mien_s")
-    model = onnx.load_from_string((resources.files("mien.model") / "weights" / "mien_s.onnx").read_bytes())
+    model = onnx.load_from_string((resources.files("mien.model") / "weights" / "mien_s-1.onnx").read_bytes())
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "stripped.onnx")
     spec = own.card.preprocess

@@ -7,7 +7,7 @@ import pytest
 
 from mien.choices import MODEL_DEVICES
 from mien.errors import ModelFileError, UsageError
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.model.session import _check_in_use, _installed, _session_on_the_first, execution_providers
 
 CPU = "CPUExecutionProvider"

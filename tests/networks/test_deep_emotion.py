@@ -6,8 +6,8 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from mien.export.onnx import TOLERANCE, export_onnx
-from mien.model.bundle import Bundle
 from mien.model.card import ModelCard
+from mien.model.onnx_model import Bundle
 from mien.networks import network_entry
 from mien.networks.deep_emotion import SpatialTransformer
 

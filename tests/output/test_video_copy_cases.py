@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.media.mp4 import VideoWriter
-from mien.media.opening import open_video
+from mien.media.open_video import open_video
 from video_cases import CLOCKS, COUNT, RATE, RATES, Case, cases, drawn, shown, times, written
 
 LENGTH = COUNT / RATE

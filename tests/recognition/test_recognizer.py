@@ -13,7 +13,7 @@ from mien.faces.detection import Detection
 from mien.faces.whole_image import WholeImage
 from mien.faces.yunet import YuNetDetector
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.recognition.pictures import recognize_files
 from mien.recognition.recognizer import Recognizer
 from mien.results import Box
@@ -132,13 +132,17 @@ def test_one_picture_is_no_batch(classifier, one):
         ({"detector": "mtcnn"}, "unknown face detector"),
         ({"min_confidence": 1.1}, "min_confidence is 1.1"),
         ({"min_confidence": float("nan")}, "min_confidence is nan"),
+        ({"min_confidence": "a"}, "min_confidence is 'a'"),
+        ({"model": 3}, "model is 3: expected a name, a path or a classifier"),
+        ({"detector": 3}, "detector is 3: expected a name or an object"),
+        ({"threads": 1.5}, r"threads is 1\.5"),
         ({"threads": -1}, "threads is -1"),
         ({"threads": 0}, "threads is 0"),
     ],
 )
 def test_contradictions_are_refused(classifier, options, words):
     with pytest.raises(UsageError, match=words):
-        Recognizer(classifier, **options)
+        Recognizer(**{"model": classifier, **options})
 
 
 def test_an_unknown_model_is_named():

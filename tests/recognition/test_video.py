@@ -12,7 +12,7 @@ import pytest
 from mien.errors import InputError, UsageError
 from mien.faces.yunet import YuNetDetector
 from mien.labels import EMOTIONS
-from mien.media.video import VideoImage
+from mien.media.video_source import VideoImage
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions, recognize_video
 

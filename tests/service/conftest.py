@@ -13,9 +13,11 @@ from PIL import Image
 from skimage import data
 
 from mien.recognition.recognizer import Recognizer
+from mien.service.access import Access
 from mien.service.app import create_app
+from mien.service.limits import Limits
 from mien.service.server import server_config
-from mien.service.settings import Access, Limits, Settings
+from mien.service.settings import Settings
 from waiting import HANG, wait_for
 
 

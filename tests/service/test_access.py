@@ -9,8 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import waiting
 from mien.errors import RequestError
-from mien.service.access import check_host, check_origin, check_token
-from mien.service.settings import Access
+from mien.service.access import Access, check_host, check_origin, check_token
 from waiting import HANG, connect
 
 TOKEN = "correct horse battery".replace(" ", "-")

@@ -12,8 +12,9 @@ from skimage import data
 from skimage.transform import resize
 
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
-from mien.results import TABLE_COLUMNS
+from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle
+from mien.output.table_rows import TABLE_COLUMNS
 from waiting import HANG, wait_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
@@ -95,7 +96,7 @@ def test_a_picture_is_read_and_its_results_come_down(page, photo, client, astron
     (expected,) = client.post("/v1/predict", files=[("picture", ("a, b.jpg", astronaut_jpeg, "image/jpeg"))]).json()
     name, content = downloaded(page, "#save-json")
     document = json.loads(content)
-    assert document["model"] == {"name": "mien_s", "sha256": Bundle.load("mien_s").sha256}
+    assert document["model"] == {"name": versioned_name("mien_s"), "sha256": Bundle.load("mien_s").sha256}
     (frame,) = document["frames"]
     assert name == "mien.json"
     assert frame["source"] == "a, b.jpg"

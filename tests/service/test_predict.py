@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import waiting
+from mien.model.embedded import versioned_name
 from mien.recognition.recognizer import Recognizer
 from mien.service.metrics import Metrics
 from mien.service.schemas import FaceResult, FrameResult
@@ -289,7 +290,7 @@ def written(request):
 
 def test_the_card_of_the_model_is_told(client, recognizer):
     (model,) = client.get("/v1/models").json()
-    assert model["name"] == "mien_s"
+    assert model["name"] == versioned_name("mien_s")
     assert model["sha256"] == recognizer.classifier.sha256
     assert model["public_test"]["n"] > 0
 

@@ -16,8 +16,8 @@ import pytest
 import waiting
 from mien.errors import UsageError
 from mien.recognition.recognizer import Recognizer
+from mien.service.limits import Limits
 from mien.service.server import address_of, listen, run_server, server_config
-from mien.service.settings import Limits
 from waiting import HANG, wait_for
 
 TOKEN = "a-token-of-enough-length"

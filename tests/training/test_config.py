@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mien.errors import ConfigError
 from mien.networks import network_names
 from mien.preprocess import PreprocessSpec
-from mien.records import to_toml
+from mien.toml_json import to_toml
 from mien.training.config import (
     AugmentConfig,
     LossConfig,

@@ -13,7 +13,6 @@ from PIL import Image
 from scipy import ndimage
 
 from mien.training.augment_config import AugmentConfig
-from mien.training.card import augment_families
 from mien.training.degradation import (
     add_noise,
     add_shot_noise,
@@ -24,6 +23,7 @@ from mien.training.degradation import (
     motion_blur,
     occlude,
 )
+from mien.training.make_card import augment_families
 
 KINDS = ("occlude", "blur", "motion_blur", "low_resolution", "noise", "shot_noise", "jpeg")
 

@@ -11,7 +11,7 @@ from mien.model.card import ModelCard
 from mien.networks import network_entry
 from mien.networks.saved import load_network, save_network
 from mien.preprocess import PreprocessSpec
-from mien.records import to_toml
+from mien.toml_json import to_toml
 from mien.training.config import config_from_dict
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers, distillation_loss

@@ -16,10 +16,10 @@ from mien.data.store import FaceStore, write_store
 from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
-from mien.records import to_toml
+from mien.toml_json import to_toml
 from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, ScheduleConfig, config_from_dict
 from mien.training.data import TrainingData
@@ -293,6 +293,14 @@ def test_a_checkpoint_older_than_a_key_goes_on(finished, config, data, tmp_path)
     change_configuration(tmp_path / "last.safetensors", "vertical_flip = 0.0\n", "")
     train(config, data, tmp_path, resume=True, device="cpu")
     assert_same_run(tmp_path, finished[0])
+
+
+def test_a_checkpoint_that_does_not_name_its_precision_is_refused(config, data, tmp_path):
+    with pytest.raises(InterruptionError):
+        train(replace(config, precision="fp32"), data, tmp_path, device="cpu", reporter=InterruptingReporter(0))
+    change_configuration(tmp_path / "last.safetensors", 'precision = "fp32"\n', "")
+    with pytest.raises(TrainingError, match="does not name the precision"):
+        train(replace(config, precision="auto"), data, tmp_path, resume=True, device="cpu")
 
 
 def test_precision_auto_is_settled_in_the_runs_configuration_and_card(config, data, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from training_queue.home import Outcome, QueueError
 from training_queue.listing import fill, load_list, parse_list
-from training_queue.plan import next_training, states
+from training_queue.next_training import next_training, states
 
 from mien.errors import ConfigError
 from mien.training.recipe import load_config

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import CLEANING_RULES, DEFAULT_RULES
+from mien.choices import CLEANING_RULES
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, DataSet
+from mien.defaults import DEFAULT_RULES
 from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import FOLDER_LAYOUTS, USAGES
+from mien.choices import FolderLayout, Usage
 from mien.cli.audit import audit
 from mien.cli.data_export import data_export
 from mien.cli.data_stats import data_stats
@@ -46,12 +46,12 @@ def import_(
     ] = None,
     map_: ClassMaps = None,
     layout: Annotated[
-        str | None,
-        typer.Option(help=f"Of a folder: {', '.join(FOLDER_LAYOUTS)}; by default told by what is in it."),
+        FolderLayout | None,
+        typer.Option(help="Layout of a folder; by default told by what is in it."),
     ] = None,
     usage: Annotated[
-        str | None,
-        typer.Option(help=f"{', '.join(USAGES)}: of all pictures of a layout that says none."),
+        Usage | None,
+        typer.Option(help="Usage of all pictures of a layout that says none."),
     ] = None,
     skip_damaged: Annotated[
         bool,

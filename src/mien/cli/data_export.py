@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.choices import PICTURE_ENCODINGS
+from mien.choices import ExportFormat, PictureEncoding
 from mien.cli.options import DataSet
 
 
@@ -13,7 +13,7 @@ def data_export(
     data: DataSet,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder or file to make; it must not exist yet.")],
     format_: Annotated[
-        str,
+        ExportFormat,
         typer.Option(
             "--format",
             help="folders: train|validation|test/EMOTION/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
@@ -22,8 +22,8 @@ def data_export(
         ),
     ],
     encoding: Annotated[
-        str | None,
-        typer.Option(help=f"Picture encoding of folders and imagefolder: {' or '.join(PICTURE_ENCODINGS)} (lossy)."),
+        PictureEncoding | None,
+        typer.Option(help="Picture encoding of folders and imagefolder; jpg is lossy; default: png."),
     ] = None,
     numbers: Annotated[
         bool, typer.Option("--numbers", help="folders: name the class folders 0..6, not angry..neutral.")

@@ -29,7 +29,7 @@ def models(
         found = _described(name)
         print_text(json.dumps(found)) if as_json else _print_one(found)
         return
-    listed = {"models": [_summary_of_card(card) for card in _embedded_cards()], "networks": _networks()}
+    listed = {"models": [_summary_of_version(card) for card in _embedded_cards()], "networks": _networks()}
     if as_json:
         print_text(json.dumps(listed))
         return
@@ -43,9 +43,18 @@ def models(
 
 
 def _embedded_cards() -> "list[ModelCard]":
-    from mien.model.bundle import Bundle, embedded_models
+    from mien.model.embedded import embedded_versions
+    from mien.model.onnx_model import Bundle
 
-    return [Bundle.load(name).card for name in embedded_models()]
+    return [Bundle.load(version).card for version in embedded_versions()]
+
+
+def _summary_of_version(card: "ModelCard") -> dict[str, Any]:
+    """The summary of an embedded model, and the plain name that means it today."""
+    from mien.model.embedded import embedded_models, versioned_name
+
+    alias = next((name for name in embedded_models() if versioned_name(name) == card.name), None)
+    return {**_summary_of_card(card), "alias": alias}
 
 
 def _summary_of_card(card: "ModelCard") -> dict[str, Any]:
@@ -101,14 +110,15 @@ def _described(name: str) -> dict[str, Any]:
 
 def _card(name: str) -> "ModelCard | None":
     """The card of an embedded model or of a model file."""
-    from mien.model.bundle import Bundle, embedded_models
+    from mien.model.embedded import versioned_name
+    from mien.model.onnx_model import Bundle
 
-    return Bundle.load(name).card if name in embedded_models() or Path(name).is_file() else None
+    return Bundle.load(name).card if versioned_name(name) or Path(name).is_file() else None
 
 
 def _network_described(name: str, *, needed: bool) -> dict[str, Any]:
     """What is known of a network beside its card; nothing when there is none and it is not needed."""
-    from mien.model.bundle import embedded_models
+    from mien.model.embedded import embedded_models
 
     try:
         from mien.networks import network_entry, network_names
@@ -133,7 +143,7 @@ def _network_described(name: str, *, needed: bool) -> dict[str, Any]:
 def _table_of_models(cards: list[dict[str, Any]]) -> "Table":
     from rich.table import Table
 
-    table = Table("name")
+    table = Table("name", "alias")
     for column in ("parameters", "M macs", "input", "accuracy", "ECE"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("licence")
@@ -141,7 +151,7 @@ def _table_of_models(cards: list[dict[str, Any]]) -> "Table":
         costs = f"{card['parameters']:,}", f"{card['macs'] / 1e6:,.1f}", _shape(card["input"])
         figures = card["public_test"]
         measured = (f"{figures['accuracy']:.2%}", f"{figures['ece']:.4f}") if figures else ("-", "-")
-        table.add_row(card["name"], *costs, *measured, card["licence"])
+        table.add_row(card["name"], card["alias"] or "", *costs, *measured, card["licence"])
     return table
 
 

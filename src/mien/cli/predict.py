@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE, RowFormat, SmoothingName
+from mien.choices import RowFormat, SmoothingName
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import with_progress
+    from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
-    from mien.media.video import DEFAULT_FPS
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.recognizer import Recognizer

@@ -27,17 +27,17 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
         UsageError: Parquet on a terminal.
         MissingExtraError: pyarrow is needed and not installed.
     """
-    from mien.output import tables
+    from mien.output import write_rows
 
     if form == "table":
         return []
     if form == "parquet":
         if sys.stdout.isatty():
             raise UsageError("--format parquet writes a file to standard output: add > faces.parquet")
-        return [tables.Parquet(sys.stdout.buffer, header)]
+        return [write_rows.Parquet(sys.stdout.buffer, header)]
     if form == "json":
-        return [tables.Json(write_stdout, header)]
-    return [tables.JsonLines(write_stdout) if form == "jsonl" else tables.Csv(write_stdout)]
+        return [write_rows.Json(write_stdout, header)]
+    return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout)]
 
 
 def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]:
@@ -47,7 +47,7 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]
         InputError: the folder cannot be made.
         MissingExtraError: writing videos needs PyAV, which is not installed.
     """
-    from mien.media.video import is_camera
+    from mien.media.video_source import is_camera
     from mien.output.folder import AnnotatedPictures, Names
 
     files = [*found.pictures, *found.videos]

@@ -3,20 +3,23 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
+from mien.service.limits import MEGABYTE, Limits
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
-    from mien.service.settings import Access
+    from mien.service.access import Access
 
 TOKEN_VARIABLE = "MIEN_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST_TOKEN = 16
+
+_LIMITS: Final = Limits()
 
 
 def serve(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -47,13 +50,17 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         list[str] | None,
         typer.Option(help="Origin to allow for cross-origin requests, such as https://example.org. Repeatable."),
     ] = None,
-    max_requests: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 64,
-    max_streams: Annotated[int, typer.Option(min=0, help="Maximum concurrent live streams.")] = 16,
-    max_megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")] = 25,
+    max_requests: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = _LIMITS.requests,
+    max_streams: Annotated[int, typer.Option(min=0, help="Maximum concurrent live streams.")] = _LIMITS.streams,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")
+    ] = _LIMITS.pixels / 10**6,
     max_megabytes: Annotated[
         float, typer.Option(min=0.01, max=1000, help="Maximum body of a request with pictures.")
-    ] = 20,
-    max_video_megabytes: Annotated[float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")] = 100,
+    ] = _LIMITS.body / MEGABYTE,
+    max_video_megabytes: Annotated[
+        float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")
+    ] = _LIMITS.video_body / MEGABYTE,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log address, method, path and status of every request.")
     ] = False,
@@ -66,7 +73,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     except ModuleNotFoundError as error:
         raise MissingExtraError("serving", "serve") from error
     from mien.recognition.recognizer import Recognizer
-    from mien.service.settings import MEGABYTE, Limits, Settings
+    from mien.service.settings import Settings
 
     limits = Limits(
         body=round(max_megabytes * MEGABYTE),
@@ -107,7 +114,7 @@ def _access(host: str, token: str | None, insecure: bool, hosts: list[str], orig
     Raises:
         UsageError: the service would be open to the network without a token, or an origin is malformed.
     """
-    from mien.service.settings import Access
+    from mien.service.access import Access
 
     local = _is_local(host)
     if not local and token is None and not insecure:

@@ -27,15 +27,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.choices import PICTURE_ENCODINGS, USAGES
-from mien.data.reading.folders import FOLDER_OF_USAGE, METADATA_FILE
+from mien.data.reading.split_folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import FaceStore
 from mien.errors import DataError, MissingExtraError, UsageError, nearest
 from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
-
-"""How pictures are encoded: png keeps every pixel, jpg (quality 95) does not."""
 
 VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 

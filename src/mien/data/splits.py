@@ -29,11 +29,6 @@ class TrainingRows:
     rows: NDArray[np.intp]
     dropped: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def dropped_total(self) -> int:
-        """Training rows left out, for whatever reason."""
-        return sum(self.dropped.values())
-
 
 def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:
     """Row numbers named in a text file, ascending, each once.

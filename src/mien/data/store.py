@@ -25,7 +25,7 @@ from mien.errors import ConfigError, DataError
 from mien.files import whole_folder
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
-from mien.records import from_values, parse_json
+from mien.toml_json import from_values, parse_json
 
 _FORMAT: Final = 1
 _META: Final = "store.json"

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
-from mien.model.bundle import Bundle
 from mien.model.card import ModelCard
+from mien.model.onnx_model import Bundle
 from mien.runs import network_file
 from mien.threads import thread_count
 
@@ -21,7 +21,7 @@ _BATCH: Final = 256
 
 
 class Classifier(Protocol):
-    """A network with its card. `mien.model.bundle.Bundle` is one, `TorchClassifier` another."""
+    """A network with its card. `mien.model.onnx_model.Bundle` is one, `TorchClassifier` another."""
 
     @property
     def card(self) -> ModelCard:

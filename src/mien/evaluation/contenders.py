@@ -10,8 +10,8 @@ from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
 from mien.labels import EMOTIONS
-from mien.records import parse_json
 from mien.runs import ANSWERS_FILES, CONFIG_FILE, RunFiles, read_run_files
+from mien.toml_json import parse_json
 
 REPORT_FILE = "report.json"
 PREDICTIONS_FILE = "predictions.csv"

@@ -14,7 +14,7 @@ from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.provenance import TrainedOn, named_rows
 from mien.evaluation.quality import accuracy_by_quarter
 from mien.labels import EMOTIONS
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 
 _LEAST_FOR_QUARTERS: Final = 40
 """Faces below which quarters say nothing."""

@@ -17,7 +17,7 @@ from mien.evaluation.metrics import (
     macro_f1,
     negative_log_likelihood,
 )
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 from mien.preprocess import PreprocessSpec
 
 _BATCH: Final = {"cpu": 256}

@@ -16,8 +16,8 @@ from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.tta import Track, predict_logits
 from mien.labels import EMOTIONS
-from mien.model.bundle import softmax
 from mien.model.card import ModelCard
+from mien.model.onnx_model import softmax
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mien.evaluation.classifier import Classifier
 from mien.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, corrupted
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.tta import Track, predict_logits
-from mien.model.bundle import softmax
+from mien.model.onnx_model import softmax
 
 CONFIDENT: Final = 0.8
 """Probability from which a wrong answer is a confident error."""

@@ -16,8 +16,9 @@ from mien.errors import ExportError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
-from mien.model.bundle import Bundle, embedded_models, softmax
 from mien.model.card import ModelCard
+from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle, softmax
 from mien.networks.saved import load_network, provenance
 
 _INPUT: Final = "face"
@@ -47,8 +48,8 @@ def load_member(source: str | Path) -> Member:
         ExportError: a run's network, exported, does not compute what it computes in torch.
     """
     path = Path(source)
-    if str(source) in embedded_models():
-        bundle = Bundle.load(str(source))
+    if versioned_name(source):
+        bundle = Bundle.load(source)
     elif path.suffix == ".onnx" and path.is_file():
         bundle = Bundle(path.read_bytes(), str(path))
     else:

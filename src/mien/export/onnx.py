@@ -18,8 +18,8 @@ from torch import nn
 
 from mien.errors import ExportError
 from mien.files import whole_file
-from mien.model.bundle import Bundle
 from mien.model.card import METADATA_KEY, ModelCard
+from mien.model.onnx_model import Bundle
 from mien.preprocess import FACE_SIZE
 
 TOLERANCE: Final = 1e-4

@@ -6,7 +6,8 @@ A detector is any object with the method of `mien.faces.detection.Detector`; it 
 from collections.abc import Callable
 from typing import Final
 
-from mien.choices import DETECTORS, MIN_SCORE
+from mien.choices import DETECTORS
+from mien.defaults import MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.haar import HaarDetector

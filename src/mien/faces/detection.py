@@ -1,11 +1,13 @@
 """The protocol of face detectors, their result, and what they share: non-maximum suppression, shrinking."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import UsageError
 from mien.opencv import cv2
 from mien.results import Point
 
@@ -25,11 +27,19 @@ class Detection:
         landmarks: five points (x, y) in pixels, pixel centres at halves, in the order of `mien.results.Face.landmarks`
             (for an upright face: left eye, right eye, nose tip, left mouth corner, right mouth corner, as seen in the
             picture); empty when the detector gives none.
+
+    Raises:
+        UsageError: a number is infinite or not a number.
     """
 
     box: Rectangle
     score: float
     landmarks: tuple[Point, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = (*self.box, self.score, *(value for point in self.landmarks for value in point))
+        if not all(map(isfinite, numbers)):
+            raise UsageError(f"detection with box {self.box}, score {self.score}: expected finite numbers")
 
 
 class Detector(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import MIN_SCORE
+from mien.defaults import MIN_SCORE
 from mien.errors import ModelFileError, UsageError
 from mien.faces.detection import Detection, distinct, shrink
 from mien.opencv import cv2

@@ -9,8 +9,8 @@ from typing import Final
 from PIL import Image
 
 from mien.errors import InputError
-from mien.media.pictures import pixels_of
-from mien.media.video import VideoImage
+from mien.media.decode_picture import pixels_of
+from mien.media.video_source import VideoImage
 
 _SUFFIXES: Final = frozenset({".gif", ".webp", ".png", ".apng"})
 _FORMATS: Final = ("GIF", "WEBP", "PNG")

@@ -1,6 +1,6 @@
 """A picture fetched from its http(s) address, because a user named it: bounded in size and time.
 
-This and `mien.media.encoded`, for streams, are the only places where mien connects to anywhere.
+This and `mien.media.files_and_streams`, for streams, are the only places where mien connects to anywhere.
 """
 
 import base64
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mien.errors import InputError, TooLargeError
-from mien.media.video import without_password
+from mien.media.video_source import without_password
 from mien.version import __version__
 
 MOST_BYTES: Final = 100 << 20

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.media.signatures import Kind, kind_of
-from mien.media.video import VIDEO_SUFFIXES
+from mien.media.video_source import VIDEO_SUFFIXES
 
 PICTURE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"}

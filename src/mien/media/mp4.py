@@ -12,8 +12,8 @@ from av import Packet, VideoFrame
 
 from mien.errors import InputError
 from mien.files import partial_path, writing
+from mien.media.decode_picture import Pixels
 from mien.media.kinds import MARK
-from mien.media.pictures import Pixels
 from mien.media.sound import Sound
 
 _TICKS: Final = 90_000

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from threading import Condition, Thread
 from typing import Final
 
-from mien.media.video import VideoImage, VideoSource
+from mien.media.video_source import VideoImage, VideoSource
 
 READ_AHEAD: Final = 8
 """Images of a file that wait, decoded, for the recogniser."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mien.errors import InputError
-from mien.media.images import read_image
-from mien.media.video import VideoImage
+from mien.media.read_image import read_image
+from mien.media.video_source import VideoImage
 
 
 class PictureSequence:

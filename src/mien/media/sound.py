@@ -13,7 +13,7 @@ import av
 
 from mien.errors import InputError
 from mien.media.clock import Clock
-from mien.media.encoded import clock_may_jump, first_stamp
+from mien.media.files_and_streams import clock_may_jump, first_stamp
 
 log: Final = logging.getLogger("mien")
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from mien.media.animation import is_animation
 from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
 from mien.media.search import EmptySource, Search
-from mien.media.video import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video
+from mien.media.video_source import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video
 
 _STREAM_SUFFIXES: Final = frozenset({".m3u8", ".mpd", ".sdp"})
 """Of the lists that name the parts of a stream."""

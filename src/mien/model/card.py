@@ -8,7 +8,7 @@ from typing import Any, Final
 from mien.errors import ConfigError
 from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
-from mien.records import check_types, from_values, parse_json
+from mien.toml_json import check_types, from_values, parse_json
 
 METADATA_KEY: Final = "mien"
 """Under which a model file holds its card."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mien.errors import ConfigError, DataError, ModelFileError
 from mien.labels import EMOTIONS, emotion_index
 from mien.preprocess import PreprocessSpec
-from mien.records import (
+from mien.toml_json import (
     check_types,
     converted,
     expectations,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from mien.errors import InputError, SinkError
 from mien.files import made_folder, write_text
-from mien.media.video import is_address
+from mien.media.video_source import is_address
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished, log, said

@@ -7,8 +7,8 @@ from PIL import Image, PngImagePlugin
 
 from mien.errors import InputError, UsageError
 from mien.files import whole_file
+from mien.media.decode_picture import Pixels
 from mien.media.kinds import MARK
-from mien.media.pictures import Pixels
 
 JPEG_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 _JPEG: Final[dict[str, Any]] = {"format": "JPEG", "quality": 92, "comment": MARK}

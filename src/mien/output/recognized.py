@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mien.errors import InputError
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 from mien.results import Face, Frame
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.files import writing
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink

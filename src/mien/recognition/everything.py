@@ -5,7 +5,7 @@ from contextlib import closing
 
 from mien.errors import MienError
 from mien.media.sources import Sources, VideoEntry
-from mien.media.video import without_password
+from mien.media.video_source import without_password
 from mien.output.recognized import Recognized
 from mien.recognition.pictures import recognize_files
 from mien.recognition.pipeline import Pipeline

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from mien.errors import MienError
-from mien.media.images import read_image
+from mien.media.read_image import read_image
 from mien.media.search import EmptySource
 from mien.media.sources import PictureEntry
-from mien.media.video import without_password
+from mien.media.video_source import without_password
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.results import Frame

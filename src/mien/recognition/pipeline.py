@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mien.faces.align import align_face, crop_face
 from mien.faces.detection import Detection, Detector
 from mien.faces.follow import Follower, Pace
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 from mien.output.recognized import Recognized
 from mien.preprocess import to_gray
 from mien.results import Box, Face, Frame, Header, Probabilities
@@ -24,7 +24,7 @@ PIXELS_AT_ONCE: Final = 50_000_000
 
 
 class Classifier(Protocol):
-    """Reads expressions off faces; `mien.model.bundle.Bundle` is one."""
+    """Reads expressions off faces; `mien.model.onnx_model.Bundle` is one."""
 
     def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""

@@ -13,15 +13,16 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.choices import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
 from mien.faces.follow import WEAK_SHARE
 from mien.faces.opencv_threads import use_threads
-from mien.media.images import Picture, read_image
-from mien.media.video import DEFAULT_FPS, without_password
-from mien.model.bundle import Bundle, embedded_models
+from mien.media.read_image import Picture, read_image
+from mien.media.video_source import without_password
+from mien.model.embedded import versioned_name
+from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Classifier, Pipeline, Searched
 from mien.recognition.smoothing import MakeSmoothing
@@ -65,8 +66,7 @@ class Recognizer:
         min_confidence: float = MIN_SCORE,
         threads: int | None = None,
     ) -> None:
-        if not 0 <= min_confidence <= 1:
-            raise UsageError(f"min_confidence is {min_confidence}: expected 0..1")
+        _check_options(model, detector, min_confidence)
         use_threads(threads)
         self._made_of: dict[str, Any] = {
             "model": model,
@@ -84,7 +84,7 @@ class Recognizer:
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or another process, loads model and detector again."""
         model = self._made_of["model"]
-        if isinstance(model, str | Path) and str(model) not in embedded_models():
+        if isinstance(model, str | Path) and versioned_name(model) is None:
             model = Path(model).absolute()
         return partial(type(self), **{**self._made_of, "model": model}), ()
 
@@ -180,6 +180,16 @@ class Recognizer:
         options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
         check_source(source)
         return recognize_video(self.pipeline, source, options)
+
+
+def _check_options(model: object, detector: object, min_confidence: object) -> None:
+    """Refuse what is of the wrong kind before anything is loaded."""
+    if not isinstance(model, str | Path) and not hasattr(model, "probabilities"):
+        raise UsageError(f"model is {model!r}: expected a name, a path or a classifier (see `Classifier`)")
+    if not isinstance(detector, str) and not hasattr(detector, "detect"):
+        raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
+    if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
+        raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
 
 
 def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:

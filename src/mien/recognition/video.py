@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from mien.choices import DEFAULT_SMOOTHING
+from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING
 from mien.errors import UsageError
 from mien.faces.follow import Follower, Pace
-from mien.media.camera import Camera
-from mien.media.opening import open_video
+from mien.media.open_video import open_video
 from mien.media.readahead import Reader
-from mien.media.video import DEFAULT_FPS, VideoImage, VideoSource, check_fps
+from mien.media.video_source import VideoImage, VideoSource, check_fps
+from mien.media.webcam import Camera
 from mien.output.recognized import Recognized
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.recognition.smoothing import MakeSmoothing, Smoother

@@ -3,11 +3,11 @@
 import base64
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
 from mien.errors import RequestError
-from mien.service.settings import Access
 
 SUBPROTOCOL: Final = "mien"
 """Subprotocol of the live stream; a token travels beside it as ``bearer.`` and its base64url without padding, because
@@ -15,6 +15,21 @@ browsers let no page set headers of a WebSocket.
 """
 
 _BEARER_PROTOCOL: Final = "bearer."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Access control.
+
+    Args:
+        token: bearer token that requests must carry; None disables authentication.
+        hosts: accepted ``Host`` headers (DNS rebinding protection), without port, lower case; None accepts any.
+        origins: allowed origins of cross-origin requests, such as ``https://example.org``.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    hosts: frozenset[str] | None = None
+    origins: frozenset[str] = frozenset()
 
 
 def check_host(headers: Mapping[str, str], access: Access) -> None:

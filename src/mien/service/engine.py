@@ -16,7 +16,7 @@ import numpy as np
 
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
-from mien.media.pictures import Pixels, decode_picture
+from mien.media.decode_picture import Pixels, decode_picture
 from mien.recognition.pipeline import Candidate, Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother

@@ -12,9 +12,9 @@ from mien.errors import MienError
 from mien.results import Frame
 from mien.service.access import SUBPROTOCOL
 from mien.service.engine import Engine, Upload, Viewer
+from mien.service.limits import Limits
 from mien.service.metrics import Metrics
 from mien.service.openapi import RESULTS_HEADER
-from mien.service.settings import Limits
 
 SOURCE: Final = "stream"
 """`Frame.source` of live streams."""

@@ -9,22 +9,22 @@ from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from mien.choices import DEFAULT_SMOOTHING
 from mien.choices import SmoothingName as Smoothing
+from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import InputError, MienError, RequestError, TooLargeError
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
 from mien.service.bodies import joined, read_pictures
 from mien.service.engine import Engine, Upload
+from mien.service.limits import Limits
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
 from mien.service.metrics import CONTENT_TYPE, Metrics
 from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
 from mien.service.schemas import FrameResult, Health, ModelDescription
-from mien.service.settings import Limits
 from mien.service.uploaded_video import UploadedVideo
 from mien.service.video_lines import as_lines, recognized_frames
 

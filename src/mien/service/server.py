@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.errors import UsageError
-from mien.service.settings import Limits
+from mien.service.limits import Limits
 
 _KEEP_ALIVE: Final = 15
 _CROWD: Final = 2

@@ -7,10 +7,10 @@ from typing import Any, Final
 import av
 
 from mien.errors import RequestError, TooLargeError
-from mien.media.encoded import Container, video_stream
-from mien.media.video import VideoImage
+from mien.media.files_and_streams import Container, video_stream
+from mien.media.video_source import VideoImage
+from mien.service.limits import Limits
 from mien.service.media_types import VIDEOS
-from mien.service.settings import Limits
 
 _CODED: Final = 2
 """FFmpeg counts the coded size of a frame, which for small ones may be nearly twice the displayed size (padding)."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 
 from mien.errors import MienError
-from mien.media.video import VideoSource
+from mien.media.video_source import VideoSource
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions, recognize_video
 from mien.results import Frame

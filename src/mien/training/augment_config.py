@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mien.records import in_range
+from mien.toml_json import in_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ The file is written anew, atomically, after every epoch, so a training killed at
 """
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,36 @@ from torch.optim import Optimizer
 
 from mien.errors import ConfigError, ModelFileError
 from mien.networks.saved import load_tensors, save_tensors
-from mien.records import from_values, parse_json
+from mien.toml_json import from_values, parse_json
+
+CHECKPOINT_SHARE: Final = 0.05
+"""Largest share of the time that writing checkpoints may take: on a CPU there is one after each epoch, on a GPU with
+very short epochs fewer.
+"""
+
+
+class CheckpointPace:
+    """When the next checkpoint is due: at once at first, then once `CHECKPOINT_SHARE` allows it.
+
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due = clock()
+
+    def is_due(self) -> bool:
+        """Whether to write one now."""
+        return self._clock() >= self._due
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Time the writing of a checkpoint."""
+        started = self._clock()
+        yield
+        ended = self._clock()
+        self._due = ended + (ended - started) / CHECKPOINT_SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
 from mien.networks.saved import save_network
 from mien.runs import BEST_FILE
-from mien.training.card import make_card
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
+from mien.training.make_card import make_card
 from mien.training.run_folder import save_answers
 
 _USAGES_OF_SELECTION: Final = {"PublicTest": "PublicTest", "held_out": HELD_OUT}
@@ -40,7 +40,7 @@ class ChosenNetwork:
     Args:
         config: the training.
         data: its rows.
-        parents: provenance for its card, see `mien.training.card.make_card`.
+        parents: provenance for its card, see `mien.training.make_card.make_card`.
         run: its folder.
         device: where faces are measured.
     """

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from mien.choices import Split
 from mien.errors import ConfigError
 from mien.preprocess import PreprocessSpec
-from mien.records import expected, from_values, in_range
+from mien.toml_json import expected, from_values, in_range
 from mien.training.augment_config import AugmentConfig
 
 

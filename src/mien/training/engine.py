@@ -25,7 +25,7 @@ from mien.networks.saved import load_network
 from mien.runs import BEST_FILE, CHECKPOINT_FILE, TEACHER_ANSWERS_FILE
 from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
-from mien.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
+from mien.training.checkpoint import CheckpointPace, Progress, restore_checkpoint, save_checkpoint
 from mien.training.checks import check_network
 from mien.training.chosen import ChosenNetwork
 from mien.training.config import TrainConfig
@@ -36,7 +36,7 @@ from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
-from mien.training.run_folder import CHECKPOINT_SHARE, open_run
+from mien.training.run_folder import open_run
 from mien.training.run_log import RunLog
 from mien.training.schedules import learning_rate_factor
 from mien.training.start import Start, start_of
@@ -117,7 +117,7 @@ class _Trainer:
         self.accuracies: list[float] = []
         self.objective = _objective(config, data, start.teachers, run, fabric)
         self.chosen = ChosenNetwork(config, data, start.parents, run, fabric.device)
-        self.next_checkpoint = time.monotonic()
+        self.pace = CheckpointPace()
         self.best: tuple[int, nn.Module] | None = None
 
     def fit(self, progress: Progress) -> None:
@@ -212,20 +212,18 @@ class _Trainer:
         log.add(entry)
         if entry["best"]:
             self.best = entry["epoch"], deepcopy(self.average.module)
-        if self._reason_to_end(progress) or time.monotonic() >= self.next_checkpoint:
+        if self._reason_to_end(progress) or self.pace.is_due():
             self._write(progress)
 
     def _write(self, progress: Progress) -> None:
         """The chosen network first: a kill right after it finds an older checkpoint, and chooses it anew."""
-        started = time.monotonic()
-        if self.best is not None:
-            epoch, network = self.best
-            self.chosen.save(network, epoch)
-            self.best = None
-        progress = replace(progress, scaler=scaler_state(self.fabric))
-        save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
-        ended = time.monotonic()
-        self.next_checkpoint = ended + (ended - started) / CHECKPOINT_SHARE
+        with self.pace.writing():
+            if self.best is not None:
+                epoch, network = self.best
+                self.chosen.save(network, epoch)
+                self.best = None
+            progress = replace(progress, scaler=scaler_state(self.fabric))
+            save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
 
 
 def _objective(config: TrainConfig, data: TrainingData, teachers: Teachers, run: Path, fabric: Fabric) -> Objective:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import ConfigError, nearest
-from mien.records import parse_toml, read_toml
+from mien.toml_json import parse_toml, read_toml
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.dependent import follow_epochs
 

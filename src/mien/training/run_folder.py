@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
 from mien.files import made_folder, write_text
-from mien.records import parse_toml, to_toml
 from mien.runs import ANSWERS_FILES, CHECKPOINT_FILE, CONFIG_FILE, counted_from_one
+from mien.toml_json import parse_toml, to_toml
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
@@ -19,11 +19,6 @@ from mien.training.precision import best_precision, require_precision
 
 _EXTENDABLE: Final = ("epochs", "early_stopping", "stop_on")
 """What may change when a run goes on: when it ends."""
-
-CHECKPOINT_SHARE: Final = 0.05
-"""Largest share of the time that writing checkpoints may take: on a CPU there is one after each epoch, on a GPU with
-very short epochs fewer.
-"""
 
 
 def open_run(
@@ -79,9 +74,12 @@ def _gone_on_with(
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
     """The configuration of a checkpoint; keys younger than it get their defaults, which change nothing."""
     try:
-        return config_from_dict(parse_toml(config))
+        begun = config_from_dict(parse_toml(config))
     except ConfigError as error:
         raise TrainingError(f"{checkpoint}: its configuration cannot be read ({error}); train anew") from None
+    if begun.precision == "auto":
+        raise TrainingError(f"{checkpoint}: its configuration does not name the precision; train anew")
+    return begun
 
 
 def _first_difference(before: str, now: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from mien.errors import ConfigError
-from mien.records import expected, from_values, in_range
+from mien.toml_json import expected, from_values, in_range
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig
 from mien.training.recipe import load_config

@@ -28,7 +28,7 @@ from mien.data.splits import held_out_rows
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.files import made_folder, write_text
-from mien.records import expected, from_values, parse_toml, read_toml, to_toml
+from mien.toml_json import expected, from_values, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.recipe import load_config

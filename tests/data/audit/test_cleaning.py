@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.choices import DEFAULT_RULES
 from mien.data.audit.cleaning import RULES, removals, write_clean
 from mien.data.audit.findings import audit
 from mien.data.splits import read_row_list
 from mien.data.store import FaceStore, StoreMeta
+from mien.defaults import DEFAULT_RULES
 from mien.errors import DataError, UsageError
 
 PICTURES = np.kron(np.random.default_rng(3).integers(0, 256, (12, 12, 12)), np.ones((4, 4))).astype(np.uint8)

@@ -22,7 +22,7 @@ from mien.evaluation.report import evaluate
 from mien.evaluation.robustness import CorruptionScores, Robustness, Score
 from mien.evaluation.robustness_report import markdown_table
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle
+from mien.model.onnx_model import Bundle
 
 WEIGHTS = Path(str(resources.files("mien.model") / "weights"))
 NAMES = sorted(path.stem for path in WEIGHTS.glob("*.onnx"))

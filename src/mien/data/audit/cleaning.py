@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import DEFAULT_RULES
 from mien.data.audit.findings import Audit, usage_of
 from mien.data.audit.leaks import Rows
 from mien.data.store import FaceStore, write_store
+from mien.defaults import DEFAULT_RULES
 from mien.errors import DataError, UsageError, nearest
 from mien.files import refuse_existing, writing
 from mien.labels import EMOTIONS

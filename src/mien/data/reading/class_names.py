@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mien.errors import ConfigError, DataError, UsageError
 from mien.labels import EMOTIONS, emotion_index
-from mien.records import read_toml
+from mien.toml_json import read_toml
 
 ClassMap = Mapping[str, int | None]
 """Emotion's number by lower-case class name; None skips the class."""

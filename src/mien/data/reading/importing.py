@@ -88,7 +88,7 @@ def faces_by_class(
 ) -> tuple[FaceStore, dict[str, int]]:
     """A folder with one folder of pictures per class as a data set in memory.
 
-    See `mien.data.reading.folders.class_pictures`.
+    See `mien.data.reading.split_folders.class_pictures`.
 
     Args:
         folder: the folder.

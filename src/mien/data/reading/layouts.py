@@ -24,7 +24,8 @@ from typing import Final, NamedTuple
 
 from mien.choices import USAGES
 from mien.data.reading.class_names import ClassMap, class_map, class_number
-from mien.data.reading.folders import (
+from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
+from mien.data.reading.split_folders import (
     METADATA_FILE,
     USAGE_OF_FOLDER,
     class_pictures,
@@ -32,7 +33,6 @@ from mien.data.reading.folders import (
     unknown_classes,
     usage_folders,
 )
-from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
 from mien.errors import DataError, UsageError, nearest
 from mien.labels import EMOTIONS
 

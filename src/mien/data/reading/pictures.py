@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mien.data.rows import FaceRows, ReportProgress
 from mien.errors import DataError, InputError
-from mien.media.pictures import decode_picture
+from mien.media.decode_picture import decode_picture
 from mien.preprocess import face_crop, to_gray
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
@@ -64,7 +64,7 @@ def read_pictures(
 ) -> tuple[FaceRows, str]:
     """Rows of pictures in their order, without those to be skipped.
 
-    A picture is decoded (`mien.media.pictures.decode_picture`), made gray, cut to its box and brought to 48x48
+    A picture is decoded (`mien.media.decode_picture.decode_picture`), made gray, cut to its box and brought to 48x48
     (`mien.preprocess.face_crop`) as prediction does it.
 
     Args:

@@ -1,6 +1,6 @@
 """Pictures in: a path, an address, the bytes of a file, an array or a Pillow image becomes an image, once and here.
 
-How files are decoded, `mien.media.pictures` says.
+How files are decoded, `mien.media.decode_picture` says.
 """
 
 import io
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import InputError, UsageError
+from mien.media.decode_picture import Pixels, decode_picture, on_white, pixels_of
 from mien.media.kinds import UNREAD, suffix
-from mien.media.pictures import Pixels, decode_picture, on_white, pixels_of
 from mien.media.signatures import kind_of
-from mien.media.video import is_address, without_password
+from mien.media.video_source import is_address, without_password
 
 Picture = str | Path | bytes | NDArray[Any] | Image.Image
 """What `read_image` accepts: a path or address, the content of a picture file, an array, a Pillow image."""

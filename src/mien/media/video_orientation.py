@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 
 
 def upright(image: Pixels, matrix: Sequence[int]) -> Pixels:

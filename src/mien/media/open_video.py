@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.defaults import DEFAULT_FPS
 from mien.errors import MissingExtraError
 from mien.media.animation import Animation, is_animation
 from mien.media.sequence import PictureSequence
-from mien.media.video import DEFAULT_FPS, VideoSource, check_fps, is_camera
+from mien.media.video_source import VideoSource, check_fps, is_camera
 
 
 def open_video(source: str | Path | int | Sequence[str | Path], fps: float = DEFAULT_FPS) -> VideoSource:
@@ -26,13 +27,13 @@ def open_video(source: str | Path | int | Sequence[str | Path], fps: float = DEF
     if not isinstance(source, str | Path | int):
         return PictureSequence([Path(picture) for picture in source], fps)
     if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
-        from mien.media.camera import Camera  # OpenCV, which files and streams do without
+        from mien.media.webcam import Camera  # OpenCV, which files and streams do without
 
         return Camera(int(str(source)))
     if is_animation(Path(source)):
         return Animation(Path(source))
     try:
-        from mien.media.encoded import Container
+        from mien.media.files_and_streams import Container
     except ImportError:
         raise MissingExtraError("reading videos", "video") from None
     return Container(str(source), fps)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import ConfigError
-from mien.records import check_types, expected, from_values, parse_json, parse_toml, read_toml, to_toml
+from mien.toml_json import check_types, expected, from_values, parse_json, parse_toml, read_toml, to_toml
 
 
 @dataclass(frozen=True)

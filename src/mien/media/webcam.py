@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import InputError
-from mien.media.video import VideoImage
+from mien.media.video_source import VideoImage
 from mien.opencv import cv2
 
 

@@ -18,11 +18,12 @@ import numpy as np
 from av import VideoFrame
 from av.sidedata.sidedata import Type
 
+from mien.defaults import DEFAULT_FPS
 from mien.errors import InputError
 from mien.media.clock import Clock
-from mien.media.orientation import upright
-from mien.media.pictures import MAX_PIXELS, Pixels
-from mien.media.video import DEFAULT_FPS, RAW_SUFFIXES, STANDARD_INPUT, VideoImage, is_address, without_password
+from mien.media.decode_picture import MAX_PIXELS, Pixels
+from mien.media.video_orientation import upright
+from mien.media.video_source import RAW_SUFFIXES, STANDARD_INPUT, VideoImage, is_address, without_password
 
 log: Final = logging.getLogger("mien")
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError, UsageError
-from mien.media.camera import Camera
-from mien.media.opening import open_video
+from mien.media.open_video import open_video
 from mien.media.readahead import Reader
 from mien.media.sequence import PictureSequence
-from mien.media.video import is_video, without_password
+from mien.media.video_source import is_video, without_password
+from mien.media.webcam import Camera
 from waiting import HANG
 
 COUNT = 30
@@ -243,7 +243,7 @@ def test_raw_jpegs_on_standard_input_are_frames(images):
     for image in images:
         Image.fromarray(image).save(content, "JPEG", quality=95)
     code = (
-        "from mien.media.opening import open_video\n"
+        "from mien.media.open_video import open_video\n"
         "for image in open_video('-', fps=10).images(): print(image.number, image.time, image.image.mean())"
     )
     result = subprocess.run(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError, UsageError
-from mien.media.images import read_image
+from mien.media.read_image import read_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 GRAY = RGB[:, :, 0]

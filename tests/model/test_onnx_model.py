@@ -11,8 +11,9 @@ from scipy import special
 
 from mien.errors import ConfigError, ModelFileError
 from mien.labels import EMOTIONS
-from mien.model.bundle import Bundle, embedded_models, softmax
 from mien.model.card import ModelCard
+from mien.model.embedded import embedded_models, embedded_versions, versioned_name
+from mien.model.onnx_model import Bundle, softmax
 from mien.preprocess import PreprocessSpec
 
 
@@ -173,10 +174,25 @@ def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path, monkeypatch, m
 
 
 def test_every_embedded_model_loads_and_answers():
-    for name in embedded_models():
-        bundle = Bundle.load(name)
-        assert bundle.card.name == name
+    for version in embedded_versions():
+        bundle = Bundle.load(version)
+        assert bundle.card.name == bundle.source == version
         assert bundle.probabilities(random_faces(2)).shape == (2, len(EMOTIONS))
+
+
+def test_a_plain_name_means_the_newest_version():
+    assert embedded_models() == tuple(dict.fromkeys(version.rpartition("-")[0] for version in embedded_versions()))
+    for name in embedded_models():
+        newest = next(version for version in embedded_versions() if version.startswith(f"{name}-"))
+        assert versioned_name(name) == versioned_name(newest) == newest
+        assert Bundle.load(name).sha256 == Bundle.load(newest).sha256
+    assert versioned_name("mien_s-0") is None
+
+
+def test_a_replaced_version_keeps_its_bytes():
+    """Results state name and hash: what they name must stay what it was."""
+    assert Bundle.load("mien_s-1").sha256.startswith("1f18de1293e200bf")
+    assert Bundle.load("mien_l-1").sha256.startswith("5aeeb58ba5589058")
 
 
 @given(st.lists(st.lists(st.floats(-1e4, 1e4), min_size=7, max_size=7), max_size=5))

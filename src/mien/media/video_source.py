@@ -1,7 +1,7 @@
 """What a video is: images with times, and how its sources are told from pictures.
 
-What reads one: `mien.media.encoded` (files, streams), `mien.media.camera`, `mien.media.sequence` (numbered pictures),
-`mien.media.animation` (animated pictures).
+What reads one: `mien.media.files_and_streams` (files, streams), `mien.media.webcam`, `mien.media.sequence` (numbered
+pictures), `mien.media.animation` (animated pictures).
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from mien.errors import UsageError
-from mien.media.pictures import Pixels
+from mien.media.decode_picture import Pixels
 
 VIDEO_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".3gp", ".3g2"}
@@ -23,9 +23,6 @@ VIDEO_SUFFIXES: Final = frozenset(
 STANDARD_INPUT: Final = "-"
 RAW_SUFFIXES: Final = frozenset({".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265", ".265", ".hevc"})
 """Those of raw streams, which have no times of their own."""
-
-DEFAULT_FPS: Final = 25.0
-"""Frames a second of what has no times of its own: numbered pictures and raw streams."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from mien.data.reading.importing import import_data
 from mien.errors import InputError
-from mien.media.images import read_image
-from mien.media.pictures import decode_picture
+from mien.media.decode_picture import decode_picture
+from mien.media.read_image import read_image
 from mien.recognition.recognizer import Recognizer
 
 RANDOM = np.random.default_rng(0)

@@ -7,8 +7,8 @@ malformed metadata is rejected, and so is one without metadata unless a TOML bes
 
 import hashlib
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
-from importlib import resources
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -16,10 +16,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import DEFAULT_MODEL
+from mien.defaults import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.labels import EMOTIONS
 from mien.model.card import METADATA_KEY, ModelCard
+from mien.model.embedded import embedded_models, read_embedded, versioned_name
 from mien.model.foreign import Description, Interface
 from mien.model.session import DIRECTML, open_session
 
@@ -35,6 +36,7 @@ class Bundle:
     Args:
         onnx: the content of the file.
         source: what to call it in errors.
+        name: what results call the model; by default what its card says.
         device: where it runs, one of `mien.choices.MODEL_DEVICES`.
         threads: threads of one forward pass; by default see `mien.threads.thread_count`.
         description: the TOML that describes a foreign network (`mien.model.foreign.Description`); read only when the
@@ -50,6 +52,7 @@ class Bundle:
         onnx: bytes,
         source: str,
         *,
+        name: str | None = None,
         device: str = "cpu",
         threads: int | None = None,
         description: Path | None = None,
@@ -65,7 +68,12 @@ class Bundle:
         self._turn: AbstractContextManager[Any] = Lock() if DIRECTML in self.providers else nullcontext()
         self.source = source
         self.content = onnx
-        self._options: dict[str, Any] = {"device": device, "threads": threads, "description": description}
+        self._options: dict[str, Any] = {
+            "name": name,
+            "device": device,
+            "threads": threads,
+            "description": description,
+        }
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
             self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
@@ -75,6 +83,8 @@ class Bundle:
             self._check_shapes(
                 f"as {description} says; mend labels, channels, layout or input_size there", foreign=True
             )
+        if name is not None:
+            self.card = replace(self.card, name=name)
         node = self._session.get_inputs()[0]
         self._input, self._fixed_batch = node.name, node.shape[0] if isinstance(node.shape[0], int) else None
 
@@ -111,13 +121,13 @@ class Bundle:
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
-        """An embedded model by its name, or a model file by its path.
+        """An embedded model by its name, with or without a version, or a model file by its path.
 
         Raises:
             ModelFileError: no such name or file, or the file is unusable.
         """
-        if str(model) in embedded_models():
-            return cls((_weights() / f"{model}.onnx").read_bytes(), str(model), **options)
+        if version := versioned_name(model):
+            return cls(read_embedded(version), version, name=version, **options)
         path = Path(model)
         try:
             return cls(path.read_bytes(), str(path), description=path.with_suffix(".toml"), **options)
@@ -207,12 +217,3 @@ def _fits(shape: list[int | str | None], *sizes: int) -> bool:
 
 def _shown(node: Any) -> str:
     return f"{node.type.removeprefix('tensor(').removesuffix(')')} {node.shape}"
-
-
-def embedded_models() -> tuple[str, ...]:
-    """Names of the models inside the package."""
-    return tuple(sorted(Path(entry.name).stem for entry in _weights().iterdir() if entry.name.endswith(".onnx")))
-
-
-def _weights() -> Any:
-    return resources.files("mien.model") / "weights"

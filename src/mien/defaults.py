@@ -1,0 +1,24 @@
+"""What is used unless the caller asks for something else: one value for Python, command line and service."""
+
+from typing import Final
+
+from mien.choices import CLEANING_RULES, DetectorName, SmoothingName
+
+DEFAULT_MODEL: Final = "mien_s"
+"""Embedded model."""
+
+DEFAULT_DETECTOR: Final[DetectorName] = "yunet"
+
+MIN_SCORE: Final = 0.6
+"""Least score of a face. YuNet gave 0.77 to 0.95 to faces of 14 px and more in photos, at most 0.59 to galaxies and
+craters, and 0.76 to part of a motorcycle.
+"""
+
+DEFAULT_SMOOTHING: Final[SmoothingName] = "ema"
+"""Of expressions in videos."""
+
+DEFAULT_FPS: Final = 25.0
+"""Frames a second of what has no times of its own: numbered pictures and raw streams."""
+
+DEFAULT_RULES: Final = CLEANING_RULES[:4]
+"""Cleaning rules that need neither a model nor a debatable threshold."""

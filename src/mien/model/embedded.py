@@ -1,0 +1,50 @@
+"""The models inside the package: ``weights/NAME-VERSION.onnx``, beside its card for people.
+
+A plain name means the newest version, so that a better model reaches everybody; a versioned name, which results and
+cards state, means the same file for ever, so that a running study does not change.
+"""
+
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+_FILE: Final = re.compile(r"(?P<name>\w+)-(?P<version>[1-9]\d*)\.onnx")
+
+
+def embedded_models() -> tuple[str, ...]:
+    """Plain names, sorted: what ``--model`` takes first."""
+    return tuple(sorted(_versions()))
+
+
+def embedded_versions() -> tuple[str, ...]:
+    """Versioned names, by plain name and then from the newest to the oldest."""
+    return tuple(f"{name}-{version}" for name in embedded_models() for version in reversed(_versions()[name]))
+
+
+def versioned_name(model: str | Path) -> str | None:
+    """The versioned name of an embedded model, "mien_s-1" for example; None when the package has none of that name."""
+    name = str(model)
+    if name in embedded_models():
+        return f"{name}-{_versions()[name][-1]}"
+    return name if name in embedded_versions() else None
+
+
+def read_embedded(version: str) -> bytes:
+    """The content of an embedded model file, by its versioned name."""
+    return bytes((_weights() / f"{version}.onnx").read_bytes())
+
+
+@cache
+def _versions() -> dict[str, list[int]]:
+    """Versions of each plain name, ascending."""
+    found: dict[str, list[int]] = {}
+    for entry in _weights().iterdir():
+        if match := _FILE.fullmatch(entry.name):
+            found.setdefault(match["name"], []).append(int(match["version"]))
+    return {name: sorted(versions) for name, versions in found.items()}
+
+
+def _weights() -> Any:
+    return resources.files("mien.model") / "weights"
