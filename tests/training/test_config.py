@@ -50,6 +50,20 @@ configs = st.builds(
 SHARED_LABELS = {"targets": "ferplus_majority", "fer2013_weight": 0.5}
 
 
+@pytest.mark.parametrize("name", ["vgg_s3", "cnn_small", "resnet_s3"])
+def test_recipes_of_s3_flip_and_jitter_as_the_report_did(name):
+    augment = load_config(name).augment
+    assert (augment.flip, augment.brightness, augment.contrast) == (0.5, 0.5, 0.5)
+    assert (augment.rotate, augment.scale, augment.shift, augment.erase) == (0, 0, 0, 0)
+    assert load_config(name).shuffle
+
+
+def test_s0_stops_by_the_validation_loss_and_model_b_keeps_the_order_of_its_rows():
+    stopping = load_config("emotion_net")
+    assert (stopping.early_stopping, stopping.stop_on) == (10, "validation_loss")
+    assert not load_config("face_cnn").shuffle
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_trains_for_one_epoch_or_for_its_own(name):
     whole, brief = load_config(name), load_config(name, ["epochs=1"])

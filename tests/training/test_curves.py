@@ -24,6 +24,7 @@ from mien.training.chosen import TRAINING_SAMPLE, ChosenNetwork, sample_rows
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.engine import train
+from mien.training.objective import Objective
 from mien.training.reporter import Reporters, SilentReporter
 from mien.training.stopping import epochs_without_gain, reason_to_end
 
@@ -171,6 +172,22 @@ def test_epochs_since_the_best(values, expected):
     assert epochs_without_gain([{"accuracy": value} for value in values], "accuracy") == expected
     losses = [{"validation_loss": -value, "accuracy": 0.1} for value in values]
     assert epochs_without_gain(losses, "validation_loss") == expected
+
+
+def test_rows_keep_their_order_where_they_are_not_shuffled(trained, tmp_path, monkeypatch):
+    """What each step was asked to train on; the rows beyond the last whole batch are left out."""
+    _, data, _ = trained
+    few, asked = replace(data, rows=data.rows[:66]), []
+    loss = Objective.loss
+    monkeypatch.setattr(
+        Objective, "loss", lambda self, network, rows: (asked.append(rows.tolist()), loss(self, network, rows))[1]
+    )
+    for shuffle in (False, True):
+        config = replace(config_from_dict(RECIPE), epochs=1, shuffle=shuffle)
+        train(config, few, tmp_path / str(shuffle), device="cpu")
+    assert asked[:2] == [list(range(28)), list(range(28, 56))]
+    assert len({*asked[2], *asked[3]}) == 56
+    assert asked[2] != sorted(asked[2])
 
 
 def test_early_stopping_watches_the_loss_where_it_is_told_to():

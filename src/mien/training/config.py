@@ -163,6 +163,8 @@ class TrainConfig:
         epochs: passes over the training rows.
         batch_size: faces per step, over all devices together.
         seed: of weights, order and augmentation.
+        shuffle: whether each epoch draws a new order of the rows; without it they keep that of the data set, and the
+            last ones, fewer than a batch, are never trained on.
         initial_weights: run folder or safetensors file of `mien train`, of the same network, whose chosen weights the
             training starts from (fine-tuning, warm restarts); "" starts from random ones.
         precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp16" does so in float16 and
@@ -189,6 +191,7 @@ class TrainConfig:
     epochs: int = 60
     batch_size: int = 128
     seed: int = 0
+    shuffle: bool = True
     initial_weights: str = ""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999

@@ -176,15 +176,16 @@ class _Trainer:
         """One pass over the rows; the mean loss of its steps."""
         self.objective.begin(epoch)
         torch.manual_seed(_epoch_seed(self.config.seed, epoch))
-        order = torch.randperm(len(self.data.rows)).to(self.fabric.device)
+        rows = len(self.data.rows)
+        order = (torch.randperm(rows) if self.config.shuffle else torch.arange(rows)).to(self.fabric.device)
         if self.fabric.world_size > 1:
             torch.manual_seed(_epoch_seed(self.config.seed, epoch) + self.fabric.global_rank)
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         for batch in range(self.steps_per_epoch):
-            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            total += self._step(epoch, batch, rows[self.fabric.global_rank :: self.fabric.world_size])
-            self.reporter.advance(epoch + 1, len(rows))
+            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            total += self._step(epoch, batch, chosen[self.fabric.global_rank :: self.fabric.world_size])
+            self.reporter.advance(epoch + 1, len(chosen))
         mean: Any = self.fabric.all_reduce(total / self.steps_per_epoch)
         loss = float(mean)
         if not np.isfinite(loss):
