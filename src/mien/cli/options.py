@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from mien.choices import CLASS_MAPS, MOST_WORKERS, SMALLEST_FACE, AnyDevice, DetectorName, ModelDevice, TrainingDevice
+from mien.choices import (
+    CLASS_MAPS,
+    MOST_WORKERS,
+    SMALLEST_FACE,
+    AnyDevice,
+    ChartFormat,
+    DetectorName,
+    ModelDevice,
+    TableFormat,
+    TrainingDevice,
+)
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
 Detector = Annotated[
@@ -61,5 +71,14 @@ ClassMaps = Annotated[
         f"{', '.join(CLASS_MAPS)}. Repeatable.",
     ),
 ]
+
+TableAs = Annotated[
+    TableFormat | None, typer.Option("--table", help="A table on standard output as CSV, Markdown or LaTeX (booktabs).")
+]
+Charts = Annotated[ChartFormat, typer.Option("--charts", help="Format of the charts in --out.")]
+Column = Annotated[
+    bool, typer.Option("--column", help="Charts as wide as one column of a paper (3.4 inches) instead of a page.")
+]
+NoTitles = Annotated[bool, typer.Option("--no-titles", help="Charts without titles, for captions of your own.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
