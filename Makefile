@@ -25,6 +25,8 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/core_install.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/classify.py
+	$(BIN)/python benchmarks/detector.py
+	$(BIN)/python benchmarks/folder.py --pictures 72
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py

@@ -101,7 +101,7 @@ class SecondEpoch(SilentReporter):
         self.faces, self.marks = 0, []
 
     def advance(self, epoch, faces):
-        if epoch == 1:
+        if epoch == 2:
             self.faces = faces
             self.marks.append(clocks())
 

@@ -1,5 +1,6 @@
 """What several tests need: a tiny model file whose answers are known, and a small data set."""
 
+import logging
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,12 @@ settings.register_profile(
     "mien", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("mien")
+
+
+@pytest.fixture(autouse=True)
+def _messages_propagate(monkeypatch):
+    """A command that runs inside a test keeps messages from the next tests' `caplog`."""
+    monkeypatch.setattr(logging.getLogger("mien"), "propagate", True)
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mien.labels import EMOTIONS
 from mien.model.onnx_model import Bundle
+from mien.runs import read_log
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -22,3 +26,50 @@ def test_a_program_without_mien_reads_the_same(write_linear_model, tmp_path):
     probabilities = Bundle.load(model).probabilities(face[None])[0]
     likely = int(probabilities.argmax())
     assert done.stdout == f"{tmp_path / 'face.png'}: {EMOTIONS[likely]} {probabilities[likely]:.3f}\n"
+
+
+STUBS = {
+    "mlflow": """
+import json, sys
+def note(name):
+    return lambda *words, **named: print(json.dumps([name, words, named]))
+for name in ("start_run", "log_params", "log_metrics", "set_tag", "end_run"):
+    globals()[name] = note(name)
+""",
+    "wandb": """
+import json
+class Run:
+    def __init__(self, **named):
+        print(json.dumps(["init", [], named])); self.summary = {}
+    def log(self, values, step):
+        print(json.dumps(["log", [values], {"step": step}]))
+    def finish(self):
+        print(json.dumps(["finish", [], self.summary]))
+init = Run
+""",
+}
+
+
+@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
+def test_a_logger_of_somebody_elses_is_told_of_every_epoch(logger, tmp_path, small_store):
+    """Against a module of the same calls that prints them: neither package is among mien's dependencies."""
+    (tmp_path / f"{logger}.py").write_text(STUBS[logger])
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'network = "mien_s"\nepochs = 1\nbatch_size = 20\nprecision = "fp32"\nselect_on = "last"\n'
+        "[preprocess]\nframe_size = 16\ninput_size = 12\n[schedule]\nwarmup_epochs = 0\n"
+    )
+    words = (EXAMPLES / "loggers.py", logger, recipe, small_store, tmp_path / "run")
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    calls = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "0.1" in json.dumps(calls[:-2])  # the learning rate among the settings
+    (epoch,) = read_log(tmp_path / "run")
+    told = [{**(words[0] if words else {}), **named} for name, words, named in calls if name in ("log", "log_metrics")]
+    assert told == [{**{name: float(value) for name, value in epoch.items() if name != "epoch"}, "step": 1}]
+    assert "epoch 1 of 1 is done" in json.dumps(calls[-2:])

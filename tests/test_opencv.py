@@ -51,7 +51,7 @@ def test_two_distributions_that_still_work_are_named_in_one_line(packages):
 @pytest.mark.parametrize(
     ("cv2", "words"),
     [
-        ("", "OpenCV lacks FaceDetectorYN"),  # what an uninstallation leaves behind
+        ("", "OpenCV lacks cvtColor"),  # what an uninstallation leaves behind
         ("raise ImportError('libGL.so.1: cannot open shared object file')", "OpenCV cannot be imported (libGL.so.1"),
         ("from ._gone import *", "OpenCV cannot be imported"),
     ],

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from mien import __version__
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, Probabilities, table_rows
+from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.results import Box, Face, Frame, Header, Probabilities
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
 numbers = st.floats(-1e4, 1e4)

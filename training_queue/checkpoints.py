@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from mien.files import whole_file
-from mien.runs import ANSWERS_FILE, BEST_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from mien.runs import ANSWERS_FILES, BEST_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
 from training_queue.home import Home, QueueError
 
 PART_BYTES: Final = 15_000_000
@@ -30,7 +30,7 @@ PART_BYTES: Final = 15_000_000
 
 OUTCOME: Final = "outcome.json"
 MANIFEST: Final = "manifest.json"
-_STATE: Final = (CHECKPOINT_FILE, BEST_FILE, ANSWERS_FILE, LOG_FILE, CONFIG_FILE)
+_STATE: Final = (CHECKPOINT_FILE, BEST_FILE, *ANSWERS_FILES.values(), LOG_FILE, CONFIG_FILE)
 """In the order in which they are read beside a running training: the chosen network may be younger than the
 checkpoint, which then makes it again, but never older.
 """

@@ -23,6 +23,12 @@ DetectorName = Literal["yunet", "haar", "none"]
 
 DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
 
+SMALLEST_FACE: Final = 12
+"""Height in pixels from which faces may be asked for: what YuNet sees at all."""
+
+MOST_WORKERS: Final = 256
+"""Processes of one command; each takes some 100 MB, and what its picture takes."""
+
 SmoothingName = Literal["none", "mode", "ema"]
 """Temporal smoothing of expressions in videos."""
 
@@ -36,6 +42,20 @@ Usage = Literal["Training", "PublicTest", "PrivateTest"]
 
 USAGES: Final[tuple[str, ...]] = get_args(Usage)
 TEST_USAGES: Final = USAGES[1:]
+
+EvaluatedUsage = Literal["Training", "PublicTest", "PrivateTest", "held-out", "all"]
+"""Rows that a model is evaluated on: one of the parts, the Training rows that its training held out, or every row."""
+
+HELD_OUT: Final = "held-out"
+ALL_ROWS: Final = "all"
+
+AnswerClasses = Literal["all", "present"]
+"""Classes that a model may answer in an evaluation: all of its own, or those that have faces among the rows."""
+
+TableFormat = Literal["csv", "md", "tex"]
+"""Tables for a spreadsheet, a page or a paper."""
+
+ChartFormat = Literal["png", "svg", "pdf"]
 
 TtaMode = Literal["none", "flip", "tencrop"]
 """``none``: the plain input; ``flip``: and its mirror image; ``tencrop``: centre, corners, and their mirror images."""

@@ -14,6 +14,9 @@ MIN_SCORE: Final = 0.6
 craters, and 0.76 to part of a motorcycle.
 """
 
+MIN_FACE: Final = 48
+"""Height in pixels from which faces are found in pictures of any size: the side of the crops that networks read."""
+
 DEFAULT_SMOOTHING: Final[SmoothingName] = "ema"
 """Of expressions in videos."""
 

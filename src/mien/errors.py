@@ -5,6 +5,7 @@ MienError
 ├── InputError       a picture, folder or stream cannot be read
 │   └── TooLargeError  it exceeds a size limit
 ├── SinkError        some results could not be written
+├── WorkerError      a worker process died or failed
 ├── RequestError     the service refuses a request
 ├── DataError        a data set is malformed
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
@@ -58,6 +59,10 @@ class SinkError(MienError):
     def __init__(self, failures: Sequence[str], paths: "Sequence[Path]") -> None:
         super().__init__("; ".join(failures))
         self.failures, self.paths = tuple(failures), tuple(paths)
+
+
+class WorkerError(MienError):
+    """A worker process died, failed in a way that nobody foresaw, or does not start."""
 
 
 class RequestError(MienError):

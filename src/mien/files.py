@@ -9,10 +9,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from mien.errors import DataError, MienError, UsageError
 
 ErrorKind = type[MienError]
+
+_LONGEST_NAME: Final = 255
+"""Bytes of a file's name that file systems allow."""
 
 
 @contextmanager
@@ -49,7 +53,13 @@ def writing_into(folder: Path) -> Iterator[None]:
 
 def partial_path(target: Path) -> Path:
     """Where a file lies until it is whole: hidden, in the same folder; what a killed process left there is replaced."""
-    return target.with_name(f".{target.name}.partial")
+    return target.with_name(f".{shortened_name(target.name, _LONGEST_NAME - len('..partial'))}.partial")
+
+
+def shortened_name(name: str, longest: int) -> str:
+    """The beginning of a name that takes at most so many bytes in a file system."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= longest else encoded[:longest].decode("utf-8", "ignore")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The seven expressions: names, class order, colours, and aliases of other data sets.
+"""The seven expressions: names, class order, and aliases of other data sets.
 
 This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow et al., "Challenges in Representation
 Learning", 2013).
@@ -9,19 +9,6 @@ from typing import Final
 from mien.errors import DataError
 
 EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-
-COLOURS: Final[dict[str, tuple[int, int, int]]] = {
-    "angry": (213, 94, 0),
-    "disgust": (0, 158, 115),
-    "fear": (204, 121, 167),
-    "happy": (240, 228, 66),
-    "sad": (0, 114, 178),
-    "surprise": (86, 180, 233),
-    "neutral": (230, 230, 230),
-}
-"""RGB of every emotion in drawings, timelines and on the page (whose copy a test pins), told apart with any common
-colour vision (Okabe and Ito, 2008).
-"""
 
 VOTE_CLASSES: Final = (*EMOTIONS, "contempt", "unknown", "not_a_face")
 """What FER+'s voters could answer (Barsoum et al., arXiv 1608.01041), in the order of a data set's votes."""

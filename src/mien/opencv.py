@@ -13,7 +13,7 @@ from typing import Final
 
 from mien.errors import InstallationError
 
-_NEEDED: Final = ("FaceDetectorYN", "cvtColor", "resize", "setNumThreads", "warpAffine", "VideoCapture")
+_NEEDED: Final = ("cvtColor", "split", "resize", "setNumThreads", "warpAffine", "VideoCapture")
 _WANTED: Final = "opencv-python-headless"
 _RELEASE: Final = f"'{_WANTED}>=4.14,<5'"
 

@@ -3,31 +3,53 @@
 ::
 
     config.toml        the configuration, whole
-    log.jsonl          one line per epoch
+    log.jsonl          one line per epoch, see `LOG_COLUMNS`
+    log.csv            the same as a table
+    curves.png         training against validation, drawn by `mien train`
     last.safetensors   the state after a whole epoch, from which the training goes on
     best.safetensors   the chosen network with its card, calibrated
     public_test.json   labels of PublicTest, and what the chosen network answers to each of its faces
+    held_out.json      the same for the Training rows that the split held out, with their row numbers
     tensorboard/       the same curves for TensorBoard
 
 `mien.training.run_folder` writes it.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mien.choices import HELD_OUT
 from mien.errors import ConfigError, DataError, ModelFileError
 from mien.toml_json import parse_json, read_toml
 
 CONFIG_FILE: Final = "config.toml"
 LOG_FILE: Final = "log.jsonl"
+LOG_TABLE_FILE: Final = "log.csv"
+CURVES_FILE: Final = "curves.png"
 CHECKPOINT_FILE: Final = "last.safetensors"
 BEST_FILE: Final = "best.safetensors"
-ANSWERS_FILE: Final = "public_test.json"
+ANSWERS_FILES: Final = {"PublicTest": "public_test.json", HELD_OUT: "held_out.json"}
+"""What the chosen network answers, by the rows; the first that all runs have is what they are compared on."""
+
 BOARD_FOLDER: Final = "tensorboard"
 TEACHER_ANSWERS_FILE: Final = "teacher_answers.safetensors"
 """What teachers answer to a fixed set of views, unless the recipe names another file; see `mien.training.views`."""
+
+LOG_COLUMNS: Final = (
+    "loss", "training_loss", "training_accuracy", "validation_loss", "accuracy", "macro_f1", "balanced_accuracy",
+    "learning_rate", "input_size", "faces_per_second", "seconds", "measuring_seconds", "best",
+)  # fmt: skip
+"""What the log says of an epoch besides its number, from 1.
+
+``loss`` is the mean of what the steps minimised: augmented faces, label smoothing, mixup and teachers included. All
+other losses are cross-entropy in nats, measured after the epoch like the accuracies: averaged weights, evaluation mode,
+faces without augmentation. ``training_*`` are of a fixed sample of the training rows, ``validation_loss``,
+``accuracy``, ``macro_f1`` and ``balanced_accuracy`` of the rows that choose the epoch; absent where there are none.
+``seconds`` are those of the steps, ``measuring_seconds`` those of measuring.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +59,38 @@ class RunFiles:
     Args:
         config: its configuration, plain values.
         history: entries of its log, one per epoch, at least one.
-        answers: its answers to PublicTest: ``labels`` and ``predictions``, class numbers.
+        answers: what it answers, by usage (`ANSWERS_FILES`), at least one: ``labels`` and ``predictions``, class
+            numbers; runs of today add ``rows`` and ``source_sha256``.
     """
 
     config: dict[str, Any]
     history: tuple[dict[str, Any], ...]
-    answers: dict[str, Any]
+    answers: dict[str, dict[str, Any]]
 
 
 def read_run_files(folder: Path) -> RunFiles:
-    """What is in the folder of a run that knows PublicTest.
+    """What is in the folder of a run that was measured.
 
     Raises:
-        DataError: no run there, a damaged one, or one without a finished epoch or without PublicTest.
+        DataError: no run there, a damaged one, or one without a finished epoch or without answers.
     """
     try:
         config = read_toml(folder / CONFIG_FILE)
         history = read_log(folder)
-        answers = parse_json((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
+        answers = {
+            usage: parse_json((folder / name).read_text(encoding="utf-8"))
+            for usage, name in ANSWERS_FILES.items()
+            if (folder / name).exists()
+        }
     except FileNotFoundError as error:
-        missing = Path(error.filename).name
-        raise DataError(f"{folder}: no {missing}; expected a run of `mien train` that knows PublicTest") from None
+        raise DataError(f"{folder}: no {Path(error.filename).name}; expected a run of `mien train`") from None
     except (OSError, ValueError, ConfigError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
     if not history:
         raise DataError(f"{folder}: no epoch in {LOG_FILE}; go on with `mien train --resume` until one is done")
+    if not answers:
+        files = " nor ".join(ANSWERS_FILES.values())
+        raise DataError(f"{folder}: no {files}; expected a run that knows PublicTest or held rows out")
     return RunFiles(config, history, answers)
 
 
@@ -72,7 +101,14 @@ def read_log(folder: Path) -> tuple[dict[str, Any], ...]:
         OSError: there is none.
         ValueError: a line is not JSON.
     """
-    return tuple(json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines())
+    lines = (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()
+    return counted_from_one([json.loads(line) for line in lines])
+
+
+def counted_from_one(history: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Entries of a log with their epochs counted from 1; runs made before mien did so count from 0."""
+    shift = 1 if history and history[0].get("epoch") == 0 else 0
+    return tuple({**entry, "epoch": entry["epoch"] + shift} if shift else entry for entry in history)
 
 
 def network_file(path: str | Path) -> Path:

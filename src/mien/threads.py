@@ -52,6 +52,18 @@ def threads_each(threads: int | None, processes: int, environment: MutableMappin
     return max(1, thread_count(threads, environment) // shares)
 
 
+def worker_count(workers: int | None, threads: int | None) -> int:
+    """Processes that share the work: as many as asked; or one for each usable core, as far as the threads go.
+
+    Args:
+        workers: asked for, at least 1; None: not asked.
+        threads: asked for, all processes together; None: not asked.
+    """
+    if workers is not None:
+        return workers
+    return usable_cores() if threads is None else min(usable_cores(), threads)
+
+
 def usable_cores(root: Path = Path("/")) -> int:
     """Cores that this process may use: its affinity, and the quotas of its control groups (version 1 and 2).
 

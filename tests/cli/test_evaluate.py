@@ -57,7 +57,7 @@ def test_json_agrees_with_scikit_learn_and_needs_no_extra(model, small_store, li
 def test_the_table_names_the_figures(model, small_store):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--tta", "flip")
     assert done.returncode == 0
-    for word in ("linear on PublicTest of small.csv, 90 faces, tta flip", "±", "macro F1", "ECE", *EMOTIONS):
+    for word in ("linear on small.csv, PublicTest, 90 faces, tta flip", "±", "macro F1", "ECE", *EMOTIONS):
         assert word in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
@@ -123,7 +123,7 @@ def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(mo
     assert (done.returncode, done.stderr) == (0, "skipped contempt: 2 pictures\n")
     ours = json.loads(done.stdout)
     theirs = json.loads(mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json").stdout)
-    assert (ours["usage"], ours["data"]["source"]) == ("PrivateTest", "pictures")
+    assert (ours["usage"], ours["data"]["source"]) == ("all", "pictures")
     for figure in ("n", "confusion", "accuracy", "macro_f1"):
         assert ours[figure] == theirs[figure]
     assert ours["nll"] == pytest.approx(theirs["nll"])
@@ -135,8 +135,8 @@ def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(mo
         ([], 1, ["'1', '2', '3', '4', '5' and 3 more", "--map 1=EMOTION"]),
         (["--map", "raf-db"], 1, ["unknown classes 'contempt'", "--map contempt=skip"]),
         (["--map", "rafdb"], 2, ["map rafdb", "raf-db"]),
-        (["--map", "raf-db", "--map", "contempt=skip", "--drop-seen"], 1, ["no Training rows"]),
-        (["--map", "raf-db", "--map", "contempt=skip", "--usage", "PublicTest"], 1, ["no PublicTest rows"]),
+        (["--map", "raf-db", "--map", "contempt=skip", "--drop-seen"], 2, ["all rows may be Training rows themselves"]),
+        (["--map", "raf-db", "--map", "contempt=skip", "--usage", "PublicTest"], 2, ["is a folder of pictures"]),
     ],
 )
 def test_a_folder_per_class_that_cannot_be_read_so_gets_one_line(model, pictures, options, status, words):
@@ -173,7 +173,7 @@ def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path)
 def test_corruptions_and_drop_seen_exclude_each_other(model, small_store):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions", "--drop-seen")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--drop-seen does not go with --corruptions" in done.stderr
+    assert "--drop-seen and --classes do not go with --corruptions" in done.stderr
 
 
 def test_two_models_are_compared_under_corruption(model, small_store, tmp_path):
@@ -191,7 +191,7 @@ def test_two_models_are_compared_under_corruption(model, small_store, tmp_path):
     ("arguments", "words"),
     [
         (["--corruptions"], ["at least two models on a data set"]),
-        (["--data", "x"], ["--data and --usage belong to --corruptions"]),
+        (["--data", "x"], ["x: no data set there"]),
         (["--corruptions", "--data", "nowhere"], ["nowhere", "mien data import"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -116,5 +117,35 @@ def test_a_full_out_folder_is_a_line_for_each_file_and_keeps_the_rows(workplace)
 def test_messages_that_cannot_be_written_end_nothing(workplace):
     with Path("/dev/full").open("w") as full:
         done = predict("face.png", "gone.png", "--out", "out", "--format", "csv", stdout=subprocess.PIPE, stderr=full)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 3)
+    assert Path("out/face.mien.png").exists()
+
+
+def closed(*numbers):
+    """What closes streams in a process before its command begins, as ``>&-`` does."""
+    return lambda: [os.close(number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    "command", [["predict", "face.png", "--detector", "none", "--model", "model.onnx"], ["models"], ["--help"]]
+)
+@pytest.mark.parametrize("form", [[], ["--format", "csv"], ["--format", "parquet"]])
+def test_a_closed_standard_output_is_said(workplace, command, form):
+    arguments = [*command, *form] if command[0] == "predict" else command
+    done = subprocess.run(
+        [sys.executable, "-m", "mien", *arguments],
+        preexec_fn=closed(1), stderr=subprocess.PIPE, text=True, timeout=HANG, check=False,
+    )  # fmt: skip
+    lines = done.stderr.splitlines()
+    assert [line.startswith("mien: ") and "Bad file descriptor" in line for line in lines] == [True] * len(lines)
+    assert (done.returncode, lines[-1]) == (1, "mien: standard output: cannot be written (Bad file descriptor)")
+
+
+def test_a_closed_standard_error_ends_nothing(workplace):
+    arguments = ["predict", "face.png", "gone.png", "--detector", "none", "--model", "model.onnx", "--format", "csv"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mien", *arguments, "--out", "out"],
+        preexec_fn=closed(2), stdout=subprocess.PIPE, text=True, timeout=HANG, check=False,
+    )  # fmt: skip
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 3)
     assert Path("out/face.mien.png").exists()

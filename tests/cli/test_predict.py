@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mien.cli.main import app
 from mien.labels import EMOTIONS
 from mien.model.onnx_model import Bundle
-from mien.results import TABLE_COLUMNS
+from mien.output.table_rows import TABLE_COLUMNS
 from waiting import HANG
 
 KEYS = ["schema", "source", "index", "time", "width", "height", "faces", "error"]

@@ -49,7 +49,7 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
     output, errors = second.communicate(timeout=HANG)
     assert second.returncode == 1
     assert "2 of 4 runs failed" in errors
-    assert "the loss is nan in epoch 0" in errors
+    assert "the loss is nan in epoch 1" in errors
     assert "plain" in output
     assert "over seeds" in output
     (row,) = json.loads((work / "out/comparison.json").read_text())
@@ -60,3 +60,30 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
     output, errors = compared.communicate(timeout=HANG)
     assert compared.returncode == 0, errors
     assert json.loads(output) == [row]
+
+
+SEARCH = """
+[search]
+recipe = "mien_s"
+draws = 2
+halvings = 1
+set = ["epochs=2", "batch_size=14", "preprocess.frame_size=16", "preprocess.input_size=16", "resolutions=[]",
+       "schedule.warmup_epochs=0", "precision=fp32"]
+[search.values]
+"optimizer.learning_rate" = { low = 0.01, high = 0.1, log = true }
+"""
+
+
+def test_a_search_halves_and_says_that_it_chose(work):
+    (work / "search.toml").write_text(SEARCH)
+    process = mien(work, "sweep", "search.toml", "--data", "data", "--out", "found")
+    output, errors = process.communicate(timeout=HANG)
+    assert process.returncode == 0, errors
+    document = json.loads((work / "found/search.json").read_text())
+    first, last = (rung["accuracies"] for rung in document["rungs"])
+    (chosen,) = last
+    assert (document["drawn"], first[chosen]) == (2, max(first.values()))
+    assert [len((work / folder / "seed-0/log.jsonl").read_text().splitlines())
+            for folder in ("found/rung-1/draw-1", "found/rung-1/draw-2", f"found/{chosen}")] == [1, 1, 2]  # fmt: skip
+    assert "were chosen by the accuracy on the very faces" in errors
+    assert chosen in output

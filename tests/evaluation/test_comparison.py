@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from mien.errors import DataError, UsageError
-from mien.evaluation.comparison import Run, Variant, difference, mcnemar, read_run, summary, variants_of
+from mien.evaluation.comparison import Run, Variant, difference, summary, variants_of
+from mien.evaluation.contenders import read_run, read_runs
+from mien.evaluation.significance import mcnemar
 
 LABELS = np.arange(400) % 7
 
@@ -125,7 +127,7 @@ def write_run(folder, seed=0, labels=(0, 1, 2), predictions=(0, 1, 3)):
 
 def test_a_run_is_read_and_named(tmp_path):
     run = read_run(write_run(tmp_path / "plain"))
-    assert (run.name, run.seed, run.accuracy, run.history) == ("plain", 0, 2 / 3, ({"epoch": 0, "loss": 1.5},))
+    assert (run.name, run.seed, run.accuracy, run.history) == ("plain", 0, 2 / 3, ({"epoch": 1, "loss": 1.5},))
     assert read_run(write_run(tmp_path / "cosine" / "seed-4", seed=4)).name == "cosine"
 
 
@@ -177,5 +179,37 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         variants_of([here, there])
     with pytest.raises(UsageError, match="share a seed"):
         variants_of([here, here])
-    with pytest.raises(UsageError, match="at least one run"):
+    with pytest.raises(UsageError, match="expected at least one"):
         variants_of([])
+
+
+def held_out(folder, rows, labels=(0, 1, 2), predictions=(0, 1, 3), source="ab"):
+    answers = {"labels": labels, "predictions": predictions, "rows": rows, "source_sha256": source}
+    (folder / "held_out.json").write_text(json.dumps(answers))
+    return folder
+
+
+def test_runs_without_public_test_are_compared_on_the_rows_that_all_held_out(tmp_path):
+    both = held_out(write_run(tmp_path / "both"), [4, 5, 9])
+    only = held_out(write_run(tmp_path / "only"), [4, 5, 9], predictions=(0, 1, 2))
+    (only / "public_test.json").unlink()
+    runs = read_runs([both, only])
+    assert [(run.usage, run.accuracy) for run in runs] == [("held-out", 2 / 3), ("held-out", 1.0)]
+    rows = summary(variants_of(runs))
+    assert [(row["usage"], row["n"]) for row in rows] == [("held-out", 3)] * 2
+    assert read_run(both).usage == "PublicTest"
+    assert read_run(both, "held-out").usage == "held-out"
+
+
+def test_runs_that_held_out_other_rows_or_have_none_in_common_are_refused(tmp_path):
+    one = held_out(write_run(tmp_path / "one"), [4, 5, 9])
+    for name, rows, source in (("rows", [4, 5, 8], "ab"), ("source", [4, 5, 9], "cd")):
+        other = held_out(write_run(tmp_path / name), rows, source=source)
+        with pytest.raises(UsageError, match=f"one and {name} were judged on different faces"):
+            variants_of(read_runs([one, other], "held-out"))
+    bare = write_run(tmp_path / "bare")
+    with pytest.raises(UsageError, match="bare: has no answers to held-out; expected one of PublicTest"):
+        read_runs([one, bare], "held-out")
+    (one / "public_test.json").unlink()
+    with pytest.raises(UsageError, match=r"no rows in common .*one: held-out; .*bare: PublicTest"):
+        read_runs([one, bare])

@@ -48,6 +48,11 @@ def test_class_scores_and_macro_f1_agree_with_scikit_learn(pairs):
     macro = sk.f1_score(labels, predictions, average="macro", zero_division=0)
     assert metrics.macro_f1(confusion) == pytest.approx(macro, abs=1e-15)
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # predicted classes without faces, which it leaves out too
+        balanced = sk.balanced_accuracy_score(labels, predictions)
+    assert metrics.balanced_accuracy(confusion) == pytest.approx(balanced, abs=1e-15)
+
 
 def test_a_class_that_is_never_predicted_has_precision_zero_without_a_warning():
     with warnings.catch_warnings():

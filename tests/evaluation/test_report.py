@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from mien.data.store import FaceStore, write_store
+from mien.data.store import FaceStore, StoreMeta, write_store
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from mien.evaluation import metrics
 from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.report import evaluate
+from mien.evaluation.report_charts import draw_confusion
 from mien.evaluation.report_folder import ReportFolder
 from mien.labels import EMOTIONS
 from mien.model.onnx_model import Bundle, softmax
@@ -200,3 +201,58 @@ def test_seen_rows_cannot_be_dropped_where_all_are_seen_or_no_training_rows_exis
     write_store(tmp_path / "public", *public, source="public.csv", source_sha256="")
     with pytest.raises(DataError, match=r"public\.csv: no Training rows"):
         evaluate(model, FaceStore.open(tmp_path / "public"), "PublicTest", drop_seen=True)
+
+
+def absent_neutral():
+    """A model of fixed logits, and a store of 60 faces that show angry, happy and surprise alone."""
+    random = np.random.default_rng(2)
+    faces = random.integers(0, 256, (60, 48, 48), np.uint8)
+    labels = np.tile(np.array([0, 3, 5], np.uint8), 20)
+    meta = StoreMeta(60, "CK+48", "0" * 64)
+    return FaceStore(faces, labels, np.full(60, 2, np.uint8), meta), random.normal(0, 2, (60, 7)).astype(np.float32)
+
+
+class Fixed:
+    sha256 = None
+
+    def __init__(self, card, logits):
+        self.card, self._logits = card, logits
+
+    def logits_of_input(self, inputs):
+        return self._logits[: len(inputs)]
+
+
+def test_a_model_restricted_to_the_classes_that_occur_answers_no_other(linear_card):
+    store, logits = absent_neutral()
+    free = evaluate(Fixed(linear_card, logits), store, "all")
+    bound = evaluate(Fixed(linear_card, logits), store, "all", classes="present")
+    kept = [0, 3, 5]
+    assert set(free.predictions) > set(kept)
+    np.testing.assert_array_equal(bound.predictions, np.take(kept, logits[:, kept].argmax(1)))
+    expected = softmax(logits[:, kept] / linear_card.temperature)
+    np.testing.assert_allclose(bound.probabilities[:, kept], expected, atol=1e-6)
+    assert bound.probabilities[:, [1, 2, 4, 6]].max() == 0
+    values = bound.to_dict()
+    assert (values["restricted"], values["macro_f1"]) == (True, pytest.approx(values["macro_f1_present"]))
+
+
+def test_macro_f1_says_over_which_classes(linear_card):
+    store, logits = absent_neutral()
+    values = evaluate(Fixed(linear_card, logits), store, "all").to_dict()
+    predictions = logits.argmax(1)
+    present = sk.f1_score(store.labels, predictions, average="macro", labels=[0, 3, 5], zero_division=0)
+    assert values["macro_f1_present"] == pytest.approx(present)
+    assert values["macro_f1"] == pytest.approx(sk.f1_score(store.labels, predictions, average="macro", zero_division=0))
+    assert values["absent"] == ["disgust", "fear", "sad", "neutral"]
+    assert values["macro_f1_over"] == list(EMOTIONS)
+    assert values["usage"] == "all"
+
+
+def test_a_picture_of_a_folder_is_titled_by_its_name(linear_card):
+    store, logits = absent_neutral()
+    folder = evaluate(Fixed(linear_card, logits), store, "all")
+    part = evaluate(Fixed(linear_card, logits), store, "PrivateTest")
+    assert [draw_confusion(result).get_suptitle().splitlines()[0] for result in (folder, part)] == [
+        "linear on CK+48, 60 faces",
+        "linear on CK+48, PrivateTest, 60 faces",
+    ]

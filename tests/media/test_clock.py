@@ -45,6 +45,18 @@ def test_where_the_clock_jumps_or_stands_still_times_go_on_by_the_frame_rate(sta
     assert said is None or words == said
 
 
+def test_sound_may_share_stamps_within_a_tick_and_fall_a_little():
+    shared = [number * 5 // 6 for number in range(60)]  # ticks of 1/25 s, packets of five sixths of that
+    assert played(shared, tick=STEP) == (shared, [])
+    guessed = [*range(10), *range(8, 18), *range(16, 30)]
+    assert played(guessed, tick=STEP / 90) == (guessed, [])
+    assert played(guessed)[0] == sorted(played(guessed)[0])
+
+
+def test_sound_that_stands_still_for_longer_than_a_tick_goes_on():
+    assert played([*range(10), *[10] * 10], tick=STEP / 40) == (list(range(20)), ["stands still at 0.40 s"])
+
+
 @pytest.mark.parametrize(("gap", "jumps", "expected"), [(9, True, 9), (11, True, STEP), (500, False, 500)])
 def test_a_pause_is_a_pause_until_it_is_too_long_for_the_format(gap, jumps, expected):
     times, _ = played([0, 1, 2, 3, 4, 4 + gap / STEP], jumps=jumps)

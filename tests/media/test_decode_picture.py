@@ -2,13 +2,15 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
+from skimage import data
 
 from mien.data.reading.importing import import_data
-from mien.errors import InputError
-from mien.media.decode_picture import decode_picture
+from mien.errors import InputError, TooLargeError
+from mien.media.decode_picture import decode_picture, decode_reduced
 from mien.media.read_image import read_image
 from mien.recognition.recognizer import Recognizer
 
@@ -72,3 +74,37 @@ def test_only_the_formats_asked_for_are_read():
     with pytest.raises(InputError, match=r"a: not a picture \(none of PNG, or damaged"):
         decode_picture(encoded("GIF"), "a", frozenset({"PNG"}))
     np.testing.assert_array_equal(decode_picture(encoded("PNG"), "a", frozenset({"PNG"})), COLOUR)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [(496, 328), (501, 333)])
+def test_a_jpeg_is_decoded_smaller_and_its_own_size_is_known(size, orientation, factor):
+    picture = Image.fromarray(data.astronaut()).crop((0, 0, *size))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    file = io.BytesIO()
+    picture.save(file, format="JPEG", quality=95, exif=exif)
+    asked = []
+    file.seek(0)
+    reduced = decode_reduced(file, "a.jpg", lambda longer: asked.append(longer) or factor)
+    file.seek(0)
+    whole = decode_picture(file, "a.jpg")
+    assert asked == [max(size)]
+    assert (reduced.height, reduced.width) == whole.shape[:2]
+    assert reduced.factor == factor
+    assert reduced.pixels.shape[:2] == tuple(-(-side // factor) for side in whole.shape[:2])
+    if size == (496, 328):  # no block reaches beyond the picture
+        expected = cv2.resize(whole, reduced.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(reduced.pixels.astype(int) - expected).mean() < 4
+
+
+def test_other_formats_are_decoded_whole_and_the_limit_is_that_of_the_picture():
+    files = {form: io.BytesIO() for form in ("PNG", "JPEG")}
+    for form, file in files.items():
+        Image.fromarray(data.astronaut()).save(file, format=form)
+        file.seek(0)
+    reduced = decode_reduced(files["PNG"], "a.png", lambda longer: 8)
+    assert (reduced.pixels.shape, reduced.factor) == ((512, 512, 3), 1)
+    with pytest.raises(TooLargeError, match="512x512 pixels"):
+        decode_reduced(files["JPEG"], "a.jpg", lambda longer: 8, max_pixels=512 * 511)

@@ -103,7 +103,7 @@ def test_linked_folders_are_searched_once_and_loops_end(tmp_path):
     found, (said, broken) = found_in(photos)
     assert broken.startswith("left out 1 file, links to nothing: ")
     assert found == ["a.png", "again/c.png", "deep/b.png"]
-    assert said.startswith("left out 4 files, found before, through links: ")
+    assert said.startswith("left out 4 files, found before: ")
     found, _ = found_in(photos, photos / "**" / "*.png")
     assert found == ["a.png", "again/c.png", "deep/b.png"]
 
@@ -116,14 +116,43 @@ def test_a_linked_picture_is_found_once_and_a_broken_link_is_named(tmp_path):
     found, said = found_in(tmp_path / "photos")
     assert found == ["b.png", "c.png", "gone.jpg"]  # reading gone.jpg says that it is missing
     assert [line.partition(": ")[0] for line in said] == [
-        "left out 1 file, found before, through links", "left out 1 file, links to nothing",
+        "left out 1 file, found before", "left out 1 file, links to nothing",
     ]  # fmt: skip
 
 
-def test_a_pipe_is_found_and_not_opened(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    os.mkfifo(tmp_path / "pipe")
-    assert found_in(tmp_path) == (["pipe.jpg"], [])
+@pytest.mark.parametrize("pattern", ["", "*", "**/*", "*.mp4"])
+def test_a_pipe_is_named_and_not_opened(tmp_path, pattern):
+    for name in ("pipe.mp4", "pipe.jpg", "pipe"):
+        os.mkfifo(tmp_path / name)
+    found = Search().expand([str(save(tmp_path / "a.png")), str(tmp_path / pattern)])
+    errors = [entry.error for entry in found if isinstance(entry, EmptySource)]
+    assert f"{tmp_path / 'pipe.mp4'}: a pipe, socket or device, not a file; name it to read it" in errors
+    assert [entry for entry in found if not isinstance(entry, EmptySource)] == [tmp_path / "a.png"]
+
+
+def test_a_pipe_that_is_named_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.ts")
+    assert Search().expand([str(tmp_path / "pipe.ts")]) == [tmp_path / "pipe.ts"]
+
+
+def test_hidden_folders_are_counted_and_searched_when_they_are_named(tmp_path):
+    save(tmp_path / "a.png")
+    for name in (".thumbnails/b.png", "deep/.cache/c.png"):
+        save(tmp_path / name)
+    line = f"left out 2 folders, hidden: {tmp_path / '.thumbnails'}, ...; name it to read it"
+    for pattern in ("", "**/*.png"):
+        assert found_in(tmp_path, tmp_path / pattern) == (["a.png"], [line])
+    assert found_in(tmp_path, tmp_path / ".thumbnails") == ([".thumbnails/b.png"], [])
+
+
+def test_a_file_that_is_written_in_two_ways_is_found_once(tmp_path, monkeypatch):
+    save(tmp_path / "photos" / "a.png")
+    (tmp_path / "photos" / "b.png").symlink_to("a.png")
+    monkeypatch.chdir(tmp_path)
+    ways = ["photos", str(tmp_path / "photos"), "photos/../photos/*.png", "photos/b.png"]
+    search = Search()
+    assert list(map(str, search.expand(ways))) == ["photos/a.png"]
+    assert search.left_out()[0].startswith("left out 5 files, found before: ")
 
 
 def test_hidden_pictures_are_counted(tmp_path):
@@ -138,6 +167,15 @@ def test_a_folder_that_must_not_be_read_is_named(tmp_path):
     (tmp_path / "closed").mkdir(mode=0)
     _, closed = Search().expand([str(tmp_path)])
     assert closed.error == f"{tmp_path / 'closed'}: cannot be searched (Permission denied)"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+@pytest.mark.parametrize("pattern", ["", "**/*.png", "closed/*"])
+def test_files_of_a_folder_that_must_not_be_entered_are_found(tmp_path, pattern):
+    save(tmp_path / "closed" / "a.png")
+    (tmp_path / "closed").chmod(0o444)
+    assert Search().expand([str(tmp_path / pattern)]) == [tmp_path / "closed" / "a.png"]
+    (tmp_path / "closed").chmod(0o755)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import EMOTIONS
+from mien.output.colours import COLOURS
 from mien.output.drawing import LEAST_SIDE, annotate
 from mien.results import Box, Face
 

@@ -95,3 +95,12 @@ def test_a_file_beside_the_pictures_says_what_they_come_from(tmp_path):
     sink.add(recognized("a.png", header=header))
     assert [path.name for path in sink.close()] == ["a.mien.png", HEADER_FILE]
     assert json.loads((tmp_path / HEADER_FILE).read_text()) == header.to_dict()
+
+
+@pytest.mark.parametrize("letter", ["l", "ü", "🎉"])
+def test_a_name_as_long_as_file_systems_allow_fits(tmp_path, letter):
+    longest = letter * (251 // len(letter.encode()))
+    first, second = saved(tmp_path, f"{longest}.jpg", f"{longest[:-1]}x.jpg")
+    assert first.name == f"{longest[: 220 // len(letter.encode())]}.mien.jpg"
+    assert second.name.endswith("-2.mien.jpg")
+    assert [entry.name for entry in tmp_path.iterdir() if "partial" in entry.name] == []

@@ -12,18 +12,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import InputError
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import EMOTIONS
 from mien.media.mp4 import VideoWriter
+from mien.output.colours import COLOURS
 from mien.output.dataframe import to_pandas
 from mien.output.drawing import annotate
 from mien.output.folder import Names
 from mien.output.people import People, summarize
 from mien.output.recognized import Recognized
 from mien.output.sink import Sinks
+from mien.output.table_rows import TABLE_COLUMNS, table_rows
 from mien.output.timeline import Timelines, TrackHistory
 from mien.output.video_copy import AnnotatedVideo
 from mien.output.write_rows import Parquet
-from mien.results import TABLE_COLUMNS, Box, Face, Frame, Header, table_rows
+from mien.results import Box, Face, Frame, Header
 
 HEADER = Header("linear", "ab" * 32, {"detector": "none"})
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ImageGrab, features
 
-from mien.labels import COLOURS
+from mien.output.colours import COLOURS
 from waiting import HANG
 
 pytest.importorskip("pygame")

@@ -13,6 +13,7 @@ from mien.faces.detection import Detection
 from mien.faces.whole_image import WholeImage
 from mien.faces.yunet import YuNetDetector
 from mien.labels import EMOTIONS
+from mien.media.read_image import read_image, read_reduced
 from mien.model.onnx_model import Bundle
 from mien.recognition.pictures import recognize_files
 from mien.recognition.recognizer import Recognizer
@@ -237,3 +238,36 @@ def test_detectors_may_be_handed_in(classifier):
 def test_a_wrong_argument_of_stream_is_refused_when_it_is_called(source, options, message):
     with pytest.raises(UsageError, match=message):
         Recognizer().stream(source, **options)
+
+
+def large_jpeg(path, astronaut, side):
+    """A photo of 4000x3000 whose face is about 0.22 times ``side`` pixels high."""
+    image = np.full((3000, 4000, 3), 120, np.uint8)
+    image[500 : 500 + side, 700 : 700 + side] = cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_CUBIC)
+    Image.fromarray(image).save(path, quality=92)
+    return path, image
+
+
+@pytest.mark.parametrize("side", [500, 2000])
+def test_a_large_jpeg_is_read_smaller_and_gives_the_face_of_all_its_pixels(tmp_path, side):
+    path, image = large_jpeg(tmp_path / "large.jpg", data.astronaut(), side)
+    recognizer = Recognizer()
+    (face,), (expected,) = recognizer.predict(path), recognizer.predict(image)
+    np.testing.assert_allclose(tuple(face.box), tuple(expected.box), atol=0.02 * side)
+    np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=0.02 * side)
+    assert max(abs(face.probabilities[name] - expected.probabilities[name]) for name in EMOTIONS) < 0.15
+    seen = recognizer.recognize(path)
+    assert seen.faces == (face,)
+    assert seen.image.shape == image.shape
+    assert (seen.frame.width, seen.frame.height) == (4000, 3000)
+
+
+@pytest.mark.parametrize(("side", "times"), [(500, 1), (2000, 0)])
+def test_all_pixels_are_read_for_small_faces_only(tmp_path, side, times):
+    path, _ = large_jpeg(tmp_path / "large.jpg", data.astronaut(), side)
+    pipeline, decoded = Recognizer().pipeline, []
+    picture = read_reduced(path, pipeline.reduction)
+    assert picture.factor == 2
+    (found,) = pipeline.find_in(picture, lambda: decoded.append(1) or read_image(path))
+    assert len(decoded) == times
+    assert found.crop.shape == (48, 48)

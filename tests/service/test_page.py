@@ -14,7 +14,7 @@ from skimage.transform import resize
 from mien.labels import EMOTIONS
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
-from mien.results import TABLE_COLUMNS
+from mien.output.table_rows import TABLE_COLUMNS
 from waiting import HANG, wait_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")

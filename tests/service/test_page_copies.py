@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.labels import COLOURS, EMOTIONS
-from mien.results import TABLE_COLUMNS, Box, Face, Frame
+from mien.labels import EMOTIONS
+from mien.output.colours import COLOURS
+from mien.output.table_rows import TABLE_COLUMNS
+from mien.results import Box, Face, Frame
 from mien.service.limits import MEGABYTE, Limits
 from mien.service.openapi import EXAMPLE
 from mien.service.schemas import FaceResult, FrameResult

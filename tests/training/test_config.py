@@ -50,6 +50,38 @@ configs = st.builds(
 SHARED_LABELS = {"targets": "ferplus_majority", "fer2013_weight": 0.5}
 
 
+@pytest.mark.parametrize("name", ["vgg_s3", "cnn_small", "resnet_s3"])
+def test_recipes_of_s3_flip_and_jitter_as_the_report_did(name):
+    augment = load_config(name).augment
+    assert (augment.flip, augment.brightness, augment.contrast) == (0.5, 0.5, 0.5)
+    assert (augment.rotate, augment.scale, augment.shift, augment.erase) == (0, 0, 0, 0)
+    assert load_config(name).shuffle
+
+
+def test_s0_stops_by_the_validation_loss_and_model_b_keeps_the_order_of_its_rows():
+    stopping = load_config("emotion_net")
+    assert (stopping.early_stopping, stopping.stop_on) == (10, "validation_loss")
+    assert not load_config("face_cnn").shuffle
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains_for_one_epoch_or_for_its_own(name):
+    whole, brief = load_config(name), load_config(name, ["epochs=1"])
+    assert (brief.epochs, brief.input_size_at(0)) == (1, whole.input_size_at(whole.epochs - 1))
+    assert brief.schedule.warmup_epochs <= 1
+    assert load_config(name, [f"epochs={whole.epochs}"]) == whole
+
+
+def test_settings_that_do_not_fit_follow_the_epochs_and_say_so(caplog):
+    caplog.set_level("INFO", "mien")
+    brief = load_config("mien_s", ["epochs=8"])  # of 80: starts at 0, 28 and 50, warmup 2
+    assert (brief.resolutions, brief.schedule.warmup_epochs) == (((0, 32), (2, 38), (5, 44)), 2)
+    assert caplog.messages == ["epochs is 8: resolutions follows and is [[0, 32], [2, 38], [5, 44]]"]
+    assert load_config("mien_s", ["epochs=1"]).schedule.warmup_epochs == 2 / 80
+    with pytest.raises(ConfigError, match="resolutions go to 40 px at epoch 9"):
+        load_config("mien_s", ["epochs=8", "resolutions=[[0, 32], [9, 40]]"])
+
+
 @given(configs)
 def test_a_config_survives_its_toml(tmp_path_factory, config):
     file = tmp_path_factory.mktemp("recipe") / "recipe.toml"

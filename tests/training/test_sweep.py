@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
+from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.training.recipe import load_config
-from mien.training.sweep import load_sweep, run_sweep
+from mien.training.sweep import check_comparable, load_sweep, run_sweep
 
 GOOD = """
 seeds = [3, 1]
@@ -22,7 +24,7 @@ def write(tmp_path, text):
 
 
 def test_every_variant_is_trained_with_every_seed(tmp_path):
-    runs = load_sweep(write(tmp_path, GOOD))
+    runs = load_sweep(write(tmp_path, GOOD)).runs
     assert [str(run.folder) for run in runs] == ["plain/seed-3", "plain/seed-1", "slow/seed-3", "slow/seed-1"]
     expected = load_config("mien_s", ["epochs=6", "resolutions=[]", "optimizer.learning_rate=0.01", "seed=1"])
     assert runs[-1].config == expected
@@ -62,7 +64,7 @@ def test_a_diverging_run_is_recorded_and_not_tried_again(tmp_path):
         if folder.name == "seed-3":
             raise DivergedError("the loss is nan in epoch 1")
 
-    runs = load_sweep(write(tmp_path, GOOD))
+    runs = load_sweep(write(tmp_path, GOOD)).runs
     for _ in range(2):
         errors = [outcome.error for outcome in run_sweep(runs, tmp_path, train)]
         assert errors == ["the loss is nan in epoch 1", None, "the loss is nan in epoch 1", None]
@@ -73,8 +75,8 @@ def test_a_failure_of_another_configuration_is_not_taken_for_todays(tmp_path):
     def diverge(config, folder):
         raise DivergedError("the loss is nan in epoch 0")
 
-    list(run_sweep(load_sweep(write(tmp_path, GOOD)), tmp_path, diverge))
-    mended = load_sweep(write(tmp_path, GOOD.replace("epochs=4", "epochs=5")))
+    list(run_sweep(load_sweep(write(tmp_path, GOOD)).runs, tmp_path, diverge))
+    mended = load_sweep(write(tmp_path, GOOD.replace("epochs=4", "epochs=5"))).runs
     with pytest.raises(TrainingError, match=r"plain/seed-3: diverged with another configuration.*remove it"):
         list(run_sweep(mended, tmp_path, diverge))
 
@@ -84,4 +86,43 @@ def test_other_errors_end_the_sweep(tmp_path):
         raise TrainingError("was started with another configuration")
 
     with pytest.raises(TrainingError):
-        list(run_sweep(load_sweep(write(tmp_path, GOOD)), tmp_path, train))
+        list(run_sweep(load_sweep(write(tmp_path, GOOD)).runs, tmp_path, train))
+
+
+JUDGED = """
+seeds = [0, 1]
+set = ["epochs=2", "resolutions=[]", "split=stratified", "select_on=held_out"]
+[variants.a]
+recipe = "mien_s"
+[variants.b]
+recipe = "mien_s"
+"""
+
+
+@pytest.fixture
+def without_public_test(small_store):
+    store = FaceStore.open(small_store)
+    return FaceStore(store.faces, store.labels, np.zeros(len(store), np.uint8), store.meta)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("", "", r"a/seed-0 and a/seed-1 would hold out different rows.*split_seed=0"),
+        ("split=stratified", "split=ordered_70_30", None),
+        ('"split=stratified"', '"split=stratified", "split_seed=7"', None),
+        ('"split=stratified", "select_on=held_out"', "", r"variants\.a: small\.csv has no PublicTest rows"),
+        ('"select_on=held_out"', '"split_seed=7"', r"variants\.a: small\.csv has no PublicTest rows"),
+        ("[variants.b]", '[variants.b]\nset=["split=ordered_70_30"]', "a/seed-0 and a/seed-1 would"),
+    ],
+)
+def test_runs_that_could_not_be_compared_are_refused_before_training(
+    tmp_path, without_public_test, small_store, before, after, message
+):
+    runs = load_sweep(write(tmp_path, JUDGED.replace(before, after))).runs
+    check_comparable(runs, FaceStore.open(small_store))
+    if message is None:
+        check_comparable(runs, without_public_test)
+        return
+    with pytest.raises(ConfigError, match=message):
+        check_comparable(runs, without_public_test)

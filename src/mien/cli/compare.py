@@ -1,60 +1,91 @@
-"""`mien compare`: several runs in one table and two charts."""
+"""`mien compare`: runs, models and reports in one table and two charts."""
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mien.choices import Usage
+from mien.choices import ChartFormat, EvaluatedUsage, TableFormat
 from mien.cli.evaluate import open_data
-from mien.cli.messages import say_written
-from mien.cli.options import AsJson
+from mien.cli.messages import say_written, tracked
+from mien.cli.options import AsJson, Charts, Column, NoTitles, TableAs
 from mien.cli.robustness import report_corruptions
+from mien.cli.table_formats import formatted
 from mien.cli.tables import print_table
 from mien.errors import MissingExtraError, UsageError
 from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
     from mien.evaluation.comparison import Variant
+    from mien.evaluation.evaluated import Evaluation
+
+_HEADER: Final = (
+    "name", "seeds", "faces", "accuracy, %", "deviation", "difference", "95 % low", "95 % high", "over", "p", "p (Holm)"
+)  # fmt: skip
 
 
-def compare(
-    runs: Annotated[
-        list[Path],
+def compare(  # noqa: PLR0913, PLR0917 - the options of the command
+    names: Annotated[
+        list[str],
         typer.Argument(
-            help="Run folders of `mien train`; seed-N folders are grouped by parent. With --corruptions any models."
+            metavar="RUN|REPORT|MODEL...",
+            help="Run folders (seed-N are grouped by parent), folders of `mien evaluate --out`, or, with --data, any "
+            "models.",
         ),
     ],
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Compare the robustness of two or more models to image corruptions.")
     ] = False,
     data: Annotated[
-        Path | None, typer.Option(help="With --corruptions: data set, or a folder of pictures per class.")
+        Path | None, typer.Option(help="Data set, or a folder of pictures per class, that models are asked about now.")
     ] = None,
-    usage: Annotated[Usage | None, typer.Option(help="With --corruptions: the part of the data set.")] = None,
+    usage: Annotated[
+        EvaluatedUsage | None,
+        typer.Option(help="Which rows; of runs PublicTest or held-out, by default the first that all of them know."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for curves.png, accuracy.png and comparison.json; with --corruptions for corruptions.json, "
-            ".csv, .md and .png."
+            help="Folder for charts and comparison.json; with --corruptions for corruptions.json, .csv, .md and .png."
         ),
     ] = None,
+    table: TableAs = None,
+    charts: Charts = "png",
+    column: Column = False,
+    no_titles: NoTitles = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare runs on the same PublicTest faces; differences are to the first one named."""
-    from mien.evaluation.comparison import read_run, variants_of
+    """Compare runs, models and reports on the same faces; differences are to the first one named."""
+    from mien.evaluation.comparison import variants_of
+    from mien.evaluation.contenders import read_contenders
 
+    if table and as_json:
+        raise UsageError("--table and --json both write to standard output; leave one of them out")
     if corruptions:
-        _compare_corruptions(runs, data, usage, out, as_json=as_json)
+        if table:
+            raise UsageError("--table does not go with --corruptions, whose --out writes .csv and .md")
+        _compare_corruptions(names, data, usage, out, as_json=as_json)
         return
-    if data or usage:
-        raise UsageError("--data and --usage belong to --corruptions: runs are compared by what they answered")
-    show_comparison(variants_of(read_run(run) for run in runs), out, as_json=as_json)
+    ask = partial(_asked, data=data, usage=usage) if data else None
+    report = Comparison(out, table, charts, column=column, titles=not no_titles, as_json=as_json)
+    report.show(variants_of(read_contenders(names, usage, ask)))
+
+
+def _asked(name: str, *, data: Path, usage: EvaluatedUsage | None) -> "Evaluation":
+    from rich.console import Console
+
+    from mien.evaluation.classifier import open_classifier
+    from mien.evaluation.report import evaluate
+
+    messages = Console(stderr=True)
+    store, part = open_data(data, usage, [], messages)
+    return evaluate(open_classifier(name), store, part, track=partial(tracked, messages, name))
 
 
 def _compare_corruptions(
-    models: list[Path], data: Path | None, usage: Usage | None, out: Path | None, *, as_json: bool
+    models: list[str], data: Path | None, usage: EvaluatedUsage | None, out: Path | None, *, as_json: bool
 ) -> None:
     from rich.console import Console
 
@@ -65,42 +96,61 @@ def _compare_corruptions(
         raise UsageError("--corruptions compares at least two models on a data set: `mien compare A B --data DATA ...`")
     folder = RobustnessFolder(out) if out else None
     store, part = open_data(data, usage, [], Console(stderr=True))
-    classifiers = [open_classifier(str(model)) for model in models]
+    classifiers = [open_classifier(model) for model in models]
     report_corruptions(classifiers, store, part, folder, as_json=as_json)
 
 
-def show_comparison(variants: "tuple[Variant, ...]", out: Path | None, *, as_json: bool) -> None:
-    """Write the charts of a comparison to a folder, and print its table or its JSON."""
-    from mien.evaluation.comparison import summary
+class Comparison:
+    """Where a comparison goes: the charts' folder and style, and what standard output gets."""
 
-    rows = summary(variants)
-    try:
-        if out is not None:
-            _write(variants, rows, out)
-    finally:
-        if as_json:
-            typer.echo(json.dumps(rows, indent=2, allow_nan=False))
-        else:
-            _print(rows)
+    def __init__(
+        self,
+        out: Path | None,
+        table: TableFormat | None = None,
+        charts: ChartFormat = "png",
+        *,
+        column: bool = False,
+        titles: bool = True,
+        as_json: bool = False,
+    ) -> None:
+        self._out, self._table, self._as_json = out, table, as_json
+        self._style = charts, column, titles
 
+    def show(self, variants: "tuple[Variant, ...]") -> None:
+        """Write the charts to the folder, and print the table or the JSON."""
+        from mien.evaluation.comparison import summary
 
-def _write(variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Path) -> None:
-    try:
-        from mien.evaluation.comparison_charts import draw_comparison
-    except ModuleNotFoundError:
-        raise MissingExtraError("drawing a comparison", "train") from None
-    table = made_folder(out) / "comparison.json"
-    with writing_into(out):
-        table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        paths = [table, *draw_comparison(variants, out)]
-    say_written(paths)
+        rows = summary(variants)
+        try:
+            if self._out is not None:
+                self._write(variants, rows, self._out)
+        finally:
+            if self._as_json:
+                typer.echo(json.dumps(rows, indent=2, allow_nan=False))
+            elif self._table:
+                typer.echo(formatted(_HEADER, [_cells(row) for row in rows], self._table), nl=False)
+            else:
+                _print(rows)
+
+    def _write(self, variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Path) -> None:
+        try:
+            from mien.evaluation.chart_style import ChartStyle
+            from mien.evaluation.comparison_charts import draw_comparison
+        except ModuleNotFoundError:
+            raise MissingExtraError("drawing a comparison", "train") from None
+        table = made_folder(out) / "comparison.json"
+        with writing_into(out):
+            table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            paths = [table, *draw_comparison(variants, out, ChartStyle(*self._style))]
+        say_written(paths)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("run", "seeds", "epochs", "PublicTest", f"difference to {rows[0]['name']} (95 %)", box=None)
+    usage, first = rows[0]["usage"], rows[0]["name"]
+    table = Table("name", "seeds", "epochs", f"accuracy on {usage}", f"difference to {first} (95 %)", box=None)
     for row in rows:
         spread = "" if row["deviation"] is None else f" ± {row['deviation']:.2%} over seeds"
         epochs = sorted(set(row["epochs"]))
@@ -112,7 +162,28 @@ def _print(rows: list[dict[str, Any]]) -> None:
 def _difference(row: dict[str, Any]) -> str:
     if "difference" not in row:
         return ""
-    low, high = row["interval"]
+    low, high = (_points(end, row) for end in row["interval"])
     chance = "" if row["p_value"] is None else f", p = {row['p_value']:.2g}"
-    interval = f"{100 * low:+.2f} .. {100 * high:+.2f} over {row['interval_over']}{chance}"
-    return f"{100 * row['difference']:+.2f} points ({interval})"
+    if paired := row["paired_seeds"]:
+        chance += f"; over paired seeds {100 * paired['low']:+.2f} .. {100 * paired['high']:+.2f}"
+        chance += f", p = {paired['p_value']:.2g}"
+    if row["p_holm"] is not None:
+        chance += f", {row['p_holm']:.2g} by Holm"
+    return f"{100 * row['difference']:+.2f} points ({low} .. {high} over {row['interval_over']}{chance})"
+
+
+def _points(share: float, row: dict[str, Any]) -> str:
+    """A bound in points with as many decimals as the Monte Carlo error leaves standing, two at most."""
+    error = 100 * row["monte_carlo_error"]
+    return f"{100 * share:+.{next((digits for digits in (2, 1) if error < 10**-digits / 2), 0)}f}"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    deviation = "" if row["deviation"] is None else f"{100 * row['deviation']:.2f}"
+    cells = [row["name"], str(len(row["seeds"])), str(row["n"]), f"{100 * row['accuracy']:.2f}", deviation]
+    if "difference" not in row:
+        return [*cells, *[""] * 6]
+    p_value = row["p_value"] if row["paired_seeds"] is None else row["paired_seeds"]["p_value"]
+    chances = ["" if p is None else f"{p:.3g}" for p in (p_value, row["p_holm"])]
+    ends = [_points(end, row) for end in row["interval"]]
+    return [*cells, f"{100 * row['difference']:+.2f}", *ends, row["interval_over"], *chances]

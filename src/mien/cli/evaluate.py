@@ -2,14 +2,15 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import TEST_USAGES, Targets, TtaMode, Usage
+from mien.choices import ALL_ROWS, AnswerClasses, ChartFormat, EvaluatedUsage, Targets, TtaMode
 from mien.cli.messages import say_written, tracked
-from mien.cli.options import AsJson, ClassMaps, RunAnywhere, Threads
+from mien.cli.options import AsJson, Charts, ClassMaps, Column, NoTitles, RunAnywhere, TableAs, Threads
 from mien.cli.robustness import report_corruptions
+from mien.cli.table_formats import formatted
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.data.store import FaceStore
-    from mien.evaluation.report import Evaluation
+    from mien.evaluation.evaluated import Evaluation
+    from mien.evaluation.report_folder import ReportFolder
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -27,9 +29,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     ],
     data: Annotated[Path, typer.Option(help="Data set made by `mien data import`, or a folder of pictures per class.")],
     usage: Annotated[
-        Usage | None,
+        EvaluatedUsage | None,
         typer.Option(
-            help="Which rows: Training, PublicTest (to choose) or PrivateTest (once, at the end). Not for a folder."
+            help="Which rows: Training, PublicTest (to choose), PrivateTest (once, at the end), or held-out: the "
+            "Training rows that the model's training set aside; all. A folder of pictures is taken whole."
         ),
     ] = None,
     tta: Annotated[TtaMode, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
@@ -37,6 +40,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         Targets,
         typer.Option(help="Ground truth: FER2013's labels, or the majority of FER+'s votes where there is one."),
     ] = "fer2013",
+    classes: Annotated[
+        AnswerClasses,
+        typer.Option(help="What the model may answer: all its classes, or those present among the rows."),
+    ] = "all",
     drop_seen: Annotated[
         bool, typer.Option("--drop-seen", help="Also report figures without the rows duplicated in Training (leakage).")
     ] = False,
@@ -54,6 +61,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
             "corruptions.json, .csv, .md and .png."
         ),
     ] = None,
+    table: TableAs = None,
+    charts: Charts = "png",
+    column: Column = False,
+    no_titles: NoTitles = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model: accuracy, macro F1, calibration, per-class figures, confusion matrix."""
@@ -62,19 +73,20 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.errors import UsageError
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
-    from mien.evaluation.report_folder import ReportFolder
     from mien.evaluation.robustness_report import RobustnessFolder
 
     messages = Console(stderr=True)
+    if as_json + (table is not None) + corruptions > 1 and table:
+        raise UsageError("--table goes neither with --json nor with --corruptions; leave one of them out")
     if corruptions:
-        if drop_seen:
-            raise UsageError("--drop-seen does not go with --corruptions; leave one of them out")
+        if drop_seen or classes != "all":
+            raise UsageError("--drop-seen and --classes do not go with --corruptions; leave one of them out")
         spoilt = RobustnessFolder(out) if out else None
         store, part = open_data(data, usage, names or [], messages)
         classifier = open_classifier(model, device, threads)
         report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
         return
-    folder = ReportFolder(out) if out else None
+    folder = _folder(out, charts, column=column, titles=not no_titles) if out else None
     store, part = open_data(data, usage, names or [], messages)
     result = report.evaluate(
         open_classifier(model, device, threads),
@@ -83,6 +95,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         tta,
         drop_seen=drop_seen,
         targets=targets,
+        classes=classes,
         track=partial(tracked, messages, "evaluating"),
     )
     try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
@@ -90,12 +103,47 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     finally:
         if as_json:
             typer.echo(result.to_json())
+        elif table:
+            typer.echo(formatted(*_row(result), table), nl=False)
         else:
             _print(result, Console())
     say_written(written)
 
 
-def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Console") -> "tuple[FaceStore, str]":
+def _folder(out: Path, charts: ChartFormat, *, column: bool, titles: bool) -> "ReportFolder":
+    from mien.errors import MissingExtraError
+    from mien.evaluation.report_folder import ReportFolder
+
+    try:
+        from mien.evaluation.chart_style import ChartStyle
+    except ModuleNotFoundError:
+        raise MissingExtraError("drawing the charts of a report", "train") from None
+    return ReportFolder(out, ChartStyle(charts, column, titles))
+
+
+def _row(result: "Evaluation") -> tuple[list[str], list[list[str]]]:
+    """Header and row of `--table`: the figures of one model."""
+    values = result.to_dict()
+    low, high = values["accuracy_interval"]
+    cells = {
+        "model": result.model,
+        "data": result.where,
+        "faces": str(len(result)),
+        "accuracy, %": f"{100 * values['accuracy']:.2f}",
+        "standard error": f"{100 * values['standard_error']:.2f}",
+        "95 % low": f"{100 * low:.2f}",
+        "95 % high": f"{100 * high:.2f}",
+        "balanced accuracy, %": f"{100 * values['balanced_accuracy']:.2f}",
+        "macro F1": f"{values['macro_f1_present']:.3f}",
+        "ECE": f"{values['ece']:.3f}",
+        "NLL": f"{values['nll']:.3f}",
+    }
+    return list(cells), [list(cells.values())]
+
+
+def open_data(
+    data: Path, usage: EvaluatedUsage | None, names: list[str], messages: "Console"
+) -> "tuple[FaceStore, str]":
     """The data set, and the usage (rows) to evaluate on."""
     from mien.data.reading.class_names import class_map
     from mien.data.reading.importing import faces_by_class
@@ -106,7 +154,9 @@ def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Cons
         store, skipped = faces_by_class(data, class_map(names))
         for name, count in skipped.items():
             messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
-        return store, usage or TEST_USAGES[-1]
+        if usage not in (None, ALL_ROWS):
+            raise UsageError(f"--usage is for a data set of `mien data import`, and {data} is a folder of pictures")
+        return store, ALL_ROWS
     if names:
         raise UsageError(f"--map is for a folder of pictures per class, and {data} is not one: leave --map out")
     store = FaceStore.open(data)
@@ -118,17 +168,19 @@ def open_data(data: Path, usage: Usage | None, names: list[str], messages: "Cons
 def _print(result: "Evaluation", console: "Console") -> None:
     values = result.to_dict()
     (low, high), (least, most) = values["accuracy_interval"], values["ece_band"]
-    what = f"{result.model} on {result.usage} of {result.source}, {len(result):,} faces, tta {result.tta}"
+    what = f"{result.model} on {result.where}, {len(result):,} faces, tta {result.tta}"
     console.print(what, style="bold", markup=False, highlight=False)
     if "target_rule" in values:
         console.print(
             f"truth      majority of FER+'s votes; {values['without_target']:,} faces without one left out",
             highlight=False,
         )
+    if trained_on := values["trained_on"]:
+        _print_trained_on(**trained_on, n=len(result), console=console)
     console.print(
         f"accuracy   {values['accuracy']:.2%} ± {values['standard_error']:.2%} (95 %: {low:.2%} .. {high:.2%})\n"
         f"top-2      {values['top2_accuracy']:.2%}\n"
-        f"macro F1   {values['macro_f1']:.4f}\n"
+        f"macro F1   {_macro_f1(result, values)}\n"
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}\n"
         f"           of a perfectly calibrated model: {least:.4f} .. {most:.4f} (90 % of simulations)",
@@ -141,6 +193,27 @@ def _print(result: "Evaluation", console: "Console") -> None:
     for name, quarters in values["by_quality"].items():
         console.print(_by_quality(name, quarters), highlight=False)
     console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
+
+
+def _macro_f1(result: "Evaluation", values: dict[str, Any]) -> str:
+    """The figure, and over which classes it is where some have no faces."""
+    if not result.absent:
+        return f"{values['macro_f1']:.4f}"
+    over, present = len(values["macro_f1_over"]), len(EMOTIONS) - len(result.absent)
+    text = f"{values['macro_f1_present']:.4f} over the {present} classes that have faces"
+    if over > present:
+        text += f"; {values['macro_f1']:.4f} over {over}, those counted that are predicted all the same"
+    return f"{text} (none shows {', '.join(result.absent)})"
+
+
+def _print_trained_on(rows: int, exact: bool, n: int, console: "Console") -> None:
+    if rows:
+        most = "" if exact else "at most "
+        console.print(
+            f"trained on {most}{rows:,} of these {n:,} faces: the figures say what it remembers",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _eight_classes(accuracy: float, contempt: int, n: int) -> str:

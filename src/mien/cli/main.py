@@ -17,14 +17,14 @@ from mien.cli.messages import log, show_messages
 from mien.cli.models import models
 from mien.cli.predict import predict
 from mien.cli.serve import serve
-from mien.cli.stdout import silence_stdout
+from mien.cli.stdout import replace_closed_streams, silence_stdout
 from mien.cli.sweep import sweep
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.version import __version__
 
-_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""A disk that is full, for this user or for this file; broken; not to be written."""
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EBADF})
+"""A disk that is full, for this user or for this file; broken; not to be written; closed."""
 
 app = typer.Typer(
     help="Facial expression recognition, the whole way: data, training, honest evaluation, export, pictures.",
@@ -65,6 +65,7 @@ def run() -> None:
 
     So does a disk that is full or broken, wherever it is met.
     """
+    replace_closed_streams()
     show_messages()
     status = _status()
     sys.exit(_flushed() or status)

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from mien.choices import CLASS_MAPS, AnyDevice, DetectorName, ModelDevice, TrainingDevice
+from mien.choices import (
+    CLASS_MAPS,
+    MOST_WORKERS,
+    SMALLEST_FACE,
+    AnyDevice,
+    ChartFormat,
+    DetectorName,
+    ModelDevice,
+    TableFormat,
+    TrainingDevice,
+)
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
 Detector = Annotated[
@@ -13,6 +23,24 @@ Detector = Annotated[
 ]
 MinConfidence = Annotated[
     float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
+]
+MinFace = Annotated[
+    int,
+    typer.Option(
+        "--min-face",
+        min=SMALLEST_FACE,
+        metavar="PX",
+        help="Height in pixels from which YuNet finds faces in pictures of any size; the larger, the quicker.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=MOST_WORKERS,
+        help="Processes that read files and find faces; started only where they pay. Default: one per usable core.",
+    ),
 ]
 Threads = Annotated[
     int | None,
@@ -43,5 +71,14 @@ ClassMaps = Annotated[
         f"{', '.join(CLASS_MAPS)}. Repeatable.",
     ),
 ]
+
+TableAs = Annotated[
+    TableFormat | None, typer.Option("--table", help="A table on standard output as CSV, Markdown or LaTeX (booktabs).")
+]
+Charts = Annotated[ChartFormat, typer.Option("--charts", help="Format of the charts in --out.")]
+Column = Annotated[
+    bool, typer.Option("--column", help="Charts as wide as one column of a paper (3.4 inches) instead of a page.")
+]
+NoTitles = Annotated[bool, typer.Option("--no-titles", help="Charts without titles, for captions of your own.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]

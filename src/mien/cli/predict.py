@@ -12,9 +12,10 @@ import typer
 
 from mien.choices import RowFormat, SmoothingName
 from mien.cli.messages import log, was_said_last
-from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import SinkError, UsageError
+from mien.threads import worker_count
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -44,8 +45,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
+    min_face: MinFace = MIN_FACE,
     device: RunOn = "auto",
     threads: Threads = None,
+    workers: Workers = None,
     batch: Annotated[
         int, typer.Option(min=1, help="Batch size: pictures whose faces are classified in one forward pass.")
     ] = 16,
@@ -77,6 +80,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.media.sources import sort_sources
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
+    from mien.recognition.parallel import WORTH_SECONDS, Parallel
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
@@ -89,13 +93,22 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         log.info("%s", line)
     if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
-    recognizer = Recognizer(model, detector, device=device, min_confidence=min_confidence, threads=threads)
+    recognizer = Recognizer(
+        model, detector, device=device, min_confidence=min_confidence, min_face=min_face, threads=threads
+    )
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, printed=form == "table")
     window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
-    images = recognize_all(recognizer.pipeline, found, options)
+    processes = worker_count(workers, threads)
+    parallel = Parallel(
+        recognizer.finder(processes),
+        processes,
+        keep_images=bool(target) or show,
+        worth_seconds=WORTH_SECONDS if workers is None else 0.0,
+    )
+    images = recognize_all(recognizer.pipeline, found, options, parallel)
     images = with_progress(images, len(found.pictures), prints_rows=form != "table")
     failures, unwritten = 0, None
     try:

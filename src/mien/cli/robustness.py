@@ -110,10 +110,11 @@ def _difference(
 def _show(result: "Robustness", what: str, table: "Table") -> None:
     from rich.console import Console
 
+    from mien.evaluation.provenance import named_rows
     from mien.evaluation.robustness import CONFIDENT
 
     console = Console()
-    about = f"{what} under corruption\n{result.usage} of {result.source}, {result.n:,} faces, tta {result.tta}"
+    about = f"{what} under corruption\n{named_rows(result.source, result.usage)}, {result.n:,} faces, tta {result.tta}"
     console.print(about, style="bold", markup=False, highlight=False)
     console.print(table)
     console.print(f"confident errors: % of all faces, wrong with a probability of {CONFIDENT:.0%} or more")

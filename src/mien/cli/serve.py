@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from mien.cli.options import Detector, MinConfidence, Model, RunOn, Threads
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
+from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_FACE, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.service.limits import MEGABYTE, Limits
 from mien.threads import thread_count
@@ -30,6 +30,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
+    min_face: MinFace = MIN_FACE,
     device: RunOn = "auto",
     threads: Threads = None,
     workers: Annotated[
@@ -121,7 +122,12 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     count = thread_count(threads)
     settings = Settings(limits=limits, access=access, workers=workers or count, threads=count)
     recognizer = Recognizer(
-        model, detector, device=device, min_confidence=min_confidence, threads=settings.threads_each
+        model,
+        detector,
+        device=device,
+        min_confidence=min_confidence,
+        min_face=min_face,
+        threads=settings.threads_each,
     )
     app = create_app(recognizer, settings)
     if access_log:

@@ -35,6 +35,18 @@ def write_stdout(text: str) -> None:
         raise InputError(f"standard output: cannot be written ({error.strerror})") from None
 
 
+def replace_closed_streams() -> None:
+    """Put something in the place of standard output and standard error that were closed (``>&-``).
+
+    Else the next file that is opened would take their numbers. Writing to standard output then fails, as it does for
+    other programs; messages go nowhere.
+    """
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
 def silence_stdout() -> None:
     """Drop what standard output still holds back, so that Python does not try to write it again when it ends."""
     descriptor = _descriptor()

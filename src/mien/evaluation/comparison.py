@@ -1,24 +1,24 @@
 """Paired comparison of runs: learning curves, final figures, and the significance of differences.
 
-Final figures are those of each run's best epoch on PublicTest. All runs are evaluated on the same faces, so differences
-are paired. Where both variants were trained with several seeds, the confidence interval covers the sampling of faces
-and of seeds; where one was not, of faces alone.
+Final figures are those of each run's best epoch on PublicTest, or on the Training rows that all of them held out. All
+runs are evaluated on the same faces, so differences are paired. Where both variants were trained with several seeds,
+the confidence interval covers the sampling of faces and of seeds; where one was not, of faces alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from math import comb
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, UsageError
-from mien.runs import ANSWERS_FILE, read_run_files
+from mien.errors import UsageError
+from mien.evaluation.significance import PairedSeeds, holm, mcnemar, paired_seeds
 
-_DRAWS: Final = 10_000
+_DRAWS: Final = 400_000
+_BATCHES: Final = 20
+"""Of draws, whose spread tells the Monte Carlo error."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Run:
         name: what to call it: the folder's name, or that of the folder above a ``seed-N``.
         seed: its seed.
         history: entries of log.jsonl, one per epoch.
-        labels: class numbers of the PublicTest faces (N,).
+        labels: class numbers of the faces that it is compared on (N,).
         predictions: what the chosen network answers (N,).
         config: its configuration, as config.toml has it.
+        usage: which rows these faces are, a key of `mien.runs.ANSWERS_FILES`.
+        rows: their row numbers (N,) and the hash of their data set; None for runs made before mien kept them.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Run:
     labels: NDArray[np.intp]
     predictions: NDArray[np.intp]
     config: dict[str, Any] = field(default_factory=dict)
+    usage: str = "PublicTest"
+    rows: tuple[NDArray[np.intp], str] | None = None
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -87,6 +91,8 @@ class Difference:
         low, high: its 95 % confidence interval.
         over: the sampling that the interval covers: "faces", or "faces and seeds".
         p_value: McNemar's, None where a variant has several runs: his test compares two.
+        monte_carlo_error: standard error of low and high, whichever is larger, that comes of a finite number of draws.
+        paired: over paired seeds, None where the variants do not share at least two.
     """
 
     share: float
@@ -94,29 +100,21 @@ class Difference:
     high: float
     over: Literal["faces", "faces and seeds"]
     p_value: float | None
+    monte_carlo_error: float
+    paired: PairedSeeds | None = None
+
+    @property
+    def best_p_value(self) -> float | None:
+        """McNemar's, else that over paired seeds."""
+        return self.paired.p_value if self.p_value is None and self.paired else self.p_value
 
 
-def read_run(path: str | Path) -> Run:
-    """The run in a folder that `mien train` made.
-
-    Raises:
-        DataError: no run there, or one without a finished epoch or without PublicTest.
-    """
-    folder = Path(path)
-    files = read_run_files(folder)
-    place = folder.absolute()
-    name = place.parent.name if place.name.startswith("seed-") else place.name
-    try:
-        labels, predictions = (np.array(files.answers[key], np.intp) for key in ("labels", "predictions"))
-        run = Run(name, int(files.config["seed"]), files.history, labels, predictions, files.config)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: damaged run ({error})") from None
-    if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
-        raise DataError(
-            f"{folder}: damaged run ({ANSWERS_FILE} has {labels.size} labels and {predictions.size} predictions: "
-            "expected as many of each)"
-        )
-    return run
+def _same_faces(one: Run, other: Run) -> bool:
+    if one.usage != other.usage or not np.array_equal(one.labels, other.labels):
+        return False
+    if one.rows is None or other.rows is None:
+        return True
+    return one.rows[1] == other.rows[1] and np.array_equal(one.rows[0], other.rows[0])
 
 
 def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
@@ -130,14 +128,14 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
     for run in runs:
         groups.setdefault(run.name, []).append(run)
     if not groups:
-        raise UsageError("nothing to compare: expected at least one run")
+        raise UsageError("nothing to compare: expected at least one")
     first = next(iter(groups.values()))[0]
     for group in groups.values():
         seeds = [run.seed for run in group]
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"runs named {group[0].name} share a seed ({seeds}): rename one of the folders")
         for run in group:
-            if not np.array_equal(run.labels, first.labels):
+            if not _same_faces(run, first):
                 raise UsageError(f"runs {first.name} and {run.name} were judged on different faces: compare them apart")
             if key := _first_difference(group[0].config, run.config):
                 raise UsageError(f"runs named {run.name} differ in {key}, not in their seed alone: rename a folder")
@@ -174,10 +172,20 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
     if several:
         shares = shares + _seed_noise(variant, draws, random) - _seed_noise(baseline, draws, random)
     low, high = np.percentile(shares, [2.5, 97.5])
+    batches = np.percentile(shares[: draws - draws % _BATCHES].reshape(_BATCHES, -1), [2.5, 97.5], axis=1)
+    error = float((batches.std(axis=1, ddof=1) / np.sqrt(_BATCHES)).max())
     single = len(variant.runs) == len(baseline.runs) == 1
     p_value = mcnemar(variant.runs[0].correct, baseline.runs[0].correct) if single else None
     over: Literal["faces", "faces and seeds"] = "faces and seeds" if several else "faces"
-    return Difference(float(gains.mean()), float(low), float(high), over, p_value)
+    paired = _paired(variant, baseline)
+    return Difference(float(gains.mean()), float(low), float(high), over, p_value, error, paired)
+
+
+def _paired(variant: Variant, baseline: Variant) -> PairedSeeds | None:
+    ours, theirs = ({run.seed: run.accuracy for run in side.runs} for side in (variant, baseline))
+    if ours.keys() != theirs.keys() or len(ours) < 2:
+        return None
+    return paired_seeds(list(ours.values()), [theirs[seed] for seed in ours])
 
 
 def redrawn_means(gains: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -193,38 +201,42 @@ def _seed_noise(variant: Variant, draws: int, random: np.random.Generator) -> ND
     return np.asarray(random.standard_t(count - 1, draws) * error)
 
 
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Two-sided exact McNemar test (1947) of two networks on the same faces.
-
-    Among the faces that only one of them classifies correctly (discordant pairs): how likely is a split this uneven?
-
-    Args:
-        first: which faces one classifies correctly (N,).
-        second: likewise the other.
-    """
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    total, fewer = only_first + only_second, min(only_first, only_second)
-    tail: int = sum(comb(total, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / (1 << total))
-
-
 def summary(variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """JSON-ready rows, one per variant: seeds, accuracies, and the difference to the first variant."""
-    return [_row(variant, variants[0]) for variant in variants]
+    """JSON-ready rows, one per variant: seeds, accuracies, and the difference to the first variant.
+
+    ``p_holm`` is the p value (McNemar's, else over paired seeds) corrected for all comparisons with the first; null
+    where there is none.
+    """
+    gains = [difference(variant, variants[0]) for variant in variants[1:]]
+    p_values = [gain.best_p_value for gain in gains]
+    corrected = iter(holm([p_value for p_value in p_values if p_value is not None]))
+    rows = [_row(variants[0])]
+    for variant, gain, p_value in zip(variants[1:], gains, p_values, strict=True):
+        p_holm = None if p_value is None else next(corrected)
+        rows.append({**_row(variant), **_difference_row(gain), "p_holm": p_holm})
+    return rows
 
 
-def _row(variant: Variant, baseline: Variant) -> dict[str, Any]:
+def _row(variant: Variant) -> dict[str, Any]:
     accuracies = variant.accuracies
-    row: dict[str, Any] = {
+    return {
         "name": variant.name,
+        "usage": variant.runs[0].usage,
+        "n": len(variant.correct),
         "seeds": [run.seed for run in variant.runs],
         "epochs": [len(run.history) for run in variant.runs],
         "accuracies": accuracies.tolist(),
         "accuracy": float(accuracies.mean()),
         "deviation": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None,
     }
-    if variant is not baseline:
-        gain = difference(variant, baseline)
-        row |= {"difference": gain.share, "interval": [gain.low, gain.high]}
-        row |= {"interval_over": gain.over, "p_value": gain.p_value}
-    return row
+
+
+def _difference_row(gain: Difference) -> dict[str, Any]:
+    return {
+        "difference": gain.share,
+        "interval": [gain.low, gain.high],
+        "interval_over": gain.over,
+        "monte_carlo_error": gain.monte_carlo_error,
+        "p_value": gain.p_value,
+        "paired_seeds": asdict(gain.paired) if gain.paired else None,
+    }

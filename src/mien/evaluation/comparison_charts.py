@@ -8,52 +8,73 @@ from typing import Final
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from mien.evaluation.chart_style import ChartStyle, save_chart
 from mien.evaluation.comparison import Variant
-from mien.evaluation.metrics import standard_error
+from mien.evaluation.metrics import wilson_interval
 
-_DPI: Final = 200
 _DASHES: Final = ("-", "--", ":", "-.")
 """Lines that coincide stay apart by these."""
 _PANELS: Final = (
-    ("loss", "training loss"),
-    ("accuracy", "accuracy, faces that choose"),
+    ("loss", "training loss (minimised)"),
+    ("training_loss", "training loss (sample), nats"),
+    ("validation_loss", "validation loss, nats"),
+    ("training_accuracy", "training accuracy (sample)"),
+    ("accuracy", "validation accuracy"),
+    ("macro_f1", "validation macro F1"),
     ("learning_rate", "learning rate"),
 )
+"""Keys of the log and titles; what no run has logged is left out."""
+_INSTEAD: Final = {"loss": "training_loss"}
+"""The loss that steps minimised stands in for that of the sample in runs that did not measure it."""
 
 
-def draw_comparison(variants: Sequence[Variant], folder: Path) -> list[Path]:
-    """Write curves.png and accuracy.png into a folder; returns their paths."""
-    pictures = {"curves": draw_curves(variants), "accuracy": draw_accuracies(variants)}
-    paths = [folder / f"{name}.png" for name in pictures]
-    for path, figure in zip(paths, pictures.values(), strict=True):
-        FigureCanvasAgg(figure)
-        figure.savefig(path)
+def draw_comparison(variants: Sequence[Variant], folder: Path, style: ChartStyle | None = None) -> list[Path]:
+    """Write the charts accuracy and, where there are runs with curves, curves into a folder; returns their paths."""
+    paths = [save_chart(draw_accuracies(variants), folder, "accuracy", style)]
+    trained = [variant for variant in variants if any(run.history for run in variant.runs)]
+    if trained:
+        paths.insert(0, save_chart(draw_curves(trained), folder, "curves", style))
     return paths
 
 
 def draw_curves(variants: Sequence[Variant]) -> Figure:
-    """Loss, accuracy and learning rate over epochs: mean over seeds as a line, their range as a band."""
-    figure = Figure(figsize=(7, 8.5), dpi=_DPI, layout="constrained")
-    panels = figure.subplots(len(_PANELS), 1, sharex=True)
-    for axes, (key, title) in zip(panels, _PANELS, strict=True):
+    """What was logged by epoch, a panel for each: mean over seeds as a line, their range as a band."""
+    panels = [(key, title) for key, title in _PANELS if _is_logged(variants, key)]
+    panels = [(key, title) for key, title in panels if _INSTEAD.get(key) not in dict(panels)]
+    lines = -(-len(panels) // 2)
+    figure = Figure(figsize=(9, 1 + 2.5 * lines), layout="constrained")
+    grid = list(figure.subplots(lines, 2, sharex=True, squeeze=False).flat)
+    for axes, (key, title) in zip(grid, panels, strict=False):
         for variant, colour, dashes in zip(variants, _colours(len(variants)), cycle(_DASHES), strict=False):
             _draw_curve(axes, variant, key, colour, dashes)
-        axes.set_ylabel(title)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if key == "learning_rate":
+            _by_powers_of_ten(axes)
+        if "accuracy" in key:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
         _tidy(axes)
-    _by_powers_of_ten(panels[-1])
-    panels[-1].set_xlabel("epoch")
-    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False)
+    for axes in grid[len(panels) - 2 : len(panels)]:
+        axes.tick_params(labelbottom=True)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    figure.supxlabel("epoch", fontsize=10)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
     return figure
+
+
+def _is_logged(variants: Sequence[Variant], key: str) -> bool:
+    return any(not np.isnan(variant.curve(key)).all() for variant in variants)
 
 
 def _draw_curve(axes: Axes, variant: Variant, key: str, colour: tuple[float, ...], dashes: str) -> None:
     values = variant.curve(key)
     logged = ~np.isnan(values).all(axis=0)
+    if not logged.any():
+        return
     epochs = np.flatnonzero(logged) + 1
     values = values[:, logged]
     axes.plot(epochs, np.nanmean(values, axis=0), color=colour, linestyle=dashes, linewidth=1.5, label=_label(variant))
@@ -69,19 +90,22 @@ def _by_powers_of_ten(axes: Axes) -> None:
 
 
 def draw_accuracies(variants: Sequence[Variant]) -> Figure:
-    """PublicTest accuracy of each variant: mean as a bar with one standard error over faces, each seed as a mark."""
-    figure = Figure(figsize=(7, 1.2 + 0.5 * len(variants)), dpi=_DPI, layout="constrained")
+    """Accuracy of each variant: a point with its 95 % interval over faces, each seed as a stroke."""
+    figure = Figure(figsize=(7, 1.2 + 0.45 * len(variants)), layout="constrained")
     axes = figure.subplots()
     for row, (variant, colour) in enumerate(zip(variants, _colours(len(variants)), strict=True)):
         accuracies = 100 * variant.accuracies
-        error = 100 * standard_error(float(variant.accuracies.mean()), len(variant.correct))
-        axes.barh(row, accuracies.mean(), xerr=error, color=colour, alpha=0.6, height=0.6, ecolor="#222222", capsize=3)
+        mean = float(accuracies.mean())
+        low, high = (100 * end for end in wilson_interval(mean / 100, len(variant.correct)))
+        axes.plot([low, high], [row, row], color=colour, linewidth=1.5)
         axes.plot(accuracies, np.full(len(accuracies), row), "|", color="#222222", markersize=9)
-        axes.text(accuracies.max() + error + 1, row, f"{accuracies.mean():.1f}", va="center", fontsize=9)
+        axes.plot(mean, row, "o", color=colour, markersize=6)
+        axes.annotate(f"{mean:.1f}", (max(high, float(accuracies.max())), row), (6, -3), textcoords="offset points")
     axes.set_yticks(range(len(variants)), [_label(variant) for variant in variants])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("PublicTest accuracy, per cent\nline: one standard error over faces; strokes: seeds")
+    axes.set_ylim(len(variants) - 0.5, -0.5)
+    axes.margins(x=0.12)
+    usage = variants[0].runs[0].usage
+    axes.set_xlabel(f"accuracy on {usage}, %, not from 0\nline: 95 % over faces; strokes: seeds")
     _tidy(axes)
     return figure
 

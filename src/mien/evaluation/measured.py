@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mien.data.store import FaceStore
-from mien.evaluation.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1
+from mien.evaluation.metrics import (
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_f1,
+    negative_log_likelihood,
+)
 from mien.model.onnx_model import softmax
 from mien.preprocess import PreprocessSpec
 
@@ -43,6 +50,22 @@ class MeasuredFaces:
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=not exact):
             chunks = [network(chunk).float() for chunk in torch.split(self.inputs, batch)]
         return torch.cat(chunks).cpu().numpy()
+
+    def curve_point(self, network: nn.Module) -> dict[str, float]:
+        """What a network's curves show of these faces: ``loss`` (cross-entropy in nats), ``accuracy``, ``macro_f1`` and
+        ``balanced_accuracy``; a loss that is no number is NaN.
+        """
+        logits = self.logits(network, exact=False)
+        if not np.isfinite(logits).all():
+            return dict.fromkeys(("loss", "accuracy", "macro_f1", "balanced_accuracy"), np.nan)
+        predictions = logits.argmax(1)
+        confusion = confusion_matrix(predictions, self.labels)
+        return {
+            "loss": negative_log_likelihood(logits, self.labels),
+            "accuracy": accuracy(predictions, self.labels),
+            "macro_f1": macro_f1(confusion),
+            "balanced_accuracy": balanced_accuracy(confusion),
+        }
 
 
 def figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> dict[str, Any]:

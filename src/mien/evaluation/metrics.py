@@ -97,6 +97,12 @@ def macro_f1(confusion: NDArray[np.int64]) -> float:
     return float(class_scores(confusion).f1[occurs].mean()) if occurs.any() else 0.0
 
 
+def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
+    """Unweighted mean recall, 0..1, over the classes that have faces (rows true, columns predicted)."""
+    support = confusion.sum(axis=1) > 0
+    return float(class_scores(confusion).recall[support].mean()) if support.any() else 0.0
+
+
 def standard_error(share: float, n: int) -> float:
     """Standard error of a share (0..1) seen on n independent faces: 0.0074 for 0.73 on 3,589."""
     _check_share(share, n)

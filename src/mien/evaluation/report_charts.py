@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mien.evaluation import metrics
-from mien.evaluation.report import Evaluation
+from mien.evaluation.chart_style import ChartStyle, save_chart
+from mien.evaluation.evaluated import Evaluation
 from mien.labels import EMOTIONS
 
-_DPI: Final = 200
 _BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"
 _DARK: Final = 0.55
 """Share from which the colour of a cell asks for white text."""
@@ -22,9 +22,9 @@ _MARK_AREA: Final = 900
 _POSITIONS: Final = np.arange(len(EMOTIONS))
 
 
-def draw_all(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Write confusion.png, reliability.png and per_class.png into a folder; returns their paths."""
-    return [_save(draw(evaluation), folder / f"{name}.png") for name, draw in _PICTURES.items()]
+def draw_all(evaluation: Evaluation, folder: Path, style: ChartStyle | None = None) -> list[Path]:
+    """Write the charts confusion, reliability and per_class into a folder; returns their paths."""
+    return [save_chart(draw(evaluation), folder, name, style) for name, draw in _PICTURES.items()]
 
 
 def draw_confusion(evaluation: Evaluation) -> Figure:
@@ -36,7 +36,8 @@ def draw_confusion(evaluation: Evaluation) -> Figure:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         colour = "white" if share > _DARK else _INK
-        axes.text(column, row - 0.1, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=11)
+        label = f"{share:.0%}" if counts[row].any() else "none"
+        axes.text(column, row - 0.1, label, ha="center", va="center", color=colour, fontsize=11)
         axes.text(column, row + 0.23, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=7.5)
     axes.set_xticks(_POSITIONS, EMOTIONS, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(_POSITIONS, _emotions_and_faces(evaluation))
@@ -58,10 +59,12 @@ def draw_reliability(evaluation: Evaluation) -> Figure:
     if evaluation.temperature != 1:
         _draw_curve(above, evaluation.reliability_uncalibrated, _ORANGE, "without temperature")
     _draw_curve(above, curve, _BLUE, f"temperature {evaluation.temperature:.3g}")
-    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy of the faces in a bin")
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy of the faces in a bin; bars: 95 %")
+    above.yaxis.set_major_formatter("{x:.0%}")
+    below.xaxis.set_major_formatter("{x:.0%}")
     shares, width = curve.count / curve.count.sum(), np.diff(curve.edges)
     below.bar(curve.edges[:-1], shares, width, align="edge", color=_BLUE, edgecolor="white")
-    below.set(xlabel="confidence (highest probability)", ylabel="faces")
+    below.set(xlabel="confidence (highest probability)", ylabel="share of faces")
     below.yaxis.set_major_formatter("{x:.0%}")
     _open_frame(above)
     _open_frame(below)
@@ -72,7 +75,8 @@ def draw_reliability(evaluation: Evaluation) -> Figure:
 def draw_per_class(evaluation: Evaluation) -> Figure:
     """Precision and recall of every emotion as bars, F1 as a mark."""
     scores = metrics.class_scores(evaluation.confusion)
-    figure = _figure(evaluation, f"macro F1 {metrics.macro_f1(evaluation.confusion):.3f}", 7.6, 4.6)
+    over = " over the classes that have faces" if evaluation.absent else ""
+    figure = _figure(evaluation, f"macro F1 {evaluation.macro_f1_present:.3f}" + over, 7.6, 4.6)
     axes = figure.subplots()
     for offset, values, colour, name in [
         (-0.2, scores.precision, _ORANGE, "precision"),
@@ -86,6 +90,7 @@ def draw_per_class(evaluation: Evaluation) -> Figure:
     axes.set_xticks(_POSITIONS, _emotions_and_faces(evaluation))
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, 1)
+    axes.set_ylabel("precision, recall, F1")
     axes.yaxis.set_major_formatter("{x:.0%}")
     _open_frame(axes)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -104,7 +109,7 @@ def _figure(evaluation: Evaluation, subtitle: str, width: float, height: float) 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     views = "" if evaluation.tta == "none" else f", {evaluation.tta}"
-    title = f"{evaluation.model} on {evaluation.usage}{views}, {len(evaluation):,} faces\n{subtitle}"
+    title = f"{evaluation.model} on {evaluation.where}{views}, {len(evaluation):,} faces\n{subtitle}"
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
     return figure
 
@@ -119,6 +124,9 @@ def _draw_curve(axes: Axes, curve: metrics.ReliabilityCurve, colour: str, name: 
     confidence, accuracy, count = curve.confidence[filled], curve.accuracy[filled], curve.count[filled]
     label = f"{name}: ECE {curve.expected_calibration_error:.3f}"
     axes.plot(confidence, accuracy, color=colour, linewidth=1, label=label)
+    bounds = np.array([metrics.wilson_interval(share, n) for share, n in zip(accuracy, count, strict=True)])
+    reach = np.abs(bounds - accuracy[:, None]).T
+    axes.errorbar(confidence, accuracy, reach, fmt="none", ecolor=colour, elinewidth=1, alpha=0.6)
     axes.scatter(confidence, accuracy, s=_MARK_AREA * count / count.sum(), color=colour, clip_on=False, zorder=3)
 
 
@@ -126,8 +134,3 @@ def _open_frame(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=_DPI)
-    return path

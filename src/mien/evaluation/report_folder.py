@@ -2,11 +2,15 @@
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.errors import MissingExtraError
-from mien.evaluation.report import Evaluation
+from mien.evaluation.evaluated import Evaluation
 from mien.files import made_folder, writing_into
 from mien.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    from mien.evaluation.chart_style import ChartStyle
 
 
 class ReportFolder:
@@ -17,12 +21,12 @@ class ReportFolder:
         MissingExtraError: matplotlib, which draws the charts, is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, style: "ChartStyle | None" = None) -> None:
         try:
             from mien.evaluation import report_charts as pictures
         except ModuleNotFoundError:
             raise MissingExtraError("drawing the charts of a report", "train") from None
-        self._folder, self._pictures = made_folder(folder), pictures
+        self._folder, self._pictures, self._style = made_folder(folder), pictures, style
 
     def write(self, evaluation: Evaluation) -> list[Path]:
         """Write report.json, predictions.csv and the charts, over those of an earlier report; returns their paths.
@@ -34,7 +38,7 @@ class ReportFolder:
         with writing_into(self._folder):
             report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
             _write_predictions(evaluation, table)
-            return [report, table, *self._pictures.draw_all(evaluation, self._folder)]
+            return [report, table, *self._pictures.draw_all(evaluation, self._folder, self._style)]
 
 
 def _write_predictions(evaluation: Evaluation, path: Path) -> None:

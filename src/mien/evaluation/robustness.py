@@ -17,7 +17,7 @@ from mien.errors import ModelFileError
 from mien.evaluation import metrics
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, corrupted
-from mien.evaluation.report import Evaluation
+from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.tta import Track, predict_logits
 from mien.model.onnx_model import softmax
 

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mien.evaluation.corruptions import SEVERITIES
+from mien.evaluation.provenance import named_rows
 from mien.evaluation.robustness import CorruptionScores, Robustness
 
 _DPI: Final = 200
@@ -54,7 +55,7 @@ def _draw_panel(axes: Axes, curves: Sequence[tuple[float, CorruptionScores]]) ->
 def _label(figure: Figure, results: Sequence[Robustness], panel: Axes) -> None:
     first = results[0]
     title = (
-        f"accuracy under corruption: {first.usage} of {first.source}, {first.n:,} faces, tta {first.tta}\n"
+        f"accuracy under corruption: {named_rows(first.source, first.usage)}, {first.n:,} faces, tta {first.tta}\n"
         "per cent, by severity; 0 and the thin line: the faces as they are"
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, parse_math=False)

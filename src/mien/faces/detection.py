@@ -42,8 +42,20 @@ class Detection:
             raise UsageError(f"detection with box {self.box}, score {self.score}: expected finite numbers")
 
 
+def stretched(face: Detection, factor: float) -> Detection:
+    """A detection in an image that is made larger by a factor."""
+    if factor == 1:
+        return face
+    x, y, width, height = (number * factor for number in face.box)
+    return Detection((x, y, width, height), face.score, tuple((px * factor, py * factor) for px, py in face.landmarks))
+
+
 class Detector(Protocol):
-    """Detects the faces in an image; one of your own has this method."""
+    """Detects the faces in an image; one of your own has this method.
+
+    One that needs fewer pixels of large pictures may have a second, ``reduction(longer: int) -> int``: by how much (1,
+    2, 4 or 8) a picture of that longer side may be decoded smaller. `detect` then gets it as its second argument.
+    """
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), in any order; [] when there is none."""

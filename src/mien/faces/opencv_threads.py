@@ -24,8 +24,8 @@ def use_threads(threads: int | None) -> None:
 def threads_for_each(threads: int) -> Iterator[None]:
     """Set the number of threads of each OpenCV call, process-wide, inside this block.
 
-    A program that detects faces on as many threads as there are cores should run OpenCV single-threaded: two threads of
-    YuNet lower the latency of one picture, and take a tenth more processor time.
+    A program that detects faces on as many threads as there are cores should run OpenCV single-threaded: a second
+    thread lowers the latency of one picture, and takes more processor time in all.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(threads)

@@ -1,4 +1,4 @@
-"""Animated pictures (GIF, WebP, APNG) as short videos, read by Pillow."""
+"""Animated pictures (GIF, WebP, APNG, AVIF) as short videos, read by Pillow."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,17 +10,22 @@ from PIL import Image
 
 from mien.errors import InputError
 from mien.media.decode_picture import pixels_of
+from mien.media.kinds import first_bytes
+from mien.media.signatures import kind_of
 from mien.media.video_source import VideoImage
 
-_SUFFIXES: Final = frozenset({".gif", ".webp", ".png", ".apng"})
-_FORMATS: Final = ("GIF", "WEBP", "PNG")
+_FORMATS: Final = ("GIF", "WEBP", "PNG", "AVIF")
+_JPEG_OR_TIFF: Final = (b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+"""What most pictures begin with, and no animation."""
+
 _NO_DURATION: Final = 0.1
 """Seconds that browsers show an image whose duration is 0."""
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is a picture of more than one image: GIF, WebP or PNG by its suffix, and by its content."""
-    if path.suffix.lower() not in _SUFFIXES:
+    """Whether a file is a picture of more than one image, a GIF, WebP, PNG or AVIF by its content."""
+    head = first_bytes(path)
+    if kind_of(head) != "picture" or head.startswith(_JPEG_OR_TIFF):
         return False
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as picture:

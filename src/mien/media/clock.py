@@ -33,6 +33,8 @@ class Clock:
         step: seconds between two frames, by the header; used until differences are known.
         jumps: whether the format lets its clock jump (MPEG-TS, MPEG program streams).
         origin: stamp whose time is 0; None: the first.
+        tick: of sound: seconds between two stamps that can be told apart, so that shorter packets share some. Its times
+            may fall by a tenth of a second, for parsers guess its stamps between those of the file.
         warn: takes one sentence about each jump.
     """
 
@@ -42,12 +44,13 @@ class Clock:
         *,
         jumps: bool = False,
         origin: Fraction | None = None,
+        tick: Fraction | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.origin = origin
         self.shift = -origin if origin is not None else Fraction(0)
         """What is added to a stamp now."""
-        self._nominal, self._warn = step, warn
+        self._nominal, self._tick, self._warn = step, tick, warn
         self._leap = _LEAP if jumps else _LONGEST_GAP
         self._steps: deque[Fraction] = deque(maxlen=_REMEMBERED)
         self._time = self._stamp = None  # type: Fraction | None
@@ -73,10 +76,14 @@ class Clock:
     def _after(self, last: Fraction, stamp: Fraction | None, expected: Fraction | None) -> Fraction:
         if stamp is None or expected is None:
             return self._next(last)
+        step = expected - last
         if self._stamp is not None and self._is_still(stamp - self._stamp):
+            if self._tick is not None and self._step() <= self._tick:
+                return expected
             self._stands_still(stamp)
             return self._next(last)
-        step = expected - last
+        if self._tick is not None and -_SLACK < step <= 0:
+            return expected
         if step > 0 and (step <= self._leap or step <= 10 * self._step()):
             self._steps.append(step)
             self._still = 0

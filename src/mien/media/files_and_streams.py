@@ -16,13 +16,12 @@ from urllib.parse import urlsplit
 import av
 import numpy as np
 from av import VideoFrame
-from av.sidedata.sidedata import Type
 
 from mien.defaults import DEFAULT_FPS
 from mien.errors import InputError
 from mien.media.clock import Clock
 from mien.media.decode_picture import MAX_PIXELS, Pixels
-from mien.media.video_orientation import upright
+from mien.media.video_orientation import Orientation
 from mien.media.video_source import RAW_SUFFIXES, STANDARD_INPUT, VideoImage, is_address, without_password
 
 log: Final = logging.getLogger("mien")
@@ -59,16 +58,17 @@ class Container:
             raise InputError(f"{self.name}: frames of more than {MAX_PIXELS // 10**6} megapixels")
         scheme = urlsplit(source).scheme.lower() if is_address(source) else ""
         self.live = scheme in _ALWAYS_LIVE or (bool(scheme) and self._container.duration is None)
-        self._stream.thread_type = "SLICE" if self.live else "AUTO"  # threads over frames add latency
+        # Threads over frames would add latency; and PyAV drops what they still hold when the last packets are damaged.
+        self._stream.thread_type = "SLICE"
 
     def images(self) -> Iterator[VideoImage]:
         damage = _Damage()
-        times, orientation = _Times(self.name, self._container, self._stream), _Orientation()
+        times, orientation = _Times(self.name, self._container, self._stream), Orientation()
         number = 0
         for frame in self._frames(damage, times):
             moment = times.of(frame)
             self.origin = times.clock.origin or Fraction(0)
-            yield VideoImage(number, moment, orientation.upright(frame))
+            yield VideoImage(number, moment, orientation.upright(frame, _pixels(frame)))
             number += 1
         times.sum_up()
         damage.check(self.name, number, times)
@@ -235,7 +235,9 @@ def _announced_end(stream: Any) -> float | None:
         return float(stream.frames / stream.average_rate) if stream.frames and stream.average_rate else None
     if stream.duration is None or "mp4" not in stream.container.format.name:
         return None
-    return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    # The header of a fragmented file counts no frames; its duration runs from the zero of the clock.
+    start = (stream.start_time or 0) if stream.frames else 0
+    return float((start + stream.duration) * stream.time_base)
 
 
 def _open(source: str, name: str, fps: float) -> Any:
@@ -257,19 +259,5 @@ def _said(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
 
 
-class _Orientation:
-    """Turns frames as they are to be seen."""
-
-    def __init__(self) -> None:
-        self._rotation: int | None = None
-        self._matrix: list[int] | None = None
-
-    def upright(self, frame: VideoFrame) -> Pixels:
-        """The pixels of the next frame."""
-        if frame.rotation != self._rotation:
-            # Not of every frame: its side data keep a frame of PyAV alive until garbage is collected.
-            self._rotation = frame.rotation
-            matrix: Any = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # its stub says str
-            self._matrix = np.frombuffer(matrix, np.int32).tolist() if matrix is not None else None
-        image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        return upright(image, self._matrix) if self._matrix is not None else image
+def _pixels(frame: VideoFrame) -> Pixels:
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

@@ -66,7 +66,12 @@ def suffix(path: str | Path) -> str:
 
 def kind_of_file(path: Path) -> Kind | None:
     """What a regular file is by its first bytes; None for other files, and for those that cannot be read."""
-    return kind_of(_ends(path)[0])
+    return kind_of(first_bytes(path))
+
+
+def first_bytes(path: Path) -> bytes:
+    """Enough of a regular file to tell what it is; nothing of other files, and of those that cannot be read."""
+    return _ends(path)[0]
 
 
 def looks_like_one(path: Path) -> bool:

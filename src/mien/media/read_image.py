@@ -5,21 +5,24 @@ How files are decoded, `mien.media.decode_picture` says.
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import InputError, UsageError
-from mien.media.decode_picture import Pixels, decode_picture, on_white, pixels_of
+from mien.media.decode_picture import Pixels, Reduced, decode_picture, decode_reduced, on_white, pixels_of
 from mien.media.kinds import UNREAD, suffix
 from mien.media.signatures import kind_of
 from mien.media.video_source import is_address, without_password
 
 Picture = str | Path | bytes | NDArray[Any] | Image.Image
 """What `read_image` accepts: a path or address, the content of a picture file, an array, a Pillow image."""
+
+_Decoded = TypeVar("_Decoded")
 
 _ADDRESS_AS_PATH: Final = re.compile(r"https?:/[^/]")
 _TIFF: Final = (b"II*\0", b"MM\0*")
@@ -47,12 +50,30 @@ def read_image(source: Picture) -> Pixels:
     if isinstance(source, Image.Image):
         return pixels_of(source, "the image")
     if isinstance(source, bytes):
-        return decode_picture(io.BytesIO(source), f"the picture of {len(source):,} bytes")
+        return decode_picture(io.BytesIO(source), _name_of(source))
     if isinstance(source, str) and is_address(source):
         return _read_address(source)
     if isinstance(source, str | Path):
-        return _read_file(Path(source))
+        return _read_file(Path(source), decode_picture)
     raise UsageError(f"a picture cannot be a {type(source).__name__}: expected a path, bytes, array or Pillow image")
+
+
+def read_reduced(source: Picture, reduction: Callable[[int], int]) -> Reduced:
+    """`read_image`, but a JPEG file may be decoded smaller (see `decode_reduced`).
+
+    Raises:
+        InputError: see `read_image`.
+        UsageError: likewise.
+    """
+    if isinstance(source, bytes):
+        return decode_reduced(io.BytesIO(source), _name_of(source), reduction)
+    if isinstance(source, Path) or (isinstance(source, str) and not is_address(source)):
+        return _read_file(Path(source), lambda file, name: decode_reduced(file, name, reduction))
+    return Reduced.not_at_all(read_image(source))
+
+
+def _name_of(content: bytes) -> str:
+    return f"the picture of {len(content):,} bytes"
 
 
 def _read_address(address: str) -> Pixels:
@@ -63,7 +84,7 @@ def _read_address(address: str) -> Pixels:
     return decode_picture(io.BytesIO(fetch_picture(address)), without_password(address))
 
 
-def _read_file(path: Path) -> Pixels:
+def _read_file(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Decoded:
     try:
         if not path.exists():
             address = " (an address? give it as text: a Path drops a slash)"
@@ -73,7 +94,7 @@ def _read_file(path: Path) -> Pixels:
         with path.open("rb") as file:
             _refuse_unread(path, file.read(400))
             file.seek(0)
-            return decode_picture(file, str(path))
+            return decode(file, str(path))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"{path!s}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -38,21 +38,23 @@ class Search:
     def __init__(self) -> None:
         self._own: list[Path] = []
         self._hidden: list[Path] = []
-        self._linked: list[Path] = []
+        self._hidden_folders: list[Path] = []
+        self._repeated: list[Path] = []
         self._dangling: list[Path] = []
 
     def expand(self, sources: Sequence[str]) -> list[Path | EmptySource]:
         """The files that files, folders and glob patterns name, each once, in the order given.
 
-        Folders are searched to the bottom and their files sorted by path. Links to folders are followed, each folder
-        once. Every file that looks like a picture or a video is found (`mien.media.kinds.looks_like_one`). A file that
-        is named but missing stays in the list, so that reading it reports it; an `EmptySource` stands for a folder or
-        pattern without any, and for a folder that cannot be searched.
+        Folders are searched to the bottom, but for hidden ones, and their files sorted by path. Links to folders are
+        followed, each folder once. Every file that looks like a picture or a video is found
+        (`mien.media.kinds.looks_like_one`). A file that is named but missing stays in the list, so that reading it
+        reports it; an `EmptySource` stands for a folder or pattern without any, for a folder that cannot be searched,
+        and for a pipe, socket or device.
 
         Raises:
             InputError: there is not one file.
         """
-        found = list(dict.fromkeys(entry for source in sources for entry in self._expand(source)))
+        found = self._each_once(entry for source in sources for entry in self._expand(source))
         found = self._without_own_beside_others(found)
         empty = [entry.error for entry in found if isinstance(entry, EmptySource)]
         if len(empty) == len(found):
@@ -62,12 +64,13 @@ class Search:
     def left_out(self) -> list[str]:
         """A line for each kind of files that were left out, with their number."""
         said = (
-            (self._own, "made by mien", "; name it alone to read it"),
-            (self._hidden, "hidden", ""),
-            (self._linked, "found before, through links", ""),
-            (self._dangling, "links to nothing", ""),
+            (self._own, "file", "made by mien", "; name it alone to read it"),
+            (self._hidden, "file", "hidden", ""),
+            (self._hidden_folders, "folder", "hidden", "; name it to read it"),
+            (self._repeated, "file", "found before", ""),
+            (self._dangling, "file", "links to nothing", ""),
         )
-        return [_counted(list(dict.fromkeys(paths)), what, mend) for paths, what, mend in said if paths]
+        return [_counted(list(dict.fromkeys(paths)), *words) for paths, *words in said if paths]
 
     def _expand(self, source: str) -> Sequence[Path | EmptySource]:
         path = Path(source)
@@ -80,10 +83,22 @@ class Search:
             return [path]
         before = len(self._own)
         matches = self._without_own(self._matches(source))
-        found = [entry for match in matches for entry in (self._searched(match) if match.is_dir() else [match])]
+        found = [entry for match in matches for entry in self._matched(match)]
         own = len(self._own) - before
         beside = f" but {own} that mien wrote" if own else ""
         return found or [EmptySource(str(path), f"{path}: no picture or video matches this pattern{beside}")]
+
+    def _matched(self, path: Path) -> Sequence[Path | EmptySource]:
+        return self._searched(path) if os.path.isdir(path) else [_no_file(path) or path]  # noqa: PTH112 - as in `_is_link`
+
+    def _each_once(self, entries: Iterable[Path | EmptySource]) -> list[Path | EmptySource]:
+        """The entries without what is the same as one before, however it is written."""
+        kept: dict[str | EmptySource, Path | EmptySource] = {}
+        for entry in entries:
+            first = kept.setdefault(os.path.realpath(entry) if isinstance(entry, Path) else entry, entry)
+            if isinstance(entry, Path) and entry != first:
+                self._repeated.append(entry)
+        return list(kept.values())
 
     def _nothing(self, folder: Path) -> EmptySource:
         own = sum(folder in path.parents for path in self._own)
@@ -99,18 +114,18 @@ class Search:
         start = parts.index(_ANY_DEPTH)
         folders = glob.glob(str(Path(*parts[:start]))) if start else ["."]  # noqa: PTH207 - likewise
         found = (path for folder in sorted(folders) for path in self._at_any_depth(Path(folder), parts[start:]))
-        return sorted(self._once(sorted(found, key=lambda path: (path.is_symlink(), path)), set()))
+        return sorted(self._once(sorted(found, key=lambda path: (_is_link(path), path)), set()))
 
     def _at_any_depth(self, folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
         """The files below a folder that fit patterns, and the pictures and videos in folders that do.
 
         `glob` would follow links around a loop; with several loops it would not come to an end.
         """
-        for path in _walk(folder, self._linked) if folder.is_dir() else ():
+        for path in _walk(folder, self._repeated, self._hidden_folders) if folder.is_dir() else ():
             if isinstance(path, EmptySource):
                 continue
             parts = path.relative_to(folder).parts
-            if any(part.startswith(".") for part in parts):
+            if path.name.startswith("."):
                 continue
             fits = _fits(parts, patterns) and patterns[-1] != _ANY_DEPTH
             below = any(_fits(parts[:end], patterns) for end in range(len(parts)))
@@ -119,19 +134,18 @@ class Search:
 
     def _searched(self, root: Path) -> list[Path | EmptySource]:
         """The pictures and videos below a folder, sorted by path; then what could not be searched."""
-        files: list[Path] = []
-        closed: list[EmptySource] = []
-        for entry in _walk(root, self._linked):
-            (files if isinstance(entry, Path) else closed).append(entry)  # type: ignore[arg-type]  # told apart by its type
-        files = [path for path in sorted(files) if self._is_wanted(path)]
-        regular = {os.path.realpath(path) for path in files if not path.is_symlink()}
-        plain = [path for path in files if not path.is_symlink()]
-        links = self._once([path for path in files if path.is_symlink()], regular)
+        walked = list(_walk(root, self._repeated, self._hidden_folders))
+        closed = [entry for entry in walked if isinstance(entry, EmptySource)]
+        wanted = [path for path in sorted(_paths(walked)) if self._is_wanted(path)]
+        closed += filter(None, map(_no_file, wanted))
+        files = [path for path in wanted if _no_file(path) is None]
+        plain, links = [path for path in files if not _is_link(path)], [path for path in files if _is_link(path)]
+        links = self._once(links, {os.path.realpath(path) for path in plain})
         return [*sorted(self._without_own([*plain, *links])), *closed]
 
     def _is_wanted(self, path: Path) -> bool:
         if not looks_like_one(path):
-            if path.is_symlink() and not path.exists():
+            if _is_link(path) and not os.path.exists(path):  # noqa: PTH110 - as in `_is_link`
                 self._dangling.append(path)
             return False
         if path.name.startswith("."):
@@ -144,7 +158,7 @@ class Search:
         kept: list[Path] = []
         for path in paths:
             real = os.path.realpath(path)
-            (self._linked if real in seen else kept).append(path)
+            (self._repeated if real in seen else kept).append(path)
             seen.add(real)
         return kept
 
@@ -172,9 +186,24 @@ def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
     return bool(parts) and fnmatch(parts[0], first) and _fits(parts[1:], rest)
 
 
-def _walk(root: Path, repeated: list[Path]) -> Iterator[Path | EmptySource]:
+def _paths(entries: Iterable[Path | EmptySource]) -> Iterator[Path]:
+    return (entry for entry in entries if isinstance(entry, Path))
+
+
+def _is_link(path: Path) -> bool:
+    return os.path.islink(path)  # noqa: PTH114 - false, and no error, in a folder that must not be entered
+
+
+def _no_file(path: Path) -> EmptySource | None:
+    """What is said of something that was found and is no file: opening a pipe would wait for whoever writes to it."""
+    if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113 - as in `_is_link`
+        return None
+    return EmptySource(str(path), f"{path}: a pipe, socket or device, not a file; name it to read it")
+
+
+def _walk(root: Path, repeated: list[Path], hidden: list[Path]) -> Iterator[Path | EmptySource]:
     """The files below a folder, and the folders that cannot be read. Links to folders are followed after all others, to
-    each folder once; those that lead back, or into what encloses the root, are noted instead.
+    each folder once; those that lead back, or into what encloses the root, are noted instead, and hidden ones too.
     """
     seen = {_identity(folder) for folder in (root, *root.resolve().parents)}
     pending, links = [root], list[Path]()
@@ -188,7 +217,7 @@ def _walk(root: Path, repeated: list[Path]) -> Iterator[Path | EmptySource]:
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 path = folder / entry.name
                 if _is_folder(entry):
-                    (links if entry.is_symlink() else pending).append(path)
+                    (hidden if entry.name.startswith(".") else links if entry.is_symlink() else pending).append(path)
                 else:
                     yield path
         except OSError as error:
@@ -210,6 +239,6 @@ def _identity(folder: Path) -> tuple[int, int] | str:
     return found.st_dev, found.st_ino
 
 
-def _counted(paths: Sequence[Path], what: str, mend: str) -> str:
-    count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+def _counted(paths: Sequence[Path], noun: str, what: str, mend: str) -> str:
+    count = f"1 {noun}" if len(paths) == 1 else f"{len(paths)} {noun}s"
     return f"left out {count}, {what}: {paths[0]}{', ...' if len(paths) > 1 else ''}{mend}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ AAC_RATES: Final = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100
 """Sample rates of AAC, Hz; sound of another rate is resampled to the next higher one."""
 
 _TRIED: Final = 8
+_STEP: Final = Fraction(1, 25)
+"""Seconds between two packets, until differences are known."""
+
 _GAP: Final = 0.1
 """Seconds of sound that may be missing or too many before its time stamps count."""
 
@@ -37,12 +41,13 @@ class _Copied:
 
     def __init__(self, file: Any, source: Any) -> None:
         self._target = file.add_stream_from_template(source)
+        self._sample = Fraction(1, source.codec_context.sample_rate)
         self._last: int | None = None
 
     def packets(self, packet: Any, moment: Fraction) -> Iterator[Any]:
-        """What is written of a packet of the source."""
+        """What is written of a packet of the source, a sample later than the one before at least, as MP4 counts."""
         stamp = round(moment / packet.time_base)
-        self._last = stamp if self._last is None else max(self._last + 1, stamp)
+        self._last = stamp if self._last is None else max(self._last + ceil(self._sample / packet.time_base), stamp)
         packet.pts = packet.dts = self._last
         packet.stream = self._target
         yield packet
@@ -59,7 +64,8 @@ class _Encoded:
         rate = source.codec_context.sample_rate
         self._rate = next((allowed for allowed in AAC_RATES if allowed >= rate), AAC_RATES[-1])
         self._target = file.add_stream("aac", rate=self._rate, layout=layout or source.codec_context.layout.name)
-        self._resampler = av.AudioResampler("fltp", self._target.layout, self._rate)
+        self._resampler: Any = None
+        self._parameters: tuple[int, str, str] | None = None
         self.said = f"resampled from {rate} Hz to {self._rate} Hz" if rate != self._rate else ""
         self._end: int | None = None
 
@@ -70,8 +76,15 @@ class _Encoded:
         except av.error.FFmpegError:
             return
         for frame in frames:
-            for resampled in self._resampler.resample(_without_stamp(frame)):
+            for resampled in self._resampled(_without_stamp(frame)):
                 yield from self._encode(resampled, moment)
+
+    def _resampled(self, frame: Any) -> Iterator[Any]:
+        parameters = frame.sample_rate, frame.layout.name, frame.format.name
+        if parameters != self._parameters:  # a resampler takes one kind of frames
+            self._parameters = parameters
+            self._resampler = av.AudioResampler("fltp", self._target.layout, self._rate)
+        yield from self._resampler.resample(frame)
 
     def _encode(self, frame: Any, moment: Fraction) -> Iterator[Any]:
         due = round(moment * self._rate)
@@ -127,9 +140,8 @@ class Sound:
             log.info("%s: its sound is %s in the copy", path, self._way.said)
         self._images = self._container.streams.video[0]
         jumps = clock_may_jump(self._container)
-        step = Fraction(1, 25)
-        self._image_clock = Clock(step, jumps=jumps, origin=origin)
-        self._clock = Clock(step, jumps=jumps, origin=origin)
+        self._image_clock = Clock(_STEP, jumps=jumps, origin=origin)
+        self._clock = Clock(_lasting(source), jumps=jumps, origin=origin, tick=source.time_base)
         self._packets = self._container.demux(self._images, source)
         self._next = self._following()
 
@@ -183,6 +195,12 @@ class Sound:
             self._clock.shift = self._image_clock.shift
 
 
+def _lasting(source: Any) -> Fraction:
+    """Seconds of sound in a packet of a stream, as far as its codec says."""
+    context = source.codec_context
+    return Fraction(context.frame_size, context.sample_rate) if context.frame_size and context.sample_rate else _STEP
+
+
 def _stamp(packet: Any) -> Fraction:
     return Fraction((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
 
@@ -218,10 +236,24 @@ def _failure(path: Path, number: int, way: _Way) -> str:
                 return "unknown codec"
             if way is _Copied and source.codec_context.codec.canonical_name not in COPIED:
                 return "not a codec of MP4"
+            if way is _Copied and _changes(path, number):
+                return "its sample rate or its channels change"
             _write_beginning(container, source, memory, way)
             return ""
     except _FAILURES as error:
         return str(error).partition("\n")[0]
+
+
+def _changes(path: Path, number: int) -> bool:
+    """Whether AAC changes its sample rate or channels, which MP4 states once, and MPEG-TS in each packet's header."""
+    seen: set[tuple[int, int]] = set()
+    with suppress(av.error.FFmpegError), av.open(f"file:{path}") as container:
+        source = container.streams.audio[number]
+        if clock_may_jump(container) and source.codec_context.codec.canonical_name == "aac":
+            headers = (bytes(packet)[:4] for packet in container.demux(source) if packet.size)
+            # ISO 13818-7, 6.2: the third byte holds profile, rate and a bit of the channels, the fourth two more.
+            seen.update((header[2], header[3] >> 6) for header in headers if header[:1] == b"\xff" and len(header) > 3)
+    return len(seen) > 1
 
 
 def _write_beginning(container: Any, source: Any, memory: io.BytesIO, way: _Way) -> None:

@@ -48,13 +48,14 @@ _PACKAGES: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 _SYSTEMS: Final = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
 
 
-def open_session(onnx: bytes, device: str, threads: int | None) -> Any:
+def open_session(onnx: bytes, device: str, threads: int | None, *, any_shape: bool = False) -> Any:
     """A session that runs on a device.
 
     Args:
         onnx: the content of the model file.
         device: one of `MODEL_DEVICES`.
         threads: see `mien.threads.thread_count`.
+        any_shape: whether nearly every input has another shape: no plan of the memory is then kept for each of them.
 
     Returns:
         An ``onnxruntime.InferenceSession``.
@@ -65,6 +66,7 @@ def open_session(onnx: bytes, device: str, threads: int | None) -> Any:
     """
     providers = execution_providers(device)
     options = _options(providers, thread_count(threads))
+    options.enable_mem_pattern = options.enable_mem_pattern and not any_shape
     if device == "auto" and len(providers) > 1:
         return _session_on_the_first(onnx, options, providers)
     session = _session(onnx, options, providers)

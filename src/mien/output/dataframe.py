@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from mien.errors import MissingExtraError, UsageError
-from mien.results import TABLE_COLUMNS, Frame, Header, table_rows
+from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.results import Frame, Header
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import UsageError
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import EMOTIONS
 from mien.media.decode_picture import Pixels
 from mien.opencv import cv2
+from mien.output.colours import COLOURS
 from mien.results import Box, Face
 
 Colour = tuple[int, int, int]

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mien.errors import InputError, SinkError
-from mien.files import made_folder, write_text
+from mien.files import made_folder, shortened_name, write_text
 from mien.media.video_source import is_address
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
@@ -18,6 +18,10 @@ from mien.results import Header
 
 HEADER_FILE: Final = "results.mien.json"
 """Says what the annotated pictures of a folder come from."""
+
+
+_LONGEST_STEM: Final = 220
+"""Bytes of a source's name that are taken over, so that what is added to it fits into a name."""
 
 
 class Names:
@@ -50,6 +54,7 @@ class Names:
         return self._free(stem, ".mp4").with_suffix("")
 
     def _free(self, stem: str, suffix: str) -> Path:
+        stem = shortened_name(stem, _LONGEST_STEM)
         number, target = 1, self.folder / f"{stem}.mien{suffix}"
         while target.absolute() in self._taken:
             number += 1

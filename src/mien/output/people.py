@@ -208,6 +208,9 @@ class People(Sink):
             return ()
         tracks = tuple(self._summary.tracks())
         summary = VideoSummary(self._last.source, self._count, tracks, self._last.header)
-        if self._show is not None:
-            self._show(summary)
-        return finished([partial(summary.write, self._target)]) if self._target is not None else ()
+        try:
+            if self._show is not None:
+                self._show(summary)
+        finally:
+            written = finished([partial(summary.write, self._target)]) if self._target is not None else []
+        return written

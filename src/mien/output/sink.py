@@ -119,7 +119,7 @@ class PerVideo(Sink):
 
     def add(self, recognized: Recognized) -> None:
         frame = recognized.frame
-        if recognized.image is None or frame.time is None:
+        if frame.error is not None or frame.time is None:
             return
         if self._current is None or self._last is None or not _follows(frame, self._last):
             self._finish()

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import EMOTIONS
 from mien.media.decode_picture import Pixels
+from mien.output.colours import COLOURS
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished

@@ -11,7 +11,8 @@ from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
-from mien.results import TABLE_COLUMNS, Header, table_rows
+from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.results import Header
 
 Write = Callable[[str], object]
 """Takes the next part of a text."""

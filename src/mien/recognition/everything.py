@@ -1,35 +1,47 @@
 """All that was asked for, pictures first, then one video after the other: what is broken stops nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 
 from mien.errors import MienError
 from mien.media.sources import Sources, VideoEntry
 from mien.media.video_source import without_password
 from mien.output.recognized import Recognized
-from mien.recognition.pictures import recognize_files
+from mien.recognition.parallel import Parallel
+from mien.recognition.pictures import recognize_searched
 from mien.recognition.pipeline import Pipeline
-from mien.recognition.video import StreamOptions, recognize_video
+from mien.recognition.video import StreamOptions, recognize_images, recognize_video
 from mien.results import Frame
 
 
-def recognize_all(pipeline: Pipeline, sources: Sources, options: StreamOptions) -> Iterator[Recognized]:
+def recognize_all(
+    pipeline: Pipeline, sources: Sources, options: StreamOptions, parallel: Parallel
+) -> Generator[Recognized, None, None]:
     """Pictures and videos, in order. What cannot be read, or breaks off, gives a frame with the error and no image.
 
     Args:
         pipeline: what finds and classifies the faces.
         sources: what was asked for, sorted.
         options: how videos are recognised; of pictures ``batch`` are classified together.
+        parallel: how many processes search for faces.
     """
-    yield from recognize_files(pipeline, sources.pictures, options.batch)
-    for video in sources.videos:
-        yield from _whole(pipeline, video, options)
+    with parallel.pool(options) as workers:
+        searched = parallel.pictures(workers, pipeline, sources.pictures)
+        yield from recognize_searched(pipeline, searched, options.batch)
+        for video, images in parallel.videos(workers, sources.videos):
+            if images is None:
+                recognized = recognize_video(pipeline, video, options)
+            else:
+                recognized = recognize_images(pipeline, images, options, options.batch)
+            yield from _whole(pipeline, video, recognized)
 
 
-def _whole(pipeline: Pipeline, video: VideoEntry, options: StreamOptions) -> Iterator[Recognized]:
+def _whole(
+    pipeline: Pipeline, video: VideoEntry, images: Generator[Recognized, None, None]
+) -> Generator[Recognized, None, None]:
     following = 0
     try:
-        with closing(recognize_video(pipeline, video, options)) as images:
+        with closing(images):
             for recognized in images:
                 yield recognized
                 following = recognized.frame.index + 1

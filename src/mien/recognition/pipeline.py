@@ -11,13 +11,11 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.align import align_face, crop_face
-from mien.faces.detection import Detection, Detector
-from mien.faces.follow import Follower, Pace
+from mien.faces.detection import Detector
 from mien.media.decode_picture import Pixels
 from mien.output.recognized import Recognized
-from mien.preprocess import to_gray
-from mien.results import Box, Face, Frame, Header, Probabilities
+from mien.recognition.finder import Candidate, Finder
+from mien.results import Face, Frame, Header, Probabilities
 
 PIXELS_AT_ONCE: Final = 50_000_000
 """Images are classified together until they hold this many pixels, 150 MB in RGB."""
@@ -29,16 +27,6 @@ class Classifier(Protocol):
     def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A face that was found and not yet classified: where it is, its crop, grayscale uint8 (48, 48), and its track."""
-
-    box: Box
-    detection: Detection
-    crop: NDArray[np.uint8]
-    track: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +44,7 @@ class Searched:
     candidates: tuple[Candidate, ...] = ()
 
 
-class Pipeline:
+class Pipeline(Finder):
     """The steps from an image to a frame.
 
     Args:
@@ -67,26 +55,8 @@ class Pipeline:
     """
 
     def __init__(self, detector: Detector, classifier: Classifier, min_confidence: float, header: Header) -> None:
+        super().__init__(detector, min_confidence)
         self.classifier, self.header = classifier, header
-        self._detector, self._min_confidence = detector, min_confidence
-
-    def find(self, image: Pixels) -> list[Candidate]:
-        """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
-        return self.crop(
-            image, [(face, None) for face in self._detector.detect(image) if face.score >= self._min_confidence]
-        )
-
-    def follower(self, pace: Pace) -> Follower:
-        """What follows the faces of one video, with this detector and least confidence."""
-        return Follower(self._detector, self._min_confidence, pace)
-
-    def crop(self, image: Pixels, found: Sequence[tuple[Detection, int | None]]) -> list[Candidate]:
-        """Faces that were found in an image, each with its track, largest first, aligned."""
-        gray = to_gray(image)
-        boxes = (Box.inside(*face.box, image=(gray.shape[0], gray.shape[1])) for face, _ in found)
-        visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
-        visible.sort(key=lambda triple: -triple[0].area)
-        return [Candidate(box, face, _crop(gray, face), track) for box, face, track in visible]
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
         """The expressions of the faces of several images, in one forward pass; lists as they came."""
@@ -94,11 +64,12 @@ class Pipeline:
         rows = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
         return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
 
-    def recognized(self, searched: Sequence[Searched]) -> Iterator[Recognized]:
-        """Several images with the expressions of their faces, in one forward pass."""
+    def recognized(self, searched: Sequence[Searched], header: Header | None = None) -> Iterator[Recognized]:
+        """Several images with the expressions of their faces, in one forward pass, and what they come from."""
+        header = header or self.header
         faces = self.classify([image.candidates for image in searched])
         for image, found in zip(searched, faces, strict=True):
-            yield Recognized(replace(image.frame, faces=tuple(found)), image.image)
+            yield Recognized(replace(image.frame, faces=tuple(found), header=header), image.image)
 
 
 def batched(searched: Iterable[Searched], size: int) -> Iterator[list[Searched]]:
@@ -124,10 +95,6 @@ def batched(searched: Iterable[Searched], size: int) -> Iterator[list[Searched]]
 
 def _pixels(searched: Searched) -> int:
     return 0 if searched.image is None else searched.image.shape[0] * searched.image.shape[1]
-
-
-def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
-    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
 
 
 def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:

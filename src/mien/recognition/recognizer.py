@@ -13,21 +13,23 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.choices import SMALLEST_FACE
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
-from mien.faces.detect import create_detector
 from mien.faces.detection import Detector
-from mien.faces.follow import WEAK_SHARE
-from mien.faces.opencv_threads import use_threads
-from mien.media.read_image import Picture, read_image
+from mien.media.read_image import Picture
 from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
-from mien.recognition.pipeline import Classifier, Pipeline, Searched
+from mien.recognition.finder import MakeFinder
+from mien.recognition.parallel import found_by_workers, found_in
+from mien.recognition.pictures import search
+from mien.recognition.pipeline import Classifier, Pipeline
 from mien.recognition.smoothing import MakeSmoothing
 from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
+from mien.threads import threads_each
 
 
 class RecognizerOptions(TypedDict, total=False):
@@ -37,6 +39,7 @@ class RecognizerOptions(TypedDict, total=False):
     detector: str | Detector
     device: str
     min_confidence: float
+    min_face: int
     threads: int | None
 
 
@@ -49,8 +52,10 @@ class Recognizer:
         device: where the classifier runs, one of `mien.choices.MODEL_DEVICES`; without effect on one that is handed
             in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
-        threads: threads of the classifier and of OpenCV, which has one number for the whole process: the last
-            recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
+        min_face: height in pixels from which YuNet finds faces in pictures of any size, at least
+            `mien.choices.SMALLEST_FACE`; without effect on other detectors. The larger, the quicker.
+        threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
+            last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
 
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
@@ -64,21 +69,21 @@ class Recognizer:
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
+        min_face: int = MIN_FACE,
         threads: int | None = None,
     ) -> None:
-        _check_options(model, detector, min_confidence)
-        use_threads(threads)
+        _check_options(model, detector, min_confidence, min_face)
         self._made_of: dict[str, Any] = {
             "model": model,
             "detector": detector,
             "device": device,
             "min_confidence": min_confidence,
+            "min_face": min_face,
             "threads": threads,
         }
-        weakest = WEAK_SHARE * min_confidence
-        finder = create_detector(detector, min_score=weakest) if isinstance(detector, str) else detector
+        finder = MakeFinder(detector, min_confidence, min_face, threads)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
-        self.pipeline = Pipeline(finder, classifier, min_confidence, _header(classifier, detector, min_confidence))
+        self.pipeline = Pipeline(finder.detector, classifier, min_confidence, _header(classifier, self._made_of))
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -102,6 +107,12 @@ class Recognizer:
         """What results come from: model, its hash, and how faces are found."""
         return self.pipeline.header
 
+    def finder(self, processes: int = 1) -> MakeFinder:
+        """Makes what finds the faces, in another process, one of so many that share the threads."""
+        made_of = self._made_of
+        threads = threads_each(made_of["threads"], processes)
+        return MakeFinder(made_of["detector"], made_of["min_confidence"], made_of["min_face"], threads)
+
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
 
@@ -118,22 +129,29 @@ class Recognizer:
             InputError: the picture cannot be read.
             UsageError: an array of another type or shape.
         """
-        pixels = read_image(image)
-        height, width = pixels.shape[:2]
-        frame = Frame(_source(image), width=width, height=height, header=self.header)
-        (recognized,) = self.pipeline.recognized([Searched(frame, pixels, tuple(self.pipeline.find(pixels)))])
+        (recognized,) = self.pipeline.recognized([search(self.pipeline, _source(image), image, keep_image=True)])
         return recognized
 
-    def predict_batch(self, images: Iterable[Picture]) -> list[list[Face]]:
+    def predict_batch(self, images: Iterable[Picture], *, workers: int = 1) -> list[list[Face]]:
         """The faces in each of several pictures; all of them are classified together.
 
+        Args:
+            images: the pictures, see `read_image` for what each may be.
+            workers: processes that read pictures and find faces, at least 1; 1: this one alone. They are started and
+                ended by every call, in some 0.5 s; a script then needs its ``if __name__ == "__main__":``.
+
         Raises:
+            WorkerError: a worker died, or none starts.
             InputError: a picture cannot be read.
             UsageError: one picture instead of several, or an array of another type or shape.
         """
         if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
             raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
-        return self.pipeline.classify([self.pipeline.find(read_image(image)) for image in images])
+        if workers < 1:
+            raise UsageError(f"workers is {workers}: expected at least 1")
+        if workers == 1:
+            return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
+        return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
     def stream(
         self,
@@ -182,7 +200,7 @@ class Recognizer:
         return recognize_video(self.pipeline, source, options)
 
 
-def _check_options(model: object, detector: object, min_confidence: object) -> None:
+def _check_options(model: object, detector: object, min_confidence: object, min_face: object) -> None:
     """Refuse what is of the wrong kind before anything is loaded."""
     if not isinstance(model, str | Path) and not hasattr(model, "probabilities"):
         raise UsageError(f"model is {model!r}: expected a name, a path or a classifier (see `Classifier`)")
@@ -190,10 +208,14 @@ def _check_options(model: object, detector: object, min_confidence: object) -> N
         raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
     if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
         raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
+    if not isinstance(min_face, int) or min_face < SMALLEST_FACE:
+        raise UsageError(f"min_face is {min_face!r}: expected at least {SMALLEST_FACE} pixels")
 
 
-def _header(classifier: Classifier, detector: str | Detector, min_confidence: float) -> Header:
-    options = {"detector": _named(detector), "min_confidence": min_confidence}
+def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
+    options = {"detector": _named(made_of["detector"])} | {
+        name: made_of[name] for name in ("min_confidence", "min_face")
+    }
     if isinstance(classifier, Bundle):
         return Header(classifier.card.name, classifier.sha256, options)
     return Header(_named(classifier), None, options)

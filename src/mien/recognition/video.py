@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -17,6 +18,7 @@ from mien.media.readahead import Reader
 from mien.media.video_source import VideoImage, VideoSource, check_fps
 from mien.media.webcam import Camera
 from mien.output.recognized import Recognized
+from mien.recognition.finder import Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.recognition.smoothing import MakeSmoothing, Smoother
 from mien.results import Frame
@@ -92,17 +94,38 @@ def recognize_video(
         MissingExtraError: the source needs PyAV, which is not installed.
     """
     options = options or StreamOptions()
-    smoother = Smoother(options.smooth)
     opened = _opened(source, options.fps)
-    pace = Pace(options.every, monotonic if opened.live else None)
+    with closing(search_video(pipeline, opened, options)) as searched:
+        yield from recognize_images(pipeline, searched, options, 1 if opened.live else options.batch)
+
+
+def recognize_images(
+    pipeline: Pipeline, searched: Iterable[Searched], options: StreamOptions, batch: int
+) -> Generator[Recognized, None, None]:
+    """The images of one video in which faces were looked for, wherever that was done, classified and steadied."""
+    smoother = Smoother(options.smooth)
+    header = pipeline.header.with_options(**options.to_dict())
+    for together in batched(searched, batch):
+        for recognized in pipeline.recognized(together, header):
+            yield replace(recognized, frame=smoother.smooth(recognized.frame))
+
+
+def search_video(
+    finder: Finder, source: VideoInput, options: StreamOptions, *, keep_images: bool = True
+) -> Generator[Searched, None, None]:
+    """The images of a video and the followed faces in them, in order; closing the iterator releases the source.
+
+    Raises:
+        InputError: see `recognize_video`.
+        MissingExtraError: likewise.
+    """
+    opened = _opened(source, options.fps)
+    follower = finder.follower(Pace(options.every, monotonic if opened.live else None))
     mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
-    frame = Frame(opened.name, header=pipeline.header.with_options(**options.to_dict()))
     images = Reader(opened)
     try:
-        searched = _search(pipeline, pipeline.follower(pace), images, frame, mirror=mirror)
-        for batch in batched(searched, 1 if opened.live else options.batch):
-            for recognized in pipeline.recognized(batch):
-                yield replace(recognized, frame=smoother.smooth(recognized.frame))
+        for found in _search(finder, follower, images, Frame(opened.name), mirror=mirror):
+            yield found if keep_images else replace(found, image=None)
     finally:
         images.close()
         if images.dropped:
@@ -114,11 +137,11 @@ def _opened(source: VideoInput, fps: float) -> VideoSource:
 
 
 def _search(
-    pipeline: Pipeline, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
+    finder: Finder, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
 ) -> Iterator[Searched]:
     for shown in images:
         image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
         height, width = image.shape[:2]
-        found = pipeline.crop(image, follower.follow(image, shown.number, shown.time))
+        found = finder.crop(image, follower.follow(image, shown.number, shown.time))
         seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
         yield Searched(seen, image, tuple(found))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
-from mien.recognition.pipeline import Candidate
+from mien.recognition.finder import Candidate
 from mien.results import Face
 
 Candidates = Sequence[Candidate]

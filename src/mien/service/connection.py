@@ -61,7 +61,7 @@ class Impatient(H11Protocol):
         return not self.silent and self.conn.their_state is h11.SEND_BODY
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Lingering(transport, self._is_unread, self._linger))
+        super().connection_made(Lingering(transport, self._is_unread, self._linger))  # type: ignore[arg-type]
         if not make_room(self, self.connections, self.most, self.most_per_client):
             transport.abort()
             return

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,10 +19,11 @@ from PIL import Image
 
 from mien.faces.follow import Pace
 from mien.faces.opencv_threads import threads_for_each
-from mien.media.decode_picture import Pixels, decode_picture
+from mien.media.decode_picture import Pixels, decode_picture, decode_reduced
 from mien.media.picture_structure import announced_pixels
 from mien.output.drawing import annotate
-from mien.recognition.pipeline import Candidate, Pipeline, Searched
+from mien.recognition.finder import Candidate
+from mien.recognition.pipeline import Pipeline, Searched
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
 from mien.results import Frame
@@ -150,8 +152,7 @@ class Engine:
             RequestError: not a supported picture format.
             InputError: it cannot be decoded.
         """
-        find = self.recognizer.pipeline.find
-        return wishes.judged(await self._frame(upload, lambda image: wishes.wanted(find(image))))
+        return wishes.judged(await self._frame(upload, partial(self._search, upload, wishes)))
 
     async def annotated(self, upload: Upload, frame: Frame) -> bytes:
         """The picture with the faces of its frame drawn in, as PNG.
@@ -182,13 +183,15 @@ class Engine:
             RequestError: not a supported picture format.
             InputError: it cannot be decoded.
         """
-        frame = await self._frame(upload, lambda image: viewer.find(image, number, seconds))
+        frame = await self._frame(
+            upload, partial(self._follow, upload, lambda image: viewer.find(image, number, seconds))
+        )
         return viewer.finish(frame, number, seconds)
 
-    async def _frame(self, upload: Upload, find: Find) -> Frame:
+    async def _frame(self, upload: Upload, search: Callable[[], Searched]) -> Frame:
         self._finding += 1
         try:
-            searched = await self._worked(upload, self._search, upload, find)
+            searched = await self._worked(upload, search)
         finally:
             self._finding -= 1
         faces = await self._batcher.classified(searched.candidates)
@@ -212,8 +215,18 @@ class Engine:
         self._progress = time.monotonic()
         self._turns.release(client, pixels)
 
-    def _search(self, upload: Upload, find: Find) -> Searched:
+    def _search(self, upload: Upload, wishes: Wishes) -> Searched:
         """The faces found in a picture; its pixels are released."""
+        formats, pipeline = PICTURES[picture_type(upload.content, upload.name)], self.recognizer.pipeline
+        file = io.BytesIO(upload.content)
+        picture = decode_reduced(file, upload.name, pipeline.reduction, formats, self._max_pixels)
+        candidates = pipeline.find_in(picture, lambda: decoded(upload, self._max_pixels))
+        return Searched(
+            Frame(upload.name, width=picture.width, height=picture.height), None, tuple(wishes.wanted(candidates))
+        )
+
+    def _follow(self, upload: Upload, find: Find) -> Searched:
+        """The faces found in the next picture of a stream; its pixels are released."""
         image = decoded(upload, self._max_pixels)
         height, width = image.shape[:2]
         return Searched(Frame(upload.name, width=width, height=height), None, tuple(find(image)))

@@ -167,7 +167,8 @@ def _is_allowed(scope: Scope) -> bool:
     """Whether a request has a method of its address; preflight requests (CORS) are answered everywhere."""
     if scope["type"] != "http" or scope["method"] == "OPTIONS":
         return True
-    return scope["method"] in _METHODS.get(scope["path"], scope["method"]).split(", ")
+    allowed = _METHODS.get(str(scope["path"]))
+    return allowed is None or scope["method"] in allowed.split(", ")
 
 
 def _as_get(scope: Scope) -> Scope:

@@ -59,7 +59,7 @@ def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
     @router.get("/readyz", responses={**not_ready, **refusals(421)})
     async def readyz(request: Request, response: Response) -> Health:
         """Readiness: the model is loaded, pictures are finished, and the service is not shutting down."""
-        status = "stuck" if engine.stuck else request.app.state.status
+        status: Any = "stuck" if engine.stuck else request.app.state.status
         response.status_code = 200 if status == "ok" else 503
         return Health(status=status)
 

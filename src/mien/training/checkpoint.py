@@ -59,6 +59,7 @@ class Progress:
         config: the configuration, as TOML text.
         data: what identifies the training data: source hash, rows, dropped rows.
         scaler: state of the loss scaling of float16, empty for other precisions.
+        extended_from: epochs that the training was to have before it was extended, one number for each time.
     """
 
     epochs_done: int
@@ -66,6 +67,7 @@ class Progress:
     config: str
     data: dict[str, Any]
     scaler: dict[str, Any] = field(default_factory=dict)
+    extended_from: tuple[int, ...] = ()
 
 
 def save_checkpoint(

@@ -163,16 +163,22 @@ class TrainConfig:
         epochs: passes over the training rows.
         batch_size: faces per step, over all devices together.
         seed: of weights, order and augmentation.
+        shuffle: whether each epoch draws a new order of the rows; without it they keep that of the data set, and the
+            last ones, fewer than a batch, are never trained on.
         initial_weights: run folder or safetensors file of `mien train`, of the same network, whose chosen weights the
             training starts from (fine-tuning, warm restarts); "" starts from random ones.
         precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp16" does so in float16 and
             scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
             device computes with itself, see `mien.training.precision`. A run states which one it was.
         ema_decay: per step, of the averaged weights that are evaluated and kept; 0 evaluates the plain weights.
-        early_stopping: patience of early stopping: epochs without a better accuracy after which the training ends; 0 is
-            off.
+        early_stopping: patience of early stopping: epochs without a better ``stop_on`` after which the training ends; 0
+            is off.
+        stop_on: what early stopping watches, of the rows that choose the epoch: "accuracy" or "validation_loss". The
+            epoch that is kept is the one of the best accuracy all the same.
         split: validation split: "official" holds out no Training rows; for the others see
             `mien.data.splits.held_out_rows`.
+        split_seed: seed of "stratified"; -1 takes ``seed``. Runs of several seeds are compared on the same rows only
+            when they share it.
         select_on: model selection: accuracy on "PublicTest", or on the rows that ``split`` has "held_out"; or "last" to
             keep the last epoch.
         resolutions: progressive resizing: (first epoch, input side in pixels) in ascending order. Early epochs at a
@@ -185,11 +191,14 @@ class TrainConfig:
     epochs: int = 60
     batch_size: int = 128
     seed: int = 0
+    shuffle: bool = True
     initial_weights: str = ""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999
     early_stopping: int = 0
+    stop_on: Literal["accuracy", "validation_loss"] = "accuracy"
     split: Split = "official"
+    split_seed: int = -1
     select_on: Literal["PublicTest", "held_out", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = expected(
         "pairs of whole numbers, for example [[0, 32], [20, 44]]", default=()
@@ -204,6 +213,7 @@ class TrainConfig:
         in_range("epochs", self.epochs, low=1)
         in_range("batch_size", self.batch_size, low=2)
         in_range("seed", self.seed, low=0, high=2**63 - 1)
+        in_range("split_seed", self.split_seed, low=-1, high=2**63 - 1)
         in_range("ema_decay", self.ema_decay, low=0, below=1)
         in_range("early_stopping", self.early_stopping, low=0)
         if self.select_on == "last" and (self.early_stopping or self.schedule.name == "plateau"):
@@ -224,6 +234,11 @@ class TrainConfig:
                 f"resolutions go to {self.resolutions[-1][1]} px at epoch {starts[-1]}, and epochs is {self.epochs}, "
                 "so none would train at that side: set resolutions=[], or let them start earlier"
             )
+
+    @property
+    def seed_of_split(self) -> int:
+        """The seed that draws the rows held out."""
+        return self.seed if self.split_seed < 0 else self.split_seed
 
     def input_size_at(self, epoch: int) -> int:
         """Side in pixels of the faces that an epoch trains on."""

@@ -40,13 +40,13 @@ class TrainingData:
 
         Args:
             store: the data set.
-            config: ``split`` and ``seed`` say which Training rows are held out.
+            config: ``split``, ``split_seed`` and ``seed`` say which Training rows are held out.
             drop_rows: file of row numbers to leave out, one per line.
 
         Raises:
             DataError: the file is malformed, or no row is left to train on.
         """
-        held_out = held_out_rows(store, config.split, config.seed)
+        held_out = held_out_rows(store, config.split, config.seed_of_split)
         chosen = training_rows(store, drop_rows, held_out)
         return cls(store, chosen.rows, chosen.dropped, held_out)
 

@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from mien.errors import DivergedError, TrainingError
 from mien.model.card import ModelCard
 from mien.networks.device import torch_device
 from mien.networks.saved import load_network
-from mien.runs import BEST_FILE, BOARD_FOLDER, CHECKPOINT_FILE, TEACHER_ANSWERS_FILE
+from mien.runs import BEST_FILE, CHECKPOINT_FILE, TEACHER_ANSWERS_FILE
 from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CheckpointPace, Progress, restore_checkpoint, save_checkpoint
@@ -37,9 +36,11 @@ from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
 from mien.training.precision import restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
-from mien.training.run_folder import append_to_log, open_run, rewrite_log
+from mien.training.run_folder import open_run
+from mien.training.run_log import RunLog
 from mien.training.schedules import learning_rate_factor
 from mien.training.start import Start, start_of
+from mien.training.stopping import reason_to_end
 from mien.training.targets import training_targets
 from mien.training.views import TaughtViews
 
@@ -61,7 +62,8 @@ def train(
         config: what to do.
         data: on what.
         run: the run's folder; must not hold a run yet unless ``resume``.
-        resume: go on where an earlier call stopped; a run that is finished is left as it is.
+        resume: go on where an earlier call stopped; a run that is finished is left as it is, or extended when
+            ``epochs`` or ``early_stopping`` let it train further.
         device: one of `mien.choices.TRAINING_DEVICES`.
         devices: processes on this machine, one per device (data parallel). Under torchrun, as many as its
             --nproc-per-node; all processes of all machines together must divide the batch size.
@@ -89,6 +91,8 @@ def train(
     data.selection_rows(config.select_on)
     start = start_of(config)  # wrong initial weights and wrong teachers are found before a run is made
     config, progress = open_run(config, data, run, resume=resume, device=device)
+    if progress.extended_from:
+        start = replace(start, parents={**start.parents, "extended_from": list(progress.extended_from)})
     fabric = launch(config, device, devices)
     torch.set_num_threads(threads)
     trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())
@@ -120,56 +124,50 @@ class _Trainer:
         """Run the epochs that are left."""
         if progress.epochs_done:
             path = self.run / CHECKPOINT_FILE
-            progress = restore_checkpoint(path, self.network, self.average.module, self.optimizer)
-            restore_scaler(self.fabric, progress.scaler)
-        if self._is_over(progress):
-            return
-        self.reporter.begin(
-            self.config,
-            self.data,
-            self.fabric.device.type,
-            progress.epochs_done,
-            self.steps_per_epoch * self.batch_size,
-        )
-        if self.fabric.is_global_zero:
-            rewrite_log(self.run, progress.history)
-        with self._board(progress.epochs_done) as board:
-            while not self._is_over(progress):
-                progress = self._epoch_with_checkpoint(progress, board)
+            saved = restore_checkpoint(path, self.network, self.average.module, self.optimizer)
+            restore_scaler(self.fabric, saved.scaler)
+        if self._reason_to_end(progress) is None:
+            faces = self.steps_per_epoch * self.batch_size
+            self.reporter.begin(self.config, self.data, self.fabric.device.type, progress.epochs_done, faces)
+            progress = self._epochs(progress)
+        self.reporter.end(self._reason_to_end(progress) or "")
 
-    def _is_over(self, progress: Progress) -> bool:
-        """Whether all epochs are done, or the accuracy has stopped growing for as many as early stopping bears."""
-        patience = self.config.early_stopping
-        recent = progress.history[-patience:] if patience else ()
-        stopped = len(recent) == patience > 0 and not any(entry["best"] for entry in recent)
-        return stopped or progress.epochs_done == self.config.epochs
+    def _epochs(self, progress: Progress) -> Progress:
+        with self._log(progress.history) as log:
+            while self._reason_to_end(progress) is None:
+                progress = self._epoch_with_checkpoint(progress, log)
+        return progress
 
-    def _board(self, epochs_done: int) -> Any:
+    def _reason_to_end(self, progress: Progress) -> str | None:
+        return reason_to_end(self.config, progress.history)
+
+    def _log(self, history: tuple[dict[str, Any], ...]) -> Any:
         if not self.fabric.is_global_zero:
             return nullcontext()
-        return SummaryWriter(str(self.run / BOARD_FOLDER), purge_step=epochs_done)
+        return RunLog(self.config, self.data, self.run, history)
 
-    def _epoch_with_checkpoint(self, progress: Progress, board: SummaryWriter | None) -> Progress:
-        started = time.perf_counter()
+    def _epoch_with_checkpoint(self, progress: Progress, log: RunLog | None) -> Progress:
         epoch = progress.epochs_done
         self.accuracies = [entry["accuracy"] for entry in progress.history if "accuracy" in entry]
+        started = time.perf_counter()
         loss = self._epoch(epoch)
-        seconds = time.perf_counter() - started
+        trained = time.perf_counter()
+        measured = self.chosen.measure(self.average.module)
+        seconds = trained - started
         entry: dict[str, Any] = {
-            "epoch": epoch,
+            "epoch": epoch + 1,
             "loss": loss,
+            **measured,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "input_size": self.config.input_size_at(epoch),
             "faces_per_second": round(self.steps_per_epoch * self.batch_size / seconds, 1),
             "seconds": round(seconds, 2),
+            "measuring_seconds": round(time.perf_counter() - trained, 2),
         }
-        accuracy = self.chosen.accuracy(self.average.module)
-        if accuracy is not None:
-            entry["accuracy"] = accuracy
         entry["best"] = self.chosen.is_best(entry, progress.history)
         progress = replace(progress, epochs_done=epoch + 1, history=(*progress.history, entry))
-        if self.fabric.is_global_zero:
-            self._keep(entry, progress, board)
+        if log is not None:
+            self._keep(entry, progress, log)
         self.fabric.barrier()
         self.reporter.epoch_done(entry)
         return progress
@@ -178,20 +176,21 @@ class _Trainer:
         """One pass over the rows; the mean loss of its steps."""
         self.objective.begin(epoch)
         torch.manual_seed(_epoch_seed(self.config.seed, epoch))
-        order = torch.randperm(len(self.data.rows)).to(self.fabric.device)
+        rows = len(self.data.rows)
+        order = (torch.randperm(rows) if self.config.shuffle else torch.arange(rows)).to(self.fabric.device)
         if self.fabric.world_size > 1:
             torch.manual_seed(_epoch_seed(self.config.seed, epoch) + self.fabric.global_rank)
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         for batch in range(self.steps_per_epoch):
-            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            total += self._step(epoch, batch, rows[self.fabric.global_rank :: self.fabric.world_size])
-            self.reporter.advance(epoch, len(rows))
+            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            total += self._step(epoch, batch, chosen[self.fabric.global_rank :: self.fabric.world_size])
+            self.reporter.advance(epoch + 1, len(chosen))
         mean: Any = self.fabric.all_reduce(total / self.steps_per_epoch)
         loss = float(mean)
         if not np.isfinite(loss):
             raise DivergedError(
-                f"the loss is {loss} in epoch {epoch}; lower optimizer.learning_rate or use precision fp32"
+                f"the loss is {loss} in epoch {epoch + 1}; lower optimizer.learning_rate or use precision fp32"
             )
         return loss
 
@@ -210,14 +209,11 @@ class _Trainer:
         self.average.update(step)
         return loss.detach()
 
-    def _keep(self, entry: Mapping[str, Any], progress: Progress, board: SummaryWriter | None) -> None:
-        append_to_log(self.run, entry)
-        for name in ("loss", "learning_rate", "accuracy", "faces_per_second"):
-            if board is not None and name in entry:
-                board.add_scalar(name, entry[name], entry["epoch"])
+    def _keep(self, entry: Mapping[str, Any], progress: Progress, log: RunLog) -> None:
+        log.add(entry)
         if entry["best"]:
             self.best = entry["epoch"], deepcopy(self.average.module)
-        if self._is_over(progress) or self.pace.is_due():
+        if self._reason_to_end(progress) or self.pace.is_due():
             self._write(progress)
 
     def _write(self, progress: Progress) -> None:

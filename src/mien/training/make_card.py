@@ -45,7 +45,7 @@ def make_card(
         data: its rows.
         network: what was trained.
         parents: provenance of the networks it goes on from ("initial_weights") or learns from ("teachers").
-        epoch: number of the epoch, from 0.
+        epoch: number of the epoch, from 1.
     """
     return ModelCard(
         name=config.network,
@@ -57,8 +57,9 @@ def make_card(
             **data.identity(),
             "seed": config.seed,
             "epochs": config.epochs,
-            "epoch": epoch,
+            "best_epoch": epoch,
             "split": config.split,
+            "split_seed": config.seed_of_split,
             "selected_on": config.select_on,
             "precision": config.precision,
             "augment_families": augment_families(config.augment),

@@ -1,4 +1,4 @@
-"""Preview of augmentation: augmented views of one face."""
+"""Preview of augmentation: augmented views of faces."""
 
 import numpy as np
 import torch
@@ -20,8 +20,13 @@ def augmented_variants(face: NDArray[np.uint8], config: TrainConfig, count: int,
     Returns:
         uint8 (count, S, S), S the side of the network's input: grey levels before they are put on its scale.
     """
+    return augmented(face[None].repeat(count, axis=0), config, seed)
+
+
+def augmented(faces: NDArray[np.uint8], config: TrainConfig, seed: int = 0) -> NDArray[np.uint8]:
+    """Faces (N, H, W), each augmented once as `augmented_variants` says; grey levels, uint8 (N, S, S)."""
     spec = config.preprocess
-    frames = torch.from_numpy(spec.frames(face[None]).repeat(count, axis=0))
+    frames = torch.from_numpy(spec.frames(faces))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         inputs = augment(frames, config.augment, spec, config.input_size_at(config.epochs - 1))[:, 0]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from mien.errors import ConfigError, nearest
 from mien.toml_json import parse_toml, read_toml
 from mien.training.config import TrainConfig, config_from_dict
+from mien.training.dependent import follow_epochs
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -43,14 +44,17 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration in a recipe of the package (by name) or in a TOML file (by path), with ``key=value`` overrides.
 
     Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are
-    taken as text.
+    taken as text. With fewer epochs than the recipe's, warmup and resolutions that would not fit follow, see
+    `mien.training.dependent`.
 
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.
     """
     values = _values(recipe)
+    before = values.get("epochs")
     for override in overrides:
         _merge(values, _parse_override(override))
+    follow_epochs(values, before, {override.partition("=")[0].strip() for override in overrides})
     return config_from_dict(values)
 
 

@@ -1,21 +1,24 @@
 """The run folder of a training (`mien.runs`): created, resumed, written."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
-from mien.files import made_folder, write_text, writing
-from mien.runs import ANSWERS_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE
+from mien.files import made_folder, write_text
+from mien.runs import ANSWERS_FILES, CHECKPOINT_FILE, CONFIG_FILE, counted_from_one
 from mien.toml_json import parse_toml, to_toml
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision, require_precision
+
+_EXTENDABLE: Final = ("epochs", "early_stopping", "stop_on")
+"""What may change when a run goes on: when it ends."""
 
 
 def open_run(
@@ -23,7 +26,8 @@ def open_run(
 ) -> tuple[TrainConfig, Progress]:
     """The configuration with its precision settled, and the progress of an earlier call or that of a new run.
 
-    Precision "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
+    A run may go on with another end (``epochs``, ``early_stopping``); config.toml then says the new one. Precision
+    "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
 
     Raises:
         TrainingError: the run exists and ``resume`` was not asked, it was begun with another configuration or other
@@ -36,6 +40,7 @@ def open_run(
         if not resume:
             raise TrainingError(f"{run}: holds a run already; go on with --resume, or name a new folder")
         config, progress = _gone_on_with(config, data, run, read_progress(checkpoint))
+        write_text(run / CONFIG_FILE, progress.config, TrainingError)
         require_precision(config.precision, device)
         return config, progress
     config = _settled(config, best_precision(device))
@@ -53,12 +58,17 @@ def _gone_on_with(
 ) -> tuple[TrainConfig, Progress]:
     begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
     config = _settled(config, begun.precision)
-    before, now = to_toml(begun), to_toml(config)
+    extended = replace(begun, **{key: getattr(config, key) for key in _EXTENDABLE})
+    before, now = to_toml(extended), to_toml(config)
     if before != now:
         raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
     if progress.data != data.identity():
         raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {data.identity()}")
-    return config, replace(progress, config=now)
+    if config.epochs < progress.epochs_done:
+        raise TrainingError(f"{run}: has {progress.epochs_done} epochs behind it: expected epochs of at least that")
+    longer = (begun.epochs,) if config.epochs != begun.epochs else ()
+    history = counted_from_one(progress.history)
+    return config, replace(progress, config=now, history=history, extended_from=(*progress.extended_from, *longer))
 
 
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:
@@ -77,27 +87,12 @@ def _first_difference(before: str, now: str) -> str:
     return next((f"{old!r} then, {new!r} now" for old, new in lines if old != new), "more or fewer keys")
 
 
-def rewrite_log(run: Path, history: tuple[dict[str, Any], ...]) -> None:
-    """Rewrite the log from the checkpoint's history, so that both agree after a kill.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    write_text(run / LOG_FILE, "".join(json.dumps(entry) + "\n" for entry in history), TrainingError)
-
-
-def append_to_log(run: Path, entry: Mapping[str, Any]) -> None:
-    """One more line in the log of a run.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    path = run / LOG_FILE
-    with writing(path, TrainingError), path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(entry) + "\n")
-
-
-def save_answers(run: Path, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
-    """What the chosen network answers to each PublicTest face, so that runs can be compared face by face."""
-    answers = json.dumps({"labels": labels.tolist(), "predictions": predictions.tolist()})
-    write_text(run / ANSWERS_FILE, answers, TrainingError)
+def save_answers(run: Path, usage: str, predictions: NDArray[Any], data: TrainingData, rows: NDArray[np.intp]) -> None:
+    """What the chosen network answers to each face of a usage, so that runs can be compared face by face."""
+    answers = {
+        "labels": data.store.labels[rows].tolist(),
+        "predictions": predictions.tolist(),
+        "rows": rows.tolist(),
+        "source_sha256": data.store.meta.source_sha256,
+    }
+    write_text(run / ANSWERS_FILES[usage], json.dumps(answers), TrainingError)

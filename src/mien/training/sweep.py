@@ -16,17 +16,23 @@ Run ``OUT/cosine/seed-0`` is what `mien train` would make of it. A sweep that wa
 that diverges is recorded in ``failed.txt`` of its folder, and the others go on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.splits import held_out_rows
+from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.files import made_folder, write_text
 from mien.toml_json import expected, from_values, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.recipe import load_config
+from mien.training.search import Search, draw_config, drawn_overrides, rung_folder, seeded
 
 FAILURE_FILE: Final = "failed.txt"
 
@@ -50,8 +56,27 @@ class Outcome:
     error: str | None
 
 
-def load_sweep(path: str | Path) -> tuple[SweepRun, ...]:
-    """The runs that a sweep file asks for, variant by variant.
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep file, read: its runs, or a random search and its seeds."""
+
+    runs: tuple[SweepRun, ...]
+    search: Search | None = None
+    seeds: tuple[int, ...] = (0,)
+
+    def rung(self, number: int, drawn: Mapping[str, Sequence[str]]) -> tuple[SweepRun, ...]:
+        """The runs of draws (`drawn_overrides`) on a rung of the search."""
+        assert self.search is not None
+        place = rung_folder(self.search, number)
+        return tuple(
+            SweepRun(name, place / name / f"seed-{config.seed}", config)
+            for name, overrides in drawn.items()
+            for config in seeded(draw_config(self.search, overrides, number), self.seeds)
+        )
+
+
+def load_sweep(path: str | Path) -> Sweep:
+    """What a sweep file asks for; of a search ``runs`` are those of its first rung.
 
     Raises:
         ConfigError: not TOML, an unknown or missing key, or a variant whose recipe, override or network is wrong; all
@@ -62,7 +87,7 @@ def load_sweep(path: str | Path) -> tuple[SweepRun, ...]:
     except OSError as error:
         raise ConfigError(f"{path}: the sweep cannot be read ({error.strerror})") from None
     try:
-        return tuple(_runs(values))
+        return _sweep(values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -74,11 +99,14 @@ class _Sweep:
     seeds: tuple[int, ...] = expected("whole numbers, for example [0, 1, 2]", default=(0,))
     set: tuple[str, ...] = expected(_OVERRIDES, default=())
     variants: Mapping[str, Any] = field(default_factory=dict)
+    search: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.seeds:
             raise ConfigError("seeds is []: expected whole numbers, for example [0, 1, 2]")
-        if not self.variants:
+        if self.search is not None and (self.variants or self.set):
+            raise ConfigError("search stands beside variants or set: expected it alone, with overrides in search.set")
+        if not self.variants and self.search is None:
             raise ConfigError(
                 'no variants: expected at least one section such as [variants.plain] with recipe = "mien_s"'
             )
@@ -92,8 +120,16 @@ class _Variant:
     set: tuple[str, ...] = expected(_OVERRIDES, default=())
 
 
-def _runs(values: Mapping[str, Any]) -> Iterator[SweepRun]:
-    sweep = from_values(_Sweep, values)
+def _sweep(values: Mapping[str, Any]) -> Sweep:
+    file = from_values(_Sweep, values)
+    if file.search is None:
+        return Sweep(tuple(_runs(file)))
+    sweep = Sweep((), from_values(Search, file.search, "search."), file.seeds)
+    assert sweep.search is not None
+    return replace(sweep, runs=sweep.rung(0, drawn_overrides(sweep.search)))
+
+
+def _runs(sweep: _Sweep) -> Iterator[SweepRun]:
     for name, variant in sweep.variants.items():
         config = _variant_config(name, from_values(_Variant, variant, f"variants.{name}."), sweep.set)
         for seed in dict.fromkeys(sweep.seeds):
@@ -107,6 +143,34 @@ def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> Tr
     except ConfigError as error:
         raise ConfigError(f"variants.{name}: {error}") from None
     return config
+
+
+def check_comparable(runs: Sequence[SweepRun], store: FaceStore) -> None:
+    """Refuse runs that could not be compared on this data set: without PublicTest all must hold out the same rows.
+
+    Raises:
+        ConfigError: there would be no faces that all of them were measured on.
+        DataError: a split that this data set does not allow.
+    """
+    if len(store.rows_of("PublicTest")):
+        return
+    held_out = [_rows_held_out(run, store) for run in runs]
+    for run, rows in zip(runs, held_out, strict=True):
+        if not np.array_equal(rows, held_out[0]):
+            raise ConfigError(
+                f"{runs[0].folder} and {run.folder} would hold out different rows and could not be compared: "
+                "set one split, and split_seed=0, for all variants"
+            )
+
+
+def _rows_held_out(run: SweepRun, store: FaceStore) -> NDArray[np.intp]:
+    config = run.config
+    if config.split == "official" or config.select_on == "PublicTest":
+        raise ConfigError(
+            f"variants.{run.variant}: {store.meta.source} has no PublicTest rows to judge by: "
+            "set split=stratified, split_seed=0 and select_on=held_out"
+        )
+    return held_out_rows(store, config.split, config.seed_of_split)
 
 
 def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfig, Path], object]) -> Iterator[Outcome]:

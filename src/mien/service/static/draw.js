@@ -2,7 +2,7 @@
 
 import { EMOTIONS, emotionName } from "./i18n.js";
 
-/** The colour of an expression: a copy of COLOURS in mien/labels.py, which a test pins. */
+/** The colour of an expression: a copy of COLOURS in mien/output/colours.py, which a test pins. */
 export const COLOURS = {
   angry: "#d55e00", disgust: "#009e73", fear: "#cc79a7", happy: "#f0e442", sad: "#0072b2", surprise: "#56b4e9", neutral: "#e6e6e6",
 };

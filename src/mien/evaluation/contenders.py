@@ -1,0 +1,143 @@
+"""What `mien compare` takes, read: folders of runs, reports of `mien evaluate`, and models that are asked now."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mien.errors import ConfigError, DataError, UsageError
+from mien.evaluation.comparison import Run
+from mien.evaluation.evaluated import Evaluation
+from mien.labels import EMOTIONS
+from mien.runs import ANSWERS_FILES, CONFIG_FILE, RunFiles, read_run_files
+from mien.toml_json import parse_json
+
+REPORT_FILE = "report.json"
+PREDICTIONS_FILE = "predictions.csv"
+
+Ask = Callable[[str], Evaluation]
+"""Evaluates the model of a name on the rows that are compared."""
+
+
+def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | None = None) -> list[Run]:
+    """Runs, reports and models in any mix, with their answers to the same rows.
+
+    Args:
+        names: run folders of `mien train`, folders of `mien evaluate --out` or their report.json, and with ``ask`` any
+            model.
+        usage: of runs without ``ask``, see `read_runs`.
+        ask: evaluates whatever is no report; None takes what runs have answered already.
+
+    Raises:
+        DataError: a run or report is damaged, or a name is neither.
+        UsageError: runs have no usage in common.
+    """
+    kept = [name for name in names if not _is_report(Path(name))]
+    if ask is None:
+        for name in kept:
+            if not (Path(name) / CONFIG_FILE).exists():
+                raise DataError(f"{name}: no run and no report; to compare models name --data and --usage")
+        found = dict(zip(kept, read_runs(kept, usage) if kept else [], strict=True))
+    else:
+        found = {name: _asked(name, ask(name)) for name in kept}
+    return [found[name] if name in found else read_report(Path(name)) for name in names]
+
+
+def _is_report(path: Path) -> bool:
+    return path.name == REPORT_FILE or (path / REPORT_FILE).exists()
+
+
+def read_report(path: Path) -> Run:
+    """The report in a folder of `mien evaluate --out`, named like the folder.
+
+    Raises:
+        DataError: damaged, or without its predictions.
+    """
+    folder = path.parent if path.name == REPORT_FILE else path
+    try:
+        report = parse_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        with (folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
+            lines = [(int(line["row"]), line["label"], line["predicted"]) for line in csv.DictReader(file)]
+        rows, labels, predictions = zip(*lines, strict=True)
+        true, answered = (np.array(list(map(EMOTIONS.index, column)), np.intp) for column in (labels, predictions))
+        rows_of = np.array(rows, np.intp), str(report["data"]["sha256"])
+        return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder}: no {Path(error.filename).name}; expected a folder of `mien evaluate --out`"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        raise DataError(f"{folder}: damaged report ({error})") from None
+
+
+def _asked(name: str, result: Evaluation) -> Run:
+    """A model that was asked; one of a run keeps the run's curves, seed and settings."""
+    folder, rows = Path(name), (result.rows, result.source_sha256)
+    answers = result.labels.astype(np.intp), result.predictions
+    if (folder / CONFIG_FILE).exists():
+        files = read_run_files(folder)
+        return Run(
+            _run_name(folder), int(files.config["seed"]), files.history, *answers, files.config, result.usage, rows
+        )
+    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows)
+
+
+def _run_name(folder: Path) -> str:
+    place = folder.absolute()
+    return place.parent.name if place.name.startswith("seed-") else place.name
+
+
+def read_runs(paths: Sequence[str | Path], usage: str | None = None) -> list[Run]:
+    """Runs in folders that `mien train` made, with their answers to one usage.
+
+    Args:
+        paths: the folders, at least one.
+        usage: a key of `mien.runs.ANSWERS_FILES`; None takes the first that all of them have.
+
+    Raises:
+        DataError: no run there, or a damaged one.
+        UsageError: they have no such usage in common.
+    """
+    files = {Path(path): read_run_files(Path(path)) for path in paths}
+    usage = _common_usage(files, usage)
+    return [_run(folder, content, usage) for folder, content in files.items()]
+
+
+def read_run(path: str | Path, usage: str | None = None) -> Run:
+    """The run in one folder, see `read_runs`."""
+    return read_runs([path], usage)[0]
+
+
+def _common_usage(files: Mapping[Path, RunFiles], usage: str | None) -> str:
+    wanted = [usage] if usage else list(ANSWERS_FILES)
+    for name in wanted:
+        if all(name in content.answers for content in files.values()):
+            return name
+    if usage:
+        lacking = next(folder for folder, content in files.items() if usage not in content.answers)
+        raise UsageError(f"{lacking}: has no answers to {usage}; expected one of {_usages(files[lacking])}")
+    told = "; ".join(f"{folder}: {_usages(content)}" for folder, content in files.items())
+    raise UsageError(f"the runs have no rows in common that all were measured on ({told}); compare them apart")
+
+
+def _usages(content: RunFiles) -> str:
+    return ", ".join(content.answers)
+
+
+def _run(folder: Path, files: RunFiles, usage: str) -> Run:
+    answers = files.answers[usage]
+    try:
+        labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
+        rows = (np.array(answers["rows"], np.intp), str(answers["source_sha256"])) if "rows" in answers else None
+        run = Run(
+            _run_name(folder), int(files.config["seed"]), files.history, labels, predictions, files.config, usage, rows
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: damaged run ({error})") from None
+    if labels.ndim != 1 or labels.shape != predictions.shape or not len(labels):
+        raise DataError(
+            f"{folder}: damaged run ({ANSWERS_FILES[usage]} has {labels.size} labels and {predictions.size} "
+            "predictions: expected as many of each)"
+        )
+    return run

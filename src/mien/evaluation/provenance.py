@@ -1,0 +1,103 @@
+"""What a model's card says of its rows: those it was trained on, and those its training held out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.choices import ALL_ROWS, HELD_OUT
+from mien.data.splits import held_out_rows, rows_sha256, training_rows
+from mien.data.store import FaceStore
+from mien.errors import UsageError
+from mien.model.card import ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """How many of some rows a model was trained on.
+
+    Args:
+        rows: that many.
+        exact: whether it is known to the row; else it is at most that many, since a list of rows that were left out
+            is not in the card.
+    """
+
+    rows: int
+    exact: bool
+
+
+def named_rows(source: str, usage: str) -> str:
+    """The data set and the rows, for titles: "fer2013.csv, PublicTest"; all rows go by the name of the data set."""
+    return source if usage == ALL_ROWS else f"{source}, {usage}"
+
+
+def rows_to_evaluate(store: FaceStore, usage: str, card: ModelCard) -> NDArray[np.intp]:
+    """Rows of one of `mien.choices.EvaluatedUsage`, ascending; "held-out" are those that the model's training held out.
+
+    Raises:
+        DataError: an unknown usage.
+        UsageError: held-out rows are asked for, and the card names none, or those of another data set.
+    """
+    if usage == ALL_ROWS:
+        return np.arange(len(store))
+    return held_out_of(card, store) if usage == HELD_OUT else store.rows_of(usage)
+
+
+def held_out_of(card: ModelCard, store: FaceStore) -> NDArray[np.intp]:
+    """The rows that a model's training held out of Training.
+
+    Raises:
+        UsageError: it held none out, its members held out different ones, or the data set is another.
+    """
+    found = [_held_out(training, store) for training in _own_trainings(card)]
+    if not found or not len(found[0]):
+        raise UsageError(f"{card.name}: its training held no rows out (split official); choose another usage")
+    if any(not np.array_equal(rows, found[0]) for rows in found):
+        raise UsageError(f"{card.name}: its members held out different rows; evaluate them one by one")
+    return found[0]
+
+
+def _own_trainings(card: ModelCard) -> list[Mapping[str, Any]]:
+    members = card.training.get("members") or [card.training]
+    return [training for training in members if "split" in training]
+
+
+def _held_out(training: Mapping[str, Any], store: FaceStore) -> NDArray[np.intp]:
+    if training.get("source_sha256") != store.meta.source_sha256:
+        raise UsageError(
+            f"{training.get('source')}: the model was trained on this data set, not on {store.meta.source}, "
+            "so its held-out rows are not there"
+        )
+    return _set_aside(training, store)
+
+
+def _set_aside(training: Mapping[str, Any], store: FaceStore) -> NDArray[np.intp]:
+    seed = training.get("split_seed", training.get("seed", 0))
+    return held_out_rows(store, training.get("split", "official"), int(seed))
+
+
+def trained_on(card: ModelCard, store: FaceStore, rows: NDArray[np.intp]) -> TrainedOn | None:
+    """How many of some rows of a data set a model was trained on, initial weights and members of ensembles included.
+
+    None where the card does not say: a model of somebody else, or trained on another data set. Teachers do not count.
+    """
+    trainings = list(_trainings(card.training))
+    if not trainings or any(entry.get("source_sha256") != store.meta.source_sha256 for entry in trainings):
+        return None
+    suspected = np.intersect1d(rows, store.rows_of("Training"))
+    if not len(suspected):
+        return TrainedOn(0, exact=True)
+    chosen = [training_rows(store, None, _set_aside(training, store)).rows for training in trainings]
+    exact = all(rows_sha256(used) == entry.get("rows_sha256") for used, entry in zip(chosen, trainings, strict=True))
+    return TrainedOn(int(np.isin(suspected, np.concatenate(chosen)).sum()), exact)
+
+
+def _trainings(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every training that set the weights: its own or its members', and those they started from."""
+    members = training.get("members")
+    for own in members or ([training] if training else []):
+        yield own
+        if start := own.get("initial_weights"):
+            yield from _trainings(start)

@@ -1,0 +1,124 @@
+"""What finds faces in images and cuts them out; it classifies nothing, so worker processes need nothing else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.faces.align import align_face, crop_face
+from mien.faces.detect import create_detector
+from mien.faces.detection import Detection, Detector, stretched
+from mien.faces.follow import WEAK_SHARE, Follower, Pace
+from mien.faces.opencv_threads import use_threads
+from mien.media.decode_picture import Pixels, Reduced
+from mien.preprocess import to_gray
+from mien.results import Box
+
+_SHARP: Final = 64
+"""Height of a face in pixels from which its crop of 48x48 pixels loses nothing; of lower ones all pixels are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A face that was found and not yet classified: where it is, its crop, grayscale uint8 (48, 48), and its track."""
+
+    box: Box
+    detection: Detection
+    crop: NDArray[np.uint8]
+    track: int | None = None
+
+
+class Finder:
+    """Finds faces in images and cuts them out.
+
+    Args:
+        detector: it should give weak faces too, for `follower`.
+        min_confidence: faces with a lower score of the detector are dropped, 0..1.
+    """
+
+    def __init__(self, detector: Detector, min_confidence: float) -> None:
+        self.detector, self._min_confidence = detector, min_confidence
+
+    def find(self, image: Pixels) -> list[Candidate]:
+        """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
+        return self.find_in(Reduced.not_at_all(image), lambda: image)
+
+    def find_in(self, picture: Reduced, whole: Callable[[], Pixels]) -> list[Candidate]:
+        """The faces in a picture that was decoded as small as `reduction` allows.
+
+        Args:
+            picture: what was decoded.
+            whole: decodes all its pixels; called when a face is so small that its crop needs them.
+        """
+        image, factor = picture.pixels, picture.factor
+        seen = self.detector.detect(image) if factor == 1 else self.detector.detect(image, factor)  # type: ignore[call-arg]  # one that offers `reduction` takes it
+        found = [(stretched(face, factor), None) for face in seen if face.score >= self._min_confidence]
+        if factor > 1 and any(max(face.box[2:]) < _SHARP * factor for face, _ in found):
+            image = whole()
+        return self.crop(image, found, (picture.height, picture.width))
+
+    def reduction(self, longer: int) -> int:
+        """By how much (1, 2, 4 or 8) a picture of that longer side, in pixels, may be decoded smaller."""
+        reduction: Callable[[int], int] | None = getattr(self.detector, "reduction", None)
+        return 1 if reduction is None else reduction(longer)
+
+    def follower(self, pace: Pace) -> Follower:
+        """What follows the faces of one video, with this detector and least confidence."""
+        return Follower(self.detector, self._min_confidence, pace)
+
+    def crop(
+        self,
+        image: Pixels,
+        found: Sequence[tuple[Detection, int | None]],
+        size: tuple[int, int] | None = None,
+    ) -> list[Candidate]:
+        """Faces that were found in an image, each with its track, largest first, aligned.
+
+        Args:
+            image: the image.
+            found: faces and tracks.
+            size: (height, width) of the picture whose coordinates they have, if it is not the image's.
+        """
+        gray = to_gray(image)
+        height, width = size or (gray.shape[0], gray.shape[1])
+        boxes = (Box.inside(*face.box, image=(height, width)) for face, _ in found)
+        visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
+        visible.sort(key=lambda triple: -triple[0].area)
+        factor = round(width / gray.shape[1])  # the last block of a reduced picture may reach beyond it
+        return [Candidate(box, face, _crop(gray, stretched(face, 1 / factor)), track) for box, face, track in visible]
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFinder:
+    """Makes the same finder in any process.
+
+    Args:
+        detector: its name, or a detector that can be pickled.
+        min_confidence: see `Finder`.
+        min_face: see `mien.faces.detect.create_detector`.
+        threads: threads of a named detector and of OpenCV.
+    """
+
+    detector: str | Detector
+    min_confidence: float
+    min_face: int
+    threads: int | None
+
+    def __call__(self) -> Finder:
+        """The finder.
+
+        Raises:
+            UsageError: an unknown detector, or a value out of range.
+        """
+        use_threads(self.threads)
+        if not isinstance(self.detector, str):
+            return Finder(self.detector, self.min_confidence)
+        create = partial(create_detector, self.detector, min_score=WEAK_SHARE * self.min_confidence)
+        return Finder(create(min_face=self.min_face, threads=self.threads), self.min_confidence)
+
+
+def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
+    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)

@@ -1,0 +1,159 @@
+"""Pictures and videos searched by worker processes, where they are so many that starting the processes pays."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from mien.errors import WorkerError
+from mien.media.read_image import Picture
+from mien.media.sources import PictureEntry, VideoEntry
+from mien.media.video_source import without_password
+from mien.recognition.finder import Candidate, Finder, MakeFinder
+from mien.recognition.pictures import failed_picture, search, search_picture
+from mien.recognition.pipeline import Searched
+from mien.recognition.video import StreamOptions, search_video
+from mien.workers import Failed, Workers
+
+WORTH_SECONDS: Final = 2.0
+"""Work from which workers pay: to start takes each some 0.5 s of a core."""
+
+_MANY: Final = 64
+"""Pictures that are worth it whatever they are."""
+
+WORTH_BYTES: Final = 4_000_000
+"""Size of several videos from which workers pay."""
+
+Search = Callable[[Any], Iterable[Searched]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """How pictures and videos are searched.
+
+    Args:
+        make: makes the finder of each worker.
+        workers: how many processes at most; 1: this one alone.
+        keep_images: whether results carry their pixels.
+        worth_seconds: time that pictures would take one process, from which workers are started; 0: at once, so that
+            no picture is read by this process, which it might crash.
+        worth_bytes: size of several videos, likewise.
+    """
+
+    make: MakeFinder
+    workers: int = 1
+    keep_images: bool = True
+    worth_seconds: float = WORTH_SECONDS
+    worth_bytes: int = WORTH_BYTES
+
+    @contextmanager
+    def pool(self, options: StreamOptions) -> Iterator[Workers]:
+        """The processes, started when they pay and ended with the block."""
+        with Workers(partial(_searching, self.make, options, keep_images=self.keep_images), self.workers) as workers:
+            yield workers
+
+    def pictures(self, workers: Workers, finder: Finder, sources: Sequence[PictureEntry]) -> Iterator[Searched]:
+        """The faces of picture files, in order: the first ones are searched here, the others by the workers if those
+        would take long.
+
+        Args:
+            workers: of `pool`.
+            finder: for the first ones.
+            sources: picture files, addresses, and what was found empty.
+        """
+        spent = 0.0
+        for done, source in enumerate(sources):
+            if self._pays(spent, done, len(sources) - done):
+                yield from _by_workers(workers, sources[done:])
+                return
+            started = monotonic()
+            found = search_picture(finder, source, keep_image=self.keep_images)
+            spent += monotonic() - started
+            yield found
+
+    def _pays(self, spent: float, done: int, left: int) -> bool:
+        """Whether to start workers for the pictures that are left, after some took so many seconds here."""
+        if self.workers == 1 or left < 2:
+            return False
+        expected = spent / done * left if done else 0.0
+        return expected >= self.worth_seconds or left >= _MANY
+
+    def videos(self, workers: Workers, sources: Sequence[VideoEntry]) -> Iterator[tuple[VideoEntry, Any]]:
+        """Videos, each with its searched images if workers search it, else None. An error is raised by the iterator of
+        the images.
+        """
+        files = {source: None for source in sources if isinstance(source, Path) and source.is_file()}
+        if self.workers == 1 or len(files) < 2 or sum(file.stat().st_size for file in files) < self.worth_bytes:
+            yield from ((source, None) for source in sources)
+            return
+        searched = groupby(workers.results(("video", file) for file in files), itemgetter(0))
+        for source in sources:
+            if source in files:
+                _, results = next(searched)
+                yield source, _unless_failed(source, (result for _, result in results))
+            else:
+                yield source, None
+
+
+def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:
+    """The faces of each of several pictures, found by worker processes.
+
+    Raises:
+        MienError: a picture cannot be read.
+        WorkerError: a worker died, or none starts.
+    """
+    with Workers(partial(_finding, make), workers) as pool:
+        for _, result in pool.results(images):
+            if isinstance(result, Failed):
+                raise result.error
+            yield result
+
+
+def _finding(make: MakeFinder) -> Callable[[Picture], Iterable[Sequence[Candidate]]]:
+    finder = make()
+    return lambda image: [found_in(finder, image)]
+
+
+def found_in(finder: Finder, image: Picture) -> Sequence[Candidate]:
+    """The faces in one picture.
+
+    Raises:
+        InputError: it cannot be read.
+        UsageError: an array of another type or shape.
+    """
+    return search(finder, "", image, keep_image=False).candidates
+
+
+def _by_workers(workers: Workers, sources: Sequence[PictureEntry]) -> Iterator[Searched]:
+    for (_, source), result in workers.results(("picture", source) for source in sources):
+        if isinstance(result, Failed):
+            yield failed_picture(source, f"{without_password(str(source))}: {result.error}")
+        else:
+            yield result
+
+
+def _unless_failed(video: Path, results: Iterable[Any]) -> Iterator[Searched]:
+    for result in results:
+        if isinstance(result, Failed):
+            named = not isinstance(result.error, WorkerError)
+            raise result.error if named else WorkerError(f"{video}: {result.error}")
+        yield result
+
+
+def _searching(make: MakeFinder, options: StreamOptions, *, keep_images: bool) -> Search:
+    """What a worker does with a task, a pair of ``picture`` or ``video`` and its source."""
+    finder = make()
+
+    def do(task: tuple[str, Any]) -> Iterator[Searched]:
+        kind, source = task
+        if kind == "video":
+            yield from search_video(finder, source, options, keep_images=keep_images)
+        else:
+            yield search_picture(finder, source, keep_image=keep_images)
+
+    return do

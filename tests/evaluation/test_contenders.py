@@ -1,0 +1,79 @@
+"""Runs, reports and models in one comparison: each says the same whether it is read or asked."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.data.store import FaceStore
+from mien.errors import DataError, UsageError
+from mien.evaluation.comparison import variants_of
+from mien.evaluation.contenders import read_contenders
+from mien.evaluation.report import evaluate
+from mien.evaluation.report_folder import ReportFolder
+from mien.evaluation.significance import mcnemar
+from mien.model.onnx_model import Bundle
+
+
+@pytest.fixture
+def models(tmp_path, write_linear_model, linear_card):
+    write_linear_model(tmp_path / "one.onnx")
+    other = replace(linear_card, name="other", temperature=1.0, preprocess=replace(linear_card.preprocess, mean=0.3))
+    write_linear_model(tmp_path / "two.onnx", metadata=other.to_json())
+    return tmp_path
+
+
+@pytest.fixture
+def ask(models, small_store):
+    store = FaceStore.open(small_store)
+    return lambda name: evaluate(Bundle.load(name), store, "PublicTest")
+
+
+def report_of(ask, models, name):
+    ReportFolder(models / f"{name}_report").write(ask(str(models / f"{name}.onnx")))
+    return str(models / f"{name}_report")
+
+
+def test_a_report_and_the_model_behind_it_answer_alike(models, ask):
+    names = [report_of(ask, models, "one"), str(models / "one.onnx"), str(models / "two.onnx")]
+    report, one, two = read_contenders(names, ask=ask)
+    np.testing.assert_array_equal(report.predictions, one.predictions)
+    np.testing.assert_array_equal(report.rows[0], one.rows[0])
+    assert (report.name, one.name, two.name) == ("one_report", "one", "two")
+    assert len(variants_of([report, one, two])) == 3
+    assert 0 < mcnemar(one.correct, two.correct) <= 1
+
+
+def test_a_run_stands_beside_a_report_of_the_same_rows(models, ask, tmp_path):
+    report = report_of(ask, models, "one")
+    (found,) = read_contenders([report])
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.toml").write_text("seed = 3\n")
+    (run / "log.jsonl").write_text('{"epoch": 1, "loss": 1.0}\n')
+    answers = {"labels": found.labels.tolist(), "predictions": found.labels.tolist(), "rows": found.rows[0].tolist(),
+               "source_sha256": found.rows[1]}  # fmt: skip
+    (run / "public_test.json").write_text(json.dumps(answers))
+    runs = read_contenders([str(run), f"{report}/report.json"])
+    assert [(entry.name, entry.seed, entry.accuracy) for entry in runs] == [
+        ("run", 3, 1.0),
+        ("one_report", 0, found.accuracy),
+    ]
+    variants_of(runs)
+    (run / "public_test.json").write_text(json.dumps({**answers, "source_sha256": "cd" * 32}))
+    with pytest.raises(UsageError, match="run and one_report were judged on different faces"):
+        variants_of(read_contenders([str(run), report]))
+
+
+def test_what_is_neither_run_nor_report_is_named(models, ask, tmp_path):
+    with pytest.raises(DataError, match=r"one\.onnx: no run and no report; to compare models name --data and --usage"):
+        read_contenders([str(models / "one.onnx")])
+    report = report_of(ask, models, "one")
+    predictions = models / "one_report" / "predictions.csv"
+    predictions.write_text(predictions.read_text().replace("happy", "happier"))
+    with pytest.raises(DataError, match="damaged report"):
+        read_contenders([report])
+    predictions.unlink()
+    with pytest.raises(DataError, match=r"no predictions\.csv; expected a folder of `mien evaluate --out`"):
+        read_contenders([report])

@@ -1,0 +1,171 @@
+"""The pool of worker processes, with real processes that are really killed."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import InputError, UsageError, WorkerError
+from mien.workers import Failed, Workers
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+
+
+def counted(folder, task):
+    """Notes which process has begun which task, then does what the task says."""
+    with (Path(folder) / f"{os.getpid()}.log").open("a") as log:
+        log.write(f"{task}\n")
+    match task:
+        case ("raise", error):
+            raise error
+        case ("die", status):
+            os._exit(status)
+        case ("many", count):
+            for number in range(count):
+                yield np.full(100_000, number, np.uint8)
+        case ("sleep", seconds):
+            time.sleep(seconds)
+            yield "slept"
+        case number:
+            time.sleep(0.002)
+            yield number * number
+
+
+def make(folder):
+    (Path(folder) / f"{os.getpid()}.made").touch()
+    return partial(counted, folder)
+
+
+def refuse():
+    raise UsageError("nothing can be made")
+
+
+def die():
+    os._exit(7)
+
+
+def made(folder):
+    return len(list(Path(folder).glob("*.made")))
+
+
+def children():
+    return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
+
+
+def test_results_come_in_order_and_what_a_worker_needs_is_made_once(tmp_path):
+    with Workers(partial(make, tmp_path), 2) as workers:
+        assert list(workers.results(range(200))) == [(number, number * number) for number in range(200)]
+        assert made(tmp_path) == 2
+        assert list(workers.results([3])) == [(3, 9)]  # by a process that is there already
+        assert made(tmp_path) == 2
+        assert len(children()) == 2
+    assert children() == []
+
+
+def test_a_task_may_have_many_results_or_none(tmp_path):
+    with Workers(partial(make, tmp_path), 2) as workers:
+        found = Counter(task for task, _ in workers.results([("many", 3), ("many", 0), 5, ("many", 1)]))
+    assert found == {("many", 3): 3, 5: 1, ("many", 1): 1}
+
+
+def test_an_error_ends_its_task_only(tmp_path):
+    tasks = [1, ("raise", InputError("a.jpg: broken")), ("raise", OSError("disk")), ("raise", MemoryError()), 2]
+    with Workers(partial(make, tmp_path), 2) as workers:
+        first, *failed, last = (result for _, result in workers.results(tasks))
+    assert (first, last) == (1, 4)
+    assert [(type(result.error), str(result.error)) for result in failed] == [
+        (InputError, "a.jpg: broken"),
+        (WorkerError, "OSError: disk"),
+        (WorkerError, "not enough memory"),
+    ]
+    assert made(tmp_path) == 2
+
+
+def test_a_worker_that_dies_is_replaced_and_its_task_named(tmp_path):
+    tasks = [0, ("die", 3), *range(20)]
+    with Workers(partial(make, tmp_path), 2) as workers:
+        results = list(workers.results(tasks))
+    assert [task for task, _ in results] == tasks
+    assert str(results[1][1].error) == "the worker process that read it died (exit status 3)"
+    assert [result for task, result in results if not isinstance(task, tuple)] == [0, *(n * n for n in range(20))]
+    assert made(tmp_path) in {2, 3}  # a quick one may have done the rest before it was replaced
+
+
+@needs_signals
+@pytest.mark.parametrize("seed", [1, 2])
+def test_workers_killed_at_random_moments_lose_and_double_nothing(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    moments = set(rng.choice(np.arange(5, 590), 5, replace=False).tolist())
+    results = []
+    with Workers(partial(make, tmp_path), 2) as workers:
+        for count, result in enumerate(workers.results(range(600))):
+            results.append(result)
+            if count in moments and (running := children()):
+                os.kill(running[rng.integers(len(running))].pid, signal.SIGKILL)
+    assert [task for task, _ in results] == list(range(600))
+    failed = [result for _, result in results if isinstance(result, Failed)]
+    assert len(failed) <= 5
+    assert all("signal 9" in str(result.error) for result in failed)
+    assert all(result == task * task for task, result in results if not isinstance(result, Failed))
+
+
+def test_memory_is_bounded_while_the_first_task_is_slow(tmp_path):
+    tasks = [("sleep", 1.5), *[("many", 100)] * 30]  # 300 MB of results behind it
+    begun = []
+    with Workers(partial(make, tmp_path), 2) as workers:
+        results = workers.results(tasks)
+        assert next(results)[1] == "slept"
+        begun = sum(len(log.read_text().splitlines()) for log in tmp_path.glob("*.log"))
+        assert sum(1 for _ in results) == 3000
+    assert begun <= 9  # 64 MB are held, of 10 MB a task
+
+
+def test_tasks_are_read_no_further_ahead_than_needed(tmp_path):
+    read = []
+
+    def tasks():
+        for number in range(5000):
+            read.append(number)
+            yield ("sleep", 1.0) if number == 0 else number
+
+    with Workers(partial(make, tmp_path), 2) as workers:
+        next(workers.results(tasks()))
+        assert len(read) <= 258
+
+
+def test_closing_the_results_ends_the_workers_at_once(tmp_path):
+    workers = Workers(partial(make, tmp_path), 2)
+    results = workers.results([1, ("sleep", 600), ("sleep", 600)])
+    assert next(results) == (1, 1)
+    results.close()
+    assert children() == []
+    assert list(workers.results([2])) == [(2, 4)]  # the pool itself goes on
+    workers.close()
+    assert children() == []
+
+
+def test_what_cannot_be_made_or_started_is_said(tmp_path):
+    with pytest.raises(UsageError, match="nothing can be made"), Workers(refuse, 2) as workers:
+        list(workers.results([1, 2, 3]))
+    with pytest.raises(WorkerError, match=r"do not start \(.*exit status 7\)"), Workers(die, 1) as workers:
+        list(workers.results([1]))
+    with pytest.raises(WorkerError, match="can be pickled"), Workers(lambda: None, 1) as workers:
+        list(workers.results([1]))
+    assert children() == []
+
+
+def test_an_error_of_the_tasks_is_raised(tmp_path):
+    def tasks():
+        yield 1
+        raise InputError("the list ends here")
+
+    with pytest.raises(InputError, match="ends here"), Workers(partial(make, tmp_path), 2) as workers:
+        list(workers.results(tasks()))
+    assert children() == []
