@@ -228,7 +228,9 @@ def make_room(new: Any, connections: Iterable[Any], most: int, most_per_client: 
         most_per_client: of one address.
     """
     everybody = _open(connections)
-    held = Counter(_client(connection) for connection in everybody)
+    if len(everybody) <= min(most, most_per_client):
+        return True
+    held = Counter(map(_client, everybody))
     mine = held[_client(new)] > most_per_client
     if len(everybody) <= most and not mine:
         return True

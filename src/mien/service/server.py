@@ -24,6 +24,10 @@ _CLIENTS_FAULTS: Final = (
     *("Invalid HTTP request received", "Invalid UTF-8 sequence", "opening handshake failed", "connection rejected"),
     *("Unsupported upgrade request", "No supported WebSocket library", "invalid handshake"),
 )
+_ACCEPTED_AT_ONCE: Final = 8
+"""Connections that asyncio accepts before it looks at others; it takes as many as the backlog that it is told."""
+_WAITING: Final = 2048
+"""Connections that the system keeps until they are accepted."""
 _LAST_WAIT: Final = 1.0
 """Seconds that threads have to end when everything else has."""
 
@@ -55,6 +59,7 @@ def server_config(
         forwarded_allow_ips=list(trusted_proxies),
         server_header=False,
         access_log=False,
+        backlog=_ACCEPTED_AT_ONCE,
         log_level="warning",
     )
 
@@ -117,6 +122,8 @@ class _Announcing(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_WAITING)
         if self.started:
             self._announce()
 
