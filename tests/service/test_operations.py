@@ -116,8 +116,8 @@ def test_a_proxy_that_is_trusted_says_who_asks(recognizer, caplog):
     with caplog.at_level(logging.INFO, "mien.access"):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/healthz"
         waiting.get(url, headers={"x-forwarded-for": "203.0.113.7"})
-    server.should_exit = True
-    thread.join(HANG)
+        server.should_exit = True
+        thread.join(HANG)
     (record,) = [record for record in caplog.records if record.name == ACCESS.name]
     line = json.loads(JsonLines().format(record))
     assert line["client"] == "203.0.113.7"
@@ -128,6 +128,7 @@ def test_a_proxy_that_is_trusted_says_who_asks(recognizer, caplog):
 def test_others_are_not_believed(address, caplog):
     with caplog.at_level(logging.INFO, "mien.access"):
         waiting.get(f"http://{address}/healthz", headers={"x-forwarded-for": "203.0.113.7"})
+        wait_for(lambda: "/healthz" in caplog.text)
     assert "203.0.113.7" not in caplog.text
     with pytest.raises(UsageError, match="--trust-proxy somebody: expected an address or a network"):
         _networks(["somebody"])
