@@ -8,7 +8,7 @@ from mien import choices, defaults
 from mien.data import export
 from mien.data.audit import cleaning
 from mien.data.reading import class_names, layouts
-from mien.faces import detect
+from mien.faces import detectors
 from mien.model.embedded import embedded_models
 from mien.recognition import smoothing
 
@@ -16,7 +16,7 @@ from mien.recognition import smoothing
 @pytest.mark.parametrize(
     ("table", "names"),
     [
-        (detect._DETECTORS, choices.DETECTORS),
+        (detectors._DETECTORS, choices.DETECTORS),
         (smoothing._SMOOTHINGS, choices.SMOOTHINGS),
         (layouts.LAYOUTS, choices.FOLDER_LAYOUTS),
         (class_names._KNOWN, choices.CLASS_MAPS),

@@ -7,8 +7,8 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import halfnorm
 
 from mien.errors import UsageError
-from mien.evaluation.calibration import TEMPERATURE_RANGE, calibrated_ece_band, fit_temperature
-from mien.evaluation.metrics import expected_calibration_error
+from mien.evaluation.calibration import calibrated_ece_band, expected_calibration_error
+from mien.evaluation.temperature import TEMPERATURE_RANGE, fit_temperature
 
 
 def honest_sample(seed, n, scale=2.0):

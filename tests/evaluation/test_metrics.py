@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from mien.errors import UsageError
-from mien.evaluation import metrics
+from mien.evaluation import calibration, metrics
 
 CLASSES = range(7)
 pairs = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=60)
@@ -109,13 +109,13 @@ def test_calibration_error_agrees_with_a_slow_implementation(seed, bins):
     logits, labels = random_scores(seed)
     probabilities = softmax(logits)
     expected = slow_calibration_error(probabilities, labels, bins)
-    assert metrics.expected_calibration_error(probabilities, labels, bins) == pytest.approx(expected, abs=1e-12)
+    assert calibration.expected_calibration_error(probabilities, labels, bins) == pytest.approx(expected, abs=1e-12)
 
 
 def test_bins_are_open_below_and_closed_above():
     confidences = np.arange(8, 16) / 15
     probabilities = np.stack([confidences, 1 - confidences], axis=1)
-    curve = metrics.reliability_curve(probabilities, np.zeros(8, int))
+    curve = calibration.reliability_curve(probabilities, np.zeros(8, int))
     assert curve.count.tolist() == [0] * 7 + [1] * 8  # the confidence m / 15 lies in bin m
     assert curve.edges.tolist() == [m / 15 for m in range(16)]
     assert np.isnan(curve.accuracy[:7]).all()
@@ -125,14 +125,14 @@ def test_bins_are_open_below_and_closed_above():
 def test_calibration_error_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
     labels = [0, 1, 0, 1]  # right, wrong; right, right
-    assert metrics.expected_calibration_error(probabilities, labels) == pytest.approx(0.5 * 0.4 + 0.5 * 0.4)
+    assert calibration.expected_calibration_error(probabilities, labels) == pytest.approx(0.5 * 0.4 + 0.5 * 0.4)
 
 
 def test_perfectly_calibrated_predictions_have_a_small_error():
     random = np.random.default_rng(3)
     probabilities = random.dirichlet(np.ones(7), 20_000)
     labels = (random.random((20_000, 1)) > probabilities.cumsum(axis=1)).sum(axis=1).clip(max=6)
-    assert metrics.expected_calibration_error(probabilities, labels) < 0.015
+    assert calibration.expected_calibration_error(probabilities, labels) < 0.015
 
 
 @given(st.integers(1, 4000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -159,9 +159,9 @@ def test_standard_error_of_the_field():
         lambda: metrics.top_k_accuracy([[0.1, 0.9]], [0, 1]),
         lambda: metrics.negative_log_likelihood([[np.nan, 0.0]], [0]),
         lambda: metrics.negative_log_likelihood([0.0, 1.0], [0]),
-        lambda: metrics.expected_calibration_error([[3.0, -1.0]], [0]),
-        lambda: metrics.expected_calibration_error([[0.2, 0.2]], [0]),
-        lambda: metrics.reliability_curve([[0.2, 0.8]], [0], bins=0),
+        lambda: calibration.expected_calibration_error([[3.0, -1.0]], [0]),
+        lambda: calibration.expected_calibration_error([[0.2, 0.2]], [0]),
+        lambda: calibration.reliability_curve([[0.2, 0.8]], [0], bins=0),
         lambda: metrics.standard_error(1.2, 10),
         lambda: metrics.wilson_interval(0.5, 0),
     ],

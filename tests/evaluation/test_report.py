@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 from mien.data.store import FaceStore, StoreMeta, write_store
 from mien.errors import DataError, MissingExtraError, ModelFileError, UsageError
-from mien.evaluation import metrics
+from mien.evaluation import calibration, metrics
 from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.report import evaluate
 from mien.evaluation.report_charts import draw_confusion
@@ -34,8 +34,8 @@ def test_the_figures_are_those_of_the_faces_of_the_usage(model, store):
     logits, labels = model.logits(store.faces[60:]), store.labels[rows]
     assert result["n"] == 90
     assert result["accuracy"] == np.mean(logits.argmax(axis=1) == labels)
-    assert result["ece"] == metrics.expected_calibration_error(softmax(logits / 1.7), labels)
-    assert result["ece_uncalibrated"] == metrics.expected_calibration_error(softmax(logits), labels)
+    assert result["ece"] == calibration.expected_calibration_error(softmax(logits / 1.7), labels)
+    assert result["ece_uncalibrated"] == calibration.expected_calibration_error(softmax(logits), labels)
     assert result["ece_band"] == list(calibrated_ece_band(softmax(logits / 1.7).max(axis=1)))
     assert result["nll"] == metrics.negative_log_likelihood(logits / np.float32(1.7), labels)
     assert result["temperature"] == 1.7

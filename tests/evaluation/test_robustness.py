@@ -9,8 +9,8 @@ from sklearn import metrics as sk
 
 from mien.data.store import FaceStore, write_store
 from mien.errors import MissingExtraError, ModelFileError, UsageError
+from mien.evaluation.calibration import expected_calibration_error
 from mien.evaluation.corruptions import CORRUPTIONS, corrupted
-from mien.evaluation.metrics import expected_calibration_error
 from mien.evaluation.report import evaluate
 from mien.evaluation.robustness import CONFIDENT, Score, measure_robustness, score, trained_families
 from mien.evaluation.robustness_report import (

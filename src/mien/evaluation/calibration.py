@@ -1,23 +1,85 @@
-"""Temperature scaling, and the sampling band of the calibration error of a perfectly calibrated model.
+"""Calibration: reliability curve, expected calibration error, and the band in which sampling alone puts it.
 
 Guo et al., "On Calibration of Modern Neural Networks", arXiv 1706.04599.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.evaluation.metrics import CALIBRATION_BINS, checked_scores, confidence_bins
+from mien.errors import UsageError
+from mien.evaluation.metrics import checked_scores
 
-TEMPERATURE_RANGE: Final = (0.05, 20.0)
-"""Search range of the temperature; a minimum beyond it (few faces, all classified correctly) gives the nearer end."""
+CALIBRATION_BINS: Final = 15
+"""Bins of the expected calibration error, as in Guo et al."""
 
-_HALVINGS: Final = 60
-"""Enough to bring the range of log temperature below the resolution of float64."""
+_TOLERANCE: Final = 1e-3
 
 BAND_COVERAGE: Final = 0.9
 """Share of perfectly calibrated models whose calibration error lies in their band."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReliabilityCurve:
+    """Confidence against accuracy, bin by bin.
+
+    Args:
+        edges: float64 (bins + 1,), the numbers m / bins.
+        confidence: float64 (bins,), mean confidence of the faces in each bin; NaN for an empty one.
+        accuracy: float64 (bins,), share of them that is right; NaN for an empty one.
+        count: int64 (bins,), faces in each bin.
+    """
+
+    edges: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean over all faces of the distance between confidence and accuracy of their bin, 0..1."""
+        filled = self.count > 0
+        gaps = np.abs(self.confidence[filled] - self.accuracy[filled])
+        return float(np.average(gaps, weights=self.count[filled]))
+
+
+def reliability_curve(probabilities: ArrayLike, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> ReliabilityCurve:
+    """Confidence (the highest probability of a face) against accuracy in bins of equal width.
+
+    Bin m = 1..bins holds the confidences in ((m - 1) / bins, m / bins], as in Guo et al.; the edges are the float64
+    quotients m / bins.
+
+    Args:
+        probabilities: rows of at least 0 that sum to 1, shape (N, classes).
+        labels: true class numbers, shape (N,).
+        bins: at least 1.
+    """
+    values, true = checked_scores(probabilities, labels)
+    if values.min() < 0 or np.abs(values.sum(axis=1) - 1).max() > _TOLERANCE:
+        raise UsageError("probabilities are not rows of at least 0 that sum to 1: give softmax outputs, not logits")
+    if bins < 1:
+        raise UsageError(f"bins is {bins}: expected at least 1")
+    confidence, hit = values.max(axis=1), values.argmax(axis=1) == true
+    edges, place = confidence_bins(confidence, bins)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of an empty bin
+        means = [np.bincount(place, weights=what, minlength=bins) / count for what in (confidence, hit)]
+    return ReliabilityCurve(edges, means[0], means[1], count.astype(np.int64))
+
+
+def confidence_bins(
+    confidence: NDArray[np.float64], bins: int = CALIBRATION_BINS
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Edges (bins + 1,) of bins of equal width, and the number of the bin of each confidence (N,)."""
+    edges = np.arange(bins + 1) / bins
+    return edges, np.searchsorted(edges[1:-1], confidence, side="left")
+
+
+def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> float:
+    """Expected calibration error, 0..1 (arguments and bins as in `reliability_curve`)."""
+    return reliability_curve(probabilities, labels, bins).expected_calibration_error
 
 
 def calibrated_ece_band(
@@ -36,7 +98,7 @@ def calibrated_ece_band(
 
     Args:
         confidence: highest probability of each face, 0..1, (N,), N at least 1.
-        bins: as in `mien.evaluation.metrics.reliability_curve`.
+        bins: as in `reliability_curve`.
         coverage: share of the simulated errors inside the band, 0..1; as many lie below as above it.
         draws: simulations.
         seed: of the simulation.
@@ -51,36 +113,3 @@ def calibrated_ece_band(
         errors[number] = np.abs(np.bincount(place, hits - confidence, minlength=bins)).sum() / len(confidence)
     low, high = np.quantile(errors, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)
-
-
-def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
-    """The temperature T within `TEMPERATURE_RANGE` that minimises the negative log-likelihood of softmax(logits / T).
-
-    That likelihood is convex in 1 / T, so its slope changes sign at most once and bisection finds the one minimum.
-    Accuracy does not change, for dividing by T keeps the order of the logits.
-
-    Args:
-        logits: finite, shape (N, classes).
-        labels: true class numbers, shape (N,).
-
-    Raises:
-        UsageError: wrong shapes or values.
-    """
-    values, true = checked_scores(logits, labels)
-    shifted = values - values.max(axis=1, keepdims=True)
-    low, high = np.log(TEMPERATURE_RANGE)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if _slope(shifted, true, float(np.exp(-middle))) > 0:  # a smaller 1 / T is better
-            low = middle
-        else:
-            high = middle
-    return float(np.exp((low + high) / 2))
-
-
-def _slope(logits: NDArray[np.float64], labels: NDArray[np.intp], inverse: float) -> float:
-    """Derivative of the likelihood by 1 / T: the expected logit minus the label's, averaged over the rows."""
-    weights = np.exp(logits * inverse)
-    expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
-    own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-    return float(np.mean(expected - own))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.choices import TARGETS
-from mien.evaluation import metrics
+from mien.evaluation import calibration, metrics
 from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.provenance import TrainedOn, named_rows
 from mien.evaluation.quality import accuracy_by_quarter
@@ -107,14 +107,14 @@ class Evaluation:
         return metrics.confusion_matrix(self.predictions, self.labels)
 
     @cached_property
-    def reliability(self) -> metrics.ReliabilityCurve:
+    def reliability(self) -> calibration.ReliabilityCurve:
         """Confidence against accuracy with the temperature."""
-        return metrics.reliability_curve(self.probabilities, self.labels)
+        return calibration.reliability_curve(self.probabilities, self.labels)
 
     @cached_property
-    def reliability_uncalibrated(self) -> metrics.ReliabilityCurve:
+    def reliability_uncalibrated(self) -> calibration.ReliabilityCurve:
         """Confidence against accuracy without the temperature."""
-        return metrics.reliability_curve(softmax(self.logits), self.labels)
+        return calibration.reliability_curve(softmax(self.logits), self.labels)
 
     @cached_property
     def ece_band(self) -> tuple[float, float]:

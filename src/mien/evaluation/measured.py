@@ -9,14 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mien.data.store import FaceStore
-from mien.evaluation.metrics import (
-    accuracy,
-    balanced_accuracy,
-    confusion_matrix,
-    expected_calibration_error,
-    macro_f1,
-    negative_log_likelihood,
-)
+from mien.evaluation.calibration import expected_calibration_error
+from mien.evaluation.metrics import accuracy, balanced_accuracy, confusion_matrix, macro_f1, negative_log_likelihood
 from mien.model.onnx_model import softmax
 from mien.preprocess import PreprocessSpec
 

@@ -5,20 +5,13 @@ precision of a class that is never predicted, recall of a class without faces. B
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-
-CALIBRATION_BINS: Final = 15
-"""Bins of the expected calibration error, as in Guo et al., "On Calibration of Modern Neural Networks", arXiv
-1706.04599.
-"""
-
-_TOLERANCE: Final = 1e-3
 
 
 def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, classes: int = len(EMOTIONS)) -> NDArray[np.int64]:
@@ -129,67 +122,6 @@ def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     shifted = values - values.max(axis=1, keepdims=True)
     own = np.take_along_axis(shifted, true[:, None], axis=1)[:, 0]
     return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - own))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReliabilityCurve:
-    """Confidence against accuracy, bin by bin.
-
-    Args:
-        edges: float64 (bins + 1,), the numbers m / bins.
-        confidence: float64 (bins,), mean confidence of the faces in each bin; NaN for an empty one.
-        accuracy: float64 (bins,), share of them that is right; NaN for an empty one.
-        count: int64 (bins,), faces in each bin.
-    """
-
-    edges: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    count: NDArray[np.int64]
-
-    @property
-    def expected_calibration_error(self) -> float:
-        """Mean over all faces of the distance between confidence and accuracy of their bin, 0..1."""
-        filled = self.count > 0
-        gaps = np.abs(self.confidence[filled] - self.accuracy[filled])
-        return float(np.average(gaps, weights=self.count[filled]))
-
-
-def reliability_curve(probabilities: ArrayLike, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> ReliabilityCurve:
-    """Confidence (the highest probability of a face) against accuracy in bins of equal width.
-
-    Bin m = 1..bins holds the confidences in ((m - 1) / bins, m / bins], as in Guo et al.; the edges are the float64
-    quotients m / bins.
-
-    Args:
-        probabilities: rows of at least 0 that sum to 1, shape (N, classes).
-        labels: true class numbers, shape (N,).
-        bins: at least 1.
-    """
-    values, true = checked_scores(probabilities, labels)
-    if values.min() < 0 or np.abs(values.sum(axis=1) - 1).max() > _TOLERANCE:
-        raise UsageError("probabilities are not rows of at least 0 that sum to 1: give softmax outputs, not logits")
-    if bins < 1:
-        raise UsageError(f"bins is {bins}: expected at least 1")
-    confidence, hit = values.max(axis=1), values.argmax(axis=1) == true
-    edges, place = confidence_bins(confidence, bins)
-    count = np.bincount(place, minlength=bins)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of an empty bin
-        means = [np.bincount(place, weights=what, minlength=bins) / count for what in (confidence, hit)]
-    return ReliabilityCurve(edges, means[0], means[1], count.astype(np.int64))
-
-
-def confidence_bins(
-    confidence: NDArray[np.float64], bins: int = CALIBRATION_BINS
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Edges (bins + 1,) of bins of equal width, and the number of the bin of each confidence (N,)."""
-    edges = np.arange(bins + 1) / bins
-    return edges, np.searchsorted(edges[1:-1], confidence, side="left")
-
-
-def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error, 0..1 (arguments and bins as in `reliability_curve`)."""
-    return reliability_curve(probabilities, labels, bins).expected_calibration_error
 
 
 def checked_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mien.evaluation import metrics
+from mien.evaluation import calibration, metrics
 from mien.evaluation.chart_style import ChartStyle, save_chart
 from mien.evaluation.evaluated import Evaluation
 from mien.labels import EMOTIONS
@@ -119,7 +119,7 @@ def _emotions_and_faces(evaluation: Evaluation) -> list[str]:
     return [f"{emotion}\n{faces:,}" for emotion, faces in zip(EMOTIONS, support, strict=True)]
 
 
-def _draw_curve(axes: Axes, curve: metrics.ReliabilityCurve, colour: str, name: str) -> None:
+def _draw_curve(axes: Axes, curve: calibration.ReliabilityCurve, colour: str, name: str) -> None:
     filled = curve.count > 0
     confidence, accuracy, count = curve.confidence[filled], curve.accuracy[filled], curve.count[filled]
     label = f"{name}: ECE {curve.expected_calibration_error:.3f}"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelFileError
-from mien.evaluation import metrics
+from mien.evaluation import calibration
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, corrupted
 from mien.evaluation.evaluated import Evaluation
@@ -152,7 +152,7 @@ def score(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: f
     wrong = logits.argmax(axis=1) != labels
     return Score(
         accuracy=float(1 - wrong.mean()),
-        ece=metrics.expected_calibration_error(probabilities, labels),
+        ece=calibration.expected_calibration_error(probabilities, labels),
         confident_errors=float((wrong & (probabilities.max(axis=1) >= CONFIDENT)).mean()),
     )
 

@@ -13,8 +13,8 @@ from onnx.compose import add_prefix_graph
 
 from mien.data.store import FaceStore
 from mien.errors import ExportError
-from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import figures
+from mien.evaluation.temperature import fit_temperature
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
 from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name

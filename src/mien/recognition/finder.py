@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.faces.align import align_face, crop_face
-from mien.faces.detect import create_detector
 from mien.faces.detection import Detection, Detector, stretched
+from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Follower, Pace
 from mien.faces.opencv_threads import use_threads
 from mien.media.decode_picture import Pixels, Reduced
@@ -98,7 +98,7 @@ class MakeFinder:
     Args:
         detector: its name, or a detector that can be pickled.
         min_confidence: see `Finder`.
-        min_face: see `mien.faces.detect.create_detector`.
+        min_face: see `mien.faces.detectors.create_detector`.
         threads: threads of a named detector and of OpenCV.
     """
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from mien.choices import HELD_OUT
 from mien.errors import DivergedError
-from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.measured import MeasuredFaces, figures
+from mien.evaluation.temperature import fit_temperature
 from mien.networks.saved import save_network
 from mien.runs import BEST_FILE
 from mien.training.config import TrainConfig

@@ -7,8 +7,8 @@ import pytest
 from skimage import data
 
 from mien.errors import UsageError
-from mien.faces.detect import create_detector
 from mien.faces.detection import Detection, distinct
+from mien.faces.detectors import create_detector
 from mien.faces.haar import HaarDetector
 from mien.faces.whole_image import WholeImage
 from mien.faces.yunet import YuNetDetector
