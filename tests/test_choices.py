@@ -7,7 +7,7 @@ import pytest
 from mien import choices, defaults
 from mien.data import export
 from mien.data.audit import cleaning
-from mien.data.reading import class_names, layouts
+from mien.data.reading import class_maps, layouts
 from mien.faces import detectors
 from mien.model.embedded import embedded_models
 from mien.recognition import smoothing
@@ -19,7 +19,7 @@ from mien.recognition import smoothing
         (detectors._DETECTORS, choices.DETECTORS),
         (smoothing._SMOOTHINGS, choices.SMOOTHINGS),
         (layouts.LAYOUTS, choices.FOLDER_LAYOUTS),
-        (class_names._KNOWN, choices.CLASS_MAPS),
+        (class_maps._KNOWN, choices.CLASS_MAPS),
         (export.FORMATS, choices.EXPORT_FORMATS),
         (cleaning.RULES, choices.CLEANING_RULES),
     ],

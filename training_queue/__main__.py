@@ -16,7 +16,7 @@ from training_queue import checkpoints, hours
 from training_queue.home import Home, QueueError, is_alive
 from training_queue.listing import load_list
 from training_queue.processes import StopAskedError, StopSignal, waited
-from training_queue.runner import Queue, Workplace, load_ready, settle_killed
+from training_queue.queue import Queue, Workplace, load_ready, settle_killed
 from training_queue.status import lines, status_of
 from training_queue.workspace import repository_of
 

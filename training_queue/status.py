@@ -11,7 +11,7 @@ from training_queue import hours
 from training_queue.home import Home, Outcome, Running, is_alive
 from training_queue.listing import Training, TrainingList
 from training_queue.next_training import states
-from training_queue.runner import outcomes_of
+from training_queue.queue import outcomes_of
 
 
 def status_of(home: Home, todo: TrainingList, now: float | None = None) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def import_(
     from rich.markup import escape
     from rich.progress import Progress
 
-    from mien.data.reading.class_names import class_map
+    from mien.data.reading.class_maps import class_map
     from mien.data.reading.importing import ferplus_beside, import_data
 
     if ferplus is None and (ferplus := ferplus_beside(source)):

@@ -145,7 +145,7 @@ def open_data(
     data: Path, usage: EvaluatedUsage | None, names: list[str], messages: "Console"
 ) -> "tuple[FaceStore, str]":
     """The data set, and the usage (rows) to evaluate on."""
-    from mien.data.reading.class_names import class_map
+    from mien.data.reading.class_maps import class_map
     from mien.data.reading.importing import faces_by_class
     from mien.data.store import FaceStore, is_store
     from mien.errors import UsageError

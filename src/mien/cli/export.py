@@ -1,11 +1,18 @@
 """`mien export`: a run as an ONNX file, or several models as an ensemble."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.options import DropRows
 from mien.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from mien.model.card import ModelCard
 
 
 def export(
@@ -16,10 +23,10 @@ def export(
             "model files and names of embedded models among them."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    out: Annotated[Path, typer.Option(help="ONNX file to write; with --interpolate also .safetensors, to train on.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Data set whose PublicTest rows calibrate an ensemble."),
+        typer.Option(help="Data set whose PublicTest rows calibrate several models together."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the model; default: the network's name, or the file's.")
@@ -27,37 +34,81 @@ def export(
     half: Annotated[
         bool, typer.Option("--half", help="Store weights in half precision: half the size, the same speed.")
     ] = False,
+    interpolate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Average the weights of two runs of one network instead: this share of the second."
+        ),
+    ] = None,
+    drop_rows: DropRows = None,
 ) -> None:
     """Write the chosen network of a run as an ONNX file with labels, preprocessing, temperature and provenance inside.
 
-        Several models become an ensemble in one file: the mean of their probabilities. Numerical parity with torch, or
-    with the members, is checked before the file is kept.
+    Several models become an ensemble in one file: the mean of their probabilities. With --interpolate two runs of one
+    network become one network. Numerical parity with torch, or with the members, is checked before the file is kept.
     """
     try:
-        from mien.export.ensemble import export_ensemble, load_member
-        from mien.export.onnx import export_onnx
-        from mien.networks.saved import load_network
+        import mien.export.onnx  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
-    from dataclasses import replace
-
-    from mien.data.store import FaceStore
-
-    if len(models) == 1:
-        if data is not None:
-            raise UsageError(
-                "--data calibrates several models together: leave it out for one run, which is calibrated already"
-            )
-        network, card = load_network(models[0])
-        difference = export_onnx(network, replace(card, name=name or card.name), out, half=half)
-        agrees = f"logits within {difference:.1e} of torch"
+    if interpolate is not None:
+        agrees = _export_between(models, interpolate, data, drop_rows, out, name, half=half)
+    elif drop_rows is not None:
+        raise UsageError("--drop-rows is for --interpolate, which looks at Training rows: leave it out")
+    elif len(models) == 1:
+        agrees = _export_one(models[0], data, out, name, half=half)
     else:
-        if data is None:
-            raise UsageError(
-                f"{len(models)} models: their mean is calibrated on PublicTest; name the data set with --data"
-            )
-        store = FaceStore.open(data)
-        members = [load_member(model) for model in models]
-        difference = export_ensemble(members, name or out.stem, store, out, half=half)
-        agrees = f"probabilities within {difference:.1e} of the mean of {len(models)}"
+        agrees = _export_mean(models, data, out, name, half=half)
     typer.echo(f"{out}: {out.stat().st_size:,} bytes, {agrees}")
+
+
+def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
+    from mien.networks.saved import load_network
+
+    if data is not None:
+        raise UsageError(
+            "--data calibrates several models together: leave it out for one run, which is calibrated already"
+        )
+    return _written(*load_network(model), out, name, half=half)
+
+
+def _written(network: "Module", card: "ModelCard", out: Path, name: str | None, *, half: bool) -> str:
+    from mien.export.onnx import export_onnx
+
+    difference = export_onnx(network, replace(card, name=name or card.name), out, half=half)
+    return f"logits within {difference:.1e} of torch"
+
+
+def _export_mean(models: list[Path], data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
+    from mien.data.store import FaceStore
+    from mien.export.ensemble import export_ensemble, load_member
+
+    if data is None:
+        raise UsageError(f"{len(models)} models: their mean is calibrated on PublicTest; name the data set with --data")
+    members = [load_member(model) for model in models]
+    difference = export_ensemble(members, name or out.stem, FaceStore.open(data), out, half=half)
+    return f"probabilities within {difference:.1e} of the mean of {len(models)}"
+
+
+def _export_between(
+    models: list[Path],
+    share: float,
+    data: Path | None,
+    drop_rows: Path | None,
+    out: Path,
+    name: str | None,
+    *,
+    half: bool,
+) -> str:
+    from mien.data.store import FaceStore
+    from mien.export.interpolation import interpolated
+    from mien.networks.saved import save_network
+
+    if len(models) != 2 or data is None:
+        raise UsageError("--interpolate takes two runs of one network, and --data: the data set they were trained on")
+    network, card = interpolated(models[0], models[1], share, FaceStore.open(data), drop_rows)
+    accuracy = f"PublicTest {card.public_test['accuracy']:.4f}"
+    if out.suffix == ".safetensors":
+        save_network(out, network, replace(card, name=name or card.name))
+        return accuracy
+    return f"{accuracy}, {_written(network, card, out, name, half=half)}"

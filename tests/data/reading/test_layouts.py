@@ -8,7 +8,7 @@ from PIL import Image
 
 from mien.choices import USAGES
 from mien.data.export import export_data
-from mien.data.reading.class_names import class_map
+from mien.data.reading.class_maps import class_map
 from mien.data.reading.importing import import_data
 from mien.data.reading.layouts import LAYOUTS, find_pictures
 from mien.data.store import FaceStore, StoreMeta

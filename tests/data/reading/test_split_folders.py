@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.data.reading.class_names import class_map
+from mien.data.reading.class_maps import class_map
 from mien.data.reading.importing import faces_by_class
 from mien.data.reading.pictures import read_pictures
 from mien.data.reading.split_folders import class_pictures, split_pictures

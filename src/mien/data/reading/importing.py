@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.choices import TEST_USAGES
-from mien.data.reading.class_names import ClassMap
+from mien.data.reading.class_maps import ClassMap
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.layouts import FoundPictures, find_pictures
 from mien.data.reading.pictures import read_pictures

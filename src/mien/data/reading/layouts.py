@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mien.choices import USAGES
-from mien.data.reading.class_names import ClassMap, class_map, class_number
+from mien.data.reading.class_maps import ClassMap, class_map, class_number
 from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
 from mien.data.reading.split_folders import (
     METADATA_FILE,

@@ -3,7 +3,7 @@
 The first level of the former says the usage, by one fixed map (`USAGE_OF_FOLDER`): train -> Training, validation ->
 PublicTest, test -> PrivateTest. A data set with train and test only has therefore no PublicTest rows to choose a model
 on; rename the folder to ``validation`` if that is what it is for. The second level is an emotion's name, an alias of
-it, or its number. What the folders of the latter mean, a class map says (`mien.data.reading.class_names`).
+it, or its number. What the folders of the latter mean, a class map says (`mien.data.reading.class_maps`).
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mien.choices import USAGES
-from mien.data.reading.class_names import SKIP, ClassMap, class_map, class_number
+from mien.data.reading.class_maps import SKIP, ClassMap, class_map, class_number
 from mien.data.reading.pictures import SUFFIXES, LabelledPicture, entries, listed
 from mien.errors import DataError
 from mien.labels import EMOTIONS

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.choices import CLASS_MAPS
-from mien.data.reading.class_names import class_map, class_number
+from mien.data.reading.class_maps import class_map, class_number
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS
 
