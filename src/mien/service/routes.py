@@ -18,7 +18,6 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
-from mien.service.bodies import joined, read_pictures
 from mien.service.engine import Engine, Upload, Wishes
 from mien.service.limits import Limits
 from mien.service.live import LiveStream
@@ -26,6 +25,7 @@ from mien.service.media_types import VIDEOS, normalized
 from mien.service.metrics import CONTENT_TYPE, Metrics
 from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
 from mien.service.places import Places
+from mien.service.request_pictures import joined, read_pictures
 from mien.service.schemas import FrameResult, Health, ModelDescription
 from mien.service.uploaded_video import UploadedVideo
 from mien.service.video_lines import as_lines, recognized_frames
