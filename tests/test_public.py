@@ -233,3 +233,12 @@ def test_predicting_leaves_nothing_in_the_home_folder(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
     subprocess.run([sys.executable, "-c", script], check=True, env={**kept, "HOME": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_picture_itself_is_never_written_over(tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(photo)
+    before = photo.read_bytes()
+    with pytest.raises(mien.MienError, match="is the picture itself"):
+        mien.recognize(photo).save(photo)
+    assert photo.read_bytes() == before

@@ -77,3 +77,8 @@ def test_what_is_neither_run_nor_report_is_named(models, ask, tmp_path):
     predictions.unlink()
     with pytest.raises(DataError, match=r"no predictions\.csv; expected a folder of `mien evaluate --out`"):
         read_contenders([report])
+
+
+def test_one_that_is_named_twice_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="is named twice"):
+        read_contenders([str(tmp_path), f"{tmp_path}/"])

@@ -25,7 +25,12 @@ BRIEF = ("epochs=1", "resolutions=[]", "schedule.warmup_epochs=0", "precision=fp
 """A small step: one at full rate from random weights makes logits of thousands, which float32 holds to 1e-3 at best."""
 
 
-RECIPE_OF_NETWORK = {load_config(recipe).network: recipe for recipe in reversed(recipe_names())}
+TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher"}
+"""Deeper or wider than another network of the same blocks: exporting them shows nothing new."""
+
+RECIPE_OF_NETWORK = {
+    network: recipe for recipe in reversed(recipe_names()) if (network := load_config(recipe).network) not in TWINS
+}
 
 
 def drawn_faces(count):

@@ -133,3 +133,13 @@ def test_one_file_that_cannot_be_written_keeps_no_other_from_being_written(tmp_p
     with pytest.raises(SinkError) as caught:
         finished([lambda: tmp_path / "a", fail, lambda: tmp_path / "b"])
     assert caught.value.paths == (tmp_path / "a", tmp_path / "b")
+
+
+def test_a_reader_that_has_gone_ends_only_what_it_read():
+    copies = Kept()
+    sinks = Sinks([Kept(fails_at=1, error=BrokenPipeError()), copies])
+    for recognized in video("a.mp4", 4):
+        sinks.add(recognized)
+    assert len(copies.frames) == 4
+    with pytest.raises(SinkError, match="its reader has gone"):
+        sinks.close()

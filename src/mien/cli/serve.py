@@ -144,6 +144,7 @@ def _log_access(log_format: LogFormat) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if log_format == "json" else logging.Formatter("%(asctime)s %(message)s"))
     ACCESS.addHandler(handler)
+    ACCESS.propagate = False
     ACCESS.setLevel(logging.INFO)
 
 

@@ -26,7 +26,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe. Repeatable."),
     ] = None,
     drop_rows: DropRows = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume this run from its last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume this run from its last checkpoint; without one, begin it.")
+    ] = False,
     device: TrainOn = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Data-parallel processes, one per device of this machine.")] = 1,
     threads: Threads = None,

@@ -31,8 +31,9 @@ def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | N
 
     Raises:
         DataError: a run or report is damaged, or a name is neither.
-        UsageError: runs have no usage in common.
+        UsageError: runs have no usage in common, or one is named twice.
     """
+    _refuse_twice(names)
     kept = [name for name in names if not _is_report(Path(name))]
     if ask is None:
         for name in kept:
@@ -42,6 +43,14 @@ def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | N
     else:
         found = {name: _asked(name, ask(name)) for name in kept}
     return [found[name] if name in found else read_report(Path(name)) for name in names]
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    seen: dict[Path, str] = {}
+    for name in names:
+        if (path := Path(name).absolute()) in seen:
+            raise UsageError(f"{name} is named twice: expected things to compare")
+        seen[path] = name
 
 
 def _is_report(path: Path) -> bool:

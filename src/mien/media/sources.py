@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from mien.errors import UsageError
 from mien.media.animation import is_animation
 from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
 from mien.media.search import EmptySource, Search
@@ -49,7 +50,10 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
 
     Raises:
         InputError: nothing is found.
+        UsageError: a name is empty, as an unset variable of a shell is.
     """
+    if "" in sources:
+        raise UsageError("a source is empty: name a file, a folder or an address")
     search = Search()
     named = [source for source in sources if not _is_live(source)]
     elsewhere = list(dict.fromkeys(source for source in sources if _is_live(source)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mien.errors import InputError
+from mien.errors import InputError, UsageError
 from mien.media.decode_picture import Pixels
 from mien.results import Face, Frame
 
@@ -49,12 +49,15 @@ class Recognized:
         """Write the annotated picture as PNG or JPEG, by the suffix of its name; returns the path.
 
         Raises:
-            UsageError: another suffix.
+            UsageError: another suffix, or the picture that was recognised.
             InputError: it cannot be written, or the image could not be read.
         """
         from mien.output.picture_file import write_picture
 
-        return write_picture(Path(path), self.annotated())
+        target, source = Path(path), Path(self.frame.source)
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UsageError(f"{path}: is the picture itself; name another file for the annotated copy")
+        return write_picture(target, self.annotated())
 
     def to_dict(self) -> dict[str, Any]:
         """`frame` in JSON-ready values."""

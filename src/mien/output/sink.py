@@ -84,7 +84,10 @@ class Sinks(Sink):
         try:
             action()
         except BrokenPipeError:
-            raise
+            if not [other for other in self._sinks if other is not sink]:
+                raise
+            self._note(["standard output: its reader has gone"])
+            return False
         except SinkError as error:  # it said so when it happened
             self._paths += error.paths
             self._note(error.failures)

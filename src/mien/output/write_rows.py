@@ -69,11 +69,22 @@ class Csv(Sink):
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._write_row({name: name for name in TABLE_COLUMNS})
+        self._begun = False
 
     def add(self, recognized: Recognized) -> None:
+        self._begin()
         for row in table_rows([recognized.frame]):
             self._write_row(row)
+
+    def close(self) -> Sequence[Path]:
+        """Write the names of the columns where there was no frame."""
+        self._begin()
+        return ()
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._write_row({name: name for name in TABLE_COLUMNS})
 
     def _write_row(self, values: Mapping[str, Any]) -> None:
         line = io.StringIO()

@@ -208,8 +208,8 @@ def _check_options(model: object, detector: object, min_confidence: object, min_
         raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
     if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
         raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
-    if not isinstance(min_face, int) or min_face < SMALLEST_FACE:
-        raise UsageError(f"min_face is {min_face!r}: expected at least {SMALLEST_FACE} pixels")
+    if not isinstance(min_face, int) or isinstance(min_face, bool) or min_face < SMALLEST_FACE:
+        raise UsageError(f"min_face is {min_face!r}: expected a whole number of pixels, at least {SMALLEST_FACE}")
 
 
 def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:

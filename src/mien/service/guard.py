@@ -27,6 +27,7 @@ CROWDED: Final = "mien.crowded"
 """Key of a scope: there are too many connections."""
 
 ACCESS: Final = logging.getLogger("mien.access")
+ACCESS.setLevel(logging.WARNING)  # clients are private: it is silent until somebody asks for it
 """Access log, one line per request: client address, method, path, status, duration."""
 
 _COUNTED: Final = (PREDICT, VIDEO, MODELS, METRICS, "/healthz", "/readyz", "/openapi.json", "/")
