@@ -7,7 +7,8 @@ environment of its own (kept in --environments; otherwise made anew and removed)
 photos are made (see `peer_photos.py`) or the JPEG and PNG files of a folder, whose right boxes are then not known.
 Each turn runs every peer once, so that they share what else the machine does; the time of a run over one small grey
 picture, which finds nothing, is the start and is given apart. With MIEN_STORE, a data set by `mien data import`, each
-network alone classifies PublicTest; without it, random faces. What is not at hand is named.
+network alone classifies PublicTest; without it, random faces. Then come `folder.py` on the
+same photos, which compares numbers of workers, and `floors.py`. What is not at hand is named.
 """
 
 import argparse
@@ -97,10 +98,12 @@ def mien(workers):
 def fer(folder):
     place = folder / "fer"
     python = place / "bin" / "python"
-    if not python.exists():
+    complete = place / "complete"
+    if not complete.exists():
         shell(sys.executable, "-m", "venv", place)
         shell(python, "-m", "pip", "install", "--quiet", "--no-deps", FER)
         shell(python, "-m", "pip", "install", "--quiet", *FER_NEEDS)
+        complete.touch()
     listed = [line.split("==") for line in shell(python, "-m", "pip", "list", "--format=freeze").splitlines()]
     versions = ", ".join(" ".join(words) for words in listed if words[0] in SHOWN)
     program = [str(python), str(HERE / "peer_fer.py")]
@@ -225,10 +228,10 @@ def main():
         labels = write_faces(Path(place) / "faces.npy")
         alone = [peer for peer in peers if peer.name != "mien, 2 workers"]
         say_networks(alone, Path(place) / "faces.npy", labels, options.turns)
+        print(shell(sys.executable, HERE / "folder.py", "--folder", folder), end="")
         jpegs = [str(file) for file in files if file.suffix.lower() != ".png"]
-        print(shell(sys.executable, HERE / "floors.py", *jpegs), end="") if jpegs else print(
-            "NOT MEASURED: floors: no JPEG"
-        )
+        floors = shell(sys.executable, HERE / "floors.py", *jpegs) if jpegs else "NOT MEASURED: floors: no JPEG\n"
+        print(floors, end="")
 
 
 if __name__ == "__main__":
