@@ -27,11 +27,13 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/classify.py
 	$(BIN)/python benchmarks/detector.py
 	$(BIN)/python benchmarks/folder.py --pictures 72
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py
 	$(BIN)/python benchmarks/threads.py
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
+	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/int8.py "$(MIEN_STORE)"; fi
 
 RETRAIN := runs/retrain
 DROP    := $(if $(DROP_ROWS),--drop-rows $(DROP_ROWS))
