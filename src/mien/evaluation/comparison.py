@@ -34,6 +34,8 @@ class Run:
         config: its configuration, as config.toml has it.
         usage: which rows these faces are, a key of `mien.runs.ANSWERS_FILES`.
         rows: their row numbers (N,) and the hash of their data set; None for runs made before mien kept them.
+        groups: the group of each face (N,), None without them.
+        folds: accuracy on each fold, where the faces are those of several trainings (`mien.evaluation.pooled`).
     """
 
     name: str
@@ -44,6 +46,8 @@ class Run:
     config: dict[str, Any] = field(default_factory=dict)
     usage: str = "PublicTest"
     rows: tuple[NDArray[np.intp], str] | None = None
+    groups: NDArray[np.str_] | None = None
+    folds: tuple[float, ...] = ()
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -228,6 +232,19 @@ def _row(variant: Variant) -> dict[str, Any]:
         "accuracies": accuracies.tolist(),
         "accuracy": float(accuracies.mean()),
         "deviation": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None,
+        "folds": _folds_row(variant),
+    }
+
+
+def _folds_row(variant: Variant) -> dict[str, Any] | None:
+    """Accuracy on each fold, mean over seeds, and its mean and standard deviation over folds."""
+    if not all(run.folds for run in variant.runs):
+        return None
+    accuracies = np.mean([run.folds for run in variant.runs], axis=0)
+    return {
+        "accuracies": accuracies.tolist(),
+        "mean": float(accuracies.mean()),
+        "deviation": float(accuracies.std(ddof=1)),
     }
 
 
