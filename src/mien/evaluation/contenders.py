@@ -63,11 +63,13 @@ def read_report(path: Path) -> Run:
     try:
         report = parse_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
         with (folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
-            lines = [(int(line["row"]), line["label"], line["predicted"]) for line in csv.DictReader(file)]
+            table = list(csv.DictReader(file))
+        lines = [(int(line["row"]), line["label"], line["predicted"]) for line in table]
         rows, labels, predictions = zip(*lines, strict=True)
+        groups = np.array([line["group"] for line in table], np.str_) if "group" in table[0] else None
         true, answered = (np.array(list(map(EMOTIONS.index, column)), np.intp) for column in (labels, predictions))
         rows_of = np.array(rows, np.intp), str(report["data"]["sha256"])
-        return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of)
+        return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of, groups)
     except FileNotFoundError as error:
         raise DataError(
             f"{folder}: no {Path(error.filename).name}; expected a folder of `mien evaluate --out`"
@@ -83,9 +85,16 @@ def _asked(name: str, result: Evaluation) -> Run:
     if (folder / CONFIG_FILE).exists():
         files = read_run_files(folder)
         return Run(
-            _run_name(folder), int(files.config["seed"]), files.history, *answers, files.config, result.usage, rows
+            _run_name(folder),
+            int(files.config["seed"]),
+            files.history,
+            *answers,
+            files.config,
+            result.usage,
+            rows,
+            result.groups,
         )
-    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows)
+    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows, result.groups)
 
 
 def _run_name(folder: Path) -> str:
@@ -140,8 +149,17 @@ def _run(folder: Path, files: RunFiles, usage: str) -> Run:
     try:
         labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
         rows = (np.array(answers["rows"], np.intp), str(answers["source_sha256"])) if "rows" in answers else None
+        groups = np.array(answers["groups"], np.str_) if "groups" in answers else None
         run = Run(
-            _run_name(folder), int(files.config["seed"]), files.history, labels, predictions, files.config, usage, rows
+            _run_name(folder),
+            int(files.config["seed"]),
+            files.history,
+            labels,
+            predictions,
+            files.config,
+            usage,
+            rows,
+            groups,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None
