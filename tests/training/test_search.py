@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def written(tmp_path, text=SEARCH):
 
 
 def test_draws_lie_in_their_ranges_evenly_and_are_repeated_by_the_seed(tmp_path):
-    search = load_sweep(written(tmp_path, SEARCH.replace("draws = 6", "draws = 600"))).search
+    search = replace(load_sweep(written(tmp_path)).search, draws=600)
     drawn = drawn_overrides(search)
     rates, smoothings, flips = (
         np.array([float(override.partition("=")[2]) for override in column])
