@@ -67,10 +67,15 @@ Targets = Literal["fer2013", "ferplus"]
 
 TARGETS: Final[tuple[str, ...]] = get_args(Targets)
 
-Split = Literal["official", "first_24000", "ordered_70_30", "stratified"]
+Split = Literal["official", "first_24000", "ordered_70_30", "stratified", "stratified_folds", "grouped_folds"]
 """Validation splits: ways to hold out Training rows for choosing the epoch; see `mien.data.splits.held_out_rows`."""
 
 SPLITS: Final[tuple[str, ...]] = get_args(Split)
+FOLD_SPLITS: Final = ("stratified_folds", "grouped_folds")
+"""Those that hold out one fold of several (cross-validation)."""
+
+FOLDS: Final = 10
+"""How many by default."""
 
 FolderLayout = Literal["raf-db", "expw", "imagefolder", "splits", "jaffe", "classes"]
 """How labelled pictures lie in a folder, in the order in which it is looked for."""

@@ -87,3 +87,70 @@ def test_a_search_halves_and_says_that_it_chose(work):
             for folder in ("found/rung-1/draw-1", "found/rung-1/draw-2", f"found/{chosen}")] == [1, 1, 2]  # fmt: skip
     assert "were chosen by the accuracy on the very faces" in errors
     assert chosen in output
+
+
+FOLDED = """
+seeds = [0, 1]
+folds = 3
+set = ["epochs=1", "batch_size=14", "preprocess.frame_size=16", "preprocess.input_size=16", "resolutions=[]",
+       "schedule.warmup_epochs=0", "precision=fp32", "split=grouped_folds", "split_seed=0", "select_on=last"]
+[variants.plain]
+recipe = "mien_s"
+[variants.slow]
+recipe = "mien_s"
+set = ["optimizer.learning_rate=0.001"]
+"""
+
+
+def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work):
+    random = np.random.default_rng(1)
+    faces, labels = random.integers(0, 256, (84, 48, 48), np.uint8), (np.arange(84) % 7).astype(np.uint8)
+    groups = np.array([f"person {number}" for number in np.arange(84) // 12 + 10 * (np.arange(84) % 2)])
+    write_store(
+        work / "people", faces, labels, np.zeros(84, np.uint8), source="made", source_sha256="1" * 64, groups=groups
+    )
+    (work / "sweep.toml").write_text(FOLDED)
+    process = mien(work, "sweep", "sweep.toml", "--data", "people", "--out", "out")
+    output, errors = process.communicate(timeout=HANG)
+    assert process.returncode == 0, errors
+    assert "over 3 folds" in output
+    rows = json.loads((work / "out/comparison.json").read_text())
+    assert [(row["name"], row["n"], row["seeds"]) for row in rows] == [("plain", 84, [0, 1]), ("slow", 84, [0, 1])]
+    parts = [json.loads((work / f"out/plain/seed-0/fold-{fold}/held_out.json").read_text()) for fold in range(3)]
+    assert sorted(row for part in parts for row in part["rows"]) == list(range(84))
+    owners = [set(groups[part["rows"]]) for part in parts]
+    assert not any(owners[one] & owners[other] for one, other in ((0, 1), (0, 2), (1, 2)))
+    accuracies = [
+        [np.mean(np.equal(part["labels"], part["predictions"])) for part in (
+            json.loads((work / f"out/plain/seed-{seed}/fold-{fold}/held_out.json").read_text()) for fold in range(3)
+        )]
+        for seed in (0, 1)
+    ]  # fmt: skip
+    over_folds = np.mean(accuracies, axis=0)
+    assert rows[0]["folds"]["accuracies"] == pytest.approx(over_folds.tolist())
+    assert rows[0]["folds"]["mean"] == pytest.approx(over_folds.mean())
+    assert rows[0]["folds"]["deviation"] == pytest.approx(over_folds.std(ddof=1))
+    compared = mien(work, "compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(3)), "--json")
+    output, errors = compared.communicate(timeout=HANG)
+    assert compared.returncode == 0, errors
+    assert json.loads(output)[0]["accuracy"] == pytest.approx(rows[0]["accuracies"][0])
+    compared = mien(work, "compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(2)))
+    assert "plain, seed 0: has folds [0, 1]: expected each of 3 once" in compared.communicate(timeout=HANG)[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("split=grouped_folds", "split=grouped_folds", "no groups for split=grouped_folds"),
+        ("split=grouped_folds", "split=stratified", "folds is 3 and variants.plain has split=stratified"),
+        ("folds = 3", "folds = 1", "folds is 1"),
+    ],
+)
+def test_folds_that_cannot_be_made_are_refused_before_training(work, before, after, message):
+    (work / "sweep.toml").write_text(FOLDED.replace(before, after))
+    process = mien(work, "sweep", "sweep.toml", "--data", "data", "--out", "out")
+    _, errors = process.communicate(timeout=HANG)
+    assert process.returncode != 0
+    assert message in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert not (work / "out").exists()

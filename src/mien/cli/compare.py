@@ -154,6 +154,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         spread = "" if row["deviation"] is None else f" ± {row['deviation']:.2%} over seeds"
         epochs = sorted(set(row["epochs"]))
+        if folds := row["folds"]:
+            count = len(folds["accuracies"])
+            spread += f"; over {count} folds {folds['mean']:.2%} ± {folds['deviation']:.2%}"
         cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
         table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row))))
     print_table(table)

@@ -53,6 +53,14 @@ def import_(
         Usage | None,
         typer.Option(help="Usage of all pictures of a layout that says none."),
     ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="subject|sequence|folder|none|FILE",
+            help="What rows belong together: the subject or sequence in the file names of CK+48 and JAFFE (subject by "
+            "default where all names tell it), a folder level below the class, or a csv: row or file_name, and group.",
+        ),
+    ] = None,
     skip_damaged: Annotated[
         bool,
         typer.Option("--skip-damaged", help="Of a folder: leave out pictures that cannot be read, each named."),
@@ -82,10 +90,15 @@ def import_(
             names=class_map(map_) if map_ else None,
             usage=usage,
             skip_damaged=skip_damaged,
+            groups=groups,
             tell=lambda found: _say_classes(console, found, guessed=not map_),
         )
     seconds = time.perf_counter() - start
-    typer.echo(f"{out}: {len(store)} rows of {store.meta.source} in {seconds:.1f} s", err=True)
+    typer.echo(f"{out}: {len(store)} rows of {store.meta.source}{_in_groups(store)} in {seconds:.1f} s", err=True)
+
+
+def _in_groups(store: "FaceStore") -> str:
+    return "" if store.groups is None else f" in {len(set(store.groups.tolist())):,} groups"
 
 
 def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -> None:
@@ -116,10 +129,11 @@ def info(
     store = FaceStore.open(data)
     ferplus = None if store.votes is None else agreement(store.votes, store.labels)
     if as_json:
-        document = asdict(store.meta) | {"counts": store.counts()}
+        groups = None if store.groups is None else len(set(store.groups.tolist()))
+        document = asdict(store.meta) | {"counts": store.counts(), "groups": groups}
         typer.echo(json.dumps(document | ({"ferplus": ferplus} if ferplus else {})))
         return
-    typer.echo(f"{len(store)} rows of {store.meta.source}, SHA-256 {store.meta.source_sha256}")
+    typer.echo(f"{len(store)} rows of {store.meta.source}{_in_groups(store)}, SHA-256 {store.meta.source_sha256}")
     Console().print(_table_of_counts(store))
     if ferplus:
         Console().print(_table_of_agreement(ferplus))

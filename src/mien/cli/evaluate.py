@@ -168,6 +168,7 @@ def open_data(
 def _print(result: "Evaluation", console: "Console") -> None:
     values = result.to_dict()
     (low, high), (least, most) = values["accuracy_interval"], values["ece_band"]
+    drawn = f", over {values['groups']:,} groups" if values["groups"] else ""
     what = f"{result.model} on {result.where}, {len(result):,} faces, tta {result.tta}"
     console.print(what, style="bold", markup=False, highlight=False)
     if "target_rule" in values:
@@ -178,7 +179,7 @@ def _print(result: "Evaluation", console: "Console") -> None:
     if trained_on := values["trained_on"]:
         _print_trained_on(**trained_on, n=len(result), console=console)
     console.print(
-        f"accuracy   {values['accuracy']:.2%} ± {values['standard_error']:.2%} (95 %: {low:.2%} .. {high:.2%})\n"
+        f"accuracy   {values['accuracy']:.2%} ± {values['standard_error']:.2%} (95 %: {low:.2%} .. {high:.2%}{drawn})\n"
         f"top-2      {values['top2_accuracy']:.2%}\n"
         f"macro F1   {_macro_f1(result, values)}\n"
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "

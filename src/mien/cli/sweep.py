@@ -28,7 +28,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     column: Column = False,
     no_titles: NoTitles = False,
 ) -> None:
-    """Train every variant with every seed, resume where an earlier call stopped, and compare them.
+    """Train every variant with every seed (and fold), resume where an earlier call stopped, and compare them.
 
     A run that diverges (its loss becomes NaN or infinite) is recorded and named; the others go on.
     """
@@ -37,7 +37,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.train_progress import resumable
 
     try:
-        from mien.training.sweep import check_comparable, load_sweep
+        from mien.training.sweep import check_comparable, load_sweep, whole
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
     from mien.data.store import FaceStore
@@ -45,11 +45,13 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.evaluation.contenders import read_runs
 
     asked = load_sweep(file)
-    check_comparable(asked.runs, FaceStore.open(data))
+    check_comparable(asked.runs, FaceStore.open(data), asked.folds)
     train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
     trainer = _Trainer(out, lambda config, folder: train(config, data, folder))
     with resumable("the same command"):
         trained = _search(asked, trainer, out) if asked.search else trainer.train(asked.runs)
+    if not asked.search:
+        trained = whole(trained, asked.folds)
     if trained:
         report = Comparison(out, table, charts, column=column, titles=not no_titles)
         report.show(variants_of(read_runs(list(trained))))

@@ -1,14 +1,14 @@
 """A data set as the files that other tools read: folders of pictures, csv, NumPy's npz, Parquet.
 
 ============  =========================================================================================  =============
-format        what is written                                                                            FER+'s votes
+format        what is written                                                                            votes, groups
 ============  =========================================================================================  =============
 folders       ``train|validation|test/<emotion>/<row>.png|jpg``                                          no room
 imagefolder   ``train|validation|test/<row>.png|jpg`` and a ``metadata.csv`` in each, as Hugging Face's  columns
               ``datasets`` reads them
 numbered      ``train_set|verify_set/<number>.jpg``, ``emotion.csv``, ``pixels.csv``: `_write_numbered`          no room
 csv           one file in Kaggle's layout, emotion,pixels,Usage                                          no room
-npz           arrays faces, labels, usages, and the names of both                                        array
+npz           arrays faces, labels, usages, and the names of both                                        arrays
 parquet       one line per face: row, usage, label, emotion, pixels                                      columns
 ============  =========================================================================================  =============
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.choices import PICTURE_ENCODINGS, USAGES
+from mien.data.columns import GROUP
 from mien.data.reading.split_folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import FaceStore
@@ -79,7 +80,7 @@ class _Format:
     """How a format is written, and what it can hold."""
 
     write: Callable[[_Job], None]
-    votes: bool
+    columns: bool
     usages: tuple[str, ...] = USAGES
     encodings: bool = False
     numbers: bool = False
@@ -140,9 +141,11 @@ def _left_behind(store: FaceStore, name: str, chosen: _Format) -> Iterator[str]:
         if usage not in chosen.usages:
             rows = sum(counts.values())
             yield f"{rows:,} {usage} rows stay behind: {name} holds {' and '.join(chosen.usages)} only"
-    if store.votes is not None and not chosen.votes:
-        kept = [other for other, fits in FORMATS.items() if fits.votes]
-        yield f"FER+'s votes stay behind: {name} has no room for them, but {', '.join(kept)} have"
+    if not chosen.columns:
+        kept = ", ".join(other for other, fits in FORMATS.items() if fits.columns)
+        for what, held in (("FER+'s votes", store.votes), ("groups", store.groups)):
+            if held is not None:
+                yield f"{what} stay behind: {name} has no room for them, but {kept} have"
 
 
 def _write_folders(job: _Job) -> None:
@@ -217,6 +220,8 @@ def _write_npz(job: _Job) -> None:
     arrays |= {"label_names": np.array(EMOTIONS), "usage_names": np.array(USAGES)}
     if store.votes is not None:
         arrays |= {"votes": store.votes, "vote_names": np.array(VOTE_CLASSES)}
+    if store.groups is not None:
+        arrays["groups"] = store.groups
     with _new_file(job.out) as partial, partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -230,6 +235,7 @@ def _write_parquet(job: _Job) -> None:
         raise MissingExtraError("writing Parquet", "tables") from None
     store, meta = job.store, job.store.meta
     numbers: list[tuple[str, Any]] = [(name, pa.uint8()) for name in VOTE_COLUMNS if store.votes is not None]
+    numbers += [(GROUP, pa.string())] if store.groups is not None else []
     text = [("usage", pa.string()), ("label", pa.uint8()), ("emotion", pa.string())]
     pixels = pa.list_(pa.uint8(), FACE_SIZE * FACE_SIZE)
     schema = pa.schema(
@@ -247,25 +253,27 @@ def _write_parquet(job: _Job) -> None:
 
 
 FORMATS: Final[dict[str, _Format]] = {
-    "folders": _Format(_write_folders, votes=False, encodings=True, numbers=True),
-    "numbered": _Format(_write_numbered, votes=False, usages=USAGES[:1]),
-    "csv": _Format(_write_csv, votes=False),
-    "npz": _Format(_write_npz, votes=True),
-    "parquet": _Format(_write_parquet, votes=True),
-    "imagefolder": _Format(_write_imagefolder, votes=True, encodings=True),
+    "folders": _Format(_write_folders, columns=False, encodings=True, numbers=True),
+    "numbered": _Format(_write_numbered, columns=False, usages=USAGES[:1]),
+    "csv": _Format(_write_csv, columns=False),
+    "npz": _Format(_write_npz, columns=True),
+    "parquet": _Format(_write_parquet, columns=True),
+    "imagefolder": _Format(_write_imagefolder, columns=True, encodings=True),
 }
 """What can be written, by name."""
 
 
 def _columns(store: FaceStore) -> tuple[str, ...]:
-    return ("row", "usage", "label", "emotion", *(VOTE_COLUMNS if store.votes is not None else ()))
+    votes = VOTE_COLUMNS if store.votes is not None else ()
+    return ("row", "usage", "label", "emotion", *votes, *([GROUP] if store.groups is not None else []))
 
 
 def _cells(store: FaceStore, row: int) -> tuple[int | str, ...]:
     """What is known of a face beside its pixels, in the order of `_columns`."""
     label = int(store.labels[row])
     votes = () if store.votes is None else store.votes[row].tolist()
-    return row, USAGES[store.usages[row]], label, EMOTIONS[label], *votes
+    group = () if store.groups is None else (str(store.groups[row]),)
+    return row, USAGES[store.usages[row]], label, EMOTIONS[label], *votes, *group
 
 
 def _decimal(face: NDArray[np.uint8]) -> bytes:

@@ -23,6 +23,7 @@ class FaceRows:
     pixels: bytearray = field(default_factory=bytearray)
     labels: bytearray = field(default_factory=bytearray)
     usages: bytearray = field(default_factory=bytearray)
+    groups: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -32,6 +33,10 @@ class FaceRows:
         self.pixels += faces.tobytes()
         self.labels.extend(labels)
         self.usages.extend(usages)
+
+    def group_names(self) -> NDArray[np.str_] | None:
+        """Group of each row (N,); None where the rows have none."""
+        return np.array(self.groups, np.str_) if self.groups else None
 
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Faces (N, 48, 48), labels (N,) and usages (N,), uint8, sharing the memory of the rows."""

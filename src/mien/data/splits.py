@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import SPLITS, TEST_USAGES
+from mien.choices import FOLDS, SPLITS, TEST_USAGES
+from mien.data.folds import grouped_folds, stratified_folds
 from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.labels import EMOTIONS
@@ -59,18 +60,23 @@ def read_row_list(path: str | Path, rows: int) -> NDArray[np.intp]:
     return np.array(sorted(numbers), np.intp)
 
 
-def held_out_rows(store: FaceStore, split: str, seed: int = 0) -> NDArray[np.intp]:
+def held_out_rows(
+    store: FaceStore, split: str, seed: int = 0, *, folds: int = FOLDS, fold: int = 0
+) -> NDArray[np.intp]:
     """Validation rows: the Training rows that a split holds out for choosing the epoch, ascending; none for "official".
 
     Args:
         store: the data set.
         split: "official" holds out none and chooses on PublicTest; "first_24000" holds out all after the first 24,000;
             "ordered_70_30" the last 30 % in the order of the file (20,096 of FER2013's rows stay); "stratified" a
-            random tenth of each class.
-        seed: of "stratified".
+            random tenth of each class; "stratified_folds" one of several folds, each with its share of every class;
+            "grouped_folds" likewise, and no group of the data set in two folds (`mien.data.folds`).
+        seed: of all but the first three.
+        folds: how many, of the last two.
+        fold: which of them is held out, from 0.
 
     Raises:
-        DataError: nothing would be set aside, or nothing left.
+        DataError: nothing would be set aside, or nothing left; the data set has no groups, or folds cannot be made.
     """
     training = store.rows_of("Training")
     match split:
@@ -82,6 +88,10 @@ def held_out_rows(store: FaceStore, split: str, seed: int = 0) -> NDArray[np.int
             rows = training[len(training) * 7 // 10 :]
         case "stratified":
             rows = _tenth_of_each_class(store, training, seed)
+        case "stratified_folds":
+            rows = training[stratified_folds(store.labels[training], folds, seed) == fold]
+        case "grouped_folds":
+            rows = training[grouped_folds(store.labels[training], _groups(store)[training], folds, seed) == fold]
         case _:
             raise DataError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
     if not 0 < len(rows) < len(training):
@@ -89,6 +99,15 @@ def held_out_rows(store: FaceStore, split: str, seed: int = 0) -> NDArray[np.int
             f"split {split} sets aside {len(rows)} of {len(training)} Training rows: expected some, not all"
         )
     return rows
+
+
+def _groups(store: FaceStore) -> NDArray[np.str_]:
+    if store.groups is None:
+        raise DataError(
+            f"data set of {store.meta.source}: no groups for split=grouped_folds; "
+            "import it again with `mien data import SRC OUT --groups ...`, or set split=stratified_folds"
+        )
+    return store.groups
 
 
 def _tenth_of_each_class(store: FaceStore, training: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
@@ -135,6 +154,11 @@ def training_rows(
 def rows_sha256(rows: NDArray[np.intp]) -> str:
     """SHA-256 of row numbers (N,) in their order, lower-case hexadecimal: a card identifies its training rows by it."""
     return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
+
+
+def groups_sha256(store: FaceStore) -> str | None:
+    """SHA-256 of the groups of all rows, lower-case hexadecimal; None without groups."""
+    return None if store.groups is None else hashlib.sha256("\n".join(store.groups).encode()).hexdigest()
 
 
 def identical_rows(store: FaceStore, usage: str, other: str) -> NDArray[np.intp]:

@@ -6,6 +6,7 @@ A store is a folder::
     labels.npy   uint8 (N,), index into `mien.labels.EMOTIONS`
     usages.npy   uint8 (N,), index into `USAGES`
     votes.npy    uint8 (N, 10), FER+'s votes by `mien.labels.VOTE_CLASSES`; only where they were imported
+    groups.npy   text (N,), the group of each row: its subject, sequence or photo; only where groups were imported
     store.json   format version, number of rows, name and SHA-256 of the source
 
 Row numbers are those of the source file, from 0. A store is written atomically (`mien.files`), so a partial one is
@@ -15,7 +16,7 @@ never opened.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from mien.toml_json import from_values, parse_json
 
 _FORMAT: Final = 1
 _META: Final = "store.json"
+_GROUPS: Final = "groups.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class FaceStore:
         usages: uint8 (N,), indices into `USAGES`.
         meta: where the rows come from.
         votes: how many of FER+'s voters gave each of `mien.labels.VOTE_CLASSES`, uint8 (N, 10); None without them.
+        groups: names of the groups that rows belong to, text (N,), none empty; None without them.
 
     Raises:
         DataError: the arrays do not belong together or hold values out of range.
@@ -61,6 +64,7 @@ class FaceStore:
     usages: NDArray[np.uint8]
     meta: StoreMeta
     votes: NDArray[np.uint8] | None = None
+    groups: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         rows = self.meta.rows
@@ -71,6 +75,8 @@ class FaceStore:
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.uint8:
                 raise DataError(f"{name} are {array.dtype} {array.shape}: expected uint8 {shape}")
+        if self.groups is not None and not _are_names(self.groups, rows):
+            raise DataError(f"groups are {self.groups.dtype} {self.groups.shape}: expected text ({rows},), none empty")
         if rows and (self.labels.max() >= len(EMOTIONS) or self.usages.max() >= len(USAGES)):
             raise DataError(f"labels or usages out of range: expected 0..{len(EMOTIONS) - 1} and 0..{len(USAGES) - 1}")
 
@@ -90,9 +96,11 @@ class FaceStore:
         meta = _read_meta(folder / _META)
         faces = _read_array(folder / "faces.npy", mmap_mode="r")
         labels, usages = (_read_array(folder / f"{name}.npy") for name in ("labels", "usages"))
-        votes = _read_array(folder / "votes.npy") if (folder / "votes.npy").exists() else None
+        votes, groups = (
+            _read_array(folder / name) if (folder / name).exists() else None for name in ("votes.npy", _GROUPS)
+        )
         try:
-            return cls(faces, labels, usages, meta, votes)
+            return cls(faces, labels, usages, meta, votes, groups)
         except DataError as error:
             raise DataError(f"{folder}: damaged data set ({error}); import it again") from None
 
@@ -117,6 +125,10 @@ class FaceStore:
         }
 
 
+def _are_names(groups: NDArray[Any], rows: int) -> bool:
+    return groups.shape == (rows,) and groups.dtype.kind == "U" and bool((groups != "").all())
+
+
 def is_store(folder: Path) -> bool:
     """Whether there is a store at a path, whole or damaged."""
     return (folder / _META).is_file()
@@ -134,7 +146,7 @@ def _read_meta(path: Path) -> StoreMeta:
     return meta
 
 
-def _read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[np.uint8]:
+def _read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except FileNotFoundError:
@@ -155,6 +167,7 @@ def write_store(
     source: str,
     source_sha256: str,
     votes: NDArray[np.uint8] | None = None,
+    groups: NDArray[np.str_] | None = None,
 ) -> None:
     """Write a data set to a folder that does not exist yet (arrays as in `FaceStore`).
 
@@ -162,11 +175,13 @@ def write_store(
         DataError: the folder exists, or the arrays do not belong together.
     """
     meta = StoreMeta(len(faces), source, source_sha256)
-    FaceStore(faces, labels, usages, meta, votes)
+    FaceStore(faces, labels, usages, meta, votes, groups)
     with whole_folder(Path(path)) as folder:
         np.save(folder / "faces.npy", faces)
         np.save(folder / "labels.npy", labels)
         np.save(folder / "usages.npy", usages)
         if votes is not None:
             np.save(folder / "votes.npy", votes)
+        if groups is not None:
+            np.save(folder / _GROUPS, groups)
         (folder / _META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")

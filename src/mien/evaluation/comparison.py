@@ -14,9 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
+from mien.evaluation.clustered import clustered_mcnemar, number_of_groups, redrawn_group_means
 from mien.evaluation.significance import PairedSeeds, holm, mcnemar, paired_seeds
 
+Over = Literal["faces", "groups", "faces and seeds", "groups and seeds"]
+
 _DRAWS: Final = 400_000
+_GROUP_DRAWS: Final = 100_000
+_OVER: Final[dict[tuple[bool, bool], Over]] = {
+    (False, False): "faces",
+    (False, True): "faces and seeds",
+    (True, False): "groups",
+    (True, True): "groups and seeds",
+}
 _BATCHES: Final = 20
 """Of draws, whose spread tells the Monte Carlo error."""
 
@@ -34,6 +44,8 @@ class Run:
         config: its configuration, as config.toml has it.
         usage: which rows these faces are, a key of `mien.runs.ANSWERS_FILES`.
         rows: their row numbers (N,) and the hash of their data set; None for runs made before mien kept them.
+        groups: the group of each face (N,), None without them.
+        folds: accuracy on each fold, where the faces are those of several trainings (`mien.evaluation.pooled`).
     """
 
     name: str
@@ -44,6 +56,8 @@ class Run:
     config: dict[str, Any] = field(default_factory=dict)
     usage: str = "PublicTest"
     rows: tuple[NDArray[np.intp], str] | None = None
+    groups: NDArray[np.str_] | None = None
+    folds: tuple[float, ...] = ()
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -89,8 +103,8 @@ class Difference:
     Args:
         share: of the faces, -1..1.
         low, high: its 95 % confidence interval.
-        over: the sampling that the interval covers: "faces", or "faces and seeds".
-        p_value: McNemar's, None where a variant has several runs: his test compares two.
+        over: the sampling that the interval covers: of faces, or of groups where the runs know them; also of seeds.
+        p_value: McNemar's, by group where there are groups; None where a variant has several runs: it compares two.
         monte_carlo_error: standard error of low and high, whichever is larger, that comes of a finite number of draws.
         paired: over paired seeds, None where the variants do not share at least two.
     """
@@ -98,7 +112,7 @@ class Difference:
     share: float
     low: float
     high: float
-    over: Literal["faces", "faces and seeds"]
+    over: Over
     p_value: float | None
     monte_carlo_error: float
     paired: PairedSeeds | None = None
@@ -160,14 +174,20 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
     """How much better a variant is than a baseline on the same faces.
 
     The interval is the bootstrap's 2.5 and 97.5 per cent (Efron, 1979): faces are drawn with replacement, each with
-    what both say of it. With several seeds on both sides each draw is also moved by how uncertain the two means over
-    seeds are: a Student t variate of S - 1 degrees of freedom times the standard error, for each (the distribution of
-    Behrens and Fisher, 1935). Drawing three to five seeds with replacement instead would make them look too sure. How
-    seeds differ from face to face is in both parts, so the interval is a little too wide rather than too narrow.
+    what both say of it; where the data set has groups, whole groups are. With several seeds on both sides each draw is
+    also moved by how uncertain the two means over seeds are: a Student t variate of S - 1 degrees of freedom times the
+    standard error, for each (the distribution of Behrens and Fisher, 1935). Drawing three to five seeds with
+    replacement instead would make them look too sure. How seeds differ from face to face is in both parts, so the
+    interval is a little too wide rather than too narrow.
     """
     gains = variant.correct - baseline.correct
     random = np.random.default_rng(seed)
-    shares = redrawn_means(gains, draws, random)
+    groups = _shared_groups(variant, baseline)
+    if groups is None:
+        shares = redrawn_means(gains, draws, random)
+    else:
+        draws = min(draws, _GROUP_DRAWS)
+        shares = redrawn_group_means(gains, groups, draws, random)
     several = min(len(variant.runs), len(baseline.runs)) > 1
     if several:
         shares = shares + _seed_noise(variant, draws, random) - _seed_noise(baseline, draws, random)
@@ -175,10 +195,25 @@ def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed
     batches = np.percentile(shares[: draws - draws % _BATCHES].reshape(_BATCHES, -1), [2.5, 97.5], axis=1)
     error = float((batches.std(axis=1, ddof=1) / np.sqrt(_BATCHES)).max())
     single = len(variant.runs) == len(baseline.runs) == 1
-    p_value = mcnemar(variant.runs[0].correct, baseline.runs[0].correct) if single else None
-    over: Literal["faces", "faces and seeds"] = "faces and seeds" if several else "faces"
+    p_value = _p_value(variant.runs[0], baseline.runs[0], groups) if single else None
+    over = _OVER[groups is not None, several]
     paired = _paired(variant, baseline)
     return Difference(float(gains.mean()), float(low), float(high), over, p_value, error, paired)
+
+
+def _shared_groups(variant: Variant, baseline: Variant) -> NDArray[np.str_] | None:
+    """Groups of the faces, None unless all runs know the same ones, at least two."""
+    first, *others = (run.groups for side in (variant, baseline) for run in side.runs)
+    if first is None or not number_of_groups(first):
+        return None
+    same = all(other is not None and np.array_equal(first, other) for other in others)
+    return first if same else None
+
+
+def _p_value(one: Run, other: Run, groups: NDArray[np.str_] | None) -> float:
+    if groups is None:
+        return mcnemar(one.correct, other.correct)
+    return clustered_mcnemar(one.correct, other.correct, groups)
 
 
 def _paired(variant: Variant, baseline: Variant) -> PairedSeeds | None:
@@ -228,6 +263,19 @@ def _row(variant: Variant) -> dict[str, Any]:
         "accuracies": accuracies.tolist(),
         "accuracy": float(accuracies.mean()),
         "deviation": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None,
+        "folds": _folds_row(variant),
+    }
+
+
+def _folds_row(variant: Variant) -> dict[str, Any] | None:
+    """Accuracy on each fold, mean over seeds, and its mean and standard deviation over folds."""
+    if not all(run.folds for run in variant.runs):
+        return None
+    accuracies = np.mean([run.folds for run in variant.runs], axis=0)
+    return {
+        "accuracies": accuracies.tolist(),
+        "mean": float(accuracies.mean()),
+        "deviation": float(accuracies.std(ddof=1)),
     }
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.choices import HELD_OUT
 from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
+from mien.evaluation.pooled import pooled
 from mien.labels import EMOTIONS
 from mien.runs import ANSWERS_FILES, CONFIG_FILE, RunFiles, read_run_files
 from mien.toml_json import parse_json
@@ -39,7 +41,10 @@ def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | N
         for name in kept:
             if not (Path(name) / CONFIG_FILE).exists():
                 raise DataError(f"{name}: no run and no report; to compare models name --data and --usage")
-        found = dict(zip(kept, read_runs(kept, usage) if kept else [], strict=True))
+        runs = read_runs(kept, usage) if kept else []
+        if len(runs) < len(kept):  # folds were pooled
+            return runs + [read_report(Path(name)) for name in names if name not in kept]
+        found = dict(zip(kept, runs, strict=True))
     else:
         found = {name: _asked(name, ask(name)) for name in kept}
     return [found[name] if name in found else read_report(Path(name)) for name in names]
@@ -67,11 +72,13 @@ def read_report(path: Path) -> Run:
     try:
         report = parse_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
         with (folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
-            lines = [(int(line["row"]), line["label"], line["predicted"]) for line in csv.DictReader(file)]
+            table = list(csv.DictReader(file))
+        lines = [(int(line["row"]), line["label"], line["predicted"]) for line in table]
         rows, labels, predictions = zip(*lines, strict=True)
+        groups = np.array([line["group"] for line in table], np.str_) if "group" in table[0] else None
         true, answered = (np.array(list(map(EMOTIONS.index, column)), np.intp) for column in (labels, predictions))
         rows_of = np.array(rows, np.intp), str(report["data"]["sha256"])
-        return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of)
+        return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of, groups)
     except FileNotFoundError as error:
         raise DataError(
             f"{folder}: no {Path(error.filename).name}; expected a folder of `mien evaluate --out`"
@@ -87,30 +94,42 @@ def _asked(name: str, result: Evaluation) -> Run:
     if (folder / CONFIG_FILE).exists():
         files = read_run_files(folder)
         return Run(
-            _run_name(folder), int(files.config["seed"]), files.history, *answers, files.config, result.usage, rows
+            _run_name(folder),
+            int(files.config["seed"]),
+            files.history,
+            *answers,
+            files.config,
+            result.usage,
+            rows,
+            result.groups,
         )
-    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows)
+    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows, result.groups)
 
 
 def _run_name(folder: Path) -> str:
     place = folder.absolute()
-    return place.parent.name if place.name.startswith("seed-") else place.name
+    for part in ("fold-", "seed-"):
+        if place.name.startswith(part):
+            place = place.parent
+    return place.name
 
 
 def read_runs(paths: Sequence[str | Path], usage: str | None = None) -> list[Run]:
-    """Runs in folders that `mien train` made, with their answers to one usage.
+    """Runs in folders that `mien train` made, with their answers to one usage; the folds of a run are one (`pooled`).
 
     Args:
         paths: the folders, at least one.
-        usage: a key of `mien.runs.ANSWERS_FILES`; None takes the first that all of them have.
+        usage: a key of `mien.runs.ANSWERS_FILES`; None takes the first that all of them have, and held-out rows of runs
+            that held out several folds.
 
     Raises:
         DataError: no run there, or a damaged one.
         UsageError: they have no such usage in common.
     """
     files = {Path(path): read_run_files(Path(path)) for path in paths}
-    usage = _common_usage(files, usage)
-    return [_run(folder, content, usage) for folder, content in files.items()]
+    folds = {content.config.get("fold", 0) for content in files.values()}
+    usage = _common_usage(files, HELD_OUT if usage is None and len(folds) > 1 else usage)
+    return pooled([_run(folder, content, usage) for folder, content in files.items()])
 
 
 def read_run(path: str | Path, usage: str | None = None) -> Run:
@@ -139,8 +158,17 @@ def _run(folder: Path, files: RunFiles, usage: str) -> Run:
     try:
         labels, predictions = (np.array(answers[key], np.intp) for key in ("labels", "predictions"))
         rows = (np.array(answers["rows"], np.intp), str(answers["source_sha256"])) if "rows" in answers else None
+        groups = np.array(answers["groups"], np.str_) if "groups" in answers else None
         run = Run(
-            _run_name(folder), int(files.config["seed"]), files.history, labels, predictions, files.config, usage, rows
+            _run_name(folder),
+            int(files.config["seed"]),
+            files.history,
+            labels,
+            predictions,
+            files.config,
+            usage,
+            rows,
+            groups,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None

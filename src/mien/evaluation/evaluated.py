@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien.choices import TARGETS
 from mien.evaluation import calibration, metrics
 from mien.evaluation.calibration import calibrated_ece_band
+from mien.evaluation.clustered import clustered_interval, clustered_standard_error, number_of_groups
 from mien.evaluation.provenance import TrainedOn, named_rows
 from mien.evaluation.quality import accuracy_by_quarter
 from mien.labels import EMOTIONS
@@ -44,6 +45,7 @@ class Evaluation:
         targets: where ``labels`` are from, one of `mien.choices.TARGETS`.
         without_target: rows of the usage that are not among ``rows``, since FER+'s votes give them no label.
         contempt: how many of these have contempt, FER+'s eighth class, for their label.
+        groups: the group of each face (N,), None where the data set has none.
         qualities: measures of the faces by name, each (N,): accuracy is given by quarters of them.
     """
 
@@ -63,6 +65,7 @@ class Evaluation:
     targets: str = TARGETS[0]
     without_target: int = 0
     contempt: int = 0
+    groups: NDArray[np.str_] | None = None
     qualities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -102,6 +105,13 @@ class Evaluation:
         return metrics.accuracy(self.predictions, self.labels)
 
     @cached_property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """95 % interval of the accuracy: Wilson's, over groups where there are at least two (`clustered_interval`)."""
+        if self.groups is not None and number_of_groups(self.groups):
+            return clustered_interval(self.predictions == self.labels, self.groups)
+        return metrics.wilson_interval(self.accuracy, len(self))
+
+    @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """Faces by true emotion (rows) and predicted emotion (columns), (7, 7)."""
         return metrics.confusion_matrix(self.predictions, self.labels)
@@ -136,8 +146,7 @@ class Evaluation:
             "n": len(self),
             "trained_on": asdict(self.trained_on) if self.trained_on else None,
             "accuracy": self.accuracy,
-            "standard_error": metrics.standard_error(self.accuracy, len(self)),
-            "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self))),
+            **self._sampling(),
             "top2_accuracy": metrics.top_k_accuracy(self.logits, self.labels),
             "macro_f1": metrics.macro_f1(self.confusion),
             "macro_f1_over": [emotion for emotion in EMOTIONS if emotion not in self._never],
@@ -176,6 +185,18 @@ class Evaluation:
             "target_rule": _FERPLUS_RULE,
             "without_target": self.without_target,
             "eight_classes": {"accuracy": right / eight, "contempt": self.contempt, "n": eight},
+        }
+
+    def _sampling(self) -> dict[str, Any]:
+        """How accuracy varies with the faces, or the groups of them, that were drawn."""
+        right, groups, drawn = self.predictions == self.labels, self.groups, number_of_groups(self.groups)
+        error, interval = metrics.standard_error(self.accuracy, len(self)), self.accuracy_interval
+        if groups is not None and drawn:
+            error = clustered_standard_error(right, groups)
+        return {
+            "groups": drawn or None,
+            "standard_error": error,
+            "accuracy_interval": list(interval),
         }
 
     def _without_seen(self) -> dict[str, Any]:

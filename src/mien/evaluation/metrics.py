@@ -102,7 +102,7 @@ def standard_error(share: float, n: int) -> float:
     return float(np.sqrt(share * (1 - share) / n))
 
 
-def wilson_interval(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson_interval(share: float, n: float, z: float = 1.959963984540054) -> tuple[float, float]:
     """Wilson's score interval (1927) of a share (0..1) seen on n faces; 95 % with the default z."""
     _check_share(share, n)
     weight = 1 / (1 + z**2 / n)
@@ -157,7 +157,7 @@ def _class_numbers(name: str, values: ArrayLike, classes: int) -> NDArray[np.int
     return numbers.astype(np.intp)
 
 
-def _check_share(share: float, n: int) -> None:
+def _check_share(share: float, n: float) -> None:
     if not 0 <= share <= 1 or n < 1:
         raise UsageError(f"share is {share} of {n}: expected 0..1 of at least 1")
 

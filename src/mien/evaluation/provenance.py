@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.choices import ALL_ROWS, HELD_OUT
-from mien.data.splits import held_out_rows, rows_sha256, training_rows
+from mien.choices import ALL_ROWS, FOLDS, HELD_OUT
+from mien.data.splits import groups_sha256, held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import UsageError
 from mien.model.card import ModelCard
@@ -70,12 +70,22 @@ def _held_out(training: Mapping[str, Any], store: FaceStore) -> NDArray[np.intp]
             f"{training.get('source')}: the model was trained on this data set, not on {store.meta.source}, "
             "so its held-out rows are not there"
         )
+    if not _same_groups(training, store):
+        raise UsageError(
+            f"{store.meta.source}: the data set has other groups than those the model's training was split by; "
+            "import it with the same ones"
+        )
     return _set_aside(training, store)
 
 
 def _set_aside(training: Mapping[str, Any], store: FaceStore) -> NDArray[np.intp]:
     seed = training.get("split_seed", training.get("seed", 0))
-    return held_out_rows(store, training.get("split", "official"), int(seed))
+    folds, fold = int(training.get("folds", FOLDS)), int(training.get("fold", 0))
+    return held_out_rows(store, training.get("split", "official"), int(seed), folds=folds, fold=fold)
+
+
+def _same_groups(training: Mapping[str, Any], store: FaceStore) -> bool:
+    return training.get("groups_sha256") in (None, groups_sha256(store))
 
 
 def trained_on(card: ModelCard, store: FaceStore, rows: NDArray[np.intp]) -> TrainedOn | None:
@@ -89,6 +99,8 @@ def trained_on(card: ModelCard, store: FaceStore, rows: NDArray[np.intp]) -> Tra
     suspected = np.intersect1d(rows, store.rows_of("Training"))
     if not len(suspected):
         return TrainedOn(0, exact=True)
+    if not all(_same_groups(training, store) for training in trainings):
+        return TrainedOn(len(suspected), exact=False)
     chosen = [training_rows(store, None, _set_aside(training, store)).rows for training in trainings]
     exact = all(rows_sha256(used) == entry.get("rows_sha256") for used, entry in zip(chosen, trainings, strict=True))
     return TrainedOn(int(np.isin(suspected, np.concatenate(chosen)).sum()), exact)

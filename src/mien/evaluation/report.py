@@ -82,6 +82,7 @@ def evaluate(
         targets=targets,
         without_target=len(left_out),
         contempt=int(is_contempt(store.votes[left_out]).sum()) if store.votes is not None else 0,
+        groups=None if store.groups is None else store.groups[rows],
         qualities={"brightness": brightness(faces), "sharpness": sharpness(faces)},
     )
 

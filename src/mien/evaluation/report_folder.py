@@ -44,9 +44,10 @@ class ReportFolder:
 def _write_predictions(evaluation: Evaluation, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["row", "label", "predicted", *EMOTIONS])
-        for row, label, predicted, probabilities in zip(
-            evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True
+        groups = [] if evaluation.groups is None else [evaluation.groups]
+        writer.writerow(["row", "label", "predicted", *EMOTIONS, *(["group"] if groups else [])])
+        for row, label, predicted, probabilities, *group in zip(
+            evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, *groups, strict=True
         ):
             values = (f"{value:.6f}" for value in probabilities)
-            writer.writerow([row, EMOTIONS[label], EMOTIONS[predicted], *values])
+            writer.writerow([row, EMOTIONS[label], EMOTIONS[predicted], *values, *group])

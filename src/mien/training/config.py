@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mien.choices import Split
+from mien.choices import FOLDS, Split
 from mien.errors import ConfigError
 from mien.preprocess import PreprocessSpec
 from mien.toml_json import expected, from_values, in_range
@@ -177,8 +177,10 @@ class TrainConfig:
             epoch that is kept is the one of the best accuracy all the same.
         split: validation split: "official" holds out no Training rows; for the others see
             `mien.data.splits.held_out_rows`.
-        split_seed: seed of "stratified"; -1 takes ``seed``. Runs of several seeds are compared on the same rows only
-            when they share it.
+        folds: how many folds "stratified_folds" and "grouped_folds" make.
+        fold: which of them is held out, from 0.
+        split_seed: seed of "stratified" and of folds; -1 takes ``seed``. Runs of several seeds are compared on the same
+            rows only when they share it.
         select_on: model selection: accuracy on "PublicTest", or on the rows that ``split`` has "held_out"; or "last" to
             keep the last epoch.
         resolutions: progressive resizing: (first epoch, input side in pixels) in ascending order. Early epochs at a
@@ -199,6 +201,8 @@ class TrainConfig:
     stop_on: Literal["accuracy", "validation_loss"] = "accuracy"
     split: Split = "official"
     split_seed: int = -1
+    folds: int = FOLDS
+    fold: int = 0
     select_on: Literal["PublicTest", "held_out", "last"] = "PublicTest"
     resolutions: tuple[tuple[int, int], ...] = expected(
         "pairs of whole numbers, for example [[0, 32], [20, 44]]", default=()
@@ -214,6 +218,8 @@ class TrainConfig:
         in_range("batch_size", self.batch_size, low=2)
         in_range("seed", self.seed, low=0, high=2**63 - 1)
         in_range("split_seed", self.split_seed, low=-1, high=2**63 - 1)
+        in_range("folds", self.folds, low=2, high=1000)
+        in_range("fold", self.fold, low=0, high=self.folds - 1)
         in_range("ema_decay", self.ema_decay, low=0, below=1)
         in_range("early_stopping", self.early_stopping, low=0)
         if self.select_on == "last" and (self.early_stopping or self.schedule.name == "plateau"):

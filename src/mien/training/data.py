@@ -1,19 +1,28 @@
 """Training data: the rows that a training uses, and their identity for provenance."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.crossings import crossings
 from mien.data.splits import held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import TrainingError
 from mien.training.config import LossConfig, TrainConfig
 from mien.training.targets import have_target
+
+log: Final = logging.getLogger("mien")
+
+
+def rows_held_out(store: FaceStore, config: TrainConfig) -> NDArray[np.intp]:
+    """The Training rows that a configuration holds out, see `held_out_rows`."""
+    return held_out_rows(store, config.split, config.seed_of_split, folds=config.folds, fold=config.fold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +47,20 @@ class TrainingData:
     def prepared(cls, store: FaceStore, config: TrainConfig, drop_rows: str | Path | None = None) -> Self:
         """The rows of a data set that a configuration trains on: `mien train` from Python begins here.
 
+        What crosses the split (`mien.data.crossings`) is said on the logger.
+
         Args:
             store: the data set.
-            config: ``split``, ``split_seed`` and ``seed`` say which Training rows are held out.
+            config: ``split``, ``folds``, ``fold``, ``split_seed`` and ``seed`` say which Training rows are held out.
             drop_rows: file of row numbers to leave out, one per line.
 
         Raises:
             DataError: the file is malformed, or no row is left to train on.
         """
-        held_out = held_out_rows(store, config.split, config.seed_of_split)
+        held_out = rows_held_out(store, config)
         chosen = training_rows(store, drop_rows, held_out)
+        for crossing in crossings(store, chosen.rows, held_out):
+            log.warning("%s", crossing)
         return cls(store, chosen.rows, chosen.dropped, held_out)
 
     def with_targets(self, loss: LossConfig) -> "TrainingData":

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from torch import nn
 
+from mien.choices import FOLD_SPLITS
+from mien.data.splits import groups_sha256
 from mien.model.card import ModelCard
 from mien.networks.profile import count_macs, count_parameters
 from mien.training.augment_config import AugmentConfig
@@ -60,6 +62,8 @@ def make_card(
             "best_epoch": epoch,
             "split": config.split,
             "split_seed": config.seed_of_split,
+            **({"folds": config.folds, "fold": config.fold} if config.split in FOLD_SPLITS else {}),
+            **({"groups_sha256": groups_sha256(data.store)} if config.split == "grouped_folds" else {}),
             "selected_on": config.select_on,
             "precision": config.precision,
             "augment_families": augment_families(config.augment),

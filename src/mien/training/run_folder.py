@@ -94,5 +94,6 @@ def save_answers(run: Path, usage: str, predictions: NDArray[Any], data: Trainin
         "predictions": predictions.tolist(),
         "rows": rows.tolist(),
         "source_sha256": data.store.meta.source_sha256,
+        **({} if data.store.groups is None else {"groups": data.store.groups[rows].tolist()}),
     }
     write_text(run / ANSWERS_FILES[usage], json.dumps(answers), TrainingError)

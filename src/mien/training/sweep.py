@@ -12,10 +12,13 @@ A sweep file names variants; each is trained with each seed::
     recipe = "deep_emotion"
     set = ["schedule.name=step"]
 
+With ``folds = 5`` each is trained once for every fold that is held out, in ``OUT/cosine/seed-0/fold-0`` and so on.
+
 Run ``OUT/cosine/seed-0`` is what `mien train` would make of it. A sweep that was killed goes on where it stopped; a run
 that diverges is recorded in ``failed.txt`` of its folder, and the others go on.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,13 +27,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.splits import held_out_rows
+from mien.choices import FOLD_SPLITS
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, DivergedError, TrainingError
 from mien.files import made_folder, write_text
-from mien.toml_json import expected, from_values, parse_toml, read_toml, to_toml
+from mien.toml_json import expected, from_values, in_range, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
+from mien.training.data import rows_held_out
 from mien.training.recipe import load_config
 from mien.training.search import Search, draw_config, drawn_overrides, rung_folder, seeded
 
@@ -63,6 +67,7 @@ class Sweep:
     runs: tuple[SweepRun, ...]
     search: Search | None = None
     seeds: tuple[int, ...] = (0,)
+    folds: int = 0
 
     def rung(self, number: int, drawn: Mapping[str, Sequence[str]]) -> tuple[SweepRun, ...]:
         """The runs of draws (`drawn_overrides`) on a rung of the search."""
@@ -97,6 +102,7 @@ class _Sweep:
     """A sweep file."""
 
     seeds: tuple[int, ...] = expected("whole numbers, for example [0, 1, 2]", default=(0,))
+    folds: int = 0
     set: tuple[str, ...] = expected(_OVERRIDES, default=())
     variants: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, Any] | None = None
@@ -104,8 +110,12 @@ class _Sweep:
     def __post_init__(self) -> None:
         if not self.seeds:
             raise ConfigError("seeds is []: expected whole numbers, for example [0, 1, 2]")
-        if self.search is not None and (self.variants or self.set):
-            raise ConfigError("search stands beside variants or set: expected it alone, with overrides in search.set")
+        if self.folds:
+            in_range("folds", self.folds, low=2, high=1000)
+        if self.search is not None and (self.variants or self.set or self.folds):
+            raise ConfigError(
+                "search stands beside variants, set or folds: expected it alone, with overrides in search.set"
+            )
         if not self.variants and self.search is None:
             raise ConfigError(
                 'no variants: expected at least one section such as [variants.plain] with recipe = "mien_s"'
@@ -123,7 +133,7 @@ class _Variant:
 def _sweep(values: Mapping[str, Any]) -> Sweep:
     file = from_values(_Sweep, values)
     if file.search is None:
-        return Sweep(tuple(_runs(file)))
+        return Sweep(tuple(_runs(file)), seeds=file.seeds, folds=file.folds)
     sweep = Sweep((), from_values(Search, file.search, "search."), file.seeds)
     assert sweep.search is not None
     return replace(sweep, runs=sweep.rung(0, drawn_overrides(sweep.search)))
@@ -133,7 +143,19 @@ def _runs(sweep: _Sweep) -> Iterator[SweepRun]:
     for name, variant in sweep.variants.items():
         config = _variant_config(name, from_values(_Variant, variant, f"variants.{name}."), sweep.set)
         for seed in dict.fromkeys(sweep.seeds):
-            yield SweepRun(name, Path(name) / f"seed-{seed}", replace(config, seed=seed))
+            run = SweepRun(name, Path(name) / f"seed-{seed}", replace(config, seed=seed))
+            yield from _held_out_in_turn(run, sweep.folds) if sweep.folds else [run]
+
+
+def _held_out_in_turn(run: SweepRun, folds: int) -> Iterator[SweepRun]:
+    """A run for each fold that is held out."""
+    if run.config.split not in FOLD_SPLITS:
+        raise ConfigError(
+            f"folds is {folds} and variants.{run.variant} has split={run.config.split}: "
+            "set split=grouped_folds (no group in two of them) or split=stratified_folds, and split_seed=0"
+        )
+    for fold in range(folds):
+        yield replace(run, folder=run.folder / f"fold-{fold}", config=replace(run.config, folds=folds, fold=fold))
 
 
 def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> TrainConfig:
@@ -145,15 +167,23 @@ def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> Tr
     return config
 
 
-def check_comparable(runs: Sequence[SweepRun], store: FaceStore) -> None:
+def check_comparable(runs: Sequence[SweepRun], store: FaceStore, folds: int = 0) -> None:
     """Refuse runs that could not be compared on this data set: without PublicTest all must hold out the same rows.
+
+    Of a sweep over folds those of the same fold must.
 
     Raises:
         ConfigError: there would be no faces that all of them were measured on.
         DataError: a split that this data set does not allow.
     """
-    if len(store.rows_of("PublicTest")):
-        return
+    if folds:
+        for fold in range(folds):
+            _check_same_rows([run for run in runs if run.config.fold == fold], store)
+    elif not len(store.rows_of("PublicTest")):
+        _check_same_rows(runs, store)
+
+
+def _check_same_rows(runs: Sequence[SweepRun], store: FaceStore) -> None:
     held_out = [_rows_held_out(run, store) for run in runs]
     for run, rows in zip(runs, held_out, strict=True):
         if not np.array_equal(rows, held_out[0]):
@@ -165,12 +195,19 @@ def check_comparable(runs: Sequence[SweepRun], store: FaceStore) -> None:
 
 def _rows_held_out(run: SweepRun, store: FaceStore) -> NDArray[np.intp]:
     config = run.config
-    if config.split == "official" or config.select_on == "PublicTest":
+    split = config.split if config.split in FOLD_SPLITS else "stratified"
+    if config.split == "official" or (config.select_on == "PublicTest" and not len(store.rows_of("PublicTest"))):
         raise ConfigError(
             f"variants.{run.variant}: {store.meta.source} has no PublicTest rows to judge by: "
-            "set split=stratified, split_seed=0 and select_on=held_out"
+            f"set split={split}, split_seed=0 and select_on=held_out"
         )
-    return held_out_rows(store, config.split, config.seed_of_split)
+    return rows_held_out(store, config)
+
+
+def whole(trained: Mapping[Path, SweepRun], folds: int) -> dict[Path, SweepRun]:
+    """Runs that can be compared: of a sweep over folds those of which no fold failed."""
+    count = Counter((run.variant, run.config.seed) for run in trained.values())
+    return {folder: run for folder, run in trained.items() if count[run.variant, run.config.seed] == max(1, folds)}
 
 
 def run_sweep(runs: tuple[SweepRun, ...], out: Path, train: Callable[[TrainConfig, Path], object]) -> Iterator[Outcome]:

@@ -100,6 +100,7 @@ def write_clean(store: FaceStore, removed: Sequence[Removal], out: Path) -> list
         source=f"{store.meta.source} without {len(removed)} rows",
         source_sha256=_hash_without(store, removed),
         votes=None if store.votes is None else store.votes[kept],
+        groups=None if store.groups is None else store.groups[kept],
     )
     return [out, table, rows]
 

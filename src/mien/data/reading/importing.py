@@ -6,9 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from mien.choices import TEST_USAGES
+from mien.data.columns import GROUP, row_column
 from mien.data.reading.class_maps import ClassMap
 from mien.data.reading.fer2013 import read_fer2013
+from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped
 from mien.data.reading.layouts import FoundPictures, find_pictures
 from mien.data.reading.pictures import read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
@@ -31,6 +35,7 @@ def import_data(  # noqa: PLR0913 - the options of the command
     names: ClassMap | None = None,
     usage: str | None = None,
     skip_damaged: bool = False,
+    groups: str | Path | None = None,
     tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
     """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`find_pictures`).
@@ -44,14 +49,16 @@ def import_data(  # noqa: PLR0913 - the options of the command
         names: likewise, what its classes mean.
         usage: likewise, of all of its pictures.
         skip_damaged: whether pictures of a folder that cannot be read are named on the logger and left out.
+        groups: how rows are grouped: of a folder see `mien.data.reading.groups`; of a csv or archive "none", the
+            default, or a csv with the columns row and group.
         tell: told what was found in a folder of pictures before it is read.
 
     Returns:
         The store, opened.
 
     Raises:
-        DataError: ``source`` or ``ferplus`` is missing or malformed, they do not belong together, or ``out`` exists or
-            cannot be written.
+        DataError: ``source``, ``ferplus`` or ``groups`` is missing or malformed, they do not belong together, or
+            ``out`` exists or cannot be written.
         UsageError: ``layout``, ``names`` or ``usage`` do not fit the source.
     """
     source, out = Path(source), Path(out)
@@ -65,16 +72,30 @@ def import_data(  # noqa: PLR0913 - the options of the command
             f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
         )
     if source.is_dir():
-        found = find_pictures(source, layout, names, usage)
+        found = grouped(source, find_pictures(source, layout, names, usage, nested=groups == FOLDER), _text(groups))
         tell(found)
         rows, sha256 = read_pictures(source, found.pictures, progress, found.lists, skip_damaged=skip_damaged)
         name = source.resolve().name
     else:
         rows, name, sha256 = _read_file(source, progress)
+        rows.groups += _groups_of_rows(source, groups, len(rows))
     faces, labels, usages = rows.arrays()
     votes = None if ferplus is None else read_votes(ferplus, usages)
-    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes)
+    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes, groups=rows.group_names())
     return FaceStore.open(out)
+
+
+def _text(groups: str | Path | None) -> str | None:
+    return None if groups is None else str(groups)
+
+
+def _groups_of_rows(source: Path, groups: str | Path | None, count: int) -> list[str]:
+    """Groups of the rows of a csv."""
+    if groups is None or str(groups) == NO_GROUPS:
+        return []
+    if str(groups) in (SUBJECT, SEQUENCE, FOLDER):
+        raise UsageError(f"{source}: has no file names to tell a {groups}: name a csv with the columns row and group")
+    return list(map(str, row_column(groups, GROUP, np.arange(count), count)))
 
 
 def ferplus_beside(source: Path) -> Path | None:
@@ -102,10 +123,11 @@ def faces_by_class(
         DataError: the folder is malformed; see there.
     """
     folder = Path(folder)
-    found = find_pictures(folder, "classes", names, TEST_USAGES[-1])
+    found = grouped(folder, find_pictures(folder, "classes", names, TEST_USAGES[-1]), None)
     rows, sha256 = read_pictures(folder, found.pictures, progress)
     skipped = {name: pictures for name, (emotion, pictures) in found.classes().items() if emotion is None}
-    return FaceStore(*rows.arrays(), StoreMeta(len(rows), folder.resolve().name, sha256)), skipped
+    meta = StoreMeta(len(rows), folder.resolve().name, sha256)
+    return FaceStore(*rows.arrays(), meta, groups=rows.group_names()), skipped
 
 
 def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:

@@ -18,6 +18,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,7 +41,8 @@ _RAF_LIST: Final = "list_patition_label.txt"  # the publisher's own spelling
 _RAF_USAGES: Final = {"train": "Training", "test": "PrivateTest"}
 _EXPW_LIST: Final = "label.lst"
 _EXPW_FIELDS: Final = 8
-_JAFFE_NAME: Final = re.compile(r"[A-Z]{2}\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNORECASE)
+JAFFE_NAME: Final = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNORECASE)
+"""Person, then class."""
 
 
 class ClassCount(NamedTuple):
@@ -101,7 +103,12 @@ class _Layout:
 
 
 def find_pictures(
-    folder: Path, layout: str | None = None, names: ClassMap | None = None, usage: str | None = None
+    folder: Path,
+    layout: str | None = None,
+    names: ClassMap | None = None,
+    usage: str | None = None,
+    *,
+    nested: bool = False,
 ) -> FoundPictures:
     """The pictures in a folder, and what their classes mean.
 
@@ -111,17 +118,21 @@ def find_pictures(
         names: what the names of classes mean, beside what `mien.labels.emotion_index` knows; by default the layout's
             own map, if it has one. Of folders in ``splits`` numbers are then FER2013's.
         usage: of all pictures, one of `USAGES`, where the layout says none.
+        nested: whether pictures lie in a folder for each group in that of their class; of splits and classes only.
 
     Raises:
         DataError: a malformed data set, or a class that is not understood; files, lines and classes are named.
-        UsageError: an unknown layout or usage, a usage too many, or one that is missing.
+        UsageError: an unknown layout or usage, a usage too many or missing, or a layout without folders of classes.
     """
     name = _layout_of(folder) if layout is None else layout
     if name not in LAYOUTS:
         raise UsageError(f"unknown layout {name!r}{nearest(name, LAYOUTS)}: expected one of {', '.join(LAYOUTS)}")
     chosen = LAYOUTS[name]
     _check_usage(name, usage, states_usage=chosen.states_usage)
-    return chosen.find(folder, class_map(chosen.names) if names is None else names, usage or "")
+    if nested and name not in _WITH_FOLDERS:
+        raise UsageError(f"the layout {name} has no folders of groups: name the groups in a csv")
+    find = partial(_WITH_FOLDERS[name], nested=True) if nested else chosen.find
+    return find(folder, class_map(chosen.names) if names is None else names, usage or "")
 
 
 def _layout_of(folder: Path) -> str:
@@ -171,12 +182,15 @@ def _understood(
     return FoundPictures(layout, tuple(pictures), tuple(lists))
 
 
-def _find_splits(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
-    return FoundPictures("splits", tuple(split_pictures(folder, names)))
+def _find_splits(folder: Path, names: ClassMap, _usage: str, *, nested: bool = False) -> FoundPictures:
+    return FoundPictures("splits", tuple(split_pictures(folder, names, nested=nested)))
 
 
-def _find_classes(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
-    return FoundPictures("classes", tuple(class_pictures(folder, names, usage)))
+def _find_classes(folder: Path, names: ClassMap, usage: str, *, nested: bool = False) -> FoundPictures:
+    return FoundPictures("classes", tuple(class_pictures(folder, names, usage, nested=nested)))
+
+
+_WITH_FOLDERS: Final = {"splits": _find_splits, "classes": _find_classes}
 
 
 def _find_imagefolder(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
@@ -213,7 +227,7 @@ def _find_raf(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
 
 def _find_jaffe(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
     pictures = [path for path in entries(folder) if path.suffix.lower() in SUFFIXES]
-    others = [path.name for path in pictures if not _JAFFE_NAME.fullmatch(path.name)]
+    others = [path.name for path in pictures if not JAFFE_NAME.fullmatch(path.name)]
     if others:
         raise DataError(f"{folder}: {listed(others)} in it: expected pictures named as KA.AN1.39.tiff")
     found = [_Labelled(path, path.name.split(".")[1][:2].upper(), usage) for path in pictures]
@@ -283,7 +297,7 @@ def _usage_entries(folder: Path) -> list[Path]:
 
 
 def _is_jaffe(folder: Path) -> bool:
-    return any(_JAFFE_NAME.fullmatch(entry.name) for entry in entries(folder))
+    return any(JAFFE_NAME.fullmatch(entry.name) for entry in entries(folder))
 
 
 def _has_folders(folder: Path) -> bool:

@@ -45,6 +45,7 @@ class LabelledPicture:
         label: number of the emotion that this means, None when the class is to be skipped.
         usage: index into `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
+        group: name of the group that it belongs to (`mien.data.reading.groups`), of all pictures or of none.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class LabelledPicture:
     label: int | None
     usage: int
     box: FaceBox | None = None
+    group: str = ""
 
 
 def read_pictures(
@@ -92,6 +94,7 @@ def read_pictures(
                 encoded = content(picture.path)
                 digest.update(_stated(folder, picture.path, encoded))
                 rows.extend(_face(encoded, picture), [picture.label], [picture.usage])
+                rows.groups.extend([picture.group] if picture.group else [])
             except DataError as error:
                 damaged.append(str(error))
         progress(number / len(pictures))

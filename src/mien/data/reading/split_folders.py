@@ -38,7 +38,7 @@ _EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png|tiff"
 _Label = TypeVar("_Label")
 
 
-def split_pictures(folder: Path, names: ClassMap | None = None) -> list[LabelledPicture]:
+def split_pictures(folder: Path, names: ClassMap | None = None, *, nested: bool = False) -> list[LabelledPicture]:
     """Pictures in folders of emotions in folders of usages, by their relative paths.
 
     Names that begin with a dot, and files beside ``train``, are ignored.
@@ -46,6 +46,7 @@ def split_pictures(folder: Path, names: ClassMap | None = None) -> list[Labelled
     Args:
         folder: the folder that holds ``train``, ``validation`` or ``test``.
         names: what the names of the emotions' folders mean; by default numbers are FER2013's.
+        nested: whether each of these holds folders of pictures, one for each group, instead of pictures.
 
     Raises:
         DataError: another layout, an unknown folder, a file that is no picture, or no picture at all; they are named.
@@ -55,20 +56,21 @@ def split_pictures(folder: Path, names: ClassMap | None = None) -> list[Labelled
         LabelledPicture(path, emotion.name, label, USAGES.index(USAGE_OF_FOLDER[part.name.lower()]))
         for part in usage_folders(folder)
         for emotion, label in _emotion_folders(part, names)
-        for path in _picture_files(emotion)
+        for path in _pictures_of(emotion, nested=nested)
     ]
     if all(picture.label is None for picture in pictures):
         raise DataError(f"{folder}: no pictures in it: expected {_EXPECTED}")
     return pictures
 
 
-def class_pictures(folder: Path, names: ClassMap, usage: str) -> list[LabelledPicture]:
+def class_pictures(folder: Path, names: ClassMap, usage: str, *, nested: bool = False) -> list[LabelledPicture]:
     """Pictures in folders of classes, by their relative paths; all have the same usage.
 
     Args:
         folder: the folder that holds one folder for each class.
         names: what the names of those folders mean, beside what `mien.labels.emotion_index` knows.
         usage: one of `USAGES`.
+        nested: whether each of these holds folders of pictures, one for each group, instead of pictures.
 
     Raises:
         DataError: an unknown class, a file that is no picture, or no picture at all; they are named.
@@ -76,7 +78,7 @@ def class_pictures(folder: Path, names: ClassMap, usage: str) -> list[LabelledPi
     pictures = [
         LabelledPicture(path, entry.name, label, USAGES.index(usage))
         for entry, label in _class_folders(folder, names)
-        for path in _picture_files(entry)
+        for path in _pictures_of(entry, nested=nested)
     ]
     if all(picture.label is None for picture in pictures):
         raise DataError(
@@ -138,6 +140,15 @@ def _sorted_out(found: list[Path], label: Callable[[str], _Label]) -> tuple[list
         except DataError:
             unknown.append(entry)
     return known, unknown
+
+
+def _pictures_of(folder: Path, *, nested: bool) -> list[Path]:
+    if not nested:
+        return _picture_files(folder)
+    groups = entries(folder)
+    if loose := [entry for entry in groups if not entry.is_dir()]:
+        raise DataError(f"{folder}: {_names(loose)} in it: expected a folder for each group")
+    return [path for group in groups for path in _picture_files(group)]
 
 
 def _picture_files(folder: Path) -> list[Path]:

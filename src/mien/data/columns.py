@@ -1,0 +1,102 @@
+"""What a csv says of rows beside their label: a group (subject, sequence, photo) or a trait (age band, light)."""
+
+import csv
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import DataError
+
+ROW: Final = "row"
+FILE_NAME: Final = "file_name"
+GROUP: Final = "group"
+"""Columns of a file of groups: the row's number from 0, or the picture's path in its folder; and the group's name."""
+
+LONGEST_NAME: Final = 100
+
+_NAMED_IN_ERRORS: Final = 5
+
+
+def row_column(path: str | Path, column: str, rows: NDArray[np.intp], count: int) -> NDArray[np.str_]:
+    """A column of a csv for some rows of a data set, (N,) text, in the order of ``rows``.
+
+    Args:
+        path: the csv, UTF-8, with a header: ``row``, the row's number from 0, and ``column``. Other columns are
+            ignored, and so are the lines of other rows of the data set.
+        column: the name of the column.
+        rows: row numbers (N,).
+        count: how many rows the data set has.
+
+    Raises:
+        DataError: the file is malformed, lacks a row, or names one that the data set does not have.
+    """
+    values = read_column(path, ROW, column)
+    return matched(path, values, [str(row) for row in rows.tolist()], known=set(map(str, range(count))))
+
+
+def read_column(path: str | Path, key: str, column: str) -> dict[str, str]:
+    """A column of a csv by another one, without surrounding blanks.
+
+    Raises:
+        DataError: unreadable, a missing column, an empty or overlong cell, or a key that occurs twice; the message
+            names file and line.
+    """
+    found: dict[str, str] = {}
+    for where, name, value in _cells(path, key, column):
+        if not name or not value or len(value) > LONGEST_NAME:
+            raise DataError(
+                f"{where} has {key} {name[:40]!r} and {column} {value[:40]!r}: expected text in both, "
+                f"{column} of at most {LONGEST_NAME} characters"
+            )
+        if name in found:
+            raise DataError(f"{where} names {key} {name[:40]!r} again: expected each once")
+        found[name] = value
+    return found
+
+
+def _cells(path: str | Path, key: str, column: str) -> Iterator[tuple[str, str, str]]:
+    """Place, key and value of each line."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.DictReader(file)
+            header = [name.strip() for name in lines.fieldnames or ()]
+            if missing := [name for name in (key, column) if header.count(name) != 1]:
+                shown = ",".join(header)[:100]
+                raise DataError(f"{path}: the header is {shown!r}: expected the column {' and '.join(missing)} once")
+            lines.fieldnames = header
+            for line in lines:
+                yield f"{path}: line {lines.line_num}", (line[key] or "").strip(), (line[column] or "").strip()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise DataError(f"{path}: not a csv in UTF-8") from None
+
+
+def matched(
+    path: str | Path, values: Mapping[str, str], wanted: Collection[str], known: Collection[str]
+) -> NDArray[np.str_]:
+    """Values of the keys that are wanted, in their order (N,).
+
+    Args:
+        path: the file they come from, for messages.
+        values: by key, see `read_column`.
+        wanted: keys that must be there.
+        known: keys that may be there.
+
+    Raises:
+        DataError: a key is missing, or unknown; the first of them are named, and their number.
+    """
+    if missing := [key for key in wanted if key not in values]:
+        raise DataError(f"{path}: {_listed(missing)} missing: expected a line for each of {len(wanted):,} rows")
+    if unknown := [key for key in values if key not in known]:
+        raise DataError(f"{path}: {_listed(unknown)} not in the data set: expected its own rows only")
+    return np.array([values[key] for key in wanted], np.str_)
+
+
+def _listed(keys: list[str]) -> str:
+    shown = ", ".join(key[:60] for key in keys[:_NAMED_IN_ERRORS])
+    more = len(keys) - _NAMED_IN_ERRORS
+    return f"{shown} and {more:,} more are" if more > 0 else f"{shown} {'is' if len(keys) == 1 else 'are'}"
