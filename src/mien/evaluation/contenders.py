@@ -35,9 +35,9 @@ def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | N
         DataError: a run or report is damaged, or a name is neither.
         UsageError: runs have no usage in common, or one is named twice.
     """
-    _refuse_twice(names)
     kept = [name for name in names if not _is_report(Path(name))]
     if ask is None:
+        _refuse_twice(names)
         for name in kept:
             if not (Path(name) / CONFIG_FILE).exists():
                 raise DataError(f"{name}: no run and no report; to compare models name --data and --usage")
