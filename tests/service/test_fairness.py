@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import waiting
+from held import Held
 from mien.errors import RequestError
 from mien.media.picture_structure import announced_pixels
 from mien.recognition.recognizer import Recognizer
@@ -127,18 +128,6 @@ def test_the_bytes_that_one_address_may_hold_are_bounded(serve, picture):
     with serve(limits={"buffered": 4 * len(content)}) as address:
         for _ in range(3):  # what was answered is dropped
             assert waiting.post(f"http://{address}/v1/predict", **options).status_code == 200
-
-
-class Held:
-    """Answers when it is let go."""
-
-    def __init__(self):
-        self.let_go = threading.Event()
-
-    def detect(self, image):
-        if image.any():
-            self.let_go.wait(HANG)
-        return []
 
 
 def test_a_picture_that_finds_no_worker_in_time_gets_503(serve, picture):

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import waiting
+from held import Held
 from mien.faces.detection import Detection
 from mien.output.drawing import annotate
 from mien.recognition.recognizer import Recognizer
@@ -84,20 +85,8 @@ def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
     assert "made of one" in answer.json()["error"]
 
 
-class Endless(Found):
-    """Does not come back until it is let go."""
-
-    def __init__(self):
-        self.let_go = threading.Event()
-
-    def detect(self, image):
-        if image.any():
-            self.let_go.wait(HANG)
-        return []
-
-
 def test_a_service_that_finishes_nothing_is_not_ready(serve, picture):
-    detector = Endless()
+    detector = Held()
     options = {"content": picture("PNG"), "headers": PNG}
     with serve(Recognizer(Likely(), detector), limits={"stuck_seconds": 0.1}) as address:
         asking = threading.Thread(target=lambda: waiting.post(f"http://{address}/v1/predict", **options))

@@ -13,8 +13,7 @@ from onnx.compose import add_prefix_graph
 
 from mien.data.store import FaceStore
 from mien.errors import ExportError
-from mien.evaluation.measured import figures
-from mien.evaluation.temperature import fit_temperature
+from mien.export.calibrated import calibrated, judged_rows
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
 from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
@@ -175,15 +174,7 @@ def _calibrated(together: Bundle, store: FaceStore) -> ModelCard:
     Raises:
         ExportError: the data set has no PublicTest rows.
     """
-    rows = store.rows_of("PublicTest")
-    if not len(rows):
-        raise ExportError("the data have no PublicTest rows to fit the temperature on; import data that have them")
-    logits, labels = together.logits(store.faces[rows]), store.labels[rows]
-    temperature = fit_temperature(logits, labels)
+    rows = judged_rows(store)
+    card = calibrated(together.card, together.logits(store.faces[rows]), store.labels[rows])
     calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
-    return replace(
-        together.card,
-        temperature=temperature,
-        training={**together.card.training, "calibrated_on": calibrated_on},
-        public_test=figures(logits, labels, temperature),
-    )
+    return replace(card, training={**card.training, "calibrated_on": calibrated_on})

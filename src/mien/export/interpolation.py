@@ -21,8 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.errors import ExportError, UsageError
-from mien.evaluation.measured import figures
-from mien.evaluation.temperature import fit_temperature
+from mien.export.calibrated import calibrated, judged_rows
 from mien.model.card import ModelCard
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
@@ -53,21 +52,14 @@ def interpolated(
     (first, first_card), (second, card) = load_network(start), load_network(end)
     if (first_card.network, first_card.preprocess) != (card.network, card.preprocess):
         raise ExportError(f"{start} and {end}: expected two trainings of one network with one preprocessing")
-    judged = store.rows_of("PublicTest")
-    if not len(judged):
-        raise ExportError("the data have no PublicTest rows to fit the temperature on; import data that have them")
+    judged = judged_rows(store)
     network = between(first, second, share)
     measure_statistics(network, card.preprocess, store.faces[training_rows(store, drop_rows).rows])
     with torch.inference_mode():
         logits = np.concatenate([network(batch).numpy() for batch in _batches(card.preprocess, store.faces[judged])])
-    temperature = fit_temperature(logits, store.labels[judged])
     parents = [provenance(start, first_card), provenance(end, card)]
-    return network, replace(
-        card,
-        temperature=temperature,
-        training={**card.training, "interpolated": {"share": share, "parents": parents}},
-        public_test=figures(logits, store.labels[judged], temperature),
-    )
+    mixed = replace(card, training={**card.training, "interpolated": {"share": share, "parents": parents}})
+    return network, calibrated(mixed, logits, store.labels[judged])
 
 
 def between(first: nn.Module, second: nn.Module, share: float) -> nn.Module:
