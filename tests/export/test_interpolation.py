@@ -90,6 +90,17 @@ def test_two_runs_become_one_calibrated_network(tmp_path, store, runs):
     np.testing.assert_allclose(expected, bundle.logits(store.faces), atol=1e-4)
 
 
+def test_weights_to_train_on_can_be_stored_in_half_precision(tmp_path, runs):
+    whole, halved = tmp_path / "whole.safetensors", tmp_path / "halved.safetensors"
+    for path, options in ((whole, ()), (halved, ("--half",))):
+        result = export(runs[0], "--out", path, *options)
+        assert result.exit_code == 0, result.output
+    assert halved.stat().st_size < 0.6 * whole.stat().st_size
+    (expected, card), (found, its_card) = load_network(whole), load_network(halved)
+    assert its_card == card
+    torch.testing.assert_close(found.state_dict(), expected.state_dict(), rtol=2**-10, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "words"),
     [

@@ -23,7 +23,7 @@ def export(
             "model files and names of embedded models among them."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="ONNX file to write; with --interpolate also .safetensors, to train on.")],
+    out: Annotated[Path, typer.Option(help="ONNX file to write; from one run or two interpolated also .safetensors, to train on.")],
     data: Annotated[
         Path | None,
         typer.Option(help="Data set whose PublicTest rows calibrate several models together."),
@@ -74,7 +74,11 @@ def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, 
 
 def _written(network: "Module", card: "ModelCard", out: Path, name: str | None, *, half: bool) -> str:
     from mien.export.onnx import export_onnx
+    from mien.networks.saved import save_network
 
+    if out.suffix == ".safetensors":
+        save_network(out, network, replace(card, name=name or card.name), half=half)
+        return "to train on"
     difference = export_onnx(network, replace(card, name=name or card.name), out, half=half)
     return f"logits within {difference:.1e} of torch"
 
@@ -102,13 +106,8 @@ def _export_between(
 ) -> str:
     from mien.data.store import FaceStore
     from mien.export.interpolation import interpolated
-    from mien.networks.saved import save_network
 
     if len(models) != 2 or data is None:
         raise UsageError("--interpolate takes two runs of one network, and --data: the data set they were trained on")
     network, card = interpolated(models[0], models[1], share, FaceStore.open(data), drop_rows)
-    accuracy = f"PublicTest {card.public_test['accuracy']:.4f}"
-    if out.suffix == ".safetensors":
-        save_network(out, network, replace(card, name=name or card.name))
-        return accuracy
-    return f"{accuracy}, {_written(network, card, out, name, half=half)}"
+    return f"PublicTest {card.public_test['accuracy']:.4f}, {_written(network, card, out, name, half=half)}"

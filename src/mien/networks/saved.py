@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from mien.errors import ConfigError, ModelFileError
@@ -27,7 +27,9 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: str) -> None:
     """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with whole_file(path, ModelFileError, SafetensorError) as partial:
-        save_file(contiguous, partial, metadata={METADATA_KEY: metadata})
+        partial.write_bytes(
+            save(contiguous, {METADATA_KEY: metadata})
+        )  # `save_file` makes files that only their owner reads
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
@@ -51,9 +53,27 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
         raise ModelFileError(f"{path}: damaged file ({error})") from None
 
 
-def save_network(path: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write a network's weights and card to one file."""
-    save_tensors(path, dict(network.state_dict()), card.to_json())
+def save_network(path: Path, network: nn.Module, card: ModelCard, *, half: bool = False) -> None:
+    """Write a network's weights and card to one file.
+
+    Args:
+        path: of the file.
+        network: any registered network.
+        card: says which.
+        half: store matrices and kernels in half precision, which halves the file; `load_network` gives float32 back.
+
+    Raises:
+        ModelFileError: cannot be written.
+    """
+    tensors = dict(network.state_dict())
+    if half:
+        tensors = {name: _halved(tensor) for name, tensor in tensors.items()}
+    save_tensors(path, tensors, card.to_json())
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """Biases and what batch normalisation holds stay as they are: they are small, and variances may be too large."""
+    return tensor.half() if tensor.is_floating_point() and tensor.dim() > 1 else tensor
 
 
 def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
