@@ -2,11 +2,16 @@
 
 import logging
 import os
+import signal
 from fractions import Fraction
 from pathlib import Path
 
 # One thread in every process: tests compare bits between processes, and small networks gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts in order to interrupt it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import onnx

@@ -23,7 +23,9 @@ def export(
             "model files and names of embedded models among them."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="ONNX file to write; from one run or two interpolated also .safetensors, to train on.")],
+    out: Annotated[
+        Path, typer.Option(help="ONNX file to write; from one run or two interpolated also .safetensors, to train on.")
+    ],
     data: Annotated[
         Path | None,
         typer.Option(help="Data set whose PublicTest rows calibrate several models together."),

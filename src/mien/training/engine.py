@@ -11,11 +11,10 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from mien.errors import DivergedError, TrainingError
@@ -31,10 +30,9 @@ from mien.training.chosen import ChosenNetwork
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
-from mien.training.machine import check_machine, launch
+from mien.training.machine import check_machine, launch, restore_scaler, scaler_state
 from mien.training.objective import Objective
 from mien.training.optimizers import make_optimizer
-from mien.training.precision import restore_scaler, scaler_state
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import open_run
 from mien.training.run_log import RunLog
@@ -43,6 +41,9 @@ from mien.training.start import Start, start_of
 from mien.training.stopping import reason_to_end
 from mien.training.targets import training_targets
 from mien.training.views import TaughtViews
+
+if TYPE_CHECKING:
+    from mien.training.machine import Machine
 
 
 def train(
@@ -93,9 +94,9 @@ def train(
     config, progress = open_run(config, data, run, resume=resume, device=device)
     if progress.extended_from:
         start = replace(start, parents={**start.parents, "extended_from": list(progress.extended_from)})
-    fabric = launch(config, device, devices)
+    machine = launch(config, device, devices)
     torch.set_num_threads(threads)
-    trainer = _Trainer(config, data, start, run, fabric, reporter or SilentReporter())
+    trainer = _Trainer(config, data, start, run, machine, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
@@ -104,19 +105,21 @@ class _Trainer:
     """One process of a training: network, optimizer and data on its device."""
 
     def __init__(
-        self, config: TrainConfig, data: TrainingData, start: Start, run: Path, fabric: Fabric, reporter: Reporter
+        self, config: TrainConfig, data: TrainingData, start: Start, run: Path, machine: "Machine", reporter: Reporter
     ) -> None:
-        self.config, self.data, self.run, self.fabric = config, data, run, fabric
-        self.reporter = reporter if fabric.is_global_zero else SilentReporter()
+        self.config, self.data, self.run, self.machine = config, data, run, machine
+        self.reporter = reporter if machine.is_global_zero else SilentReporter()
         self.batch_size = min(config.batch_size, len(data.rows))
         self.steps_per_epoch = len(data.rows) // self.batch_size
         self.network = in_channels_last(start.network)
-        optimizer = make_optimizer(self.network, config.optimizer, fused=fabric.device.type == "cpu")
-        self.model, self.optimizer = fabric.setup(self.network, optimizer)
+        optimizer = make_optimizer(self.network, config.optimizer, fused=machine.device.type == "cpu")
+        self.model: nn.Module
+        self.optimizer: torch.optim.Optimizer
+        self.model, self.optimizer = machine.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.accuracies: list[float] = []
-        self.objective = _objective(config, data, start.teachers, run, fabric)
-        self.chosen = ChosenNetwork(config, data, start.parents, run, fabric.device)
+        self.objective = _objective(config, data, start.teachers, run, machine)
+        self.chosen = ChosenNetwork(config, data, start.parents, run, machine.device)
         self.pace = CheckpointPace()
         self.best: tuple[int, nn.Module] | None = None
 
@@ -125,10 +128,10 @@ class _Trainer:
         if progress.epochs_done:
             path = self.run / CHECKPOINT_FILE
             saved = restore_checkpoint(path, self.network, self.average.module, self.optimizer)
-            restore_scaler(self.fabric, saved.scaler)
+            restore_scaler(self.machine, saved.scaler)
         if self._reason_to_end(progress) is None:
             faces = self.steps_per_epoch * self.batch_size
-            self.reporter.begin(self.config, self.data, self.fabric.device.type, progress.epochs_done, faces)
+            self.reporter.begin(self.config, self.data, self.machine.device.type, progress.epochs_done, faces)
             progress = self._epochs(progress)
         self.reporter.end(self._reason_to_end(progress) or "")
 
@@ -142,7 +145,7 @@ class _Trainer:
         return reason_to_end(self.config, progress.history)
 
     def _log(self, history: tuple[dict[str, Any], ...]) -> Any:
-        if not self.fabric.is_global_zero:
+        if not self.machine.is_global_zero:
             return nullcontext()
         return RunLog(self.config, self.data, self.run, history)
 
@@ -168,7 +171,7 @@ class _Trainer:
         progress = replace(progress, epochs_done=epoch + 1, history=(*progress.history, entry))
         if log is not None:
             self._keep(entry, progress, log)
-        self.fabric.barrier()
+        self.machine.barrier()
         self.reporter.epoch_done(entry)
         return progress
 
@@ -177,16 +180,16 @@ class _Trainer:
         self.objective.begin(epoch)
         torch.manual_seed(_epoch_seed(self.config.seed, epoch))
         rows = len(self.data.rows)
-        order = (torch.randperm(rows) if self.config.shuffle else torch.arange(rows)).to(self.fabric.device)
-        if self.fabric.world_size > 1:
-            torch.manual_seed(_epoch_seed(self.config.seed, epoch) + self.fabric.global_rank)
+        order = (torch.randperm(rows) if self.config.shuffle else torch.arange(rows)).to(self.machine.device)
+        if self.machine.world_size > 1:
+            torch.manual_seed(_epoch_seed(self.config.seed, epoch) + self.machine.global_rank)
         self.model.train()
-        total = torch.zeros((), device=self.fabric.device)
+        total = torch.zeros((), device=self.machine.device)
         for batch in range(self.steps_per_epoch):
             chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            total += self._step(epoch, batch, chosen[self.fabric.global_rank :: self.fabric.world_size])
+            total += self._step(epoch, batch, chosen[self.machine.global_rank :: self.machine.world_size])
             self.reporter.advance(epoch + 1, len(chosen))
-        mean: Any = self.fabric.all_reduce(total / self.steps_per_epoch)
+        mean: Any = self.machine.all_reduce(total / self.steps_per_epoch)
         loss = float(mean)
         if not np.isfinite(loss):
             raise DivergedError(
@@ -202,9 +205,11 @@ class _Trainer:
             group["lr"] = self.config.optimizer.learning_rate * factor
         loss = self.objective.loss(self.model, rows)
         self.optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
+        self.machine.backward(loss)
         if self.config.optimizer.clip_norm:
-            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.config.optimizer.clip_norm)
+            self.machine.clip_gradients(
+                self.model, self.optimizer, max_norm=self.config.optimizer.clip_norm, error_if_nonfinite=False
+            )
         self.optimizer.step()
         self.average.update(step)
         return loss.detach()
@@ -223,23 +228,23 @@ class _Trainer:
                 epoch, network = self.best
                 self.chosen.save(network, epoch)
                 self.best = None
-            progress = replace(progress, scaler=scaler_state(self.fabric))
+            progress = replace(progress, scaler=scaler_state(self.machine))
             save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
 
 
-def _objective(config: TrainConfig, data: TrainingData, teachers: Teachers, run: Path, fabric: Fabric) -> Objective:
-    frames = torch.from_numpy(config.preprocess.frames(data.store.faces[data.rows])).to(fabric.device)
-    targets = torch.from_numpy(training_targets(data.store, data.rows, config.loss)).to(fabric.device)
-    teachers.to(fabric.device)
-    views = _views(config, data, run, fabric, frames, teachers) if config.loss.teacher_views else None
-    return Objective(config, frames, targets, teachers=teachers, views=views, autocast=fabric.autocast)
+def _objective(config: TrainConfig, data: TrainingData, teachers: Teachers, run: Path, machine: "Machine") -> Objective:
+    frames = torch.from_numpy(config.preprocess.frames(data.store.faces[data.rows])).to(machine.device)
+    targets = torch.from_numpy(training_targets(data.store, data.rows, config.loss)).to(machine.device)
+    teachers.to(machine.device)
+    views = _views(config, data, run, machine, frames, teachers) if config.loss.teacher_views else None
+    return Objective(config, frames, targets, teachers=teachers, views=views, autocast=machine.autocast)
 
 
 def _views(
-    config: TrainConfig, data: TrainingData, run: Path, fabric: Fabric, frames: Tensor, teachers: Teachers
+    config: TrainConfig, data: TrainingData, run: Path, machine: "Machine", frames: Tensor, teachers: Teachers
 ) -> TaughtViews:
     def answer(inputs: Tensor) -> Tensor:
-        with fabric.autocast():
+        with machine.autocast():
             return teachers.probabilities(inputs, config.loss.teacher_temperature)
 
     file = Path(config.loss.teacher_answers) if config.loss.teacher_answers else run / TEACHER_ANSWERS_FILE

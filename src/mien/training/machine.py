@@ -2,13 +2,74 @@
 
 import logging
 import os
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
-from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mien.errors import TrainingError
 from mien.training.config import TrainConfig
-from mien.training.precision import FABRIC_PRECISION
+from mien.training.precision import FABRIC_PRECISION, Precision
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    Machine: TypeAlias = "OneProcess | Fabric"
+    """What a process of a training knows of its device and of the other processes."""
+
+
+class OneProcess:
+    """One process on the processor: what Lightning Fabric does there, without the three seconds that its import takes.
+
+    Args:
+        precision: "bf16" or "fp32".
+    """
+
+    device: Final = torch.device("cpu")
+    world_size: Final = 1
+    global_rank: Final = 0
+    is_global_zero: Final = True
+
+    def __init__(self, precision: Precision) -> None:
+        self._precision = precision
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Computes in the precision of the training."""
+        return torch.autocast("cpu", torch.bfloat16) if self._precision == "bf16" else nullcontext()
+
+    def setup(self, network: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        """The network as it is trained, and its optimizer."""
+        return _InPrecision(network, self), optimizer
+
+    def backward(self, loss: Tensor) -> None:
+        """Adds the loss' gradients."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def clip_gradients(self, network: nn.Module, _: Optimizer, *, max_norm: float, error_if_nonfinite: bool) -> None:
+        """Gradient clipping by the norm of all gradients together."""
+        nn.utils.clip_grad_norm_(network.parameters(), max_norm, error_if_nonfinite=error_if_nonfinite)
+
+    def all_reduce(self, value: Tensor) -> Tensor:
+        """The mean over all processes."""
+        return value
+
+    def barrier(self) -> None:
+        """Waits for nobody."""
+
+
+class _InPrecision(nn.Module):
+    """A network that answers in float32, whatever it computes with."""
+
+    def __init__(self, network: nn.Module, process: OneProcess) -> None:
+        super().__init__()
+        self.network, self._process = network, process
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        with self._process.autocast():
+            answers: Tensor = self.network(inputs)
+        return answers.float()
 
 
 def check_machine(config: TrainConfig, device: str, devices: int) -> None:
@@ -37,12 +98,33 @@ def _nodes() -> int:
     return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
 
 
-def launch(config: TrainConfig, device: str, devices: int) -> Fabric:
+def launch(config: TrainConfig, device: str, devices: int) -> "Machine":
     """Start the processes of a training (arguments as `check_machine`); ``config.precision`` is settled."""
+    assert config.precision != "auto"
+    if device == "cpu" and devices == 1 and not torch.distributed.is_torchelastic_launched():
+        return OneProcess(config.precision)
+    from lightning.fabric import Fabric
+
     # Lightning announces the precision, which mien does itself.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    assert config.precision != "auto"
     precision = FABRIC_PRECISION[config.precision]
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=_nodes(), precision=precision)
     fabric.launch()
     return fabric
+
+
+def scaler_state(machine: "Machine") -> dict[str, Any]:
+    """The state of the loss scaling of float16, as JSON-ready values; empty for other precisions."""
+    scaler = _scaler(machine)
+    return dict(scaler.state_dict()) if scaler is not None else {}
+
+
+def restore_scaler(machine: "Machine", state: dict[str, Any]) -> None:
+    """Put back what `scaler_state` gave."""
+    scaler = _scaler(machine)
+    if state and scaler is not None:
+        scaler.load_state_dict(state)
+
+
+def _scaler(machine: "Machine") -> Any:
+    return None if isinstance(machine, OneProcess) else getattr(machine.strategy.precision, "scaler", None)

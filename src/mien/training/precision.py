@@ -1,10 +1,9 @@
 """Mixed precision: the arithmetic (bfloat16, float16, float32) of a training on its machine."""
 
 import platform
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import torch
-from lightning.fabric import Fabric
 
 from mien.errors import TrainingError
 
@@ -52,16 +51,3 @@ def require_precision(precision: str, device: str) -> None:
     """
     if precision == "fp16" and device != "cuda":
         raise TrainingError(f"precision is fp16 and the device is {device}: expected cuda, or another precision")
-
-
-def scaler_state(fabric: Fabric) -> dict[str, Any]:
-    """The state of the loss scaling of float16, as JSON-ready values; empty for other precisions."""
-    scaler = getattr(fabric.strategy.precision, "scaler", None)
-    return dict(scaler.state_dict()) if scaler is not None else {}
-
-
-def restore_scaler(fabric: Fabric, state: dict[str, Any]) -> None:
-    """Put back what `scaler_state` gave."""
-    if state:
-        scaler: Any = fabric.strategy.precision
-        scaler.scaler.load_state_dict(state)
