@@ -218,9 +218,9 @@ def test_several_runs_without_data_and_data_without_public_test_are_refused(tmp_
     result = export(*paths, "--out", tmp_path / "pair.onnx")
     assert isinstance(result.exception, UsageError)
     assert "name the data set with --data" in str(result.exception)
-    result = export(paths[0], "--out", tmp_path / "pair.onnx", "--data", tmp_path / "data")
+    result = export(paths[0], "--out", tmp_path / "one.safetensors", "--data", tmp_path / "data")
     assert isinstance(result.exception, UsageError)
-    assert "leave it out for one run" in str(result.exception)
+    assert "leave it out for one.safetensors" in str(result.exception)
     faces = np.zeros((3, 48, 48), np.uint8)
     write_store(
         tmp_path / "few", faces, np.zeros(3, np.uint8), np.zeros(3, np.uint8), source="x", source_sha256="0" * 64

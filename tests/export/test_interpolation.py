@@ -101,6 +101,17 @@ def test_weights_to_train_on_can_be_stored_in_half_precision(tmp_path, runs):
     torch.testing.assert_close(found.state_dict(), expected.state_dict(), rtol=2**-10, atol=1e-7)
 
 
+def test_one_run_is_measured_anew_as_its_file_answers(tmp_path, store, runs):
+    out = tmp_path / "halved.onnx"
+    result = export(runs[0], "--half", "--data", tmp_path / "data", "--out", out)
+    assert result.exit_code == 0, result.output
+    bundle, rows = Bundle.load(out), store.rows_of("PublicTest")
+    logits, labels = bundle.logits(store.faces[rows]), store.labels[rows]
+    assert bundle.card.public_test["accuracy"] == (logits.argmax(1) == labels).mean()
+    assert bundle.card.temperature == pytest.approx(fit_temperature(logits, labels), rel=1e-3)
+    assert bundle.card.training["calibrated_on"]["source"] == "x"
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "words"),
     [

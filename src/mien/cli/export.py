@@ -28,7 +28,7 @@ def export(
     ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Data set whose PublicTest rows calibrate several models together."),
+        typer.Option(help="Data set whose PublicTest rows calibrate several models together, or one anew."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the model; default: the network's name, or the file's.")
@@ -67,21 +67,23 @@ def export(
 def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
     from mien.networks.saved import load_network
 
-    if data is not None:
-        raise UsageError(
-            "--data calibrates several models together: leave it out for one run, which is calibrated already"
-        )
-    return _written(*load_network(model), out, name, half=half)
+    if data is not None and out.suffix == ".safetensors":
+        raise UsageError(f"--data calibrates an ONNX file anew: leave it out for {out.name}, which keeps its card")
+    return _written(*load_network(model), out, name, data, half=half)
 
 
-def _written(network: "Module", card: "ModelCard", out: Path, name: str | None, *, half: bool) -> str:
+def _written(
+    network: "Module", card: "ModelCard", out: Path, name: str | None, data: Path | None, *, half: bool
+) -> str:
+    from mien.data.store import FaceStore
     from mien.export.onnx import export_onnx
     from mien.networks.saved import save_network
 
     if out.suffix == ".safetensors":
         save_network(out, network, replace(card, name=name or card.name), half=half)
         return "to train on"
-    difference = export_onnx(network, replace(card, name=name or card.name), out, half=half)
+    store = None if data is None else FaceStore.open(data)
+    difference = export_onnx(network, replace(card, name=name or card.name), out, half=half, store=store)
     return f"logits within {difference:.1e} of torch"
 
 
@@ -112,4 +114,5 @@ def _export_between(
     if len(models) != 2 or data is None:
         raise UsageError("--interpolate takes two runs of one network, and --data: the data set they were trained on")
     network, card = interpolated(models[0], models[1], share, FaceStore.open(data), drop_rows)
-    return f"PublicTest {card.public_test['accuracy']:.4f}, {_written(network, card, out, name, half=half)}"
+    agrees = _written(network, card, out, name, data if half else None, half=half)  # else calibrated already
+    return f"PublicTest {card.public_test['accuracy']:.4f}, {agrees}"

@@ -10,6 +10,7 @@ from mien.errors import ExportError
 from mien.evaluation.measured import figures
 from mien.evaluation.temperature import fit_temperature
 from mien.model.card import ModelCard
+from mien.model.onnx_model import Bundle
 
 
 def judged_rows(store: FaceStore) -> NDArray[np.intp]:
@@ -34,3 +35,19 @@ def calibrated(card: ModelCard, logits: NDArray[np.float32], labels: NDArray[np.
     """
     temperature = fit_temperature(logits, labels)
     return replace(card, temperature=temperature, public_test=figures(logits, labels, temperature))
+
+
+def calibrated_as_it_answers(bundle: Bundle, store: FaceStore) -> ModelCard:
+    """The card with the temperature that suits PublicTest best, the figures there, and whose PublicTest that is.
+
+    Args:
+        bundle: the model file that is to be written, weights in half precision included.
+        store: the data set.
+
+    Raises:
+        ExportError: the data set has no PublicTest rows.
+    """
+    rows = judged_rows(store)
+    card = calibrated(bundle.card, bundle.logits(store.faces[rows]), store.labels[rows])
+    calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
+    return replace(card, training={**card.training, "calibrated_on": calibrated_on})

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from onnx.compose import add_prefix_graph
 
 from mien.data.store import FaceStore
 from mien.errors import ExportError
-from mien.export.calibrated import calibrated, judged_rows
+from mien.export.calibrated import calibrated_as_it_answers
 from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
 from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
@@ -121,7 +121,7 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
     together = Bundle(with_card(model, card), str(out))
     difference = _difference(together, members)
     require_close(difference, f"{out}: probabilities", "the members' mean", half=half)
-    write_model(with_card(model, _calibrated(together, store)), out)
+    write_model(with_card(model, calibrated_as_it_answers(together, store)), out)
     return difference
 
 
@@ -166,15 +166,3 @@ def _difference(together: Bundle, members: Sequence[Member]) -> float:
     faces = probe_faces(33)
     mean = np.mean([member.bundle.probabilities(faces) for member in members], axis=0)
     return float(np.abs(softmax(together.logits(faces)) - mean).max())
-
-
-def _calibrated(together: Bundle, store: FaceStore) -> ModelCard:
-    """The card with the temperature that suits PublicTest best, the figures there, and whose PublicTest that is.
-
-    Raises:
-        ExportError: the data set has no PublicTest rows.
-    """
-    rows = judged_rows(store)
-    card = calibrated(together.card, together.logits(store.faces[rows]), store.labels[rows])
-    calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
-    return replace(card, training={**card.training, "calibrated_on": calibrated_on})
