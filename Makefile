@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench retrain-s retrain-m retrain-l queue queue-stop queue-status queue-retry queue-pack browser clean
+.PHONY: demo test check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
@@ -37,31 +37,46 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 
 RETRAIN := runs/retrain
 DROP    := $(if $(DROP_ROWS),--drop-rows $(DROP_ROWS))
-retrain-s: $(VENV)/.dev  ## rebuild the embedded model: make retrain-s CSV=fer2013.csv [DROP_ROWS=FILE]; hours, goes on where it stopped
+TRAIN    = $(BIN)/mien train --resume $(DROP)
+$(RETRAIN)/fer2013: | $(VENV)/.dev
 	mkdir -p $(RETRAIN)
-	test -d $(RETRAIN)/fer2013 || $(BIN)/mien data import "$(CSV)" $(RETRAIN)/fer2013
-	$(BIN)/mien train --recipe mien_s --data $(RETRAIN)/fer2013 --run $(RETRAIN)/first $(DROP) --resume
-	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/first \
-	    --data $(RETRAIN)/fer2013 --run $(RETRAIN)/second $(DROP) --resume
-	$(BIN)/mien export $(RETRAIN)/second --out $(RETRAIN)/mien_s.onnx
+	$(BIN)/mien data import "$(CSV)" $@
+
+FACES   := --data $(RETRAIN)/fer2013
+ROBUST  := $(RETRAIN)/robust
+retrain-s-1: | $(RETRAIN)/fer2013  ## rebuild mien_s-1: make retrain-s-1 CSV=fer2013.csv [DROP_ROWS=FILE]; hours, goes on where it stopped
+	$(TRAIN) --recipe mien_s $(FACES) --run $(RETRAIN)/first
+	$(TRAIN) --recipe mien_s_restart --set initial_weights=$(RETRAIN)/first $(FACES) --run $(RETRAIN)/second
+	$(BIN)/mien export $(RETRAIN)/second --out $(RETRAIN)/mien_s-1.onnx
+
+retrain-m: | $(RETRAIN)/fer2013  ## rebuild mien_m, with the same arguments: minutes on a GPU, a day without
+	$(TRAIN) --recipe mien_m_robust --set seed=11 $(FACES) --run $(ROBUST)/m-11
+	$(BIN)/mien export $(ROBUST)/m-11 --half $(FACES) --name mien_m-1 --out $(RETRAIN)/mien_m-1.onnx
+
+retrain-s: retrain-s-1 retrain-m  ## rebuild mien_s, with the same arguments; hours more
+	$(TRAIN) --recipe mien_m_robust --set seed=12 $(FACES) --run $(ROBUST)/m-12
+	$(TRAIN) --recipe mien_s_robust --set seed=1 --set initial_weights=$(RETRAIN)/second --set loss.teacher_views=4 \
+	    --set 'loss.teachers=["$(ROBUST)/m-11", "$(ROBUST)/m-12"]' $(FACES) --run $(ROBUST)/s
+	$(BIN)/mien export $(RETRAIN)/second $(ROBUST)/s --interpolate 0.7 --half $(FACES) $(DROP) \
+	    --name mien_s-2 --out $(RETRAIN)/mien_s-2.onnx
+
+retrain-l: retrain-s  ## rebuild the ensemble mien_l, with the same arguments
+	$(BIN)/mien export $(RETRAIN)/mien_m-1.onnx $(RETRAIN)/mien_s-2.onnx --half $(FACES) \
+	    --name mien_l-2 --out $(RETRAIN)/mien_l-2.onnx
 
 VOTED := $(RETRAIN)/voted
 $(VOTED): | $(VENV)/.dev
 	$(BIN)/mien data import "$(CSV)" $@ --ferplus "$(FERPLUS)"
 
-retrain-m: retrain-s | $(VOTED)  ## train mien_m: make retrain-m CSV=fer2013.csv FERPLUS=fer2013new.csv [DROP_ROWS=FILE]; hours more
-	$(BIN)/mien train --recipe mien_m --set seed=4 --data $(VOTED) --run $(RETRAIN)/wide $(DROP) --resume
-	$(BIN)/mien train --recipe mien_m_restart --set initial_weights=$(RETRAIN)/wide --set seed=6 \
-	    --set 'loss.teachers=["$(RETRAIN)/second"]' --data $(VOTED) --run $(RETRAIN)/fourth $(DROP) --resume
-	$(BIN)/mien export $(RETRAIN)/fourth --half --out $(RETRAIN)/mien_m.onnx
-
-retrain-l: retrain-m  ## rebuild the ensemble mien_l, with the same arguments; hours more
-	$(BIN)/mien train --recipe mien_s_votes --set seed=3 --data $(VOTED) --run $(RETRAIN)/votes $(DROP) --resume
-	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/votes --set seed=5 --set epochs=42 \
-	    --set 'resolutions=[[0,38],[14,44]]' --set loss.mixup_last_epochs=10 \
-	    --data $(VOTED) --run $(RETRAIN)/third $(DROP) --resume
+retrain-l-1: retrain-s-1 | $(VOTED)  ## rebuild mien_l-1: make retrain-l-1 CSV=fer2013.csv FERPLUS=fer2013new.csv [DROP_ROWS=FILE]; hours more
+	$(TRAIN) --recipe mien_m --set seed=4 --data $(VOTED) --run $(RETRAIN)/wide
+	$(TRAIN) --recipe mien_m_restart --set initial_weights=$(RETRAIN)/wide --set seed=6 \
+	    --set 'loss.teachers=["$(RETRAIN)/second"]' --data $(VOTED) --run $(RETRAIN)/fourth
+	$(TRAIN) --recipe mien_s_votes --set seed=3 --data $(VOTED) --run $(RETRAIN)/votes
+	$(TRAIN) --recipe mien_s_restart --set initial_weights=$(RETRAIN)/votes --set seed=5 --set epochs=42 \
+	    --set 'resolutions=[[0,38],[14,44]]' --set loss.mixup_last_epochs=10 --data $(VOTED) --run $(RETRAIN)/third
 	$(BIN)/mien export $(RETRAIN)/second $(RETRAIN)/third $(RETRAIN)/fourth --half \
-	    --data $(VOTED) --name mien_l --out $(RETRAIN)/mien_l.onnx
+	    --data $(VOTED) --name mien_l-1 --out $(RETRAIN)/mien_l-1.onnx
 
 QUEUE := $(BIN)/python -m training_queue
 queue: $(VENV)/.dev  ## train training_queue/trainings.toml in the background, from where it stopped: MIEN_FER2013=CSV MIEN_FERPLUS=CSV MIEN_DROP_ROWS=[FILE] make queue
