@@ -1,7 +1,7 @@
 """The networks mien knows by name.
 
-A network is a `torch.nn.Module` that maps float32 (N, 1, S, S) to logits (N, 7). One file holds one family; the
-decorator registers its entry points, and `mien.networks` imports the file.
+A network is a `torch.nn.Module` that maps float32 (N, channels, S, S) to logits (N, classes). One file holds one family;
+the decorator registers its entry points, and `mien.networks` imports the file.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,11 @@ from typing import Final
 from torch import nn
 
 from mien.errors import ConfigError, nearest
+from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
 
-Build = Callable[[], nn.Module]
+Make = Callable[[int, int], nn.Module]
+"""Makes a freshly initialised network for so many classes and so many channels, 1 or 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +24,33 @@ class NetworkEntry:
 
     Args:
         name: what recipes and the command line call it.
-        build: makes a freshly initialised network.
+        make: makes a freshly initialised network.
         preprocess: the preprocessing it was designed for; recipes may choose another where the network allows it.
         origin: the paper or system it comes from.
     """
 
     name: str
-    build: Build
+    make: Make
     preprocess: PreprocessSpec
     origin: str
+
+    def build(self, classes: int = len(EMOTIONS), channels: int = 1) -> nn.Module:
+        """A freshly initialised network for so many classes, at least 2, and channels of a face, 1 or 3."""
+        return self.make(classes, channels)
 
 
 _ENTRIES: Final[dict[str, NetworkEntry]] = {}
 
 
-def register(*, preprocess: PreprocessSpec, origin: str) -> Callable[[Build], Build]:
-    """Register a function without arguments that builds a network, under the function's name."""
+def register(*, preprocess: PreprocessSpec, origin: str) -> Callable[[Make], Make]:
+    """Register a function of classes and channels that makes a network, under the function's name."""
 
-    def add(build: Build) -> Build:
-        name = build.__name__
+    def add(make: Make) -> Make:
+        name = make.__name__
         if name in _ENTRIES:
             raise ValueError(f"network {name!r} is registered twice")
-        _ENTRIES[name] = NetworkEntry(name, build, preprocess, origin)
-        return build
+        _ENTRIES[name] = NetworkEntry(name, make, preprocess, origin)
+        return make
 
     return add
 

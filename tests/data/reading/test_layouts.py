@@ -78,8 +78,8 @@ def test_ck48_is_a_folder_per_class_whose_usage_is_asked_for(tmp_path):
     np.testing.assert_array_equal(store.faces[3], random_face(len("happy")))
     (found,) = told
     assert found.layout == "classes"
-    assert found.classes()["contempt"] == (None, 1)
-    assert found.classes()["anger"] == ("angry", 1)
+    assert found.counts()["contempt"] == (None, 1)
+    assert found.counts()["anger"] == ("angry", 1)
 
 
 def test_raf_db_as_published(tmp_path, raf_db):
@@ -105,7 +105,7 @@ def test_raf_db_may_lie_deeper_or_its_list_higher(tmp_path, raf_db, place):
 def test_raf_db_sorted_into_folders_needs_its_map(tmp_path):
     for number in range(1, 8):
         save(tmp_path / "set" / "train" / str(number) / "a.png", random_face(number))
-    with pytest.raises(DataError, match="'7' in it: expected folders named angry"):
+    with pytest.raises(DataError, match="unknown classes '7': expected angry"):
         import_data(tmp_path / "set", tmp_path / "store")
     assert labels_of(import_data(tmp_path / "set", tmp_path / "store", names=class_map(["raf-db"]))) == RAF_DB
 
@@ -202,7 +202,7 @@ def test_a_wrong_line_of_expw_is_named(tmp_path, expw, line, words):
         ("file_name,label\na.png,3\n", "line 2 lacks file_name or emotion"),
         ("file_name,emotion\na.png\n", "line 2 lacks file_name or emotion"),
         ("file_name,emotion\nb.png,happy\n", r"metadata\.csv: line 2 names 'b\.png': no such file"),
-        ("file_name,emotion\na.png,joy\n", "unknown classes 'joy'"),
+        ("file_name,emotion\na.png,joy\n", r"1 class \(joy\): expected 2..100"),
         ("file_name,emotion\n", "no pictures to read"),
         ("\udcff", "not text in UTF-8"),
     ],
@@ -241,7 +241,7 @@ def test_a_folder_of_another_layout_is_refused(tmp_path, layout):
     usage = None if LAYOUTS[layout].states_usage else "Training"
     with pytest.raises(DataError):
         find_pictures(tmp_path, layout, usage=usage)
-    with pytest.raises(DataError, match=r"'notes\.txt' in it: expected train\|validation\|test/<emotion>/"):
+    with pytest.raises(DataError, match=r"'notes\.txt' in it: expected train\|validation\|test/<class>/"):
         find_pictures(tmp_path)
     with pytest.raises(UsageError, match="for folders of pictures: leave them out"):
         import_data(tmp_path / "notes.txt", tmp_path / "store", layout=layout)
