@@ -14,7 +14,7 @@ log: Final = logging.getLogger("mien")
 
 @lru_cache(maxsize=32)
 def chart_names(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of classes, or numbers from 1 where matplotlib's font lacks letters; that is said on the logger, once."""
+    """The names of classes, or numbers from 1 where matplotlib's font lacks letters, which is said once."""
     letters = FT2Font(findfont(FontProperties())).get_charmap()
     names = drawable(classes, lambda text: all(ord(letter) in letters for letter in text))
     if names != classes:

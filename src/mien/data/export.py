@@ -28,6 +28,7 @@ from PIL import Image
 
 from mien.choices import PICTURE_ENCODINGS, USAGES
 from mien.data.columns import GROUP
+from mien.data.exported_rows import FILE, VOTE_COLUMNS, row_cells, row_columns
 from mien.data.reading.split_folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import FaceStore
@@ -35,11 +36,6 @@ from mien.errors import DataError, MissingExtraError, UsageError, nearest
 from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
-
-FILE: Final = "file"
-"""Column of the picture that a face was cut out of, below the folder that was imported."""
-
-VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
 _TRAIN_SET: Final = 24_000
 _ROWS_AT_ONCE: Final = 1024
@@ -173,7 +169,7 @@ def _write_imagefolder(job: _Job) -> None:
     """Pictures beside their labels, as https://huggingface.co/docs/datasets/image_dataset has it."""
     store = job.store
     tables: dict[str, list[tuple[int | str, ...]]] = {
-        usage: [("file_name", *_columns(store))] for usage in store.counts()
+        usage: [("file_name", *row_columns(store))] for usage in store.counts()
     }
     with whole_folder(job.out) as folder:
         for usage in tables:
@@ -181,7 +177,7 @@ def _write_imagefolder(job: _Job) -> None:
         for row in job.tracked(np.arange(len(store))):
             usage, name = USAGES[store.usages[row]], f"{row:05d}.{job.encoding}"
             _save_picture(store.faces[row], folder / FOLDER_OF_USAGE[usage] / name)
-            tables[usage].append((name, *_cells(store, row)))
+            tables[usage].append((name, *row_cells(store, row)))
         for usage, table in tables.items():
             with (folder / FOLDER_OF_USAGE[usage] / METADATA_FILE).open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(table)
@@ -267,9 +263,9 @@ def _write_parquet(job: _Job) -> None:
         for start in range(0, len(store), _ROWS_AT_ONCE):
             job.progress(start / len(store))
             rows = range(start, min(start + _ROWS_AT_ONCE, len(store)))
-            cells = zip(*(_cells(store, row) for row in rows), strict=True)
+            cells = zip(*(row_cells(store, row) for row in rows), strict=True)
             faces = pa.FixedSizeListArray.from_arrays(store.faces[rows.start : rows.stop].reshape(-1), type=pixels)
-            columns = dict(zip(_columns(store), cells, strict=True)) | {"pixels": faces}
+            columns = dict(zip(row_columns(store), cells, strict=True)) | {"pixels": faces}
             writer.write_table(pa.table(columns, schema=schema))
 
 
@@ -282,28 +278,6 @@ FORMATS: Final[dict[str, _Format]] = {
     "imagefolder": _Format(_write_imagefolder, columns=True, encodings=True),
 }
 """What can be written, by name."""
-
-
-def _columns(store: FaceStore) -> tuple[str, ...]:
-    votes = VOTE_COLUMNS if store.votes is not None else ()
-    return (
-        "row",
-        "usage",
-        "label",
-        "emotion",
-        *votes,
-        *([GROUP] if store.groups is not None else []),
-        *([FILE] if store.files is not None else []),
-    )
-
-
-def _cells(store: FaceStore, row: int) -> tuple[int | str, ...]:
-    """What is known of a face beside its pixels, in the order of `_columns`."""
-    label = int(store.labels[row])
-    votes = () if store.votes is None else store.votes[row].tolist()
-    group = () if store.groups is None else (str(store.groups[row]),)
-    file = () if store.files is None else (str(store.files[row]),)
-    return row, USAGES[store.usages[row]], label, store.classes[label], *votes, *group, *file
 
 
 def _decimal(face: NDArray[np.uint8]) -> bytes:

@@ -116,7 +116,7 @@ class FaceStore:
 
     def class_of(self, row: int) -> str:
         """Name of the class of a row."""
-        return self.classes[self.labels[row]]
+        return self.classes[int(self.labels[row])]
 
     @classmethod
     def open(cls, path: str | Path) -> "FaceStore":

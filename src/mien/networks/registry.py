@@ -1,7 +1,7 @@
 """The networks mien knows by name.
 
-A network is a `torch.nn.Module` that maps float32 (N, channels, S, S) to logits (N, classes). One file holds one family;
-the decorator registers its entry points, and `mien.networks` imports the file.
+A network is a `torch.nn.Module` that maps float32 (N, channels, S, S) to logits (N, classes). One file holds one
+family; the decorator registers its entry points, and `mien.networks` imports the file.
 """
 
 from collections.abc import Callable

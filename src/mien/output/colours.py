@@ -67,7 +67,8 @@ def _chosen(labels: tuple[str, ...]) -> tuple[tuple[str, Colour], ...]:
 
 def _farthest(used: list[Colour], count: int) -> list[Colour]:
     """So many further colours, each the one whose nearest neighbour in use is farthest away."""
-    candidates = [colour for colour in product(_LEVELS, repeat=3) if sum(colour) >= _DARKEST]
+    every = ((red, green, blue) for red, green, blue in product(_LEVELS, repeat=3))
+    candidates = [colour for colour in every if sum(colour) >= _DARKEST]
     if not count:
         return []
     places, found = seen_colours(candidates), []

@@ -99,4 +99,4 @@ def _has_letters(file: str, labels: tuple[str, ...]) -> bool:
 
 def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(letter)
-    return mask.size, bytes(mask)  # type: ignore[call-overload]  # Pillow's masks offer the buffer protocol
+    return mask.size, bytes(mask)

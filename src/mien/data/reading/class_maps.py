@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mien.choices import AUTO_CLASSES, CLASS_SETS, KEEP_CLASSES
+from mien.choices import AUTO_CLASSES, CLASS_SETS
 from mien.errors import ConfigError, DataError, UsageError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes, class_key, known_name, known_set
 from mien.toml_json import read_toml
@@ -103,23 +103,19 @@ def understood(
     if wanted not in CLASS_SETS:
         raise UsageError(f"unknown classes {wanted!r}: expected one of {', '.join(CLASS_SETS)}")
     said = {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
+    known = _SETS.get(wanted)
     if wanted == AUTO_CLASSES:
         if numbers := sorted(name for name in names if name not in said and name.strip().isdigit()):
             raise DataError(unknown_classes(numbers, EMOTIONS))
-        known = known_set(_meant(names, said))
-        if known is None and not strict:
-            wanted = KEEP_CLASSES
-        elif strict:
-            known = EMOTIONS
-    if wanted == KEEP_CLASSES:
+        known = EMOTIONS if strict else known_set(_meant(names, said))
+    if known is None:
         meanings = {name: said[name] if name in said else name.strip() for name in names}
         present = {meaning for meaning in meanings.values() if meaning is not None}
         return Naming(checked_classes(sorted(present)) if present else EMOTIONS, meanings, kept=True)
-    classes = known or _SETS.get(wanted, EMOTIONS)
     meanings = {name: said[name] if name in said else known_name(name) for name in names}
-    if unknown := sorted(name for name, meaning in meanings.items() if not _fits(meaning, name in said, classes)):
-        raise DataError(unknown_classes(unknown, classes))
-    return Naming(classes, meanings)
+    if unknown := sorted(name for name, meaning in meanings.items() if not _fits(meaning, name in said, known)):
+        raise DataError(unknown_classes(unknown, known))
+    return Naming(known, meanings)
 
 
 def unknown_classes(names: list[str], classes: Iterable[str]) -> str:
