@@ -114,6 +114,16 @@ def test_predict_names_them_in_rows_and_drawings(work, classes, capsys):
     assert list(seen.to_pandas().columns[-1 - len(classes) : -1]) == list(classes)
 
 
+def test_a_card_is_taken_at_its_word(tmp_path):
+    """Classes that look like emotions in another order, or like their numbers, stay where the card has them."""
+    for labels in (tuple(reversed(EMOTIONS)), tuple("6543210"), ("sad", "sadness")):
+        bundle = Bundle.load(write_model(tmp_path / "own.onnx", labels))
+        inputs = np.random.default_rng(0).normal(size=(3, 1, 12, 12)).astype(np.float32)
+        weights = numpy_helper.to_array(onnx.load(tmp_path / "own.onnx").graph.initializer[0])
+        np.testing.assert_allclose(bundle.logits_of_input(inputs), inputs.reshape(3, -1) @ weights, atol=1e-4)
+        assert bundle.card.labels == labels
+
+
 def test_the_service_and_its_page_know_them(work, classes):
     from fastapi.testclient import TestClient
 

@@ -44,7 +44,8 @@ class MappedClassifier:
         logits = self._classifier.logits_of_input(inputs)
         summed = softmax(logits / self._classifier.card.temperature) @ self._sums
         probabilities = summed / np.maximum(summed.sum(axis=1, keepdims=True), _LEAST)
-        return np.log(np.maximum(probabilities, _LEAST)).astype(np.float32)
+        answers: NDArray[np.float32] = np.log(np.maximum(probabilities, _LEAST)).astype(np.float32)
+        return answers
 
 
 def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str, str | None]) -> Classifier:

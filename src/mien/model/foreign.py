@@ -50,6 +50,7 @@ class Interface:
         shift: for each channel, what is added to it then.
         layout: ``nchw`` or ``nhwc``: the order of batch, channels, height and width.
         outputs: ``logits`` or ``probabilities``.
+        own: whether the classes are the labels as they stand, as a card of mien names them.
 
     Raises:
         ConfigError: a value that is not allowed; the message names the key.
@@ -61,15 +62,21 @@ class Interface:
     shift: tuple[float, ...] = (0.0,)
     layout: Layout = "nchw"
     outputs: Outputs = "logits"
+    own: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)
-        classes_and_columns(self.labels, self.leave_out)
+        self._classes_and_columns()
+
+    def _classes_and_columns(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        if self.own:
+            return self.labels, tuple(range(len(self.labels)))
+        return classes_and_columns(self.labels, self.leave_out)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of `logits`, see `classes_and_columns`."""
-        return classes_and_columns(self.labels, self.leave_out)[0]
+        return self._classes_and_columns()[0]
 
     def input_shape(self, side: int) -> tuple[int, int, int]:
         """Shape of one face as the network takes it."""
@@ -99,7 +106,7 @@ class Interface:
                 f"{source}: its outputs are {outputs.shape}: expected (N, {len(self.labels)}), one a label"
             )
         _check_kind(outputs, self.outputs, source)
-        chosen = np.asarray(outputs[:, classes_and_columns(self.labels, self.leave_out)[1]], np.float32)
+        chosen = np.asarray(outputs[:, self._classes_and_columns()[1]], np.float32)
         return chosen if self.outputs == "logits" else np.log(np.maximum(chosen, np.finfo(np.float32).tiny))
 
 

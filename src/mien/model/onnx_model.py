@@ -76,7 +76,10 @@ class Bundle:
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
             self.card = _own_card(metadata[METADATA_KEY], source)
-            self._interface = Interface(labels=self.card.labels)
+            channels = self.card.preprocess.channels
+            self._interface = Interface(
+                labels=self.card.labels, gain=(1.0,) * channels, shift=(0.0,) * channels, own=True
+            )
             self._check_shapes("as its metadata says; export it again with `mien export`")
         else:
             self.card, self._interface = _foreign_card(description, source)

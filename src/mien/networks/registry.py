@@ -6,7 +6,8 @@ family; the decorator registers its entry points, and `mien.networks` imports th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from inspect import signature
+from typing import Final, cast
 
 from torch import nn
 
@@ -35,8 +36,20 @@ class NetworkEntry:
     origin: str
 
     def build(self, classes: int = len(EMOTIONS), channels: int = 1) -> nn.Module:
-        """A freshly initialised network for so many classes, at least 2, and channels of a face, 1 or 3."""
-        return self.make(classes, channels)
+        """A freshly initialised network for so many classes, at least 2, and channels of a face, 1 or 3.
+
+        Raises:
+            ConfigError: its function takes no arguments, so that it has FER2013's seven and sees grey, and others are
+                asked for.
+        """
+        if signature(self.make).parameters:
+            return self.make(classes, channels)
+        if (classes, channels) != (len(EMOTIONS), 1):
+            raise ConfigError(
+                f"network {self.name} has {len(EMOTIONS)} classes and sees grey faces: expected {classes} classes and "
+                f"{channels} channels; give its function the arguments classes and channels"
+            )
+        return cast(Callable[[], nn.Module], self.make)()
 
 
 _ENTRIES: Final[dict[str, NetworkEntry]] = {}

@@ -1,12 +1,13 @@
 """Fail-fast validation: does the network accept the configured input sizes?"""
 
 from mien.errors import ConfigError
+from mien.labels import EMOTIONS
 from mien.networks import network_entry
 from mien.networks.profile import count_macs, outline
 from mien.training.config import TrainConfig
 
 
-def check_network(config: TrainConfig, classes: int) -> None:
+def check_network(config: TrainConfig, classes: int = len(EMOTIONS)) -> None:
     """Refuse a network that does not exist, or that does not take faces of the configured sides.
 
     Args:

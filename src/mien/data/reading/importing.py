@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def import_data(  # noqa: PLR0913 - the options of the command
     votes = None if ferplus is None else read_votes(ferplus, usages)
     if not pictures:
         rows.classes, labels = _of_fer2013(source, classes, votes, labels)
-    beside = {"votes": votes, "groups": rows.group_names(), "files": rows.file_names()}
+    beside: dict[str, Any] = {"votes": votes, "groups": rows.group_names(), "files": rows.file_names()}
     write_store(out, faces, labels, usages, source=name, source_sha256=sha256, classes=rows.classes, **beside)
     return FaceStore.open(out)
 
