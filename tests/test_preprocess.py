@@ -168,12 +168,12 @@ def test_the_input_is_not_changed():
     [
         np.zeros((2, 48, 48), np.float32),
         np.zeros((48, 48), np.uint8),
-        np.zeros((2, 48, 48, 3), np.uint8),
+        np.zeros((2, 48, 48, 4), np.uint8),
         np.zeros((2, 0, 48), np.uint8),
     ],
 )
 def test_other_arrays_are_refused(faces):
-    with pytest.raises(UsageError, match="expected grayscale uint8"):
+    with pytest.raises(UsageError, match="expected uint8, grayscale"):
         PreprocessSpec().apply(faces)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mien import __version__
 from mien.errors import UsageError
 from mien.labels import EMOTIONS
-from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.output.table_rows import table_columns, table_rows
 from mien.results import Box, Face, Frame, Header, Probabilities
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
@@ -162,7 +162,7 @@ def test_json_has_the_documented_keys():
 
 def test_probabilities_have_six_digits_in_json_and_tables():
     frame = Frame("a.jpg", faces=(a_face(probabilities=(1 / 3, 2 / 3, 0, 0, 0, 0, 0)),))
-    (face,), (row,) = frame.to_dict()["faces"], table_rows([frame])
+    (face,), (row,) = frame.to_dict()["faces"], table_rows([frame], EMOTIONS)
     assert face["probabilities"]["angry"] == row["angry"] == 0.333333
     assert face["probability"] == row["probability"] == row["disgust"] == 0.666667
     assert frame.faces[0].probability == 2 / 3
@@ -171,7 +171,7 @@ def test_probabilities_have_six_digits_in_json_and_tables():
 def test_every_value_of_json_stands_in_the_table_under_the_same_name():
     frame = Frame("a.mp4", 2, 0.5, 10, 10, (a_face(track=1), a_face(track=2)))
     document = frame.to_dict()
-    for face, row in zip(document["faces"], table_rows([frame]), strict=True):
+    for face, row in zip(document["faces"], table_rows([frame], EMOTIONS), strict=True):
         assert {"source": "a.mp4", "index": 2, "time": 0.5, "error": None}.items() <= row.items()
         assert [row[name] for name in ("x", "y", "width", "height")] == face["box"]
         assert {**face, **face["probabilities"]}.items() >= {
@@ -183,7 +183,7 @@ def test_a_header_says_what_results_come_from():
     header = Header("mien_s", "ab" * 32, {"detector": "yunet"}).with_options(smooth="ema")
     expected = {
         "schema": 2, "mien": __version__, "model": {"name": "mien_s", "sha256": "ab" * 32},
-        "options": {"detector": "yunet", "smooth": "ema"},
+        "labels": list(EMOTIONS), "options": {"detector": "yunet", "smooth": "ema"},
     }  # fmt: skip
     assert json.loads(header.to_json()) == header.to_dict() == expected
     assert Frame("a", header=header) == Frame("a")
@@ -197,9 +197,9 @@ def test_a_source_whose_name_is_not_text_is_still_json():
 
 @given(st.lists(frames, max_size=4))
 def test_the_table_has_a_row_per_face_and_one_per_frame_without(frames):
-    rows = list(table_rows(frames))
+    rows = list(table_rows(frames, EMOTIONS))
     assert len(rows) == sum(max(1, len(frame.faces)) for frame in frames)
-    assert all(tuple(row) == TABLE_COLUMNS for row in rows)
+    assert all(tuple(row) == table_columns(EMOTIONS) for row in rows)
     expected = [
         (frame.source, index) for frame in frames for index in (range(len(frame.faces)) if frame.faces else [None])
     ]
@@ -208,9 +208,9 @@ def test_the_table_has_a_row_per_face_and_one_per_frame_without(frames):
 
 def test_a_table_row_becomes_a_csv_line():
     failed = Frame("b.jpg", error="b.jpg: not a picture")
-    rows = list(table_rows([Frame("a.jpg", 2, 0.5, 10, 10, (a_face(track=1),)), failed]))
+    rows = list(table_rows([Frame("a.jpg", 2, 0.5, 10, 10, (a_face(track=1),)), failed], EMOTIONS))
     text = io.StringIO()
-    writer = csv.DictWriter(text, TABLE_COLUMNS)
+    writer = csv.DictWriter(text, table_columns(EMOTIONS))
     writer.writerows(rows)
     assert text.getvalue().splitlines() == [
         "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",

@@ -29,6 +29,9 @@ SMALLEST_FACE: Final = 12
 MOST_WORKERS: Final = 256
 """Processes of one command; each takes some 100 MB, and what its picture takes."""
 
+FACE_SIDES: Final = (48, 112)
+"""Sides in pixels at which faces of pictures may be kept: from FER2013's on."""
+
 SmoothingName = Literal["none", "mode", "ema"]
 """Temporal smoothing of expressions in videos."""
 
@@ -82,8 +85,15 @@ FolderLayout = Literal["raf-db", "expw", "imagefolder", "splits", "jaffe", "clas
 
 FOLDER_LAYOUTS: Final[tuple[str, ...]] = get_args(FolderLayout)
 
-CLASS_MAPS: Final = ("fer2013", "raf-db", "affectnet", "ck+48", "jaffe")
+CLASS_MAPS: Final = ("fer2013", "raf-db", "affectnet", "affectnet8", "ck+48", "jaffe")
 """Class maps: how other data sets call their classes."""
+
+ClassSet = Literal["auto", "keep", "fer2013", "ferplus"]
+"""Which classes an imported data set has; ``auto``: FER2013's or FER+'s where all names mean them, else its own."""
+
+CLASS_SETS: Final[tuple[str, ...]] = get_args(ClassSet)
+AUTO_CLASSES: Final = "auto"
+KEEP_CLASSES: Final = "keep"
 
 ExportFormat = Literal["folders", "numbered", "csv", "npz", "parquet", "imagefolder"]
 """Formats of `mien data export`."""

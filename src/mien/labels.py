@@ -1,17 +1,30 @@
-"""The seven expressions: names, class order, and aliases of other data sets.
+"""Class names: FER2013's seven, which are the default, FER+'s eight, aliases of other data sets, and what one may be.
 
-This is the only module that knows the class order: FER2013's, 0..6 (Goodfellow et al., "Challenges in Representation
-Learning", 2013).
+Stores and model files carry class names of their own; this is the only module that knows FER2013's and their order,
+0..6 (Goodfellow et al., "Challenges in Representation Learning", 2013).
 """
 
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from mien.errors import DataError
 
 EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-VOTE_CLASSES: Final = (*EMOTIONS, "contempt", "unknown", "not_a_face")
-"""What FER+'s voters could answer (Barsoum et al., arXiv 1608.01041), in the order of a data set's votes."""
+FERPLUS_EMOTIONS: Final = (*EMOTIONS, "contempt")
+"""FER+'s eight classes (Barsoum et al., arXiv 1608.01041): FER2013's seven in their order, and contempt."""
+
+VOTE_CLASSES: Final = (*FERPLUS_EMOTIONS, "unknown", "not_a_face")
+"""What FER+'s voters could answer, in the order of a data set's votes."""
+
+KNOWN_SETS: Final = (EMOTIONS, FERPLUS_EMOTIONS)
+"""Sets of classes that are told by their names and aliases, the smallest first."""
+
+FEWEST_CLASSES: Final = 2
+MOST_CLASSES: Final = 100
+LONGEST_CLASS: Final = 60
+"""Characters of a class name."""
 
 _ALIASES: Final = {
     "anger": "angry",
@@ -39,3 +52,64 @@ def emotion_index(name: str) -> int:
     if key not in EMOTIONS:
         raise DataError(f"unknown emotion {name!r}: expected one of {', '.join(EMOTIONS)}, or 0..{len(EMOTIONS) - 1}")
     return EMOTIONS.index(key)
+
+
+def known_name(name: str) -> str | None:
+    """The class of `FERPLUS_EMOTIONS` that a name or an alias means, whatever its case; None for other names."""
+    key = name.strip().lower()
+    key = _ALIASES.get(key, key)
+    return key if key in FERPLUS_EMOTIONS else None
+
+
+def known_set(names: Iterable[str]) -> tuple[str, ...] | None:
+    """The smallest of `KNOWN_SETS` that has every one of some names; None where one is in none of them."""
+    found = {known_name(name) for name in names}
+    return next((known for known in KNOWN_SETS if found <= set(known)), None)
+
+
+def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
+    """Class names, after each was found to be usable and all to be distinct.
+
+    Raises:
+        DataError: fewer than 2 or more than 100; blank, too long, with blanks around it, slashes or characters that
+            cannot be printed; or two that differ at most in case.
+    """
+    if not FEWEST_CLASSES <= len(names) <= MOST_CLASSES:
+        shown = f" ({', '.join(names)})" if names and len(names) < FEWEST_CLASSES else ""
+        found = "1 class" if len(names) == 1 else f"{len(names)} classes"
+        raise DataError(f"{found}{shown}: expected {FEWEST_CLASSES}..{MOST_CLASSES} distinct ones")
+    keys: dict[str, str] = {}
+    for name in names:
+        if not _is_usable(name):
+            raise DataError(
+                f"class name {name[:LONGEST_CLASS]!r}: expected 1..{LONGEST_CLASS} printable characters, "
+                "without slashes and without blanks around them"
+            )
+        if (before := keys.setdefault(class_key(name), name)) is not name or names.count(name) > 1:
+            raise DataError(f"class names {before!r} and {name!r} are the same: expected each once")
+    return tuple(names)
+
+
+def class_key(name: str) -> str:
+    """What class names are compared by: neither case nor the way in which accents are encoded matter."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def _is_usable(name: str) -> bool:
+    fits = name == name.strip() and 1 <= len(name) <= LONGEST_CLASS and name.isprintable()
+    return fits and not set(name) & set("/\\") and name not in {".", ".."}
+
+
+def columns_of(classes: Iterable[str], taken: Collection[str]) -> tuple[str, ...]:
+    """Names of table columns for classes: their own, and ``p_NAME`` where another column is called so."""
+    return tuple(f"p_{name}" if name in taken else name for name in classes)
+
+
+def drawable(classes: Sequence[str], can_draw: Callable[[str], bool]) -> tuple[str, ...]:
+    """What stands for classes in a drawing: their names, or their numbers from 1 where a font lacks a name's letters.
+
+    Args:
+        classes: class names.
+        can_draw: whether the font has all letters of a text.
+    """
+    return tuple(classes) if all(map(can_draw, classes)) else tuple(map(str, range(1, len(classes) + 1)))

@@ -12,11 +12,12 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.choices import FACE_SIDES
 from mien.errors import ConfigError, UsageError
 from mien.opencv import cv2
 from mien.toml_json import from_values
 
-FACE_SIZE = 48
+FACE_SIZE: Final = FACE_SIDES[0]
 """Side in pixels of a FER2013 face, the canonical face crop."""
 
 
@@ -25,51 +26,75 @@ def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def face_crop(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def to_rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB uint8 (H, W, 3) of grayscale (H, W), or of RGB, as it is."""
+    return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def grey_faces(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey levels uint8 (N, H, W) of faces, uint8 (N, H, W) or RGB (N, H, W, 3)."""
+    if faces.ndim == 3:
+        return faces
+    grey = np.empty(faces.shape[:3], np.uint8)
+    for face, levels in zip(faces, grey, strict=True):
+        levels[:] = to_gray(face)
+    return grey
+
+
+def canonical_faces(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Faces of any side, grey or RGB, as FER2013's are: grayscale uint8 (N, 48, 48); these are given as they are."""
+    return PreprocessSpec(input_size=FACE_SIZE).frames(faces)
+
+
+def face_crop(image: NDArray[np.uint8], size: int = FACE_SIZE) -> NDArray[np.uint8]:
     """A picture that shows one face, as a face: the same for data sets and for prediction.
 
     Args:
-        gray: grayscale uint8 (H, W), at least 1x1.
+        image: grayscale uint8 (H, W) or RGB (H, W, 3), at least 1x1.
+        size: side of the face in pixels.
 
     Returns:
-        uint8 (48, 48): the picture in the middle, aspect ratio kept, its edges repeated to a square. A picture of 48x48
-        is copied unchanged.
+        uint8 (size, size) or (size, size, 3): the picture in the middle, aspect ratio kept, its edges repeated to a
+        square. A picture of that size is copied unchanged.
     """
-    height, width = gray.shape
+    height, width = image.shape[:2]
     side = max(height, width)
-    return fill_square(gray, (side - width) / 2, (side - height) / 2, side)
+    return fill_square(image, (side - width) / 2, (side - height) / 2, side, size)
 
 
-def fill_square(gray: NDArray[np.uint8], left: float, top: float, side: float) -> NDArray[np.uint8]:
+def fill_square(
+    image: NDArray[np.uint8], left: float, top: float, side: float, face_size: int = FACE_SIZE
+) -> NDArray[np.uint8]:
     """A square with a picture in it, as a face; only the picture is resized, so a huge square costs nothing.
 
     Args:
-        gray: grayscale uint8 (H, W), at least 1x1.
+        image: grayscale uint8 (H, W) or RGB (H, W, 3), at least 1x1.
         left: where the picture begins in the square, its pixels.
         top: likewise.
         side: of the square, in pixels of the picture, at least 1.
+        face_size: side of the face in pixels.
 
     Returns:
-        uint8 (48, 48); what the picture leaves empty repeats its edges.
+        uint8 (face_size, face_size), or with 3 channels; what the picture leaves empty repeats its edges.
     """
-    scale = FACE_SIZE / side
-    first_column, end_column = _span(left, gray.shape[1], scale)
-    first_row, end_row = _span(top, gray.shape[0], scale)
+    scale = face_size / side
+    first_column, end_column = _span(left, image.shape[1], scale, face_size)
+    first_row, end_row = _span(top, image.shape[0], scale, face_size)
     size = end_column - first_column, end_row - first_row
-    resized = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    margins = first_row, FACE_SIZE - end_row, first_column, FACE_SIZE - end_column
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    margins = first_row, face_size - end_row, first_column, face_size - end_column
     return cv2.copyMakeBorder(resized, *margins, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
-def _span(offset: float, length: float, scale: float) -> tuple[int, int]:
+def _span(offset: float, length: float, scale: float, size: int) -> tuple[int, int]:
     """First and end pixel in the frame of a stretch that begins at an offset into the square; at least one pixel."""
-    first = min(max(0, round(offset * scale)), FACE_SIZE - 1)
-    return first, min(max(first + 1, round((offset + length) * scale)), FACE_SIZE)
+    first = min(max(0, round(offset * scale)), size - 1)
+    return first, min(max(first + 1, round((offset + length) * scale)), size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreprocessSpec:
-    """How grayscale faces become a network's input: resize, equalise, blur, centre crop, scale.
+    """How faces become a network's input: grey or colour, resize, equalise, blur, centre crop, scale.
 
     Args:
         frame_size: side in pixels to which a face crop is resized first.
@@ -79,6 +104,8 @@ class PreprocessSpec:
         equalize: spreads the grey levels of a frame: "none", "histogram" (over the whole frame) or "clahe" (in 4x4
             tiles, contrast limited to 2; Zuiderveld, 1994).
         blur: whether a frame is smoothed by a 3x3 Gaussian, after equalisation.
+        channels: 1: the network sees grey levels; 3: colours. A face of the other kind is converted.
+        face_size: side in pixels of the faces that the network was trained on, at which one is cut out of a photo.
 
     Raises:
         ConfigError: a field is out of range.
@@ -90,6 +117,8 @@ class PreprocessSpec:
     std: float = 0.25
     equalize: Literal["none", "histogram", "clahe"] = "none"
     blur: bool = False
+    channels: Literal[1, 3] = 1
+    face_size: int = FACE_SIZE
 
     def __post_init__(self) -> None:
         if not 8 <= self.frame_size <= 1024:
@@ -102,6 +131,12 @@ class PreprocessSpec:
             raise ConfigError(f"std is {self.std}: expected more than 0, at most 1")
         if self.equalize not in _EQUALIZERS:
             raise ConfigError(f"equalize is {self.equalize!r}: expected one of {', '.join(_EQUALIZERS)}")
+        if self.channels not in (1, 3) or (self.channels == 3 and self.equalize != "none"):
+            raise ConfigError(
+                f"channels is {self.channels}: expected 1, or 3 without equalize, which is for grey levels"
+            )
+        if not 8 <= self.face_size <= 1024:
+            raise ConfigError(f"face_size is {self.face_size}: expected 8..1024 pixels")
 
     @property
     def margin(self) -> int:
@@ -112,10 +147,10 @@ class PreprocessSpec:
         """Network input of a batch of faces.
 
         Args:
-            faces: grayscale uint8, shape (N, H, W); N may be 0.
+            faces: uint8, grayscale (N, H, W) or RGB (N, H, W, 3); N may be 0.
 
         Returns:
-            float32, shape (N, 1, input_size, input_size), C-contiguous.
+            float32, shape (N, channels, input_size, input_size), C-contiguous.
 
         Raises:
             UsageError: wrong dtype or shape.
@@ -124,38 +159,47 @@ class PreprocessSpec:
         return self.crop(self.frames(faces), offset, offset)
 
     def frames(self, faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Faces of any size as frames: resized, equalised, blurred.
+        """Faces of any size as frames: grey or in colour, resized, equalised, blurred.
 
         Args:
-            faces: grayscale uint8 (N, H, W).
+            faces: uint8, grayscale (N, H, W) or RGB (N, H, W, 3).
 
         Returns:
-            uint8 (N, frame_size, frame_size); the faces themselves where nothing is to be done.
+            uint8 (N, frame_size, frame_size), or (N, frame_size, frame_size, 3) with 3 channels; the faces themselves
+            where nothing is to be done.
 
         Raises:
             UsageError: wrong dtype or shape.
         """
-        if faces.dtype != np.uint8 or faces.ndim != 3 or (len(faces) and not faces.size):
-            raise UsageError(f"faces are {faces.dtype} {faces.shape}: expected grayscale uint8 (N, H, W)")
+        if (
+            faces.dtype != np.uint8
+            or faces.shape[3:] not in {(), (3,)}
+            or faces.ndim < 3
+            or (len(faces) and not faces.size)
+        ):
+            found = f"{faces.dtype} {faces.shape}"
+            raise UsageError(f"faces are {found}: expected uint8, grayscale (N, H, W) or RGB (N, H, W, 3)")
         side = self.frame_size
-        if faces.shape[1:] == (side, side) and self.equalize == "none" and not self.blur:
+        shape = (side, side) if self.channels == 1 else (side, side, 3)
+        if faces.shape[1:] == shape and self.equalize == "none" and not self.blur:
             return faces
-        frames = np.empty((len(faces), side, side), np.uint8)
+        frames = np.empty((len(faces), *shape), np.uint8)
         for face, frame in zip(faces, frames, strict=True):
             frame[:] = self._frame(face)
         return frames
 
     def _frame(self, face: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        side = self.frame_size
-        shrinks = min(face.shape) > side
+        side, face = self.frame_size, to_gray(face) if self.channels == 1 else to_rgb(face)
+        shrinks = min(face.shape[:2]) > side
         resized = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         frame = _EQUALIZERS[self.equalize](np.asarray(resized, np.uint8))
         return np.asarray(cv2.GaussianBlur(frame, (3, 3), 0) if self.blur else frame, np.uint8)
 
     def crop(self, frames: NDArray[np.uint8], top: int, left: int) -> NDArray[np.float32]:
-        """Network input from the window at (top, left) of frames, uint8 (N, frame_size, frame_size)."""
-        window = frames[:, None, top : top + self.input_size, left : left + self.input_size]
-        return np.ascontiguousarray(self.scale(window.astype(np.float32)))
+        """Network input from the window at (top, left) of frames, as `frames` gives them."""
+        window = frames[:, top : top + self.input_size, left : left + self.input_size]
+        first = window[:, None] if window.ndim == 3 else window.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(self.scale(first.astype(np.float32)))
 
     def scale(self, grey: Any) -> Any:
         """Grey levels 0..255 (float array or tensor of any shape) on the network's scale."""
@@ -170,7 +214,8 @@ class PreprocessSpec:
     def from_dict(cls, values: Mapping[str, Any]) -> "PreprocessSpec":
         """The specification in a dictionary that `to_dict` wrote.
 
-        Files written before there were ``equalize`` and ``blur`` lack them, and mean "none" and false.
+        Files written before there were ``equalize``, ``blur``, ``channels`` and ``face_size`` lack them, and mean the
+        defaults.
 
         Raises:
             ConfigError: a field is missing, unknown, of the wrong type or out of range.

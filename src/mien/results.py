@@ -180,20 +180,22 @@ class Header:
         model: name of the model.
         sha256: hash of its file, lower-case hexadecimal; None for a classifier of one's own.
         options: how faces were found and followed; values of JSON.
+        labels: the model's class names, in its order.
     """
 
     model: str
     sha256: str | None
     options: Mapping[str, Any]
+    labels: tuple[str, ...] = EMOTIONS
 
     def with_options(self, **options: Any) -> Self:
         """The header with more options."""
         return replace(self, options={**self.options, **options})
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values: ``schema``, the version of ``mien``, ``model`` and ``options``."""
-        model = {"name": self.model, "sha256": self.sha256}
-        return {"schema": SCHEMA, "mien": __version__, "model": model, "options": dict(self.options)}
+        """JSON-ready values: ``schema``, the version of ``mien``, ``model``, ``labels`` and ``options``."""
+        model, labels = {"name": self.model, "sha256": self.sha256}, list(self.labels)
+        return {"schema": SCHEMA, "mien": __version__, "model": model, "labels": labels, "options": dict(self.options)}
 
     def to_json(self) -> str:
         """`to_dict` as one line of ASCII JSON."""

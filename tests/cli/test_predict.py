@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mien.cli.main import app
 from mien.labels import EMOTIONS
 from mien.model.onnx_model import Bundle
-from mien.output.table_rows import TABLE_COLUMNS
+from mien.output.table_rows import table_columns
 from waiting import HANG
 
 KEYS = ["schema", "source", "index", "time", "width", "height", "faces", "error"]
@@ -148,7 +148,7 @@ def test_json_is_one_document_of_the_same_frames(workplace):
 def test_csv_has_a_row_for_every_face_and_for_every_picture_without_one(workplace):
     arguments = ["astronaut.png", "coffee.jpg", "broken.jpg", "--model", "model.onnx", "--format", "csv"]
     rows = list(csv.DictReader(io.StringIO(CliRunner().invoke(app, ["predict", *arguments]).stdout)))
-    assert list(rows[0]) == list(TABLE_COLUMNS)
+    assert list(rows[0]) == list(table_columns(EMOTIONS))
     assert [row["source"] for row in rows] == ["astronaut.png", "coffee.jpg", "broken.jpg"]
     assert rows[0]["emotion"] == max(EMOTIONS, key=lambda name: float(rows[0][name]))
     assert [row["emotion"] for row in rows[1:]] == ["", ""]

@@ -32,7 +32,7 @@ def test_mean_faces_are_means_over_any_number_of_rows():
     random = np.random.default_rng(3)
     found = random.integers(0, 256, (2500, 5, 4), np.uint8)
     labels = random.choice([0, 2, 6], 2500).astype(np.uint8)
-    means = mean_faces(found, labels)
+    means = mean_faces(found, labels, 7)
     for label in (0, 2, 6):
         np.testing.assert_allclose(means[label], found[labels == label].mean(axis=0))
     assert np.isnan(means[[1, 3, 4, 5]]).all()
@@ -64,7 +64,7 @@ def test_the_document_says_planted_figures():
 @given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 9), st.integers(0, 2**32))
 def test_samples_are_distinct_rows_of_their_emotion(labels, count, seed):
     labels = np.array(labels, np.uint8)
-    rows = sample_rows(labels, count, seed)
+    rows = sample_rows(labels, EMOTIONS, count, seed)
     assert list(rows) == [EMOTIONS[number] for number in np.unique(labels)]
     for emotion, found in rows.items():
         of_emotion = labels == EMOTIONS.index(emotion)

@@ -21,7 +21,7 @@ from mien.output.folder import Names
 from mien.output.people import People, summarize
 from mien.output.recognized import Recognized
 from mien.output.sink import Sinks
-from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.output.table_rows import table_columns, table_rows
 from mien.output.timeline import Timelines, TrackHistory
 from mien.output.video_copy import AnnotatedVideo
 from mien.output.write_rows import Parquet
@@ -50,7 +50,7 @@ def frames_of(sights, step=0.04):
 def test_people_are_summed_up_as_pandas_counts_them(sights):
     frames = frames_of(sights)
     table = to_pandas(frames)
-    assert list(table.columns) == list(TABLE_COLUMNS)
+    assert list(table.columns) == list(table_columns(EMOTIONS))
     assert table["index"].nunique() == len(sights)
     people = table.dropna(subset=["track"])
     summaries = {summary.track: summary for summary in summarize(frames)}
@@ -97,7 +97,7 @@ def test_parquet_holds_the_rows_whole_even_when_interrupted(tmp_path):
     table = pq.read_table(tmp_path / "a.parquet")
     assert json.loads(table.schema.metadata[b"mien"]) == HEADER.to_dict()
     found = table.to_pylist()
-    assert found == list(table_rows(frames))
+    assert found == list(table_rows(frames, EMOTIONS))
 
 
 def decoded(path):
@@ -271,7 +271,7 @@ def test_an_empty_video_leaves_nothing(tmp_path):
 
 
 def test_a_timeline_stacks_the_probabilities_of_every_moment():
-    history = TrackHistory()
+    history = TrackHistory(EMOTIONS)
     for number in range(200):
         history.add(10 + number * 0.02, face(3 if number < 100 else 4), IMAGE)
     picture = np.asarray(history.draw("a.mp4, person 1"))
@@ -285,7 +285,7 @@ def test_a_timeline_stacks_the_probabilities_of_every_moment():
 
 
 def test_where_nobody_was_seen_the_timeline_is_empty():
-    history = TrackHistory()
+    history = TrackHistory(EMOTIONS)
     for number in range(100):
         if not 30 <= number < 70:
             history.add(number * 0.1, face(3), IMAGE)
@@ -306,7 +306,7 @@ def test_thumbnails_stay_few_and_spread():
 
 
 def test_a_person_seen_once_has_a_timeline():
-    history = TrackHistory()
+    history = TrackHistory(EMOTIONS)
     history.add(3.0, face(2), IMAGE)
     assert isinstance(history.draw("a"), Image.Image)
     assert history.seconds == 0

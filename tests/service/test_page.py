@@ -14,7 +14,7 @@ from skimage.transform import resize
 from mien.labels import EMOTIONS
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
-from mien.output.table_rows import TABLE_COLUMNS
+from mien.output.table_rows import table_columns
 from waiting import HANG, wait_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
@@ -103,7 +103,7 @@ def test_a_picture_is_read_and_its_results_come_down(page, photo, client, astron
     assert frame["faces"][0]["box"] == expected["faces"][0]["box"]
     _, content = downloaded(page, "#save-csv")
     (row,) = csv.DictReader(io.StringIO(content.decode()))
-    assert tuple(row) == TABLE_COLUMNS
+    assert tuple(row) == table_columns(EMOTIONS)
     assert row["source"] == "a, b.jpg"
     assert float(row["happy"]) == frame["faces"][0]["probabilities"]["happy"]
     _, content = downloaded(page, "#save-picture")

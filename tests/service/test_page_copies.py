@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.output.colours import COLOURS
-from mien.output.table_rows import TABLE_COLUMNS
+from mien.output.table_rows import table_columns
 from mien.results import Box, Face, Frame
 from mien.service.limits import MEGABYTE, Limits
 from mien.service.openapi import EXAMPLE
@@ -27,23 +27,24 @@ def block(file, pattern):
 
 
 def test_colours_are_those_of_drawings():
-    (text,) = block("draw.js", r"COLOURS = \{([^}]*)\}")
+    (text,) = block("classes.js", r"COLOURS = \{([^}]*)\}")
     colours = dict(re.findall(r'(\w+): "#(\w{6})"', text))
     assert {name: tuple(bytes.fromhex(colour)) for name, colour in colours.items()} == COLOURS
-    assert tuple(COLOURS) == EMOTIONS
+    assert tuple(COLOURS) == FERPLUS_EMOTIONS
 
 
 def test_every_language_names_every_emotion_in_the_order_of_the_classes():
     languages = block("i18n.js", r"emotions: \{([^}]*)\}")
     assert len(languages) > 1
     for text in languages:
-        assert tuple(re.findall(r"(\w+):", text)) == EMOTIONS
+        assert tuple(re.findall(r"(\w+):", text)) == FERPLUS_EMOTIONS
 
 
 def test_columns_are_those_of_the_command_line():
-    (text,) = block("results.js", r"COLUMNS = \[([^\]]*)\]")
-    columns = re.findall(r'"(\w+)"|(\.\.\.EMOTIONS)', text)
-    assert tuple(name for word, all_of in columns for name in ([word] if word else EMOTIONS)) == TABLE_COLUMNS
+    before, after = (
+        re.findall(r'"(\w+)"', *block("results.js", rf"{name} = \[([^\]]*)\]")) for name in ("BEFORE", "AFTER")
+    )
+    assert (*before, *EMOTIONS, *after) == table_columns(EMOTIONS)
 
 
 def test_limits_are_the_defaults_of_the_service():

@@ -58,7 +58,8 @@ def test_a_training_without_steps_of_any_length_keeps_the_weights_it_started_fro
     for name, tensor in child.named_parameters():
         torch.testing.assert_close(tensor, parent[name], rtol=1e-6, atol=1e-7)
     saved = load_network(tmp_path / "parent.safetensors")[1]
-    assert card.training["initial_weights"] == provenance(tmp_path / "parent.safetensors", saved)
+    told = {"name": "a", "licence": "Apache-2.0"} | provenance(tmp_path / "parent.safetensors", saved)
+    assert card.training["initial_weights"] == told
 
 
 def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
@@ -68,7 +69,10 @@ def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
     card = train(second, data, tmp_path / "second", device="cpu")
     first = load_network(tmp_path / "first")[1].training
     sha256 = hashlib.sha256((tmp_path / "first" / "best.safetensors").read_bytes()).hexdigest()
-    assert card.training["initial_weights"] == {"network": "mien_s", "sha256": sha256, **first}
+    assert card.training["initial_weights"] == {
+        **{"name": "mien_s", "licence": "Apache-2.0", "network": "mien_s", "sha256": sha256},
+        **first,
+    }
     assert first["rows"] == 60
 
 

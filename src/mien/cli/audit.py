@@ -110,7 +110,7 @@ def _evidence(labels: "Sequence[str]", store: "FaceStore", messages: "Console") 
     for source in labels:
         name, _, dropped = source.rpartition("=") if "=" in source else (source, "", "")
         if name.endswith(".npy"):
-            found.append(read_probabilities(Path(name), len(store)))
+            found.append(read_probabilities(Path(name), len(store), len(store.classes)))
             continue
         track = partial(tracked, messages, f"asking {name}")
         rows = Path(dropped) if dropped else None

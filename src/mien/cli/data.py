@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import FolderLayout, Usage
+from mien.choices import AUTO_CLASSES, FACE_SIDES, ClassSet, DetectorName, FolderLayout, Usage
 from mien.cli.audit import audit
 from mien.cli.data_export import data_export
 from mien.cli.data_stats import data_stats
-from mien.cli.options import AsJson, ClassMaps, DataSet
+from mien.cli.options import AsJson, ClassMaps, DataSet, Detector
+from mien.defaults import DEFAULT_DETECTOR, MIN_FACE, MIN_SCORE
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from mien.data.reading.layouts import FoundPictures
+    from mien.data.reading.pictures import FaceKind
     from mien.data.store import FaceStore
 
 app = typer.Typer(help="Data sets: import, inspect, audit, export.", no_args_is_help=True)
@@ -25,14 +27,15 @@ app.command("export")(data_export)
 
 
 @app.command("import")
-def import_(
+def import_(  # noqa: PLR0913, PLR0917 - the options of the command
     source: Annotated[
         Path,
         typer.Argument(
             metavar="SRC",
-            help="fer2013.csv, icml_face_data.csv or train.csv, also inside .zip, .tar.gz or .gz; or a folder "
-            "train|validation|test/<emotion>/*.jpg|png (Training, PublicTest, PrivateTest), or one with CK+48, RAF-DB, "
-            "JAFFE, AffectNet or ExpW.",
+            help="fer2013.csv, icml_face_data.csv or train.csv, also inside .zip, .tar.gz or .gz; a folder "
+            "<class>/*.jpg|png or train|validation|test/<class>/*.jpg|png (Training, PublicTest, PrivateTest), or one "
+            "with CK+48, RAF-DB, JAFFE, AffectNet or ExpW; or a csv of pictures with the columns path and label, and "
+            "perhaps group and usage.",
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make; it must not exist yet.")],
@@ -45,14 +48,32 @@ def import_(
         ),
     ] = None,
     map_: ClassMaps = None,
+    classes: Annotated[
+        ClassSet,
+        typer.Option(
+            help="Which classes: auto, FER2013's or FER+'s where all names mean them, else the names as they are; "
+            "keep, the names as they are; ferplus, the eight, of a csv by the votes of --ferplus."
+        ),
+    ] = AUTO_CLASSES,
     layout: Annotated[
         FolderLayout | None,
         typer.Option(help="Layout of a folder; by default told by what is in it."),
     ] = None,
     usage: Annotated[
         Usage | None,
-        typer.Option(help="Usage of all pictures of a layout that says none."),
+        typer.Option(help="Usage of all pictures of a layout that says none; with --detect by default Training."),
     ] = None,
+    detect: Annotated[
+        bool,
+        typer.Option(
+            "--detect", help="Pictures are photos: find, align and cut out the largest face, as predict does."
+        ),
+    ] = False,
+    detector: Detector = DEFAULT_DETECTOR,
+    face_size: Annotated[
+        int, typer.Option(min=FACE_SIDES[0], max=FACE_SIDES[1], help="Side of the faces of pictures, in pixels.")
+    ] = FACE_SIDES[0],
+    colour: Annotated[bool, typer.Option("--colour", help="Keep the colours of pictures.")] = False,
     groups: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +87,7 @@ def import_(
         typer.Option("--skip-damaged", help="Of a folder: leave out pictures that cannot be read, each named."),
     ] = False,
 ) -> None:
-    """Import a FER2013 csv or a folder of pictures as a memory-mapped data set."""
+    """Import a FER2013 csv, a folder of pictures or a csv of pictures as a memory-mapped data set."""
     import time
 
     from rich.console import Console
@@ -88,7 +109,9 @@ def import_(
             ferplus=ferplus,
             layout=layout,
             names=class_map(map_) if map_ else None,
-            usage=usage,
+            usage=usage or _default_usage(source, layout, detect=detect),
+            classes=classes,
+            kind=_kind(face_size, 3 if colour else 1, detector if detect else None),
             skip_damaged=skip_damaged,
             groups=groups,
             tell=lambda found: _say_classes(console, found, guessed=not map_),
@@ -97,16 +120,40 @@ def import_(
     typer.echo(f"{out}: {len(store)} rows of {store.meta.source}{_in_groups(store)} in {seconds:.1f} s", err=True)
 
 
+def _kind(side: int, channels: int, detector: DetectorName | None) -> "FaceKind":
+    """What faces are to be like; with a detector, what finds them in photos is what `mien predict` finds them with."""
+    from mien.data.reading.pictures import FaceKind
+
+    if detector is None:
+        return FaceKind(side, channels)
+    from mien.recognition.finder import MakeFinder
+
+    finder = MakeFinder(detector, MIN_SCORE, MIN_FACE, None, (side, channels))()
+    return FaceKind(side, channels, lambda image: [candidate.crop for candidate in finder.find(image)])
+
+
+def _default_usage(source: Path, layout: FolderLayout | None, *, detect: bool) -> Usage | None:
+    """Photos are for training where nothing says otherwise."""
+    from mien.data.reading.layouts import usage_is_stated
+
+    return "Training" if detect and not usage_is_stated(source, layout) else None
+
+
 def _in_groups(store: "FaceStore") -> str:
     return "" if store.groups is None else f" in {len(set(store.groups.tolist())):,} groups"
 
 
 def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -> None:
-    """Print how class folders were mapped to emotions, on standard error."""
-    classes = found.classes()
-    meanings = (f"{name} = {emotion or 'skipped'} ({count:,})" for name, (emotion, count) in classes.items())
+    """Print what class names were taken for, on standard error."""
+    counts = found.counts()
+    meanings = (f"{name} = {meaning or 'skipped'} ({count:,})" for name, (meaning, count) in counts.items())
     said = [f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}"]
-    if guessed and found.layout == "splits" and any(name.isdigit() for name in classes):
+    if found.kept:
+        said.append(
+            f"{len(found.classes)} classes of its own: {', '.join(found.classes)}; where some of them are FER2013's "
+            "under other names, say so with --map NAME=CLASS"
+        )
+    if guessed and not found.kept and found.layout == "splits" and any(name.isdigit() for name in counts):
         said.append("numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet")
     for line in said:
         console.print(line, markup=False, highlight=False, soft_wrap=True)  # above the bar, if there is one
@@ -125,15 +172,18 @@ def info(
 
     from mien.data.store import FaceStore
     from mien.data.votes import agreement
+    from mien.labels import EMOTIONS
 
     store = FaceStore.open(data)
-    ferplus = None if store.votes is None else agreement(store.votes, store.labels)
+    ferplus = agreement(store.votes, store.labels) if store.votes is not None and store.classes == EMOTIONS else None
     if as_json:
         groups = None if store.groups is None else len(set(store.groups.tolist()))
-        document = asdict(store.meta) | {"counts": store.counts(), "groups": groups}
+        faces = {"side": store.side, "channels": store.channels}
+        document = asdict(store.meta) | {"counts": store.counts(), "groups": groups, "faces": faces}
         typer.echo(json.dumps(document | ({"ferplus": ferplus} if ferplus else {})))
         return
     typer.echo(f"{len(store)} rows of {store.meta.source}{_in_groups(store)}, SHA-256 {store.meta.source_sha256}")
+    typer.echo(f"faces {store.side}x{store.side}, {'grey' if store.channels == 1 else 'in colour'}")
     Console().print(_table_of_counts(store))
     if ferplus:
         Console().print(_table_of_agreement(ferplus))
@@ -156,15 +206,13 @@ def _table_of_agreement(ferplus: dict[str, Any]) -> "Table":
 def _table_of_counts(store: "FaceStore") -> "Table":
     from rich.table import Table
 
-    from mien.labels import EMOTIONS
-
     counts = store.counts()
-    table = Table("emotion")
+    table = Table("class")
     for name in (*counts, "total"):
         table.add_column(name, justify="right")
-    for emotion in EMOTIONS:
-        row = [by_name[emotion] for by_name in counts.values()]
-        table.add_row(emotion, *map(str, (*row, sum(row))))
+    for name in store.classes:
+        row = [by_name[name] for by_name in counts.values()]
+        table.add_row(name, *map(str, (*row, sum(row))))
     table.add_section()
     table.add_row("total", *(str(sum(by_name.values())) for by_name in counts.values()), str(len(store)))
     return table

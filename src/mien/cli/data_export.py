@@ -16,7 +16,7 @@ def data_export(
         ExportFormat,
         typer.Option(
             "--format",
-            help="folders: train|validation|test/EMOTION/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
+            help="folders: train|validation|test/CLASS/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
             "Face's datasets. numbered: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. "
             "csv: one file as Kaggle's. npz, parquet: one file each.",
         ),
@@ -26,7 +26,7 @@ def data_export(
         typer.Option(help="Picture encoding of folders and imagefolder; jpg is lossy; default: png."),
     ] = None,
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="folders: name the class folders 0..6, not angry..neutral.")
+        bool, typer.Option("--numbers", help="folders: name the class folders by numbers from 0.")
     ] = False,
 ) -> None:
     """Write a data set as folders of pictures, csv, npz or Parquet."""

@@ -95,14 +95,13 @@ def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
 def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainConfig", out: Path) -> None:
     from mien.data.charts import draw_variants, save
     from mien.errors import MissingExtraError
-    from mien.labels import EMOTIONS
 
     try:
         from mien.training.preview import augmented_variants
     except ModuleNotFoundError:
         raise MissingExtraError("varying a face", "train") from None
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
-    title = f"{store.meta.source} row {row}, {EMOTIONS[store.labels[row]]}, under the recipe {Path(recipe).stem}"
+    title = f"{store.meta.source} row {row}, {store.class_of(row)}, under the recipe {Path(recipe).stem}"
     with writing_into(out):
         path = save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")
     say_written([path])
@@ -112,7 +111,7 @@ def _table(document: dict[str, Any]) -> "Table":
     from rich.table import Table
 
     counts = document["counts"]
-    table = Table("emotion")
+    table = Table("class")
     for name in (*counts, *_MEASURES):
         table.add_column(name, justify="right")
     for emotion in document["brightness"]["per_class"]:

@@ -11,15 +11,18 @@ from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, Charts, ClassMaps, Column, NoTitles, RunAnywhere, TableAs, Threads
 from mien.cli.robustness import report_corruptions
 from mien.cli.table_formats import formatted
-from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.table import Table
 
     from mien.data.store import FaceStore
+    from mien.evaluation.classifier import Classifier
     from mien.evaluation.evaluated import Evaluation
     from mien.evaluation.report_folder import ReportFolder
+    from mien.model.card import ModelCard
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -37,9 +40,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     ] = None,
     tta: Annotated[TtaMode, typer.Option(help="Test-time augmentation: average over 1, 2 or 10 views.")] = "none",
     targets: Annotated[
-        Targets,
-        typer.Option(help="Ground truth: FER2013's labels, or the majority of FER+'s votes where there is one."),
-    ] = "fer2013",
+        Targets | None,
+        typer.Option(
+            help="Ground truth: the labels of the data set, or the majority of FER+'s votes where there is one, by "
+            "default of a data set of FER+'s eight classes."
+        ),
+    ] = None,
     classes: Annotated[
         AnswerClasses,
         typer.Option(help="What the model may answer: all its classes, or those present among the rows."),
@@ -82,19 +88,22 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         if drop_seen or classes != "all":
             raise UsageError("--drop-seen and --classes do not go with --corruptions; leave one of them out")
         spoilt = RobustnessFolder(out) if out else None
-        store, part = open_data(data, usage, names or [], messages)
         classifier = open_classifier(model, device, threads)
-        report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
+        store, part = open_data(data, usage, names or [], messages, classifier.card)
+        classifier = answering(classifier, store, names or [])
+        truth = targets or default_targets(store)
+        report_corruptions([classifier], store, part, spoilt, tta=tta, targets=truth, as_json=as_json)
         return
     folder = _folder(out, charts, column=column, titles=not no_titles) if out else None
-    store, part = open_data(data, usage, names or [], messages)
+    classifier = open_classifier(model, device, threads)
+    store, part = open_data(data, usage, names or [], messages, classifier.card)
     result = report.evaluate(
-        open_classifier(model, device, threads),
+        answering(classifier, store, names or []),
         store,
         part,
         tta,
         drop_seen=drop_seen,
-        targets=targets,
+        targets=targets or default_targets(store),
         classes=classes,
         track=partial(tracked, messages, "evaluating"),
     )
@@ -141,24 +150,43 @@ def _row(result: "Evaluation") -> tuple[list[str], list[list[str]]]:
     return list(cells), [list(cells.values())]
 
 
+def answering(classifier: "Classifier", store: "FaceStore", names: list[str]) -> "Classifier":
+    """The model, its classes mapped onto those of a data set where they differ or a map asks for it."""
+    from mien.data.reading.class_maps import class_map
+    from mien.evaluation.mapped import mapped
+
+    return mapped(classifier, store.classes, class_map(names))
+
+
+def default_targets(store: "FaceStore") -> Targets:
+    """The truth that figures on a data set are given by."""
+    from mien.labels import FERPLUS_EMOTIONS
+
+    return "ferplus" if store.classes == FERPLUS_EMOTIONS and store.votes is not None else "fer2013"
+
+
 def open_data(
-    data: Path, usage: EvaluatedUsage | None, names: list[str], messages: "Console"
+    data: Path,
+    usage: EvaluatedUsage | None,
+    names: list[str],
+    messages: "Console",
+    card: "ModelCard | None" = None,
 ) -> "tuple[FaceStore, str]":
-    """The data set, and the usage (rows) to evaluate on."""
+    """The data set, and the usage (rows) to evaluate on; pictures become faces as the card's model was trained on."""
     from mien.data.reading.class_maps import class_map
     from mien.data.reading.importing import faces_by_class
+    from mien.data.reading.pictures import FaceKind
     from mien.data.store import FaceStore, is_store
     from mien.errors import UsageError
 
     if data.is_dir() and not is_store(data):
-        store, skipped = faces_by_class(data, class_map(names))
+        kind = FaceKind() if card is None else FaceKind(card.preprocess.face_size, card.preprocess.channels)
+        store, skipped = faces_by_class(data, class_map(names), kind=kind)
         for name, count in skipped.items():
             messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
         if usage not in (None, ALL_ROWS):
             raise UsageError(f"--usage is for a data set of `mien data import`, and {data} is a folder of pictures")
         return store, ALL_ROWS
-    if names:
-        raise UsageError(f"--map is for a folder of pictures per class, and {data} is not one: leave --map out")
     store = FaceStore.open(data)
     if usage is None:
         raise UsageError("--usage is missing: choose on PublicTest; look at PrivateTest once, at the end")
@@ -173,7 +201,7 @@ def _print(result: "Evaluation", console: "Console") -> None:
     console.print(what, style="bold", markup=False, highlight=False)
     if "target_rule" in values:
         console.print(
-            f"truth      majority of FER+'s votes; {values['without_target']:,} faces without one left out",
+            f"truth      {values['target_rule']}; {values['without_target']:,} faces without one left out",
             highlight=False,
         )
     if trained_on := values["trained_on"]:
@@ -193,14 +221,14 @@ def _print(result: "Evaluation", console: "Console") -> None:
         console.print(_without_seen(values["seen"], values["without_seen"]), highlight=False)
     for name, quarters in values["by_quality"].items():
         console.print(_by_quality(name, quarters), highlight=False)
-    console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"]))
+    console.print(_class_table(values["per_class"]), _confusion_table(values["confusion"], result.classes))
 
 
 def _macro_f1(result: "Evaluation", values: dict[str, Any]) -> str:
     """The figure, and over which classes it is where some have no faces."""
     if not result.absent:
         return f"{values['macro_f1']:.4f}"
-    over, present = len(values["macro_f1_over"]), len(EMOTIONS) - len(result.absent)
+    over, present = len(values["macro_f1_over"]), len(result.classes) - len(result.absent)
     text = f"{values['macro_f1_present']:.4f} over the {present} classes that have faces"
     if over > present:
         text += f"; {values['macro_f1']:.4f} over {over}, those counted that are predicted all the same"
@@ -244,12 +272,12 @@ def _class_table(per_class: dict[str, dict[str, float]]) -> "Table":
     return table
 
 
-def _confusion_table(confusion: list[list[int]]) -> "Table":
+def _confusion_table(confusion: list[list[int]], classes: "Sequence[str]") -> "Table":
     from rich.table import Table
 
     table = Table("true \\ predicted", title="confusion: faces", title_justify="left")
-    for emotion in EMOTIONS:
-        table.add_column(emotion, justify="right")
-    for emotion, counts in zip(EMOTIONS, confusion, strict=True):
-        table.add_row(emotion, *map(str, counts))
+    for name in classes:
+        table.add_column(name, justify="right")
+    for name, counts in zip(classes, confusion, strict=True):
+        table.add_row(name, *map(str, counts))
     return table

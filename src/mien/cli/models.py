@@ -64,7 +64,8 @@ def _summary_of_card(card: "ModelCard") -> dict[str, Any]:
         "network": card.network,
         "parameters": card.parameters,
         "macs": card.macs,
-        "input": [1, card.preprocess.input_size, card.preprocess.input_size],
+        "input": [card.preprocess.channels, card.preprocess.input_size, card.preprocess.input_size],
+        "labels": list(card.labels),
         "public_test": {name: card.public_test[name] for name in figures if name in card.public_test},
         "licence": card.licence,
     }

@@ -66,8 +66,8 @@ ClassMaps = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        metavar="NAME=EMOTION|SET|FILE",
-        help="Map class folders to emotions: contempt=skip, joy=happy, a TOML file of such pairs, or "
+        metavar="NAME=CLASS|SET|FILE",
+        help="Map class names to classes: contempt=skip, joy=happy, happy=positive, a TOML file of such pairs, or "
         f"{', '.join(CLASS_MAPS)}. Repeatable.",
     ),
 ]

@@ -72,6 +72,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         float | None,
         typer.Option(min=0.001, help="Treat the pictures of each source as one video at N frames per second."),
     ] = None,
+    font: Annotated[
+        Path | None,
+        typer.Option(help="Font file (.ttf, .otf, .ttc) for the class names in drawings."),
+    ] = None,
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
@@ -86,6 +90,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
+    if font is not None:
+        from mien.output.fonts import use_font
+
+        use_font(font)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)

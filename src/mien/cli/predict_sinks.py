@@ -37,7 +37,7 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
         return [write_rows.Parquet(sys.stdout.buffer, header)]
     if form == "json":
         return [write_rows.Json(write_stdout, header)]
-    return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout)]
+    return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout, header)]
 
 
 def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]:

@@ -10,7 +10,7 @@ import typer
 
 from mien.cli.options import DropRows, Threads, TrainingSet, TrainOn
 from mien.cli.train_progress import ProgressReporter, progress_bar, resumable
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from mien.model.card import ModelCard
@@ -18,9 +18,21 @@ if TYPE_CHECKING:
 
 
 def train(  # noqa: PLR0913, PLR0917 - the options of the command
-    recipe: Annotated[str, typer.Option(help="Name of a recipe inside the package, or a TOML file.")],
     data: TrainingSet,
     run: Annotated[Path, typer.Option(help="Run folder: log, checkpoints, best network.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Name of a recipe inside the package, or a TOML file; with --from by default tune."),
+    ] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL|RUN|FILE",
+            help="Fine-tune an embedded model, the best network of a run, or a safetensors file of one. The classes "
+            "are those of the data set.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe. Repeatable."),
@@ -41,10 +53,17 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     try:
         from mien.training.recipe import load_config
+        from mien.training.tuning import tuning_config
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
+    from mien.data.store import FaceStore
 
-    config = load_config(recipe, settings or ())
+    if parent is not None:
+        config = tuning_config(parent, FaceStore.open(data), recipe, settings or ())
+    elif recipe is not None:
+        config = load_config(recipe, settings or ())
+    else:
+        raise UsageError("name a recipe with --recipe, or what to fine-tune with --from")
     with resumable("the same command and --resume"):
         card = train_config(
             config, data, run, drop_rows=drop_rows, resume=resume, device=device, devices=devices, threads=threads

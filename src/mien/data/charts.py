@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mien.choices import USAGES
+from mien.data.chart_names import chart_names
 from mien.data.statistics import Statistics, sample_rows
-from mien.labels import EMOTIONS
 
 SAMPLES: Final = 64
 """Faces on the sample sheet of an emotion."""
@@ -31,9 +31,10 @@ def draw_statistics(statistics: Statistics, folder: Path) -> list[Path]:
         "tones": draw_tones(statistics),
     }
     store = statistics.store
-    for emotion, rows in sample_rows(store.labels, SAMPLES).items():
-        total = int((store.labels == EMOTIONS.index(emotion)).sum())
-        title = f"{store.meta.source}: {emotion}, {len(rows)} of {total:,} faces, drawn by chance"
+    for emotion, rows in sample_rows(store.labels, store.classes, SAMPLES).items():
+        total = int((store.labels == store.classes.index(emotion)).sum())
+        shown = chart_names(store.classes)[store.classes.index(emotion)]
+        title = f"{store.meta.source}: {shown}, {len(rows)} of {total:,} faces, drawn by chance"
         figures[f"samples_{emotion}"] = draw_sheet(store.faces[rows], title, columns=8)
     return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
@@ -45,7 +46,7 @@ def draw_counts(statistics: Statistics) -> Figure:
     panels = np.atleast_1d(figure.subplots(len(counts), 1, sharex=True))
     for axes, (usage, by_emotion) in zip(panels, counts.items(), strict=True):
         values, total = list(by_emotion.values()), sum(by_emotion.values())
-        bars = axes.bar(EMOTIONS, values, color=_COLOURS[usage], width=0.7)
+        bars = axes.bar(chart_names(statistics.store.classes), values, color=_COLOURS[usage], width=0.7)
         axes.bar_label(bars, [f"{value:,}\n{value / total:.1%}" for value in values], padding=2, fontsize=8)
         axes.set_title(f"{usage}, {total:,} rows", loc="left", fontsize=10)
         axes.margins(y=0.3)
@@ -58,12 +59,12 @@ def draw_counts(statistics: Statistics) -> Figure:
 def draw_mean_faces(statistics: Statistics) -> Figure:
     """The mean face of each emotion that occurs, all on one scale from the darkest to the brightest grey level."""
     means = statistics.mean_faces
-    occurring = [number for number in range(len(EMOTIONS)) if not np.isnan(means[number]).any()]
+    occurring = [number for number in range(len(statistics.store.classes)) if not np.isnan(means[number]).any()]
     low, high = float(np.nanmin(means)), float(np.nanmax(means))
     figure = _figure(statistics, f"mean face of each emotion, grey levels {low:.0f}..{high:.0f} stretched", 8, 2.2)
     for axes, number in zip(np.atleast_1d(figure.subplots(1, len(occurring))), occurring, strict=True):
         axes.imshow(means[number], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-        axes.set_title(EMOTIONS[number], fontsize=10)
+        axes.set_title(chart_names(statistics.store.classes)[number], fontsize=10)
         axes.set_axis_off()
     return figure
 
@@ -84,9 +85,14 @@ def draw_tones(statistics: Statistics) -> Figure:
             above.stairs(share, edges, color=_COLOURS[usage], label=usage, linewidth=1.4)
         above.yaxis.set_major_formatter("{x:.0%}")
         above.set_ylabel("share of the usage")
-        groups = [values[store.labels == number] for number in range(len(EMOTIONS))]
+        groups = [values[store.labels == number] for number in range(len(store.classes))]
         below.boxplot(
-            groups, orientation="horizontal", tick_labels=EMOTIONS, whis=(5, 95), showfliers=False, widths=0.6
+            groups,
+            orientation="horizontal",
+            tick_labels=chart_names(store.classes),
+            whis=(5, 95),
+            showfliers=False,
+            widths=0.6,
         )
         below.invert_yaxis()
         below.set_xlabel(name)
@@ -97,7 +103,7 @@ def draw_tones(statistics: Statistics) -> Figure:
 
 
 def draw_sheet(faces: NDArray[np.uint8], title: str, columns: int) -> Figure:
-    """Faces uint8 (N, H, W) as a contact sheet, line by line."""
+    """Faces uint8 (N, H, W) or (N, H, W, 3) as a contact sheet, line by line."""
     sheet = tiled(faces, columns)
     side = 0.8 * columns
     figure = Figure(figsize=(side, side * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
@@ -120,13 +126,15 @@ def draw_variants(face: NDArray[np.uint8], variants: NDArray[np.uint8], title: s
 
 
 def tiled(faces: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Faces (N, H, W) as one picture, line by line, two white pixels between them and where the last line ends."""
-    count, height, width = faces.shape
+    """Faces (N, H, W) or (N, H, W, 3) as one picture, line by line, two white pixels between them and where the last
+    line ends.
+    """
+    count, height, width, *colours = faces.shape
     lines = -(-count // columns)
-    cells = np.full((lines * columns, height + _GAP, width + _GAP), 255, np.uint8)
+    cells = np.full((lines * columns, height + _GAP, width + _GAP, *colours), 255, np.uint8)
     cells[:count, :height, :width] = faces
-    cells = cells.reshape(lines, columns, height + _GAP, width + _GAP).swapaxes(1, 2)
-    return cells.reshape(lines * (height + _GAP), columns * (width + _GAP))[:-_GAP, :-_GAP]
+    cells = cells.reshape(lines, columns, height + _GAP, width + _GAP, *colours).swapaxes(1, 2)
+    return cells.reshape(lines * (height + _GAP), columns * (width + _GAP), *colours)[:-_GAP, :-_GAP]
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -9,6 +9,7 @@ from mien.choices import TEST_USAGES
 from mien.data.audit.findings import MIN_DEVIATION
 from mien.data.audit.near_duplicates import near_duplicates
 from mien.data.store import FaceStore
+from mien.preprocess import canonical_faces
 
 Rows = NDArray[np.intp]
 
@@ -53,7 +54,7 @@ def near_copies(store: FaceStore, rows: Rows, judged: Rows) -> Rows:
     if not len(judged) or not len(rows):
         return judged[:0]
     both = np.concatenate([rows, judged])
-    faces = store.faces[both]
+    faces = canonical_faces(store.faces[both])
     varied = faces.reshape(len(both), -1).std(axis=1, dtype=np.float32) >= MIN_DEVIATION
     pairs, is_judged = near_duplicates(faces[varied]), (np.arange(len(both)) >= len(rows))[varied]
     across = is_judged[pairs.rows] != is_judged[pairs.others]

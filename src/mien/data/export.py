@@ -28,6 +28,7 @@ from PIL import Image
 
 from mien.choices import PICTURE_ENCODINGS, USAGES
 from mien.data.columns import GROUP
+from mien.data.exported_rows import FILE, VOTE_COLUMNS, row_cells, row_columns
 from mien.data.reading.split_folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import FaceStore
@@ -35,8 +36,6 @@ from mien.errors import DataError, MissingExtraError, UsageError, nearest
 from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
-
-VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
 _TRAIN_SET: Final = 24_000
 _ROWS_AT_ONCE: Final = 1024
@@ -59,7 +58,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An export job: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` names class folders 0..6."""
+    """An export job: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` names class folders by numbers from 0."""
 
     store: FaceStore
     out: Path
@@ -81,6 +80,7 @@ class _Format:
 
     write: Callable[[_Job], None]
     columns: bool
+    fer2013_only: bool = False
     usages: tuple[str, ...] = USAGES
     encodings: bool = False
     numbers: bool = False
@@ -103,14 +103,21 @@ def export_data(
         format: one of `FORMATS`.
         progress: told which part of the rows has been written.
         encoding: of the pictures of folders and imagefolder, one of `mien.choices.PICTURE_ENCODINGS`; png by default.
-        numbers: whether folders calls the folders of classes 0..6 instead of by their emotions.
+        numbers: whether folders calls the folders of classes by their numbers, from 0.
 
     Raises:
-        UsageError: an unknown format or encoding, or an option that the format has no use for.
+        UsageError: an unknown format or encoding, an option that the format has no use for, or a format for FER2013's
+            classes and faces alone.
         DataError: ``out`` exists or cannot be written, or no row is there that the format holds.
         MissingExtraError: parquet without pyarrow.
     """
     chosen = _checked(format, encoding, numbers=numbers)
+    if chosen.fer2013_only and (store.classes, store.side, store.channels) != (EMOTIONS, FACE_SIZE, 1):
+        others = ", ".join(name for name, entry in FORMATS.items() if not entry.fer2013_only)
+        raise UsageError(
+            f"the format {format} is for FER2013's classes and its grey faces of {FACE_SIZE}x{FACE_SIZE}; "
+            f"write {others} instead"
+        )
     out = Path(out)
     refuse_existing(out)
     held = np.isin(store.usages, [USAGES.index(usage) for usage in chosen.usages])
@@ -143,7 +150,7 @@ def _left_behind(store: FaceStore, name: str, chosen: _Format) -> Iterator[str]:
             yield f"{rows:,} {usage} rows stay behind: {name} holds {' and '.join(chosen.usages)} only"
     if not chosen.columns:
         kept = ", ".join(other for other, fits in FORMATS.items() if fits.columns)
-        for what, held in (("FER+'s votes", store.votes), ("groups", store.groups)):
+        for what, held in (("FER+'s votes", store.votes), ("groups", store.groups), ("names of files", store.files)):
             if held is not None:
                 yield f"{what} stay behind: {name} has no room for them, but {kept} have"
 
@@ -152,7 +159,7 @@ def _write_folders(job: _Job) -> None:
     store = job.store
     with whole_folder(job.out) as folder:
         for row in job.tracked(np.arange(len(store))):
-            emotion = str(store.labels[row]) if job.numbers else EMOTIONS[store.labels[row]]
+            emotion = str(store.labels[row]) if job.numbers else store.class_of(row)
             place = folder / FOLDER_OF_USAGE[USAGES[store.usages[row]]] / emotion
             place.mkdir(parents=True, exist_ok=True)
             _save_picture(store.faces[row], place / f"{row:05d}.{job.encoding}")
@@ -162,7 +169,7 @@ def _write_imagefolder(job: _Job) -> None:
     """Pictures beside their labels, as https://huggingface.co/docs/datasets/image_dataset has it."""
     store = job.store
     tables: dict[str, list[tuple[int | str, ...]]] = {
-        usage: [("file_name", *_columns(store))] for usage in store.counts()
+        usage: [("file_name", *row_columns(store))] for usage in store.counts()
     }
     with whole_folder(job.out) as folder:
         for usage in tables:
@@ -170,7 +177,7 @@ def _write_imagefolder(job: _Job) -> None:
         for row in job.tracked(np.arange(len(store))):
             usage, name = USAGES[store.usages[row]], f"{row:05d}.{job.encoding}"
             _save_picture(store.faces[row], folder / FOLDER_OF_USAGE[usage] / name)
-            tables[usage].append((name, *_cells(store, row)))
+            tables[usage].append((name, *row_cells(store, row)))
         for usage, table in tables.items():
             with (folder / FOLDER_OF_USAGE[usage] / METADATA_FILE).open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(table)
@@ -217,17 +224,21 @@ def _write_npz(job: _Job) -> None:
     """Arrays as in `FaceStore`, and what their numbers mean; read with ``numpy.load(path)``."""
     store = job.store
     arrays: dict[str, Any] = {"faces": store.faces, "labels": store.labels, "usages": store.usages}
-    arrays |= {"label_names": np.array(EMOTIONS), "usage_names": np.array(USAGES)}
+    arrays |= {"label_names": np.array(store.classes), "usage_names": np.array(USAGES)}
     if store.votes is not None:
         arrays |= {"votes": store.votes, "vote_names": np.array(VOTE_CLASSES)}
     if store.groups is not None:
         arrays["groups"] = store.groups
+    if store.files is not None:
+        arrays["files"] = store.files
     with _new_file(job.out) as partial, partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _write_parquet(job: _Job) -> None:
-    """One line per face; ``pixels`` are 2304 grey levels, line by line. The schema's metadata says the source."""
+    """One line per face; ``pixels`` are its levels, line by line, of colours red, green, blue. The metadata say source,
+    side and channels.
+    """
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -236,44 +247,37 @@ def _write_parquet(job: _Job) -> None:
     store, meta = job.store, job.store.meta
     numbers: list[tuple[str, Any]] = [(name, pa.uint8()) for name in VOTE_COLUMNS if store.votes is not None]
     numbers += [(GROUP, pa.string())] if store.groups is not None else []
+    numbers += [(FILE, pa.string())] if store.files is not None else []
     text = [("usage", pa.string()), ("label", pa.uint8()), ("emotion", pa.string())]
-    pixels = pa.list_(pa.uint8(), FACE_SIZE * FACE_SIZE)
+    pixels = pa.list_(pa.uint8(), store.side * store.side * store.channels)
     schema = pa.schema(
         [("row", pa.int32()), *text, *numbers, ("pixels", pixels)],
-        metadata={"source": meta.source, "source_sha256": meta.source_sha256},
+        metadata={
+            "source": meta.source,
+            "source_sha256": meta.source_sha256,
+            "side": str(store.side),
+            "channels": str(store.channels),
+        },
     )
     with _new_file(job.out) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
         for start in range(0, len(store), _ROWS_AT_ONCE):
             job.progress(start / len(store))
             rows = range(start, min(start + _ROWS_AT_ONCE, len(store)))
-            cells = zip(*(_cells(store, row) for row in rows), strict=True)
+            cells = zip(*(row_cells(store, row) for row in rows), strict=True)
             faces = pa.FixedSizeListArray.from_arrays(store.faces[rows.start : rows.stop].reshape(-1), type=pixels)
-            columns = dict(zip(_columns(store), cells, strict=True)) | {"pixels": faces}
+            columns = dict(zip(row_columns(store), cells, strict=True)) | {"pixels": faces}
             writer.write_table(pa.table(columns, schema=schema))
 
 
 FORMATS: Final[dict[str, _Format]] = {
     "folders": _Format(_write_folders, columns=False, encodings=True, numbers=True),
-    "numbered": _Format(_write_numbered, columns=False, usages=USAGES[:1]),
-    "csv": _Format(_write_csv, columns=False),
+    "numbered": _Format(_write_numbered, columns=False, fer2013_only=True, usages=USAGES[:1]),
+    "csv": _Format(_write_csv, columns=False, fer2013_only=True),
     "npz": _Format(_write_npz, columns=True),
     "parquet": _Format(_write_parquet, columns=True),
     "imagefolder": _Format(_write_imagefolder, columns=True, encodings=True),
 }
 """What can be written, by name."""
-
-
-def _columns(store: FaceStore) -> tuple[str, ...]:
-    votes = VOTE_COLUMNS if store.votes is not None else ()
-    return ("row", "usage", "label", "emotion", *votes, *([GROUP] if store.groups is not None else []))
-
-
-def _cells(store: FaceStore, row: int) -> tuple[int | str, ...]:
-    """What is known of a face beside its pixels, in the order of `_columns`."""
-    label = int(store.labels[row])
-    votes = () if store.votes is None else store.votes[row].tolist()
-    group = () if store.groups is None else (str(store.groups[row]),)
-    return row, USAGES[store.usages[row]], label, EMOTIONS[label], *votes, *group
 
 
 def _decimal(face: NDArray[np.uint8]) -> bytes:

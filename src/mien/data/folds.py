@@ -1,19 +1,21 @@
 """Cross-validation: the fold of each row, stratified by class, and by group where rows belong together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.labels import EMOTIONS
 
 
-def stratified_folds(labels: NDArray[np.uint8], folds: int, seed: int) -> NDArray[np.intp]:
+def stratified_folds(labels: NDArray[np.uint8], folds: int, seed: int, classes: Sequence[str] = ()) -> NDArray[np.intp]:
     """Fold numbers 0..folds-1 (N,): folds differ by one row at most, and so do their rows of each class.
 
     Args:
         labels: class numbers (N,).
         folds: at least 2.
         seed: draws the rows of each fold.
+        classes: their names, for errors; by default numbers.
 
     Raises:
         DataError: fewer rows than folds, or a class in one fold only.
@@ -24,11 +26,13 @@ def stratified_folds(labels: NDArray[np.uint8], folds: int, seed: int) -> NDArra
     order = shuffled[np.argsort(labels[shuffled], kind="stable")]
     fold_of = np.empty(len(labels), np.intp)
     fold_of[order] = np.arange(len(labels)) % folds
-    _check_classes(labels, fold_of, "row")
+    _check_classes(labels, fold_of, "row", classes)
     return fold_of
 
 
-def grouped_folds(labels: NDArray[np.uint8], groups: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.intp]:
+def grouped_folds(
+    labels: NDArray[np.uint8], groups: NDArray[np.str_], folds: int, seed: int, classes: Sequence[str] = ()
+) -> NDArray[np.intp]:
     """Fold numbers 0..folds-1 (N,): every group lies in one fold, and folds have classes as evenly as that allows.
 
     Args:
@@ -36,6 +40,7 @@ def grouped_folds(labels: NDArray[np.uint8], groups: NDArray[np.str_], folds: in
         groups: names of groups (N,).
         folds: at least 2.
         seed: draws the order of groups that are alike.
+        classes: their names, for errors; by default numbers.
 
     Raises:
         DataError: fewer groups than folds, or a class in one fold only.
@@ -43,12 +48,12 @@ def grouped_folds(labels: NDArray[np.uint8], groups: NDArray[np.str_], folds: in
     names, group_of = np.unique(groups, return_inverse=True)
     if len(names) < folds:
         raise DataError(f"{len(names)} groups for {folds} folds: expected a group for each; set fewer folds")
-    counts = np.zeros((len(names), len(EMOTIONS)), np.int64)
+    counts = np.zeros((len(names), int(labels.max()) + 1), np.int64)
     np.add.at(counts, (group_of, labels), 1)
     order = np.random.default_rng(seed).permutation(len(names))
     fold_of = np.empty(len(names), np.intp)
     fold_of[order] = fold_of_groups(counts[order][:, counts.any(axis=0)], folds)
-    _check_classes(labels, fold_of[group_of], "group")
+    _check_classes(labels, fold_of[group_of], "group", classes)
     return fold_of[group_of]
 
 
@@ -78,7 +83,7 @@ def _best_fold(unevenness: NDArray[np.float64], rows: NDArray[np.float64]) -> in
     return int(np.flatnonzero(even)[rows[even].argmin()])
 
 
-def _check_classes(labels: NDArray[np.uint8], fold_of: NDArray[np.intp], unit: str) -> None:
+def _check_classes(labels: NDArray[np.uint8], fold_of: NDArray[np.intp], unit: str, classes: Sequence[str]) -> None:
     """Refuse folds of which one has all rows of a class: the other folds' networks would be asked what none was taught.
 
     Raises:
@@ -87,7 +92,8 @@ def _check_classes(labels: NDArray[np.uint8], fold_of: NDArray[np.intp], unit: s
     for label in np.unique(labels):
         held = np.unique(fold_of[labels == label])
         if len(held) == 1:
+            name = classes[label] if classes else label
             raise DataError(
-                f"class {EMOTIONS[label]} lies in fold {held[0]} only: expected it in at least two; "
-                f"it needs a second {unit}, or import without it (--map {EMOTIONS[label]}=skip)"
+                f"class {name} lies in fold {held[0]} only: expected it in at least two; "
+                f"it needs a second {unit}, or import without it (--map {name}=skip)"
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.labels import EMOTIONS
 from mien.preprocess import FACE_SIZE
 
 ReportProgress = Callable[[float], None]
@@ -18,18 +19,29 @@ def no_progress(_done: float) -> None:
 
 @dataclass(slots=True)
 class FaceRows:
-    """Rows collected so far, in byte strings that grow in place: no second copy at the end."""
+    """Rows collected so far, in byte strings that grow in place: no second copy at the end.
 
+    Args:
+        side: of a face, in pixels.
+        channels: 1, grey, or 3, RGB.
+        classes: names by number.
+        files: the picture of each row, below the source; empty where rows have none.
+    """
+
+    side: int = FACE_SIZE
+    channels: int = 1
+    classes: tuple[str, ...] = EMOTIONS
     pixels: bytearray = field(default_factory=bytearray)
     labels: bytearray = field(default_factory=bytearray)
     usages: bytearray = field(default_factory=bytearray)
     groups: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def extend(self, faces: NDArray[np.uint8], labels: Iterable[int], usages: Iterable[int]) -> None:
-        """Add faces of 48x48 grey levels (any shape), their class numbers and their indices into `USAGES`."""
+        """Add faces of that kind (in any shape), their class numbers and their indices into `USAGES`."""
         self.pixels += faces.tobytes()
         self.labels.extend(labels)
         self.usages.extend(usages)
@@ -38,7 +50,12 @@ class FaceRows:
         """Group of each row (N,); None where the rows have none."""
         return np.array(self.groups, np.str_) if self.groups else None
 
+    def file_names(self) -> NDArray[np.str_] | None:
+        """Picture file of each row (N,); None where the rows have none."""
+        return np.array(self.files, np.str_) if self.files else None
+
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-        """Faces (N, 48, 48), labels (N,) and usages (N,), uint8, sharing the memory of the rows."""
-        faces = np.frombuffer(self.pixels, np.uint8).reshape(-1, FACE_SIZE, FACE_SIZE)
+        """Faces (N, side, side), or with 3 channels, labels and usages (N,), uint8, sharing the memory of the rows."""
+        shape = (self.side, self.side) if self.channels == 1 else (self.side, self.side, self.channels)
+        faces = np.frombuffer(self.pixels, np.uint8).reshape(-1, *shape)
         return faces, np.frombuffer(self.labels, np.uint8), np.frombuffer(self.usages, np.uint8)

@@ -15,7 +15,6 @@ from mien.choices import FOLDS, SPLITS, TEST_USAGES
 from mien.data.folds import grouped_folds, stratified_folds
 from mien.data.store import FaceStore
 from mien.errors import DataError
-from mien.labels import EMOTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,10 @@ def held_out_rows(
         case "stratified":
             rows = _tenth_of_each_class(store, training, seed)
         case "stratified_folds":
-            rows = training[stratified_folds(store.labels[training], folds, seed) == fold]
+            rows = training[stratified_folds(store.labels[training], folds, seed, store.classes) == fold]
         case "grouped_folds":
-            rows = training[grouped_folds(store.labels[training], _groups(store)[training], folds, seed) == fold]
+            groups = _groups(store)[training]
+            rows = training[grouped_folds(store.labels[training], groups, folds, seed, store.classes) == fold]
         case _:
             raise DataError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
     if not 0 < len(rows) < len(training):
@@ -112,7 +112,7 @@ def _groups(store: FaceStore) -> NDArray[np.str_]:
 
 def _tenth_of_each_class(store: FaceStore, training: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
     random = np.random.default_rng(seed)
-    classes = (training[store.labels[training] == label] for label in range(len(EMOTIONS)))
+    classes = (training[store.labels[training] == label] for label in range(len(store.classes)))
     return np.sort(np.concatenate([random.permutation(rows)[: len(rows) // 10] for rows in classes]))
 
 

@@ -2,15 +2,17 @@
 
 A store is a folder::
 
-    faces.npy    uint8 (N, 48, 48), grayscale, memory-mapped when opened
-    labels.npy   uint8 (N,), index into `mien.labels.EMOTIONS`
+    faces.npy    uint8 (N, S, S), grayscale, or (N, S, S, 3), RGB; memory-mapped when opened; FER2013's side S is 48
+    labels.npy   uint8 (N,), index into the classes
     usages.npy   uint8 (N,), index into `USAGES`
     votes.npy    uint8 (N, 10), FER+'s votes by `mien.labels.VOTE_CLASSES`; only where they were imported
     groups.npy   text (N,), the group of each row: its subject, sequence or photo; only where groups were imported
-    store.json   format version, number of rows, name and SHA-256 of the source
+    files.npy    text (N,), the picture file of each row, below the source; only where there was one for each
+    store.json   format version, number of rows, name and SHA-256 of the source, names of the classes
 
-Row numbers are those of the source file, from 0. A store is written atomically (`mien.files`), so a partial one is
-never opened.
+A store of FER2013's classes, side and grey is of format 1, which has no names of classes and which every version of
+mien opens; others are of format 2. Row numbers are those of the source file, from 0. A store is written atomically
+(`mien.files`), so a partial one is never opened.
 """
 
 import json
@@ -24,23 +26,31 @@ from numpy.typing import NDArray
 from mien.choices import USAGES
 from mien.errors import ConfigError, DataError
 from mien.files import whole_folder
-from mien.labels import EMOTIONS, VOTE_CLASSES
+from mien.labels import EMOTIONS, KNOWN_SETS, VOTE_CLASSES, checked_classes
 from mien.preprocess import FACE_SIZE
 from mien.toml_json import from_values, parse_json
 
-_FORMAT: Final = 1
+_FORMATS: Final = (1, 2)
 _META: Final = "store.json"
 _GROUPS: Final = "groups.npy"
+_FILES: Final = "files.npy"
+_SIDES: Final = range(8, 513)
 
 
 @dataclass(frozen=True, slots=True)
 class StoreMeta:
-    """What is known of a store as a whole: rows, and the name and SHA-256 (lower-case hexadecimal) of its source."""
+    """What is known of a store as a whole: rows, the name and SHA-256 (lower-case hexadecimal) of its source, and the
+    names of its classes, see `mien.labels.checked_classes`.
+    """
 
     rows: int
     source: str
     source_sha256: str
-    format: int = _FORMAT
+    format: int = _FORMATS[0]
+    classes: tuple[str, ...] = EMOTIONS
+
+    def __post_init__(self) -> None:
+        checked_classes(self.classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +58,13 @@ class FaceStore:
     """An opened data set.
 
     Args:
-        faces: grayscale uint8 (N, 48, 48).
-        labels: uint8 (N,), class numbers 0..6.
+        faces: uint8, grayscale (N, S, S) or RGB (N, S, S, 3).
+        labels: uint8 (N,), class numbers, indices into `classes`.
         usages: uint8 (N,), indices into `USAGES`.
         meta: where the rows come from.
         votes: how many of FER+'s voters gave each of `mien.labels.VOTE_CLASSES`, uint8 (N, 10); None without them.
         groups: names of the groups that rows belong to, text (N,), none empty; None without them.
+        files: the picture file of each row, a path below the source, text (N,), none empty; None without them.
 
     Raises:
         DataError: the arrays do not belong together or hold values out of range.
@@ -65,23 +76,47 @@ class FaceStore:
     meta: StoreMeta
     votes: NDArray[np.uint8] | None = None
     groups: NDArray[np.str_] | None = None
+    files: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         rows = self.meta.rows
-        expected = {"faces": (rows, FACE_SIZE, FACE_SIZE), "labels": (rows,), "usages": (rows,)}
+        expected = {"faces": _shape_of_faces(self.faces, rows), "labels": (rows,), "usages": (rows,)}
         if self.votes is not None:
             expected["votes"] = (rows, len(VOTE_CLASSES))
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.uint8:
                 raise DataError(f"{name} are {array.dtype} {array.shape}: expected uint8 {shape}")
-        if self.groups is not None and not _are_names(self.groups, rows):
-            raise DataError(f"groups are {self.groups.dtype} {self.groups.shape}: expected text ({rows},), none empty")
-        if rows and (self.labels.max() >= len(EMOTIONS) or self.usages.max() >= len(USAGES)):
-            raise DataError(f"labels or usages out of range: expected 0..{len(EMOTIONS) - 1} and 0..{len(USAGES) - 1}")
+        for name, texts in (("groups", self.groups), ("files", self.files)):
+            if texts is not None and not _are_names(texts, rows):
+                raise DataError(f"{name} are {texts.dtype} {texts.shape}: expected text ({rows},), none empty")
+        last = len(self.classes) - 1
+        if rows and (self.labels.max() > last or self.usages.max() >= len(USAGES)):
+            raise DataError(f"labels or usages out of range: expected 0..{last} and 0..{len(USAGES) - 1}")
+        if self.votes is not None and self.classes not in KNOWN_SETS:
+            raise DataError(f"FER+'s votes for the classes {', '.join(self.classes)}: expected FER2013's or FER+'s")
 
     def __len__(self) -> int:
         return self.meta.rows
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, by number."""
+        return self.meta.classes
+
+    @property
+    def side(self) -> int:
+        """Of a face, in pixels."""
+        return int(self.faces.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """Of a face: 1, grey, or 3, RGB."""
+        return 1 if self.faces.ndim == 3 else 3
+
+    def class_of(self, row: int) -> str:
+        """Name of the class of a row."""
+        return self.classes[int(self.labels[row])]
 
     @classmethod
     def open(cls, path: str | Path) -> "FaceStore":
@@ -96,11 +131,11 @@ class FaceStore:
         meta = _read_meta(folder / _META)
         faces = _read_array(folder / "faces.npy", mmap_mode="r")
         labels, usages = (_read_array(folder / f"{name}.npy") for name in ("labels", "usages"))
-        votes, groups = (
-            _read_array(folder / name) if (folder / name).exists() else None for name in ("votes.npy", _GROUPS)
+        votes, groups, files = (
+            _read_array(folder / name) if (folder / name).exists() else None for name in ("votes.npy", _GROUPS, _FILES)
         )
         try:
-            return cls(faces, labels, usages, meta, votes, groups)
+            return cls(faces, labels, usages, meta, votes, groups, files)
         except DataError as error:
             raise DataError(f"{folder}: damaged data set ({error}); import it again") from None
 
@@ -115,14 +150,20 @@ class FaceStore:
         return np.flatnonzero(self.usages == USAGES.index(usage))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Rows by usage and emotion: ``{"Training": {"angry": 3995, ...}, ...}``, only usages that occur."""
-        table = np.zeros((len(USAGES), len(EMOTIONS)), np.int64)
+        """Rows by usage and class: ``{"Training": {"angry": 3995, ...}, ...}``, only usages that occur."""
+        table = np.zeros((len(USAGES), len(self.classes)), np.int64)
         np.add.at(table, (self.usages, self.labels), 1)
         return {
-            usage: dict(zip(EMOTIONS, map(int, row), strict=True))
+            usage: dict(zip(self.classes, map(int, row), strict=True))
             for usage, row in zip(USAGES, table, strict=True)
             if row.any()
         }
+
+
+def _shape_of_faces(faces: NDArray[np.uint8], rows: int) -> tuple[int, ...]:
+    """The shape that faces should have: squares of any side, grey or RGB; FER2013's where they are nothing like it."""
+    side = faces.shape[1] if faces.ndim in (3, 4) and faces.shape[1] in _SIDES else FACE_SIZE
+    return (rows, side, side, 3) if faces.ndim == 4 else (rows, side, side)
 
 
 def _are_names(groups: NDArray[Any], rows: int) -> bool:
@@ -139,10 +180,11 @@ def _read_meta(path: Path) -> StoreMeta:
         values = parse_json(path.read_text(encoding="utf-8"))
         version = values.get("format")
         meta = from_values(StoreMeta, values)
-    except (ConfigError, ValueError, OSError) as error:
+    except (ConfigError, DataError, ValueError, OSError) as error:
         raise DataError(f"{path}: damaged ({error}); import the data again") from None
-    if version != _FORMAT:
-        raise DataError(f"{path}: a data set of format {version}: expected {_FORMAT}; import the data again")
+    if version not in _FORMATS:
+        known = " or ".join(map(str, _FORMATS))
+        raise DataError(f"{path}: a data set of format {version}: expected {known}; import the data again")
     return meta
 
 
@@ -158,7 +200,7 @@ def _read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[An
     return array
 
 
-def write_store(
+def write_store(  # noqa: PLR0913 - what a data set consists of
     path: str | Path,
     faces: NDArray[np.uint8],
     labels: NDArray[np.uint8],
@@ -168,14 +210,20 @@ def write_store(
     source_sha256: str,
     votes: NDArray[np.uint8] | None = None,
     groups: NDArray[np.str_] | None = None,
+    files: NDArray[np.str_] | None = None,
+    classes: tuple[str, ...] = EMOTIONS,
 ) -> None:
     """Write a data set to a folder that does not exist yet (arrays as in `FaceStore`).
 
     Raises:
         DataError: the folder exists, or the arrays do not belong together.
     """
-    meta = StoreMeta(len(faces), source, source_sha256)
-    FaceStore(faces, labels, usages, meta, votes, groups)
+    plain = classes == EMOTIONS and faces.shape[1:] == (FACE_SIZE, FACE_SIZE)
+    meta = StoreMeta(len(faces), source, source_sha256, _FORMATS[0 if plain else 1], classes)
+    FaceStore(faces, labels, usages, meta, votes, groups, files)
+    values = asdict(meta)
+    if plain:
+        del values["classes"]
     with whole_folder(Path(path)) as folder:
         np.save(folder / "faces.npy", faces)
         np.save(folder / "labels.npy", labels)
@@ -184,4 +232,6 @@ def write_store(
             np.save(folder / "votes.npy", votes)
         if groups is not None:
             np.save(folder / _GROUPS, groups)
-        (folder / _META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
+        if files is not None:
+            np.save(folder / _FILES, files)
+        (folder / _META).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from mien.choices import USAGES
 from mien.errors import DataError, UsageError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 
 FERPLUS_FILE: Final = "fer2013new.csv"
 """What Microsoft calls its file of votes."""
 
-RULES: Final = ("majority", "probability", "thresholded")
+RULES: Final = ("majority", "strict_majority", "probability", "thresholded")
 """Rules that turn votes into a target; see `vote_targets`."""
+
+STRICT: Final = "strict_majority"
+"""The rule by which figures on FER+'s eight classes are given."""
 
 _VOTES: Final = (
     "anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf",
@@ -141,40 +144,62 @@ def _vote(text: str, where: str) -> int:
     return int(text)
 
 
-def vote_targets(votes: NDArray[np.uint8], rule: str) -> NDArray[np.float32]:
-    """Distributions over the seven emotions, float32 (N, 7); a row that the rule drops is all zeros.
+def vote_targets(votes: NDArray[np.uint8], rule: str, classes: int = len(EMOTIONS)) -> NDArray[np.float32]:
+    """Distributions over the seven emotions, or the eight with contempt, float32 (N, classes); a row that the rule
+    drops is all zeros.
 
     ======================  =======================================  ==================================================
     rule                    target                                   dropped
     ======================  =======================================  ==================================================
-    ``majority``            1 for the emotion with more votes than   ties for the most votes, and rows where contempt,
-                            every other of the ten answers           unknown or not_a_face has the most
-    ``probability``         votes for the seven, divided by their    rows without a vote for one of the seven
-                            sum
-    ``thresholded``         the same of votes for emotions that two  rows where no emotion of the seven was named twice
+    ``majority``            1 for the emotion with more votes than   ties for the most votes, and rows where another
+                            every other of the ten answers           answer has the most
+    ``strict_majority``     1 for the emotion with more than half    rows without such an emotion
+                            of the votes for answers that two
+                            people or more gave
+    ``probability``         votes for the emotions, divided by       rows without a vote for one of them
+                            their sum
+    ``thresholded``         the same of votes for emotions that two  rows where no emotion was named twice
                             people or more named
     ======================  =======================================  ==================================================
 
-    Taking single votes for noise is FER+'s own rule (arXiv 1608.01041). Its own majority is narrower: more than half of
-    the votes.
+    Taking single votes for noise, and the strict majority, are FER+'s own rules (arXiv 1608.01041, and the code that
+    its authors published), by which figures on its eight classes are given.
 
     Args:
         votes: uint8 (N, 10), columns as `mien.labels.VOTE_CLASSES`.
         rule: one of `RULES`.
+        classes: how many of these columns are classes: 7, or 8 with contempt.
 
     Raises:
         UsageError: an unknown rule.
     """
     if rule not in RULES:
         raise UsageError(f"unknown rule {rule!r} for FER+ votes: expected one of {', '.join(RULES)}")
-    seven = votes[:, : len(EMOTIONS)].astype(np.float32)
+    counted = votes[:, :classes].astype(np.float32)
     if rule == "majority":
-        seven = (seven * _is_sole_maximum(votes)[:, : len(EMOTIONS)]).astype(np.float32)
+        counted *= _is_sole_maximum(votes)[:, :classes]
+    elif rule == "strict_majority":
+        left = np.where(votes < _FEWEST_VOTES, 0, votes.astype(np.int64))
+        counted *= (2 * left > left.sum(axis=1, keepdims=True))[:, :classes]
     elif rule == "thresholded":
-        seven[seven < _FEWEST_VOTES] = 0
-    total = seven.sum(axis=1, keepdims=True)
-    targets: NDArray[np.float32] = np.divide(seven, total, out=np.zeros_like(seven), where=total > 0)
+        counted[counted < _FEWEST_VOTES] = 0
+    total = counted.sum(axis=1, keepdims=True)
+    targets: NDArray[np.float32] = np.divide(counted, total, out=np.zeros_like(counted), where=total > 0)
     return targets
+
+
+def eight_labels(votes: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """FER+'s eight classes of rows, indices into `mien.labels.FERPLUS_EMOTIONS`, (N,).
+
+    A row that the strict majority (`vote_targets`) gives no class keeps FER2013's label, so that rows keep their
+    numbers; training and evaluation by FER+'s targets leave it out.
+
+    Args:
+        votes: uint8 (N, 10), columns as `mien.labels.VOTE_CLASSES`.
+        labels: FER2013's class numbers, (N,).
+    """
+    voted = vote_targets(votes, STRICT, len(FERPLUS_EMOTIONS))
+    return np.where(voted.any(axis=1), voted.argmax(axis=1), labels).astype(np.uint8)
 
 
 def is_contempt(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -32,14 +32,14 @@ class Classifier(Protocol):
         """Hash of the file with the weights, lower-case hexadecimal; None for a network that lies in no file."""
 
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S)."""
+        """Logits (N, classes) of preprocessed faces, float32 (N, channels, S, S)."""
 
 
 class TorchClassifier:
     """A torch network as a `Classifier`; it is moved to the device and put into evaluation mode.
 
     Args:
-        network: maps float32 (N, 1, S, S) to logits (N, 7).
+        network: maps float32 (N, channels, S, S) to logits (N, classes).
         card: its card.
         device: where it runs, as torch names it.
         weights: the file its weights come from, if any.
@@ -59,7 +59,7 @@ class TorchClassifier:
         return hashlib.sha256(self._weights.read_bytes()).hexdigest() if self._weights else None
 
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S)."""
+        """Logits (N, classes) of preprocessed faces, float32 (N, channels, S, S)."""
         import torch
 
         self._network.eval()

@@ -11,7 +11,6 @@ from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.pooled import pooled
-from mien.labels import EMOTIONS
 from mien.runs import ANSWERS_FILES, CONFIG_FILE, RunFiles, read_run_files
 from mien.toml_json import parse_json
 
@@ -76,7 +75,8 @@ def read_report(path: Path) -> Run:
         lines = [(int(line["row"]), line["label"], line["predicted"]) for line in table]
         rows, labels, predictions = zip(*lines, strict=True)
         groups = np.array([line["group"] for line in table], np.str_) if "group" in table[0] else None
-        true, answered = (np.array(list(map(EMOTIONS.index, column)), np.intp) for column in (labels, predictions))
+        number = list(report["labels"]).index
+        true, answered = (np.array(list(map(number, column)), np.intp) for column in (labels, predictions))
         rows_of = np.array(rows, np.intp), str(report["data"]["sha256"])
         return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of, groups)
     except FileNotFoundError as error:

@@ -14,12 +14,15 @@ from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.clustered import clustered_interval, clustered_standard_error, number_of_groups
 from mien.evaluation.provenance import TrainedOn, named_rows
 from mien.evaluation.quality import accuracy_by_quarter
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.model.onnx_model import softmax
 
 _LEAST_FOR_QUARTERS: Final = 40
 """Faces below which quarters say nothing."""
 
+_EIGHT_RULE: Final = (
+    "one of FER+'s eight classes has more than half of the votes, those for answers that one person alone gave left out"
+)
 _FERPLUS_RULE: Final = "one of the seven emotions has more of FER+'s votes than every other of the ten answers"
 
 
@@ -36,7 +39,7 @@ class Evaluation:
         tta: test-time augmentation, one of `mien.choices.TTA_MODES`.
         rows: row numbers in the data set, (N,), N at least 1.
         labels: true class numbers, (N,).
-        logits: finite, float32 (N, 7), before temperature.
+        logits: finite, float32 (N, classes), before temperature.
         temperature: from the model's card.
         trained_on: how many of ``rows`` the model was trained on; None when its card does not say.
         seen: whether a row also stands in Training, pixel for pixel, (N,), at least one of them not; None when that was
@@ -47,6 +50,7 @@ class Evaluation:
         contempt: how many of these have contempt, FER+'s eighth class, for their label.
         groups: the group of each face (N,), None where the data set has none.
         qualities: measures of the faces by name, each (N,): accuracy is given by quarters of them.
+        classes: names of the classes, by number.
     """
 
     model: str
@@ -67,6 +71,7 @@ class Evaluation:
     contempt: int = 0
     groups: NDArray[np.str_] | None = None
     qualities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    classes: tuple[str, ...] = EMOTIONS
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -79,8 +84,8 @@ class Evaluation:
     @property
     def absent(self) -> tuple[str, ...]:
         """Classes without a face among the rows."""
-        support = np.bincount(self.labels, minlength=len(EMOTIONS))
-        return tuple(emotion for emotion, faces in zip(EMOTIONS, support, strict=True) if not faces)
+        support = np.bincount(self.labels, minlength=len(self.classes))
+        return tuple(name for name, faces in zip(self.classes, support, strict=True) if not faces)
 
     @property
     def macro_f1_present(self) -> float:
@@ -90,7 +95,7 @@ class Evaluation:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Calibrated probabilities, (N, 7)."""
+        """Calibrated probabilities, (N, classes)."""
         return softmax(self.logits / self.temperature)
 
     @cached_property
@@ -102,7 +107,7 @@ class Evaluation:
     @cached_property
     def accuracy(self) -> float:
         """Share of right predictions, 0..1."""
-        return metrics.accuracy(self.predictions, self.labels)
+        return metrics.accuracy(self.predictions, self.labels, len(self.classes))
 
     @cached_property
     def accuracy_interval(self) -> tuple[float, float]:
@@ -113,8 +118,8 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """Faces by true emotion (rows) and predicted emotion (columns), (7, 7)."""
-        return metrics.confusion_matrix(self.predictions, self.labels)
+        """Faces by true emotion (rows) and predicted emotion (columns), (classes, classes)."""
+        return metrics.confusion_matrix(self.predictions, self.labels, len(self.classes))
 
     @cached_property
     def reliability(self) -> calibration.ReliabilityCurve:
@@ -149,7 +154,7 @@ class Evaluation:
             **self._sampling(),
             "top2_accuracy": metrics.top_k_accuracy(self.logits, self.labels),
             "macro_f1": metrics.macro_f1(self.confusion),
-            "macro_f1_over": [emotion for emotion in EMOTIONS if emotion not in self._never],
+            "macro_f1_over": [name for name in self.classes if name not in self._never],
             "macro_f1_present": self.macro_f1_present,
             "absent": list(self.absent),
             "restricted": self.restricted,
@@ -161,7 +166,7 @@ class Evaluation:
             "temperature": float(self.temperature),
             "per_class": self._per_class(),
             "by_quality": self._by_quality(),
-            "labels": list(EMOTIONS),
+            "labels": list(self.classes),
             "confusion": self.confusion.tolist(),
             **self._without_seen(),
         }
@@ -173,11 +178,14 @@ class Evaluation:
     @property
     def _never(self) -> set[str]:
         """Classes that are neither label nor prediction of any face."""
-        return set(self.absent) - {EMOTIONS[number] for number in np.unique(self.predictions)}
+        return set(self.absent) - {self.classes[number] for number in np.unique(self.predictions)}
 
     def _target_rule(self) -> dict[str, Any]:
         if self.targets == "fer2013":
             return {"targets": self.targets}
+        if self.classes == FERPLUS_EMOTIONS:
+            kept = {"kept": len(self), "of": len(self) + self.without_target}
+            return {"targets": self.targets, "target_rule": _EIGHT_RULE, "without_target": self.without_target, **kept}
         eight = len(self) + self.contempt
         right = int(np.trace(self.confusion))
         return {
@@ -204,8 +212,8 @@ class Evaluation:
             return {}
         predictions, labels = self.predictions[~self.seen], self.labels[~self.seen]
         figures = {
-            "accuracy": metrics.accuracy(predictions, labels),
-            "macro_f1": metrics.macro_f1(metrics.confusion_matrix(predictions, labels)),
+            "accuracy": metrics.accuracy(predictions, labels, len(self.classes)),
+            "macro_f1": metrics.macro_f1(metrics.confusion_matrix(predictions, labels, len(self.classes))),
             "n": len(labels),
         }
         return {"seen": int(self.seen.sum()), "without_seen": figures}
@@ -228,5 +236,5 @@ class Evaluation:
                 "f1": float(scores.f1[index]),
                 "support": int(scores.support[index]),
             }
-            for index, emotion in enumerate(EMOTIONS)
+            for index, emotion in enumerate(self.classes)
         }

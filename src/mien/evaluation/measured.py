@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mien.data.store import FaceStore
 from mien.evaluation.calibration import expected_calibration_error
-from mien.evaluation.metrics import accuracy, balanced_accuracy, confusion_matrix, macro_f1, negative_log_likelihood
+from mien.evaluation.metrics import balanced_accuracy, confusion_matrix, macro_f1, negative_log_likelihood
 from mien.model.onnx_model import softmax
 from mien.preprocess import PreprocessSpec
 
@@ -21,7 +21,7 @@ _GPU_BATCH: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFaces:
-    """Preprocessed faces, float32 (N, 1, S, S) on the training's device, and their class numbers (N,)."""
+    """Preprocessed faces, float32 (N, channels, S, S) on the training's device, and their class numbers (N,)."""
 
     inputs: Tensor
     labels: NDArray[np.uint8]
@@ -33,7 +33,7 @@ class MeasuredFaces:
         return cls(inputs.contiguous(memory_format=torch.channels_last), store.labels[rows])
 
     def logits(self, network: nn.Module, *, exact: bool = True) -> NDArray[np.float32]:
-        """Logits (N, 7) of the faces.
+        """Logits (N, classes) of the faces.
 
         Args:
             network: on the device of the faces.
@@ -53,10 +53,10 @@ class MeasuredFaces:
         if not np.isfinite(logits).all():
             return dict.fromkeys(("loss", "accuracy", "macro_f1", "balanced_accuracy"), np.nan)
         predictions = logits.argmax(1)
-        confusion = confusion_matrix(predictions, self.labels)
+        confusion = confusion_matrix(predictions, self.labels, logits.shape[1])
         return {
             "loss": negative_log_likelihood(logits, self.labels),
-            "accuracy": accuracy(predictions, self.labels),
+            "accuracy": float((predictions == self.labels).mean()),
             "macro_f1": macro_f1(confusion),
             "balanced_accuracy": balanced_accuracy(confusion),
         }
@@ -66,15 +66,15 @@ def figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature:
     """What a model's card says of a set of faces: n, accuracy, macro F1, ECE with and without temperature.
 
     Args:
-        logits: (N, 7).
+        logits: (N, classes).
         labels: class numbers (N,).
         temperature: divides the logits.
     """
     predictions = logits.argmax(1)
     return {
         "n": len(labels),
-        "accuracy": accuracy(predictions, labels),
-        "macro_f1": macro_f1(confusion_matrix(predictions, labels)),
+        "accuracy": float((predictions == labels).mean()),
+        "macro_f1": macro_f1(confusion_matrix(predictions, labels, logits.shape[1])),
         "ece": expected_calibration_error(softmax(logits / temperature), labels),
         "ece_uncalibrated": expected_calibration_error(softmax(logits), labels),
     }

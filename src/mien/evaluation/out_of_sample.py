@@ -14,26 +14,27 @@ from mien.data.splits import rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
+from mien.evaluation.mapped import require_classes
 from mien.evaluation.tta import Track, predict_logits
-from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
 from mien.model.onnx_model import softmax
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Probabilities (N, 7) of the rows of a data set, NaN where a model has seen them, and where they come from."""
+    """Probabilities (N, classes) of a data set's rows, NaN where a model has seen them, and where they come from."""
 
     probabilities: NDArray[np.float64]
     note: str
 
 
-def read_probabilities(path: Path, rows: int) -> Evidence:
+def read_probabilities(path: Path, rows: int, classes: int) -> Evidence:
     """Probabilities in a .npy file, which are taken to be out of sample; a row of NaN is not judged.
 
     Args:
-        path: float array (rows, 7), each row summing to 1.
+        path: float array (rows, classes), each row summing to 1.
         rows: how many rows the data set has.
+        classes: how many classes it has.
 
     Raises:
         DataError: missing, damaged, of another shape, or values that are no probabilities.
@@ -42,15 +43,17 @@ def read_probabilities(path: Path, rows: int) -> Evidence:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: no array can be read ({error})") from None
-    if not isinstance(values, np.ndarray) or values.shape != (rows, len(EMOTIONS)) or values.dtype.kind != "f":
+    if not isinstance(values, np.ndarray) or values.shape != (rows, classes) or values.dtype.kind != "f":
         found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else "an archive"
-        raise DataError(f"{path}: {found}: expected floats ({rows}, {len(EMOTIONS)}), one row per row of the data set")
+        raise DataError(f"{path}: {found}: expected floats ({rows}, {classes}), one row per row of the data set")
     probabilities = values.astype(np.float64)
     stated = probabilities[~np.isnan(probabilities).all(axis=1)]
     wrong = ~((stated >= 0).all(axis=1) & (np.abs(stated.sum(axis=1) - 1) < 1e-3))
     if wrong.any():
         row = np.flatnonzero(~np.isnan(probabilities).all(axis=1))[wrong][0]
-        raise DataError(f"{path}: row {row} is no probabilities: expected seven of 0..1 that sum to 1, or seven NaN")
+        raise DataError(
+            f"{path}: row {row} is no probabilities: expected {classes} of 0..1 that sum to 1, or as many NaN"
+        )
     return Evidence(probabilities, f"{path.name}: taken as out of sample, which is not checked")
 
 
@@ -69,8 +72,9 @@ def model_evidence(
     Raises:
         DataError: the file is malformed, or the model was not trained without these rows.
     """
+    require_classes(classifier.card, store)
     rows, note = _unseen(classifier.card, store, dropped)
-    probabilities = np.full((len(store), len(EMOTIONS)), np.nan)
+    probabilities = np.full((len(store), len(store.classes)), np.nan)
     logits = predict_logits(classifier, store.faces[rows], track=track)
     probabilities[rows] = softmax(logits / classifier.card.temperature)
     return Evidence(probabilities, f"{classifier.card.name}: {note}")

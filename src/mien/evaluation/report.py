@@ -9,13 +9,16 @@ from mien.choices import TARGETS, USAGES
 from mien.data.splits import identical_rows
 from mien.data.statistics import brightness
 from mien.data.store import FaceStore
-from mien.data.votes import FERPLUS_FILE, is_contempt, vote_targets
+from mien.data.votes import FERPLUS_FILE, STRICT, is_contempt, vote_targets
 from mien.errors import DataError, ModelFileError, UsageError
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.evaluated import Evaluation
+from mien.evaluation.mapped import require_classes
 from mien.evaluation.provenance import rows_to_evaluate, trained_on
 from mien.evaluation.quality import sharpness
 from mien.evaluation.tta import Track, predict_logits
+from mien.labels import FERPLUS_EMOTIONS
+from mien.preprocess import grey_faces
 
 _SUNK: Final = 1e4
 """How far below all others the logit of a class lies that a restricted model cannot answer."""
@@ -40,8 +43,9 @@ def evaluate(
         usage: one of `mien.choices.EvaluatedUsage`; "held-out" are the rows that the model's training held out.
         tta: one of `mien.choices.TTA_MODES`.
         drop_seen: also give the figures without the rows that stand in Training, pixel for pixel.
-        targets: "fer2013" takes its labels for true; "ferplus" the majority of FER+'s votes, and only the rows where
-            one of the seven emotions has it (`mien.data.votes.vote_targets`).
+        targets: "fer2013" takes the data set's labels for true; "ferplus" the majority of FER+'s votes, and only the
+            rows where one of the classes has it (`mien.data.votes.vote_targets`): of FER2013's seven the majority, of
+            FER+'s eight the strict one, by which published figures are given.
         classes: "present" leaves the model the classes that have faces among the rows: the logits of all others sink
             below theirs, so that the probabilities of the rest sum to 1.
         track: wraps the loop over chunks of faces, for a progress bar.
@@ -49,10 +53,11 @@ def evaluate(
     Raises:
         DataError: an unknown usage, or one without rows; no Training rows to compare with, or no row that is not there;
             no FER+ votes, or none that give a row a label.
-        UsageError: an unknown test-time augmentation, or unknown targets; a model whose training held no rows of this
-            data set out, or ``drop_seen`` with such rows.
+        UsageError: a model with other classes than the data set; an unknown test-time augmentation, or unknown targets;
+            a model whose training held no rows of this data set out, or ``drop_seen`` with such rows.
         ModelFileError: the model's answers are not finite.
     """
+    require_classes(classifier.card, store)
     rows = rows_to_evaluate(store, usage, classifier.card)
     if not len(rows):
         present = ", ".join(store.counts()) or "no rows at all"
@@ -83,12 +88,13 @@ def evaluate(
         without_target=len(left_out),
         contempt=int(is_contempt(store.votes[left_out]).sum()) if store.votes is not None else 0,
         groups=None if store.groups is None else store.groups[rows],
-        qualities={"brightness": brightness(faces), "sharpness": sharpness(faces)},
+        qualities={"brightness": brightness(faces), "sharpness": sharpness(grey_faces(faces))},
+        classes=store.classes,
     )
 
 
 def _restricted(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits (N, 7) whose classes without a label sink so far that their probability is 0, and stay finite."""
+    """Logits (N, classes) whose classes without a label sink so far that their probability is 0, and stay finite."""
     absent = np.setdiff1d(np.arange(logits.shape[1]), labels)
     sunk = logits.copy()
     sunk[:, absent] = logits.min(axis=1, keepdims=True) - _SUNK
@@ -108,7 +114,8 @@ def _labelled(
             f"data set of {store.meta.source}: no FER+ votes; "
             f"import it again with `mien data import SRC OUT --ferplus {FERPLUS_FILE}`, or use FER2013's labels"
         )
-    majority = vote_targets(store.votes[rows], "majority")
+    rule = STRICT if store.classes == FERPLUS_EMOTIONS else "majority"
+    majority = vote_targets(store.votes[rows], rule, len(store.classes))
     kept = majority.any(axis=1)
     if not kept.any():
         raise DataError(f"data set of {store.meta.source}: FER+'s votes give none of the {len(rows)} rows a label")

@@ -9,17 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mien.data.chart_names import chart_names
 from mien.evaluation import calibration, metrics
 from mien.evaluation.chart_style import ChartStyle, save_chart
 from mien.evaluation.evaluated import Evaluation
-from mien.labels import EMOTIONS
 
 _BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"
 _DARK: Final = 0.55
 """Share from which the colour of a cell asks for white text."""
 _MARK_AREA: Final = 900
 """Area in square points of a mark that stands for all faces."""
-_POSITIONS: Final = np.arange(len(EMOTIONS))
 
 
 def draw_all(evaluation: Evaluation, folder: Path, style: ChartStyle | None = None) -> list[Path]:
@@ -39,10 +38,11 @@ def draw_confusion(evaluation: Evaluation) -> Figure:
         label = f"{share:.0%}" if counts[row].any() else "none"
         axes.text(column, row - 0.1, label, ha="center", va="center", color=colour, fontsize=11)
         axes.text(column, row + 0.23, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=7.5)
-    axes.set_xticks(_POSITIONS, EMOTIONS, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_yticks(_POSITIONS, _emotions_and_faces(evaluation))
-    axes.set_xticks(_POSITIONS[1:] - 0.5, minor=True)
-    axes.set_yticks(_POSITIONS[1:] - 0.5, minor=True)
+    positions = np.arange(len(evaluation.classes))
+    axes.set_xticks(positions, chart_names(evaluation.classes), rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(positions, _emotions_and_faces(evaluation))
+    axes.set_xticks(positions[1:] - 0.5, minor=True)
+    axes.set_yticks(positions[1:] - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
@@ -74,7 +74,7 @@ def draw_reliability(evaluation: Evaluation) -> Figure:
 
 def draw_per_class(evaluation: Evaluation) -> Figure:
     """Precision and recall of every emotion as bars, F1 as a mark."""
-    scores = metrics.class_scores(evaluation.confusion)
+    scores, positions = metrics.class_scores(evaluation.confusion), np.arange(len(evaluation.classes))
     over = " over the classes that have faces" if evaluation.absent else ""
     figure = _figure(evaluation, f"macro F1 {evaluation.macro_f1_present:.3f}" + over, 7.6, 4.6)
     axes = figure.subplots()
@@ -82,12 +82,12 @@ def draw_per_class(evaluation: Evaluation) -> Figure:
         (-0.2, scores.precision, _ORANGE, "precision"),
         (0.2, scores.recall, _BLUE, "recall"),
     ]:
-        bars = axes.bar(_POSITIONS + offset, values, width=0.38, color=colour, label=name)
+        bars = axes.bar(positions + offset, values, width=0.38, color=colour, label=name)
         axes.bar_label(bars, [f"{100 * value:.0f}" for value in values], padding=2, fontsize=8, color=_INK)
     axes.plot(
-        _POSITIONS, scores.f1, "D", color="black", markersize=5, markeredgecolor="white", label="F1", clip_on=False
+        positions, scores.f1, "D", color="black", markersize=5, markeredgecolor="white", label="F1", clip_on=False
     )
-    axes.set_xticks(_POSITIONS, _emotions_and_faces(evaluation))
+    axes.set_xticks(positions, _emotions_and_faces(evaluation))
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, 1)
     axes.set_ylabel("precision, recall, F1")
@@ -116,7 +116,7 @@ def _figure(evaluation: Evaluation, subtitle: str, width: float, height: float) 
 
 def _emotions_and_faces(evaluation: Evaluation) -> list[str]:
     support = evaluation.confusion.sum(axis=1)
-    return [f"{emotion}\n{faces:,}" for emotion, faces in zip(EMOTIONS, support, strict=True)]
+    return [f"{emotion}\n{faces:,}" for emotion, faces in zip(chart_names(evaluation.classes), support, strict=True)]
 
 
 def _draw_curve(axes: Axes, curve: calibration.ReliabilityCurve, colour: str, name: str) -> None:

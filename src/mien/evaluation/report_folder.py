@@ -2,15 +2,18 @@
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mien.errors import MissingExtraError
 from mien.evaluation.evaluated import Evaluation
 from mien.files import made_folder, writing_into
-from mien.labels import EMOTIONS
+from mien.labels import columns_of
 
 if TYPE_CHECKING:
     from mien.evaluation.chart_style import ChartStyle
+
+
+_COLUMNS: Final = ("row", "label", "predicted", "group")
 
 
 class ReportFolder:
@@ -45,9 +48,11 @@ def _write_predictions(evaluation: Evaluation, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         groups = [] if evaluation.groups is None else [evaluation.groups]
-        writer.writerow(["row", "label", "predicted", *EMOTIONS, *(["group"] if groups else [])])
+        writer.writerow(
+            ["row", "label", "predicted", *columns_of(evaluation.classes, _COLUMNS), *(["group"] if groups else [])]
+        )
         for row, label, predicted, probabilities, *group in zip(
             evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, *groups, strict=True
         ):
             values = (f"{value:.6f}" for value in probabilities)
-            writer.writerow([row, EMOTIONS[label], EMOTIONS[predicted], *values, *group])
+            writer.writerow([row, evaluation.classes[label], evaluation.classes[predicted], *values, *group])

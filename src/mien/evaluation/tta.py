@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from mien.choices import TTA_MODES
 from mien.errors import UsageError
 from mien.evaluation.classifier import Classifier
-from mien.labels import EMOTIONS
 from mien.preprocess import PreprocessSpec
 
 _CHUNK: Final = 256
@@ -49,7 +48,7 @@ def _five_crops(faces: NDArray[np.uint8], spec: PreprocessSpec) -> Iterator[NDAr
     frames = spec.frames(faces)
     centre, near, far = spec.margin // 2, 0, spec.margin
     if spec.margin < _LEAST_MARGIN:
-        frames = np.pad(frames, ((0, 0), (_SHIFT, _SHIFT), (_SHIFT, _SHIFT)), mode="edge")
+        frames = np.pad(frames, ((0, 0), (_SHIFT, _SHIFT), (_SHIFT, _SHIFT), (0, 0))[: frames.ndim], mode="edge")
         centre, near, far = centre + _SHIFT, centre, centre + 2 * _SHIFT
     for top, left in [(centre, centre), (near, near), (near, far), (far, near), (far, far)]:
         yield spec.crop(frames, top, left)
@@ -67,13 +66,13 @@ def predict_logits(
         track: wraps the loop over chunks of faces, for a progress bar.
 
     Returns:
-        float32, shape (N, 7), before temperature.
+        float32, shape (N, classes), before temperature.
 
     Raises:
         UsageError: an unknown mode, or faces of a wrong dtype or shape.
     """
     spec = classifier.card.preprocess
-    means = [np.empty((0, len(EMOTIONS)), np.float32)]
+    means = [np.empty((0, len(classifier.card.labels)), np.float32)]
     for start in track(range(0, len(faces), _CHUNK)):
         chunk = views(faces[start : start + _CHUNK], spec, mode)
         means.append(np.mean([classifier.logits_of_input(view) for view in chunk], axis=0))

@@ -74,12 +74,18 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
                 f"{member.source}: was trained with {card.preprocess}: "
                 f"expected that of {members[0].source}, {cards[0].preprocess}"
             )
+        if card.labels != cards[0].labels:
+            raise ExportError(
+                f"{member.source}: has the classes {', '.join(card.labels)}: "
+                f"expected those of {members[0].source}, {', '.join(cards[0].labels)}"
+            )
     return ModelCard(
         name=name,
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
         preprocess=cards[0].preprocess,
+        labels=cards[0].labels,
         training={
             **_common([card.training for card in cards]),
             "members": [member.provenance for member in members],
@@ -163,6 +169,6 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
 
 
 def _difference(together: Bundle, members: Sequence[Member]) -> float:
-    faces = probe_faces(33)
+    faces = probe_faces(33, together.card.preprocess)
     mean = np.mean([member.bundle.probabilities(faces) for member in members], axis=0)
     return float(np.abs(softmax(together.logits(faces)) - mean).max())

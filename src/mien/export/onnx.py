@@ -22,7 +22,7 @@ from mien.export.calibrated import calibrated_as_it_answers
 from mien.files import whole_file
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.onnx_model import Bundle
-from mien.preprocess import FACE_SIZE
+from mien.preprocess import PreprocessSpec
 
 TOLERANCE: Final = 1e-4
 """Largest difference that is accepted between a logit of torch and one of the exported file, or between a probability
@@ -38,13 +38,16 @@ _WORTH_HALVING: Final = 1024
 """Numbers from which a weight is stored in half precision: biases are not worth it."""
 
 
+_FER2013: Final = PreprocessSpec()
+
+
 def export_onnx(
     network: nn.Module, card: ModelCard, out: Path, *, half: bool = False, store: FaceStore | None = None
 ) -> float:
     """Write a network and its card to an ONNX file, after checking that the file computes what the network computes.
 
     Args:
-        network: maps float32 (N, 1, S, S) to logits (N, 7).
+        network: maps float32 (N, channels, S, S) to logits (N, classes).
         card: its card.
         out: the file to write; replaced only when the check has passed.
         half: store weights in half precision, see `halved`.
@@ -70,7 +73,7 @@ def converted(network: nn.Module, card: ModelCard, name: str, *, half: bool = Fa
     """A network and its card as the content of an ONNX file, and the largest difference of a logit between the two.
 
     Args:
-        network: maps float32 (N, 1, S, S) to logits (N, 7).
+        network: maps float32 (N, channels, S, S) to logits (N, classes).
         card: its card.
         name: what to call it in errors.
         half: store weights in half precision, see `halved`.
@@ -79,7 +82,7 @@ def converted(network: nn.Module, card: ModelCard, name: str, *, half: bool = Fa
         ExportError: the difference exceeds `TOLERANCE`, or `HALF_TOLERANCE`, or `halved` refuses.
     """
     network = network.eval().cpu()
-    model = _convert(network, card.preprocess.input_size)
+    model = _convert(network, card.preprocess)
     content = with_card(halved(model) if half else model, card)
     difference = parity(network, Bundle(content, name))
     require_close(difference, f"{name}: logits", "torch", half=half)
@@ -144,7 +147,7 @@ def parity(network: nn.Module, bundle: Bundle) -> float:
     """
     worst = 0.0
     for count in (1, 2, 33):
-        inputs = bundle.card.preprocess.apply(probe_faces(count))
+        inputs = bundle.card.preprocess.apply(probe_faces(count, bundle.card.preprocess))
         with torch.inference_mode():
             expected = network(torch.from_numpy(inputs)).numpy()
         difference = np.abs(bundle.logits_of_input(inputs) - expected).max()
@@ -152,18 +155,21 @@ def parity(network: nn.Module, bundle: Bundle) -> float:
     return worst
 
 
-def probe_faces(count: int) -> NDArray[np.uint8]:
-    """Noise, gradients and constant pictures to compare two networks on: uint8 (count, 48, 48), always the same."""
-    noise = np.random.default_rng(count).integers(0, 256, (count, FACE_SIZE, FACE_SIZE), np.uint8)
-    noise[0] = np.linspace(0, 255, FACE_SIZE, dtype=np.uint8)
+def probe_faces(count: int, spec: PreprocessSpec = _FER2013) -> NDArray[np.uint8]:
+    """Noise, gradients and constant pictures to compare two networks on, always the same: uint8 (count, S, S), or with
+    3 channels, of the side and channels of a preprocessing.
+    """
+    side, colours = spec.face_size, () if spec.channels == 1 else (3,)
+    noise = np.random.default_rng(count).integers(0, 256, (count, side, side, *colours), np.uint8)
+    noise[0] = np.linspace(0, 255, side, dtype=np.uint8).reshape(side, *(1 for _ in colours))
     noise[-1] //= 2
     noise[count // 2] = 128
     return noise
 
 
-def _convert(network: nn.Module, input_size: int) -> onnx.ModelProto:
+def _convert(network: nn.Module, spec: PreprocessSpec) -> onnx.ModelProto:
     # Two faces, because the exporter specialises a batch of one.
-    example = torch.zeros(2, 1, input_size, input_size)
+    example = torch.zeros(2, spec.channels, spec.input_size, spec.input_size)
     with _quiet_exporter():
         program = torch.onnx.export(
             network,

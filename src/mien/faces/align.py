@@ -56,20 +56,21 @@ def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def align_face(gray: NDArray[np.uint8], landmarks: Sequence[Point]) -> NDArray[np.uint8]:
+def align_face(image: NDArray[np.uint8], landmarks: Sequence[Point], size: int = FACE_SIZE) -> NDArray[np.uint8]:
     """A face in FER2013's frame.
 
     Args:
-        gray: the picture, grayscale uint8 (H, W).
+        image: the picture, grayscale uint8 (H, W) or RGB (H, W, 3).
         landmarks: five points (x, y) in the order of `FRAME_LANDMARKS`, pixel centres at halves.
+        size: side of the frame in pixels.
 
     Returns:
-        uint8 (48, 48). What lies beyond the picture repeats its edge.
+        uint8 (size, size), or with 3 channels. What lies beyond the picture repeats its edge.
 
     Raises:
         UsageError: not five landmarks, or they coincide.
     """
-    return _warp(gray, frame_of(landmarks))
+    return _warp(image, frame_of(landmarks) * (size / FACE_SIZE), size)
 
 
 def frame_of(landmarks: Sequence[Point]) -> NDArray[np.float64]:
@@ -83,15 +84,19 @@ def frame_of(landmarks: Sequence[Point]) -> NDArray[np.float64]:
     return similarity([landmarks[number] for number in _FITTED], [FRAME_LANDMARKS[number] for number in _FITTED])
 
 
-def crop_face(gray: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
+def crop_face(
+    image: NDArray[np.uint8], box: tuple[float, float, float, float], size: int = FACE_SIZE
+) -> NDArray[np.uint8]:
     """The square around a box as a face, for detections without landmarks.
 
     Args:
-        gray: the picture, grayscale uint8 (H, W).
+        image: the picture, grayscale uint8 (H, W) or RGB (H, W, 3).
         box: (x, y, width, height) in pixels, overlapping the picture.
+        size: side of the face in pixels.
 
     Returns:
-        uint8 (48, 48). What lies beyond the picture repeats its edge. A box of 48x48 whole pixels is copied unchanged;
+        uint8 (size, size), or with 3 channels. What lies beyond the picture repeats its edge. A box of as many whole
+        pixels is copied unchanged;
         the box of the whole picture gives what `mien.preprocess.face_crop` gives.
 
     Raises:
@@ -100,37 +105,37 @@ def crop_face(gray: NDArray[np.uint8], box: tuple[float, float, float, float]) -
     x, y, width, height = box
     side = max(width, height)
     left, top = x + (width - side) / 2, y + (height - side) / 2
-    part = Box.inside(left, top, side, side, image=(gray.shape[0], gray.shape[1]))
+    part = Box.inside(left, top, side, side, image=(image.shape[0], image.shape[1]))
     if part is None:
-        raise UsageError(f"the box {box} lies outside the picture of {gray.shape[1]}x{gray.shape[0]} pixels")
-    piece = gray[part.y : part.y + part.height, part.x : part.x + part.width]
-    return fill_square(piece, part.x - left, part.y - top, side)
+        raise UsageError(f"the box {box} lies outside the picture of {image.shape[1]}x{image.shape[0]} pixels")
+    piece = image[part.y : part.y + part.height, part.x : part.x + part.width]
+    return fill_square(piece, part.x - left, part.y - top, side, size)
 
 
-def _warp(gray: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The 48x48 frame that a (2, 3) matrix maps a picture onto.
+def _warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """The frame of size x size that a (2, 3) matrix maps a picture onto.
 
     A face larger than the frame is sampled on a finer grid first, about one sample per pixel of the picture, and
     averaged; one sample per pixel of the frame would alias, and training faces do not.
     """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     finer = int(np.clip(np.ceil(1 / scale - 1e-6), 1, _MAX_SUPERSAMPLING))
-    rows, columns = _window(matrix, (gray.shape[0], gray.shape[1]))
+    rows, columns = _window(matrix, (image.shape[0], image.shape[1]), size)
     grid = matrix * finer
     # OpenCV numbers pixel centres with integers, the landmarks put them at halves.
     grid[:, 2] += grid[:, :2] @ (columns.start + 0.5, rows.start + 0.5) - 0.5
-    side = FACE_SIZE * finer
+    side = size * finer
     fine: Any = cv2.warpAffine(
-        gray[rows, columns], grid, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        image[rows, columns], grid, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(cv2.resize(fine, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA) if finer > 1 else fine)
+    return np.asarray(cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA) if finer > 1 else fine)
 
 
-def _window(matrix: NDArray[np.float64], shape: tuple[int, int]) -> tuple[slice, slice]:
+def _window(matrix: NDArray[np.float64], shape: tuple[int, int], size: int) -> tuple[slice, slice]:
     """Rows and columns of a picture that a matrix brings into the frame, at least one of each: OpenCV warps no picture
     of 32,767 pixels.
     """
-    corners = np.array([(0, 0), (0, FACE_SIZE), (FACE_SIZE, 0), (FACE_SIZE, FACE_SIZE)])
+    corners = np.array([(0, 0), (0, size), (size, 0), (size, size)])
     places = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T)
     (left, top), (right, bottom) = places.min(axis=1), places.max(axis=1)
     return _clipped(top, bottom, shape[0]), _clipped(left, right, shape[1])

@@ -5,8 +5,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from mien.errors import ConfigError
-from mien.labels import EMOTIONS
+from mien.errors import ConfigError, DataError
+from mien.labels import EMOTIONS, checked_classes
 from mien.preprocess import PreprocessSpec
 from mien.toml_json import check_types, from_values, parse_json
 
@@ -25,7 +25,7 @@ class ModelCard:
         network: name of the architecture in the registry; "unknown" for a foreign network.
         parameters: learnable parameters; 0 for a foreign network.
         macs: multiply-adds for one face; 0 for a foreign network.
-        labels: class names in the order of the logits.
+        labels: class names in the order of the logits, see `mien.labels.checked_classes`.
         preprocess: how a face becomes the network's input.
         temperature: logits are divided by it before softmax (Guo et al., arXiv 1706.04599), fitted on the faces that
             chose the epoch, as a rule PublicTest.
@@ -48,8 +48,10 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         check_types(self)
-        if self.labels != EMOTIONS:
-            raise ConfigError(f"labels are {list(self.labels)}: expected {list(EMOTIONS)}")
+        try:
+            checked_classes(self.labels)
+        except DataError as error:
+            raise ConfigError(f"labels are {list(self.labels)}: {error}") from None
         if not 0 < self.temperature < math.inf:
             raise ConfigError(f"temperature is {self.temperature}: expected more than 0, finite")
 

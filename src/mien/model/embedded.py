@@ -1,5 +1,8 @@
 """The models inside the package: ``weights/NAME-VERSION.onnx``, beside its card for people.
 
+Beside a model that trainings may start from lies ``NAME-VERSION.safetensors``, its weights as `mien train` keeps them,
+in half precision or whole.
+
 A plain name means the newest version, so that a better model reaches everybody; a versioned name, which results and
 cards state, means the same file for ever, so that a running study does not change.
 """
@@ -34,6 +37,17 @@ def versioned_name(model: str | Path) -> str | None:
 def read_embedded(version: str) -> bytes:
     """The content of an embedded model file, by its versioned name."""
     return bytes((_weights() / f"{version}.onnx").read_bytes())
+
+
+def weights_file(version: str) -> Path | None:
+    """The weights that a training may start from, by the versioned name of a model; None where there are none."""
+    file = Path(str(_weights() / f"{version}.safetensors"))
+    return file if file.is_file() else None
+
+
+def trainable_models() -> tuple[str, ...]:
+    """Versioned names of the models that a training may start from, as `embedded_versions` orders them."""
+    return tuple(version for version in embedded_versions() if weights_file(version))
 
 
 @cache

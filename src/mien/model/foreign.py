@@ -1,20 +1,20 @@
 """Foreign networks (ONNX files of other tools): a small TOML beside the file describes inputs and outputs.
 
-Such a network may take three channels, or channels last, and may have its classes in another order, further classes, or
-probabilities for outputs. `Interface` is the adapter to mien, which gives one grey channel and expects seven logits in
-mien's order.
+Such a network may take three channels, or channels last, may have any classes in any order, and probabilities for
+outputs. `Interface` is the adapter to mien, which gives one grey channel and expects a logit for each class.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, DataError, ModelFileError
-from mien.labels import EMOTIONS, emotion_index
+from mien.labels import EMOTIONS, KNOWN_SETS, checked_classes, emotion_index, known_name
 from mien.preprocess import PreprocessSpec
 from mien.toml_json import (
     check_types,
@@ -44,26 +44,39 @@ class Interface:
     """Inputs and outputs of a network; the defaults are those of mien's own networks.
 
     Args:
-        labels: class names in the order of the outputs. All seven emotions, under names that `emotion_index` knows;
-            other classes, such as contempt, are left out and the rest is renormalised.
+        labels: class names in the order of the outputs.
+        leave_out: those of them that are no classes of the model; the rest is renormalised.
         gain: for each channel, what mien's input is multiplied by.
         shift: for each channel, what is added to it then.
         layout: ``nchw`` or ``nhwc``: the order of batch, channels, height and width.
         outputs: ``logits`` or ``probabilities``.
+        own: whether the classes are the labels as they stand, as a card of mien names them.
 
     Raises:
         ConfigError: a value that is not allowed; the message names the key.
     """
 
     labels: tuple[str, ...] = EMOTIONS
+    leave_out: tuple[str, ...] = ()
     gain: tuple[float, ...] = (1.0,)
     shift: tuple[float, ...] = (0.0,)
     layout: Layout = "nchw"
     outputs: Outputs = "logits"
+    own: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)
-        emotion_columns(self.labels)
+        self._classes_and_columns()
+
+    def _classes_and_columns(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        if self.own:
+            return self.labels, tuple(range(len(self.labels)))
+        return classes_and_columns(self.labels, self.leave_out)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of `logits`, see `classes_and_columns`."""
+        return self._classes_and_columns()[0]
 
     def input_shape(self, side: int) -> tuple[int, int, int]:
         """Shape of one face as the network takes it."""
@@ -76,7 +89,7 @@ class Interface:
         return np.ascontiguousarray(channels if self.layout == "nchw" else channels.transpose(0, 2, 3, 1))
 
     def logits(self, outputs: NDArray[Any], source: str) -> NDArray[np.float32]:
-        """Logits (N, 7) in mien's order, of the network's outputs (N, len(labels)).
+        """Logits (N, classes) in the order of `classes`, of the network's outputs (N, len(labels)).
 
         The softmax of the logarithm of probabilities is those probabilities, so that both kinds of output go the same
         way from here; a probability of 0 counts as the least positive float32.
@@ -93,7 +106,7 @@ class Interface:
                 f"{source}: its outputs are {outputs.shape}: expected (N, {len(self.labels)}), one a label"
             )
         _check_kind(outputs, self.outputs, source)
-        chosen = np.asarray(outputs[:, emotion_columns(self.labels)], np.float32)
+        chosen = np.asarray(outputs[:, self._classes_and_columns()[1]], np.float32)
         return chosen if self.outputs == "logits" else np.log(np.maximum(chosen, np.finfo(np.float32).tiny))
 
 
@@ -122,7 +135,14 @@ class Description:
         """
         file = from_values(_File, parse_toml(text))
         spec, gain, shift = _preprocess(file.preprocess, file.channels)
-        interface = Interface(labels=file.labels, gain=gain, shift=shift, layout=file.layout, outputs=file.outputs)
+        interface = Interface(
+            labels=file.labels,
+            leave_out=file.leave_out,
+            gain=gain,
+            shift=shift,
+            layout=file.layout,
+            outputs=file.outputs,
+        )
         return cls(name=file.name, temperature=file.temperature, preprocess=spec, interface=interface)
 
 
@@ -137,6 +157,7 @@ class _File:
     preprocess: Mapping[str, Any] = expected("a section [preprocess]")
     name: str | None = None
     temperature: float = 1.0
+    leave_out: tuple[str, ...] = expected('a list of labels, for example ["contempt"]', default=())
 
     def __post_init__(self) -> None:
         if self.name == "":
@@ -145,26 +166,40 @@ class _File:
             raise ConfigError(f"temperature is {self.temperature}: expected a number more than 0, finite")
 
 
-def emotion_columns(labels: Collection[str]) -> list[int]:
-    """Which output is which of the seven emotions, in mien's order.
+@cache
+def classes_and_columns(
+    labels: tuple[str, ...], leave_out: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Classes of a network, and which output each of them is.
+
+    Labels that mean all of FER2013's emotions, or FER+'s, by name, alias or FER2013's number, become that set in its
+    order. Any others stay as they are, in the order of the outputs.
 
     Raises:
-        ConfigError: an emotion is missing or named twice.
+        ConfigError: a label twice, an unusable one, or one to leave out that is not there.
     """
-    columns: dict[int, int] = {}
-    others = []
-    for column, label in enumerate(labels):
-        try:
-            index = emotion_index(label)
-        except DataError:
-            others.append(label)
-            continue
-        if columns.setdefault(index, column) != column:
-            raise ConfigError(f"labels name {EMOTIONS[index]} twice: expected each emotion once")
-    if missing := [emotion for index, emotion in enumerate(EMOTIONS) if index not in columns]:
-        unknown = f" (no emotions: {', '.join(map(repr, others))})" if others else ""
-        raise ConfigError(f"labels lack {', '.join(missing)}{unknown}: expected all of {', '.join(EMOTIONS)}")
-    return [columns[index] for index in range(len(EMOTIONS))]
+    if unknown := [label for label in leave_out if label not in labels]:
+        raise ConfigError(f"leave_out names {', '.join(unknown)}: expected some of labels, {', '.join(labels)}")
+    kept = {column: label for column, label in enumerate(labels) if label not in leave_out}
+    meanings = {column: _meaning(label) for column, label in kept.items()}
+    known = [meaning for meaning in meanings.values() if meaning]
+    if twice := {meaning for meaning in known if known.count(meaning) > 1}:
+        raise ConfigError(f"labels name {min(twice)} twice: expected each class once")
+    for classes in KNOWN_SETS:
+        if set(meanings.values()) == set(classes):
+            column_of = {meaning: column for column, meaning in meanings.items()}
+            return classes, tuple(column_of[name] for name in classes)
+    try:
+        return checked_classes(tuple(kept.values())), tuple(kept)
+    except DataError as error:
+        raise ConfigError(f"labels are {list(labels)}: {error}") from None
+
+
+def _meaning(label: str) -> str | None:
+    try:
+        return EMOTIONS[emotion_index(label)]
+    except DataError:
+        return known_name(label)
 
 
 def _preprocess(

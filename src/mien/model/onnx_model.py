@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from mien.defaults import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
-from mien.labels import EMOTIONS
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.embedded import embedded_models, read_embedded, versioned_name
 from mien.model.foreign import Description, Interface
@@ -76,7 +75,11 @@ class Bundle:
         }
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY in metadata:
-            self.card, self._interface = _own_card(metadata[METADATA_KEY], source), Interface()
+            self.card = _own_card(metadata[METADATA_KEY], source)
+            channels = self.card.preprocess.channels
+            self._interface = Interface(
+                labels=self.card.labels, gain=(1.0,) * channels, shift=(0.0,) * channels, own=True
+            )
             self._check_shapes("as its metadata says; export it again with `mien export`")
         else:
             self.card, self._interface = _foreign_card(description, source)
@@ -103,7 +106,7 @@ class Bundle:
     def _check_shapes(self, says: str, *, foreign: bool = False) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         takes = self._interface.input_shape(self.card.preprocess.input_size)
-        classes = len(self._interface.labels)
+        classes = len(self._interface.labels) if foreign else len(self.card.labels)
         one_of_each = len(inputs) == len(outputs) == 1
         sizes_fit = one_of_each and _fits(inputs[0].shape, *takes) and _fits(outputs[0].shape, classes)
         # mien always exports a dynamic batch axis; a fixed one means another tool wrote the file.
@@ -136,13 +139,13 @@ class Bundle:
             raise ModelFileError(f"{model}: no such model file, nor the name of an embedded model ({known})") from None
 
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N, 7) of preprocessed faces, float32 (N, 1, S, S).
+        """Logits (N, classes) of preprocessed faces, float32 (N, channels, S, S).
 
         Raises:
             ModelFileError: the network gave a logit that is NaN or infinite.
         """
         if not len(inputs):
-            return np.empty((0, len(EMOTIONS)), np.float32)
+            return np.empty((0, len(self.card.labels)), np.float32)
         size = self._fixed_batch or _BATCH
         chunks = [self._run(inputs[start : start + size]) for start in range(0, len(inputs), size)]
         logits = self._interface.logits(np.concatenate(chunks), self.source)
@@ -164,11 +167,11 @@ class Bundle:
             raise ModelFileError(f"{self.source}: the network fails on inputs {filled.shape} ({reason})") from None
 
     def logits(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (N, 7) of face crops, grayscale uint8 (N, H, W)."""
+        """Logits (N, classes) of face crops, uint8 (N, H, W) or (N, H, W, 3)."""
         return self.logits_of_input(self.card.preprocess.apply(faces))
 
     def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, H, W)."""
+        """Calibrated probabilities (N, classes), rows summing to 1, of face crops, uint8 (N, H, W) or (N, H, W, 3)."""
         return softmax(self.logits(faces) / self.card.temperature)
 
 
@@ -202,6 +205,7 @@ def _foreign_card(path: Path | None, source: str) -> tuple[ModelCard, Interface]
         parameters=0,
         macs=0,
         preprocess=described.preprocess,
+        labels=described.interface.classes,
         temperature=described.temperature,
         licence="unknown",
     )

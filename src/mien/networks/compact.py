@@ -9,7 +9,6 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
 from mien.networks.layers import DropPath, SqueezeExcite, conv3x3
 from mien.networks.registry import register
 from mien.preprocess import PreprocessSpec
@@ -60,11 +59,21 @@ class CompactResNet(nn.Module):
         stages: (channels, blocks) of each stage.
         dropout: share of the pooled features that a training step hides.
         drop_path: share of the faces that skip the last block in a training step; it grows linearly from the first.
+        ends: channels of the faces, and classes.
     """
 
-    def __init__(self, stem: int, stages: tuple[tuple[int, int], ...], dropout: float, drop_path: float = 0.0) -> None:
+    def __init__(
+        self,
+        stem: int,
+        stages: tuple[tuple[int, int], ...],
+        dropout: float,
+        *,
+        drop_path: float = 0.0,
+        ends: tuple[int, int],
+    ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(conv3x3(1, stem), nn.BatchNorm2d(stem), nn.ReLU())
+        channels, classes = ends
+        self.stem = nn.Sequential(conv3x3(channels, stem), nn.BatchNorm2d(stem), nn.ReLU())
         widths = (stem, *(width for width, _ in stages))
         blocks: list[nn.Module] = []
         total = sum(depth for _, depth in stages)
@@ -74,31 +83,33 @@ class CompactResNet(nn.Module):
             blocks.extend(ResidualBlock(width, width, drop_path=next(rates)) for _ in range(depth - 1))
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(widths[-1], len(EMOTIONS))
+        self.head = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Preprocessed faces, float (N, 1, S, S), to logits (N, 7)."""
+        """Preprocessed faces, float (N, channels, S, S), to logits (N, classes)."""
         features = self.blocks(self.stem(x)).mean((2, 3))
         logits: Tensor = self.head(self.dropout(features))
         return logits
 
 
 @register(preprocess=PreprocessSpec(input_size=44), origin="mien")
-def mien_s() -> nn.Module:
+def mien_s(classes: int, channels: int) -> nn.Module:
     """883,035 parameters, 84 million multiply-adds at 44 px: the embedded default."""
-    return CompactResNet(stem=32, stages=((48, 2), (128, 1), (192, 1)), dropout=0.2)
+    return CompactResNet(stem=32, stages=((48, 2), (128, 1), (192, 1)), dropout=0.2, ends=(channels, classes))
 
 
 @register(preprocess=PreprocessSpec(input_size=44), origin="mien")
-def mien_m() -> nn.Module:
+def mien_m(classes: int, channels: int) -> nn.Module:
     """2,839,375 parameters, 255 million multiply-adds at 44 px: three times the work of mien_s."""
-    return CompactResNet(stem=32, stages=((64, 2), (192, 2), (320, 1)), dropout=0.3)
+    return CompactResNet(stem=32, stages=((64, 2), (192, 2), (320, 1)), dropout=0.3, ends=(channels, classes))
 
 
 @register(preprocess=PreprocessSpec(input_size=44), origin="mien")
-def mien_teacher() -> nn.Module:
+def mien_teacher(classes: int, channels: int) -> nn.Module:
     """7,906,991 parameters, 698 million multiply-adds at 44 px: a teacher, too large to ship.
 
     Stochastic depth and much dropout keep it from learning rows by heart.
     """
-    return CompactResNet(stem=48, stages=((96, 3), (224, 3), (384, 2)), dropout=0.4, drop_path=0.2)
+    return CompactResNet(
+        stem=48, stages=((96, 3), (224, 3), (384, 2)), dropout=0.4, drop_path=0.2, ends=(channels, classes)
+    )

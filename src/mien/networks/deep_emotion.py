@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
 from mien.networks.layers import sequence
 from mien.networks.registry import register
 from mien.preprocess import PreprocessSpec
@@ -16,10 +15,10 @@ from mien.preprocess import PreprocessSpec
 class SpatialTransformer(nn.Module):
     """Resamples each 48x48 face by an affine map that is computed from the face; at first by the identity."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
         super().__init__()
         self.localization = sequence(
-            conv1=nn.Conv2d(1, 8, 7),
+            conv1=nn.Conv2d(channels, 8, 7),
             pool1=nn.MaxPool2d(2),
             relu1=nn.ReLU(),
             conv2=nn.Conv2d(8, 10, 5),
@@ -35,7 +34,7 @@ class SpatialTransformer(nn.Module):
             self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Float (N, 1, 48, 48) to the same shape; what lies outside the face is 0."""
+        """Float (N, channels, 48, 48) to the same shape; what lies outside the face is 0."""
         maps = self.affine(self.localization(x)).view(-1, 2, 3)
         # Autocast leaves float64 alone; a grid in bfloat16 would misplace pixels by up to a tenth. MPS has none.
         exact = maps.float() if maps.device.type == "mps" else maps.double()
@@ -44,11 +43,11 @@ class SpatialTransformer(nn.Module):
 
 
 @register(preprocess=PreprocessSpec(input_size=48, std=0.5), origin="Deep-Emotion, arXiv 1902.01019 (S2)")
-def deep_emotion() -> nn.Module:
+def deep_emotion(classes: int, channels: int) -> nn.Module:
     """66,877 parameters, 3,915,450 multiply-adds (the resampling not counted)."""
     return sequence(
-        transformer=SpatialTransformer(),
-        conv1=nn.Conv2d(1, 10, 3),
+        transformer=SpatialTransformer(channels),
+        conv1=nn.Conv2d(channels, 10, 3),
         relu1=nn.ReLU(),
         conv2=nn.Conv2d(10, 10, 3),
         pool2=nn.MaxPool2d(2),
@@ -63,5 +62,5 @@ def deep_emotion() -> nn.Module:
         flatten=nn.Flatten(),
         fc1=nn.Linear(10 * 9 * 9, 50),
         relu5=nn.ReLU(),
-        fc2=nn.Linear(50, len(EMOTIONS)),
+        fc2=nn.Linear(50, classes),
     )

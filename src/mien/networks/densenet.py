@@ -44,14 +44,14 @@ def _transition(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
 
 
 @register(preprocess=PreprocessSpec(input_size=40), origin="S4, after Huang et al., arXiv 1608.06993")
-def densenet() -> nn.Module:
+def densenet(classes: int, channels: int) -> nn.Module:
     """999,031 parameters, 195.2 million multiply-adds."""
-    channels = 2 * _GROWTH
-    layers: list[nn.Module] = [conv3x3(1, channels)]
+    width = 2 * _GROWTH
+    layers: list[nn.Module] = [conv3x3(channels, width)]
     for block, depth in enumerate(_DEPTHS):
         if block:
-            layers.extend(_transition(channels, channels // 2))
-            channels //= 2
-        layers.extend(DenseLayer(channels + i * _GROWTH, _GROWTH) for i in range(depth))
-        channels += depth * _GROWTH
-    return nn.Sequential(*layers, nn.BatchNorm2d(channels), nn.ReLU(), pooled_head(channels))
+            layers.extend(_transition(width, width // 2))
+            width //= 2
+        layers.extend(DenseLayer(width + i * _GROWTH, _GROWTH) for i in range(depth))
+        width += depth * _GROWTH
+    return nn.Sequential(*layers, nn.BatchNorm2d(width), nn.ReLU(), pooled_head(width, classes))

@@ -56,13 +56,13 @@ def _unit(convolution: nn.Conv2d) -> nn.Sequential:
 
 
 @register(preprocess=PreprocessSpec(input_size=40), origin="S4, after Yu et al., arXiv 1707.06484")
-def dla() -> nn.Module:
+def dla(classes: int, channels: int) -> nn.Module:
     """16,289,559 parameters, 1,610.4 million multiply-adds."""
     return nn.Sequential(
-        *(_unit(conv3x3(1, 16)), _unit(conv3x3(16, 16)), _unit(conv3x3(16, 32))),
+        *(_unit(conv3x3(channels, 16)), _unit(conv3x3(16, 16)), _unit(conv3x3(16, 32))),
         Tree(32, 64, stride=1),
         DeepTree(64, 128, stride=2),
         DeepTree(128, 256, stride=2),
         Tree(256, 512, stride=2),
-        pooled_head(512),
+        pooled_head(512, classes),
     )

@@ -68,13 +68,13 @@ class DualPathBlock(nn.Module):
 
 
 @register(preprocess=PreprocessSpec(input_size=40), origin="S4, after Chen et al., arXiv 1707.01629")
-def dpn() -> nn.Module:
+def dpn(classes: int, channels: int) -> nn.Module:
     """11,566,391 parameters, 1,037.3 million multiply-adds."""
-    channels = 64
-    layers: list[nn.Module] = [conv3x3(1, channels), nn.BatchNorm2d(channels), nn.ReLU()]
+    width = 64
+    layers: list[nn.Module] = [conv3x3(channels, width), nn.BatchNorm2d(width), nn.ReLU()]
     for stage, paths in enumerate(_STAGES):
         for block in range(_DEPTH):
             stride = 2 if stage and not block else 1
-            layers.append(DualPathBlock(channels, paths, stride, first=not block))
-            channels = paths.residual + (block + 2) * paths.growth
-    return nn.Sequential(*layers, pooled_head(channels))
+            layers.append(DualPathBlock(width, paths, stride, first=not block))
+            width = paths.residual + (block + 2) * paths.growth
+    return nn.Sequential(*layers, pooled_head(width, classes))

@@ -8,13 +8,11 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from mien.labels import EMOTIONS
 from mien.networks.layers import sequence
 from mien.networks.registry import register
 from mien.preprocess import PreprocessSpec
 
 _BLOCKS: Final[dict[str, tuple[int, int, int]]] = {
-    "conv1": (1, 16, 1),
     **{"conv2_1": (16, 16, 1), "conv3_1": (16, 16, 1)},
     **{"conv2_2": (16, 32, 1), "conv3_2": (32, 128, 1), "conv4_2": (128, 16, 1)},
     **{"conv2_3": (16, 64, 1), "conv3_3": (64, 32, 1), "conv4_3": (32, 16, 1)},
@@ -43,20 +41,21 @@ _BLOCKS: Final[dict[str, tuple[int, int, int]]] = {
 class EmotionNet(nn.Module):
     """Five stages of parallel branches that are summed, the last four at 16x16, and one linear layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleDict({name: _block(*shape) for name, shape in _BLOCKS.items()})
+        shapes = {"conv1": (channels, 16, 1), **_BLOCKS}
+        self.blocks = nn.ModuleDict({name: _block(*shape) for name, shape in shapes.items()})
         self.dropout = nn.Dropout(0.1)
-        self.head = nn.Linear(16 * 16 * 16, len(EMOTIONS))
+        self.head = nn.Linear(16 * 16 * 16, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Preprocessed faces, float (N, 1, 64, 64), to logits (N, 7)."""
+        """Preprocessed faces, float (N, channels, 64, 64), to logits (N, classes)."""
         first = self._through(x, "conv1")
         left = self._through(first, "conv2_1", "conv3_1")
         middle = self._through(first, "conv2_2", "conv3_2", "conv4_2")
         right = self._through(first, "conv2_3", "conv3_3", "conv4_3")
-        # The one-channel face is added to all 16 channels.
-        fifth = self._through(middle + left + right + first + x, "conv5")
+        # The face, grey, is added to all 16 channels.
+        fifth = self._through(middle + left + right + first + x.mean(1, keepdim=True), "conv5")
 
         side = self._through(fifth, "conv6_1")
         ninth = self._through(self._through(fifth, "conv6_2", "conv7_2", "conv8_2") + side, "conv9")
@@ -93,6 +92,6 @@ def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 @register(
     preprocess=PreprocessSpec(frame_size=64, input_size=64, mean=0.5, std=0.24), origin='the "0.990" network (S0)'
 )
-def emotion_net() -> nn.Module:
+def emotion_net(classes: int, channels: int) -> nn.Module:
     """876,887 parameters, 595,161,088 multiply-adds."""
-    return EmotionNet()
+    return EmotionNet(classes, channels)

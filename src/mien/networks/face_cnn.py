@@ -6,7 +6,6 @@ The report's fourth network is `mien.networks.vggnet.resnet`. All take grey leve
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
 from mien.networks.layers import sequence
 from mien.networks.registry import register
 from mien.preprocess import PreprocessSpec
@@ -26,13 +25,13 @@ class RandomLeakyReLU(nn.RReLU):
 
 
 @register(preprocess=_UNIT_GREY, origin='"Model B" of a course report (S3)')
-def face_cnn() -> nn.Module:
+def face_cnn(classes: int, channels: int) -> nn.Module:
     """42,582,919 parameters, 128,468,736 multiply-adds.
 
     Weights of convolutions start from a normal distribution with standard deviation 0.04.
     """
     return sequence(
-        group1=_random_leaky_group(1, 64),
+        group1=_random_leaky_group(channels, 64),
         group2=_random_leaky_group(64, 128),
         group3=_random_leaky_group(128, 256),
         flatten=nn.Flatten(),
@@ -44,7 +43,7 @@ def face_cnn() -> nn.Module:
         relu2=RandomLeakyReLU(),
         fc3=nn.Linear(1024, 256),
         relu3=RandomLeakyReLU(),
-        fc4=nn.Linear(256, len(EMOTIONS)),
+        fc4=nn.Linear(256, classes),
     )
 
 
@@ -55,10 +54,10 @@ def _random_leaky_group(inputs: int, outputs: int) -> nn.Sequential:
 
 
 @register(preprocess=_UNIT_GREY, origin="VGG of a course report (S3)")
-def vgg_s3() -> nn.Module:
+def vgg_s3(classes: int, channels: int) -> nn.Module:
     """36,159,399 parameters, 163,745,792 multiply-adds."""
     return sequence(
-        group1=_vgg_group(2, 1, 32),
+        group1=_vgg_group(2, channels, 32),
         group2=_vgg_group(3, 32, 64),
         group3=_vgg_group(3, 64, 128),
         flatten=nn.Flatten(),
@@ -68,7 +67,7 @@ def vgg_s3() -> nn.Module:
         fc2=nn.Linear(4096, 4096),
         relu2=nn.ReLU(),
         dropout2=nn.Dropout(0.5),
-        fc3=nn.Linear(4096, len(EMOTIONS)),
+        fc3=nn.Linear(4096, classes),
     )
 
 
@@ -81,13 +80,13 @@ def _vgg_group(depth: int, inputs: int, outputs: int) -> nn.Sequential:
 
 
 @register(preprocess=_UNIT_GREY, origin="comparison network of a course report (S3)")
-def cnn_small() -> nn.Module:
+def cnn_small(classes: int, channels: int) -> nn.Module:
     """55,735,175 parameters, 121,828,608 multiply-adds: two convolutions without padding, three linear layers.
 
     The report gives no activations; a ReLU follows each layer except the last here.
     """
     return sequence(
-        conv1=nn.Conv2d(1, 64, 3),
+        conv1=nn.Conv2d(channels, 64, 3),
         relu1=nn.ReLU(),
         pool1=nn.MaxPool2d(2),
         conv2=nn.Conv2d(64, 256, 3),
@@ -98,5 +97,5 @@ def cnn_small() -> nn.Module:
         relu3=nn.ReLU(),
         fc2=nn.Linear(4096, 1024),
         relu4=nn.ReLU(),
-        fc3=nn.Linear(1024, len(EMOTIONS)),
+        fc3=nn.Linear(1024, classes),
     )

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
-
 
 class SqueezeExcite(nn.Module):
     """Channel attention (Hu et al., arXiv 1709.01507).
@@ -56,9 +54,9 @@ def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
 
 
-def pooled_head(channels: int) -> nn.Sequential:
-    """Global average pooling and one linear layer: float (N, channels, H, W) to logits (N, 7)."""
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, len(EMOTIONS)))
+def pooled_head(channels: int, classes: int) -> nn.Sequential:
+    """Global average pooling and one linear layer: float (N, channels, H, W) to logits (N, classes)."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
 class BasicBlock(nn.Module):

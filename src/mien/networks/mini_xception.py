@@ -7,7 +7,6 @@ authors' Keras code (oarriaga/face_classification), so that the same weights giv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
 from mien.networks.layers import sequence
 from mien.networks.registry import register
 from mien.preprocess import PreprocessSpec
@@ -53,13 +52,13 @@ def _pool_same(x: Tensor) -> Tensor:
     preprocess=PreprocessSpec(frame_size=64, input_size=64, std=0.5),
     origin="Arriaga et al., arXiv 1710.07557; used by fer and human",
 )
-def mini_xception() -> nn.Module:
+def mini_xception(classes: int, channels: int) -> nn.Module:
     """56,951 learnable parameters, 10,163,392 multiply-adds.
 
     Keras counts 58,423: it adds the 1,472 running means and variances of batch normalisation.
     """
     return sequence(
-        conv1=nn.Conv2d(1, 8, 3, bias=False),
+        conv1=nn.Conv2d(channels, 8, 3, bias=False),
         norm1=nn.BatchNorm2d(8, eps=_EPSILON),
         relu1=nn.ReLU(),
         conv2=nn.Conv2d(8, 8, 3, bias=False),
@@ -69,7 +68,7 @@ def mini_xception() -> nn.Module:
         block2=SeparableBlock(16, 32),
         block3=SeparableBlock(32, 64),
         block4=SeparableBlock(64, 128),
-        classes=nn.Conv2d(128, len(EMOTIONS), 3, padding=1),
+        classes=nn.Conv2d(128, classes, 3, padding=1),
         pool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
     )

@@ -1,12 +1,11 @@
 """Cost of a network: parameters and multiply-adds, in total and layer by layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
 import torch
 from torch import Tensor, nn
-
-from mien.networks.registry import Build
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Layer:
     macs: int
 
 
-def outline(build: Build) -> nn.Module:
+def outline(build: Callable[[], nn.Module]) -> nn.Module:
     """A network without memory for its weights: enough to count, in no time."""
     with torch.device("meta"):
         return build()
@@ -39,22 +38,24 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def count_macs(network: nn.Module, input_size: int) -> int:
+def count_macs(network: nn.Module, input_size: int, channels: int = 1) -> int:
     """Multiply-adds of one face in convolutions and linear layers, biases not counted.
 
     Args:
-        network: maps float (N, 1, S, S) to (N, 7).
+        network: maps float (N, channels, S, S) to (N, classes).
         input_size: S in pixels.
+        channels: of a face, 1 or 3.
     """
-    return sum(layer.macs for layer in list_layers(network, input_size))
+    return sum(layer.macs for layer in list_layers(network, input_size, channels))
 
 
-def list_layers(network: nn.Module, input_size: int) -> tuple[Layer, ...]:
+def list_layers(network: nn.Module, input_size: int, channels: int = 1) -> tuple[Layer, ...]:
     """The layers of a network in the order in which they run; functions without a layer of their own are not listed.
 
     Args:
-        network: maps float (N, 1, S, S) to (N, 7).
+        network: maps float (N, channels, S, S) to (N, classes).
         input_size: S in pixels.
+        channels: of a face, 1 or 3.
     """
     layers: list[Layer] = []
     names = {module: name for name, module in network.named_modules() if _is_layer(module)}
@@ -67,7 +68,7 @@ def list_layers(network: nn.Module, input_size: int) -> tuple[Layer, ...]:
     mode, device = network.training, next(network.parameters()).device
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(1, 1, input_size, input_size, device=device))
+            network.eval()(torch.zeros(1, channels, input_size, input_size, device=device))
     finally:
         network.train(mode)
         for hook in hooks:

@@ -65,35 +65,45 @@ def _stages(block: Callable[[int, int, int], nn.Module], depths: tuple[int, ...]
     return nn.Sequential(*blocks)
 
 
-def _normalised_stem() -> tuple[nn.Module, ...]:
-    return conv3x3(1, _WIDTHS[0]), nn.BatchNorm2d(_WIDTHS[0]), nn.ReLU()
+def _normalised_stem(channels: int) -> tuple[nn.Module, ...]:
+    return conv3x3(channels, _WIDTHS[0]), nn.BatchNorm2d(_WIDTHS[0]), nn.ReLU()
 
 
 @register(preprocess=_CROP, origin="S4, after He et al., arXiv 1512.03385")
-def resnet18() -> nn.Module:
+def resnet18(classes: int, channels: int) -> nn.Module:
     """11,171,271 parameters, 866.0 million multiply-adds: the network of the 73.70 % claim."""
-    return nn.Sequential(*_normalised_stem(), _stages(BasicBlock, _DEPTHS_18), pooled_head(_WIDTHS[-1]))
+    return nn.Sequential(
+        *_normalised_stem(channels), _stages(BasicBlock, _DEPTHS_18), pooled_head(_WIDTHS[-1], classes)
+    )
 
 
 @register(preprocess=_CROP, origin="S4, after He et al., arXiv 1512.03385")
-def resnet34() -> nn.Module:
+def resnet34(classes: int, channels: int) -> nn.Module:
     """21,279,431 parameters, 1,809.7 million multiply-adds."""
-    return nn.Sequential(*_normalised_stem(), _stages(BasicBlock, _DEPTHS_34), pooled_head(_WIDTHS[-1]))
+    return nn.Sequential(
+        *_normalised_stem(channels), _stages(BasicBlock, _DEPTHS_34), pooled_head(_WIDTHS[-1], classes)
+    )
 
 
 @register(preprocess=_CROP, origin="S4, after He et al., arXiv 1603.05027")
-def preact_resnet18() -> nn.Module:
+def preact_resnet18(classes: int, channels: int) -> nn.Module:
     """11,168,455 parameters, 866.0 million multiply-adds."""
-    return nn.Sequential(conv3x3(1, _WIDTHS[0]), _stages(PreActBlock, _DEPTHS_18), pooled_head(_WIDTHS[-1]))
+    return nn.Sequential(
+        conv3x3(channels, _WIDTHS[0]), _stages(PreActBlock, _DEPTHS_18), pooled_head(_WIDTHS[-1], classes)
+    )
 
 
 @register(preprocess=_CROP, origin="S4, after He et al., arXiv 1603.05027")
-def preact_resnet34() -> nn.Module:
+def preact_resnet34(classes: int, channels: int) -> nn.Module:
     """21,276,615 parameters, 1,809.7 million multiply-adds."""
-    return nn.Sequential(conv3x3(1, _WIDTHS[0]), _stages(PreActBlock, _DEPTHS_34), pooled_head(_WIDTHS[-1]))
+    return nn.Sequential(
+        conv3x3(channels, _WIDTHS[0]), _stages(PreActBlock, _DEPTHS_34), pooled_head(_WIDTHS[-1], classes)
+    )
 
 
 @register(preprocess=_CROP, origin="S4, after Hu et al., arXiv 1709.01507")
-def senet18() -> nn.Module:
+def senet18(classes: int, channels: int) -> nn.Module:
     """11,257,663 parameters, 866.1 million multiply-adds."""
-    return nn.Sequential(*_normalised_stem(), _stages(_attentive_block, _DEPTHS_18), pooled_head(_WIDTHS[-1]))
+    return nn.Sequential(
+        *_normalised_stem(channels), _stages(_attentive_block, _DEPTHS_18), pooled_head(_WIDTHS[-1], classes)
+    )

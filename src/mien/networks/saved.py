@@ -87,6 +87,19 @@ def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
     return {"network": card.network, "sha256": sha256, **card.training}
 
 
+def read_card(path: str | Path) -> ModelCard:
+    """The card of the chosen network of a run folder, or of one file that `save_network` wrote.
+
+    Raises:
+        ModelFileError: nothing there, or damaged.
+    """
+    file = network_file(path)
+    try:
+        return ModelCard.from_json(load_tensors(file)[1])
+    except ConfigError as error:
+        raise ModelFileError(f"{file}: {error}") from None
+
+
 def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelCard]:
     """The chosen network of a run folder, or of one file that `save_network` wrote, in evaluation mode.
 
@@ -97,7 +110,7 @@ def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, Mode
     tensors, text = load_tensors(file)
     try:
         card = ModelCard.from_json(text)
-        network = network_entry(card.network).build()
+        network = network_entry(card.network).build(len(card.labels), card.preprocess.channels)
         network.load_state_dict(tensors)
     except (ConfigError, RuntimeError) as error:
         raise ModelFileError(f"{file}: {str(error).splitlines()[0]}") from None

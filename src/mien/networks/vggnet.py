@@ -7,7 +7,6 @@ that the contract test holds.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
 from mien.networks.registry import register
 from mien.preprocess import PreprocessSpec
 
@@ -15,16 +14,16 @@ _WHOLE_FACE = PreprocessSpec(input_size=48)
 
 
 @register(preprocess=_WHOLE_FACE, origin="course toolkit (S1)")
-def vggnet() -> nn.Module:
+def vggnet(classes: int, channels: int) -> nn.Module:
     """6,016,647 parameters, 48.9 million multiply-adds."""
     return nn.Sequential(
-        *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
         nn.Flatten(),
         *(nn.Linear(128 * 6 * 6, 1024), nn.ReLU(), nn.Dropout(0.5)),
         *(nn.Linear(1024, 1024), nn.ReLU(), nn.Dropout(0.5)),
-        nn.Linear(1024, len(EMOTIONS)),
+        nn.Linear(1024, classes),
     )
 
 
@@ -54,7 +53,7 @@ class BiasedBlock(nn.Module):
 
 
 @register(preprocess=_WHOLE_FACE, origin="course toolkit (S1), after He et al., arXiv 1512.03385")
-def resnet() -> nn.Module:
+def resnet(classes: int, channels: int) -> nn.Module:
     """11,176,839 parameters, 94.3 million multiply-adds."""
     stages = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
     blocks = [
@@ -63,7 +62,12 @@ def resnet() -> nn.Module:
         for block in (BiasedBlock(inputs, outputs, stride), BiasedBlock(outputs, outputs, 1))
     ]
     return nn.Sequential(
-        *(nn.Conv2d(1, 64, 7, stride=2, padding=3), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)),
+        *(
+            nn.Conv2d(channels, 64, 7, stride=2, padding=3),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2, padding=1),
+        ),
         *blocks,
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, len(EMOTIONS))),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)),
     )

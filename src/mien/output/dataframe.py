@@ -1,10 +1,11 @@
 """Results as a pandas DataFrame, by pandas of the extra `tables`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mien.errors import MissingExtraError, UsageError
-from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.labels import EMOTIONS
+from mien.output.table_rows import table_columns, table_rows
 from mien.results import Frame, Header
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.D
     except ImportError:
         raise MissingExtraError("a pandas table", "tables") from None
     headers: list[Header] = []
-    rows = list(table_rows(_noted(_frames(results), headers)))
-    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    frames = list(_noted(_frames(results), headers))
+    labels = _labels(frames, headers)
+    table = pd.DataFrame(list(table_rows(frames, labels)), columns=list(table_columns(labels)))
     table.attrs["mien"] = [header.to_dict() for header in headers]
     return table
 
@@ -51,6 +53,13 @@ def _noted(frames: Iterable[Frame], headers: list[Header]) -> Iterator[Frame]:
         if frame.header is not None and frame.header not in headers:
             headers.append(frame.header)
         yield frame
+
+
+def _labels(frames: Sequence[Frame], headers: Sequence[Header]) -> tuple[str, ...]:
+    """The class names of all models that some frames come from, in order; FER2013's where nothing tells them."""
+    of_headers = (name for header in headers for name in header.labels)
+    of_faces = (name for frame in frames for face in frame.faces for name in face.probabilities)
+    return tuple(dict.fromkeys((*of_headers, *of_faces))) or EMOTIONS
 
 
 def _frames(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> Iterator[Frame]:

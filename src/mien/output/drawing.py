@@ -1,4 +1,4 @@
-"""Drawing what was recognised: a box, the expression and bars of the seven probabilities for each face.
+"""Drawing what was recognised: a box, the expression and bars of the probabilities for each face.
 
 Sizes follow the picture and the face. Text stands on plates, so that it can be read on any background, and stays inside
 the picture; bars are left out where they would cover another face. Colours are told apart with any common colour vision
@@ -8,22 +8,18 @@ the picture; bars are left out where they would cover another face. Colours are 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mien.errors import UsageError
-from mien.labels import EMOTIONS
 from mien.media.decode_picture import Pixels
 from mien.opencv import cv2
-from mien.output.colours import COLOURS
+from mien.output.colours import Colour, colours_of
+from mien.output.fonts import Font, Lettering, lettering
 from mien.results import Box, Face
-
-Colour = tuple[int, int, int]
-Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 LEAST_SIDE: Final = 400
 """Pictures with a shorter longest side are enlarged by a whole number first, or their text could not be read, pixels.
@@ -40,6 +36,8 @@ _TEXT_OF_BARS: Final = (0.75, 0.5)
 _LINE_HEIGHT: Final = 1.3
 _BAR_LENGTH: Final = 4.0
 _OWN_FACE_SHARE: Final = 0.4
+_MOST_BARS: Final = 12
+"""Of a model with more classes the likeliest have bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class _Sheet:
     def draw(self, faces: Sequence[Face]) -> None:
         texts = [self._text_size(box) for box in self._boxes]
         for face, box, text in zip(reversed(faces), reversed(self._boxes), reversed(texts), strict=True):
-            self._outline(box, COLOURS[face.emotion], max(2, text // 6))
+            self._outline(box, _colours(face)[face.emotion], max(2, text // 6))
         for face, box, text in zip(faces, self._boxes, texts, strict=True):
             self._label(face, box, text)
         for face, box, text in zip(faces, self._boxes, texts, strict=True):
@@ -133,19 +131,20 @@ class _Sheet:
 
     def _label(self, face: Face, box: _Place, text: int) -> None:
         person = "" if face.track is None else f"#{face.track} "
-        words = f"{person}{face.emotion} {face.probability:.0%}"
-        font, plate = self._fitting(words, text)
+        letters = _lettering(face)
+        words = f"{person}{letters.words[face.emotion]} {face.probability:.0%}"
+        font, plate = self._fitting(words, text, letters)
         place = self._label_place(box, plate)
-        colour = COLOURS[face.emotion]
+        colour = _colours(face)[face.emotion]
         self._pen.rounded_rectangle(place.corners, radius=place.height // 6, fill=colour, outline=_BLACK)
         middle = place.left + place.width / 2, place.top + place.height / 2
         self._pen.text(middle, words, font=font, fill=_ink(colour), anchor="mm")
         self._taken.append(place)
 
-    def _fitting(self, words: str, text: int) -> tuple[Font, _Place]:
+    def _fitting(self, words: str, text: int, letters: Lettering) -> tuple[Font, _Place]:
         """The font and the plate of a line of text, made smaller until it fits the picture's width."""
         for size in range(text, 5, -1):
-            font = _font(size)
+            font = letters.font(size)
             plate = _Place(0, 0, round(font.getlength(words) + 0.7 * size), round(_LINE_HEIGHT * size))
             if plate.width <= self._size[0]:
                 break
@@ -172,7 +171,7 @@ class _Sheet:
         """The bars of a face, at the larger of two sizes that finds a place, or not at all."""
         for share in _TEXT_OF_BARS:
             size = max(_SMALLEST_TEXT, round(share * text))
-            place = next(self._bar_places(box, _panel(size)), None)
+            place = next(self._bar_places(box, _panel(face, size)), None)
             if place is not None:
                 self._taken.append(place)
                 self._draw_bars(face, place, size)
@@ -180,16 +179,17 @@ class _Sheet:
 
     def _draw_bars(self, face: Face, place: _Place, text: int) -> None:
         pad, row = text // 2, round(_LINE_HEIGHT * text)
-        start = place.left + 2 * pad + _names_width(text)
+        start, letters, colours = place.left + 2 * pad + _names_width(face, text), _lettering(face), _colours(face)
         self._pen.rounded_rectangle(place.corners, radius=pad // 2, fill=_PLATE)
-        for number, (name, share) in enumerate(face.probabilities.items()):
+        for number, (name, share) in enumerate(_with_bars(face).items()):
             top = place.top + pad // 2 + number * row
-            self._pen.text((place.left + pad, top + row / 2), name, font=_font(text), fill=_WHITE, anchor="lm")
+            words, font = letters.words[name], letters.font(text)
+            self._pen.text((place.left + pad, top + row / 2), words, font=font, fill=_WHITE, anchor="lm")
             track = _Place(start, top + row // 5, place.right - pad - start, row - 2 * (row // 5))
             self._pen.rectangle(track.corners, fill=_TRACK)
             filled = round(track.width * share)
             if filled:
-                self._pen.rectangle(_Place(start, track.top, filled, track.height).corners, fill=COLOURS[name])
+                self._pen.rectangle(_Place(start, track.top, filled, track.height).corners, fill=colours[name])
 
     def _bar_places(self, box: _Place, panel: _Place) -> Iterator[_Place]:
         """Places for a panel beside the box, then inside the box if that is large, that cover nothing else."""
@@ -221,22 +221,34 @@ def _scaled(box: Box, factor: int) -> _Place:
     return _Place(*(factor * value for value in box))
 
 
-def _panel(text: int) -> _Place:
-    """The plate of seven bars with their names at a size of text, in the corner of the canvas."""
+def _panel(face: Face, text: int) -> _Place:
+    """The plate of a face's bars with their names at a size of text, in the corner of the canvas."""
     pad, row = text // 2, round(_LINE_HEIGHT * text)
-    return _Place(0, 0, _names_width(text) + round(_BAR_LENGTH * text) + 3 * pad, row * len(EMOTIONS) + pad)
+    width = _names_width(face, text) + round(_BAR_LENGTH * text) + 3 * pad
+    return _Place(0, 0, width, row * len(_with_bars(face)) + pad)
 
 
-def _names_width(text: int) -> int:
-    return round(max(_font(text).getlength(name) for name in EMOTIONS))
+def _names_width(face: Face, text: int) -> int:
+    letters = _lettering(face)
+    font = letters.font(text)
+    return round(max(font.getlength(words) for words in letters.words.values()))
+
+
+def _with_bars(face: Face) -> dict[str, float]:
+    """The probabilities that have bars, in the model's order."""
+    likeliest = sorted(face.probabilities, key=face.probabilities.__getitem__, reverse=True)[:_MOST_BARS]
+    return {name: share for name, share in face.probabilities.items() if name in likeliest}
+
+
+def _lettering(face: Face) -> Lettering:
+    return lettering(tuple(face.probabilities))
+
+
+def _colours(face: Face) -> dict[str, Colour]:
+    return colours_of(tuple(face.probabilities))
 
 
 def _ink(background: Colour) -> Colour:
     """Black or white, whichever stands out from a colour."""
     red, green, blue = background
     return _BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 100 else _WHITE
-
-
-@lru_cache(maxsize=64)
-def _font(size: int) -> Font:
-    return ImageFont.load_default(size)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from mien.errors import InputError
 from mien.files import write_text
-from mien.labels import EMOTIONS
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
@@ -48,7 +47,7 @@ class TrackSummary:
         start, end: when the face was seen first and last, seconds.
         seconds: for how long it was seen.
         frames: in how many frames.
-        shares: of ``seconds`` in which each emotion of `EMOTIONS` was shown, sum 1.
+        shares: of ``seconds`` in which each of the model's classes was shown, sum 1.
         changes: how often the expression changed from one to another.
         longest: the longest episodes, longest first.
     """
@@ -72,12 +71,12 @@ class _Record:
     """What is kept of a person while frames come: it grows with changes, not with frames."""
 
     start: float
+    seconds: dict[str, float]
     frames: int = 0
     changes: int = 0
     emotion: str | None = None
     since: float = 0.0
     until: float = 0.0
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EMOTIONS, 0.0))
     episodes: list[Episode] = field(default_factory=list)
 
     def see(self, emotion: str, start: float, end: float) -> None:
@@ -128,7 +127,9 @@ class Summary:
         start = frame.time or 0.0
         for face in frame.faces:
             if face.track is not None:
-                record = self._records.setdefault(face.track, _Record(start))
+                if face.track not in self._records:
+                    self._records[face.track] = _Record(start, dict.fromkeys(face.probabilities, 0.0))
+                record = self._records[face.track]
                 record.see(face.emotion, start, start + self._step)
 
 

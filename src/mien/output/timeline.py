@@ -5,18 +5,18 @@ Drawn with Pillow, which is in the core, so that no plotting library is needed.
 
 import math
 from array import array
-from collections.abc import Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from mien.labels import EMOTIONS
 from mien.media.decode_picture import Pixels
-from mien.output.colours import COLOURS
+from mien.output.colours import Colour, colours_of
+from mien.output.fonts import Font, font_of, lettering
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
@@ -31,18 +31,24 @@ _THUMBNAIL: Final = 72
 _MARGIN: Final = 24
 _LEFT: Final = 60
 _TEXT: Final = 15
+_LEGEND_LINE: Final = 24
 _MOST_THUMBNAILS: Final = 32
 _LONGEST_HOLE: Final = 1.0
 _TICK_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _INK: Final = (30, 30, 30)
 _PAPER: Final = (255, 255, 255)
-_FIELDS: Final = 1 + len(EMOTIONS)
 
 
 class TrackHistory:
-    """What a timeline needs of one person: 32 bytes for every frame, and a bounded number of small faces."""
+    """What a timeline needs of one person: 4 bytes a class for every frame, and a bounded number of small faces.
 
-    def __init__(self) -> None:
+    Args:
+        labels: class names in the order of the probabilities.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = tuple(labels)
+        self._fields = 1 + len(self._labels)
         self._values = array("f")
         self._thumbnails: list[tuple[float, Image.Image]] = []
         self._interval = 0.0
@@ -65,14 +71,15 @@ class TrackHistory:
     @property
     def seconds(self) -> float:
         """From first to last sight."""
-        return self._values[-_FIELDS] - self._values[0] if self._values else 0.0
+        return self._values[-self._fields] - self._values[0] if self._values else 0.0
 
     def draw(self, title: str) -> Image.Image:
         """The timeline, RGB, 1200 pixels wide."""
-        samples = np.frombuffer(self._values, np.float32).reshape(-1, _FIELDS).astype(np.float64)
+        samples = np.frombuffer(self._values, np.float32).reshape(-1, self._fields).astype(np.float64)
         start, end = samples[0, 0], max(samples[-1, 0], samples[0, 0] + 1e-3)
-        plot = _stacked(samples[:, 0], samples[:, 1:], start, end)
-        return _page(title, plot, self._thumbnails, start, end)
+        colours = colours_of(self._labels)
+        plot = _stacked(samples[:, 0], samples[:, 1:], list(colours.values()), start, end)
+        return _page(title, plot, self._thumbnails, colours, (start, end))
 
 
 class Timelines(Sink):
@@ -92,7 +99,9 @@ class Timelines(Sink):
         self._source = frame.source
         for face in frame.faces:
             if face.track is not None and image is not None:
-                self.tracks.setdefault(face.track, TrackHistory()).add(frame.time or 0.0, face, image)
+                if face.track not in self.tracks:
+                    self.tracks[face.track] = TrackHistory(tuple(face.probabilities))
+                self.tracks[face.track].add(frame.time or 0.0, face, image)
 
     def close(self) -> Sequence[Path]:
         """Write the pictures.
@@ -115,30 +124,33 @@ def _thumbnail(image: Pixels, box: Box) -> Image.Image:
     return picture
 
 
-def _stacked(times: NDArray[np.float64], shares: NDArray[np.float64], start: float, end: float) -> Pixels:
-    """Stacked areas, uint8 (220, W, 3): every column the mean of its moment, the first emotion at the bottom.
+def _stacked(
+    times: NDArray[np.float64], shares: NDArray[np.float64], colours: Sequence[Colour], start: float, end: float
+) -> Pixels:
+    """Stacked areas, uint8 (220, W, 3): every column the mean of its moment, the first class at the bottom.
 
     Args:
         times: seconds (N,), growing.
-        shares: probabilities (N, 7), each row summing to 1.
+        shares: probabilities (N, classes), each row summing to 1.
+        colours: of the classes.
         start: time of the left edge.
         end: time of the right edge.
     """
     width = _WIDTH - _LEFT - _MARGIN
     columns = _columns(times, shares, np.linspace(start, end, width + 1))
     heights = 1 - (np.arange(_AREA) + 0.5) / _AREA
-    palette = np.array([*(COLOURS[name] for name in EMOTIONS), _PAPER], np.uint8)
+    palette = np.array([*colours, _PAPER], np.uint8)
     limits = np.cumsum(columns, axis=1)[:, :-1]
     classes = (heights[:, None, None] > limits[None]).sum(axis=2)
-    classes[:, np.isnan(columns[:, 0])] = len(EMOTIONS)
+    classes[:, np.isnan(columns[:, 0])] = len(colours)
     return np.asarray(palette[classes], np.uint8)
 
 
 def _columns(
     times: NDArray[np.float64], shares: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean shares (W, 7) between neighbouring edges; between two readings at most a second apart the earlier one, else
-    NaN.
+    """Mean shares (W, classes) between neighbouring edges; between two readings at most a second apart the earlier one,
+    else NaN.
     """
     width = len(edges) - 1
     column = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, width - 1)
@@ -151,10 +163,16 @@ def _columns(
 
 
 def _page(
-    title: str, plot: Pixels, thumbnails: list[tuple[float, Image.Image]], start: float, end: float
+    title: str,
+    plot: Pixels,
+    thumbnails: list[tuple[float, Image.Image]],
+    colours: Mapping[str, Colour],
+    span: tuple[float, float],
 ) -> Image.Image:
-    top = _MARGIN + 2 * _TEXT + _THUMBNAIL
-    page = Image.new("RGB", (_WIDTH, top + _AREA + 5 * _TEXT), _PAPER)
+    """The whole picture; ``span`` is where the plot begins and ends, seconds."""
+    (start, end), top, legend = span, _MARGIN + 2 * _TEXT + _THUMBNAIL, _legend(colours)
+    lines = max(line for _, line, _ in legend)
+    page = Image.new("RGB", (_WIDTH, top + _AREA + 5 * _TEXT + lines * _LEGEND_LINE), _PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((_LEFT, _MARGIN // 2), title, font=_font(), fill=_INK)
     page.paste(Image.fromarray(plot), (_LEFT, top))
@@ -163,7 +181,7 @@ def _page(
     scale = plot.shape[1] / (end - start)
     _paste_faces(page, thumbnails, start, scale, top)
     _draw_ticks(pen, start, end, scale, top + _AREA)
-    _draw_legend(pen, top + _AREA + 3 * _TEXT)
+    _draw_legend(pen, legend, colours, top + _AREA + 3 * _TEXT)
     return page
 
 
@@ -188,12 +206,28 @@ def _draw_ticks(pen: ImageDraw.ImageDraw, start: float, end: float, scale: float
         pen.text((x, top + 8), _clock(number * step, step), font=_font(), fill=_INK, anchor="mt")
 
 
-def _draw_legend(pen: ImageDraw.ImageDraw, top: int) -> None:
-    left = _LEFT
-    for name in EMOTIONS:
-        pen.rectangle((left, top, left + _TEXT, top + _TEXT), fill=COLOURS[name], outline=_INK)
-        pen.text((left + _TEXT + 6, top + _TEXT / 2), name, font=_font(), fill=_INK, anchor="lm")
-        left += round(_TEXT + 30 + _font().getlength(name))
+def _legend(names: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Where each class stands in the legend: its name, its line from 0, and its left edge."""
+    letters = lettering(tuple(names))
+    font, places, line, left = letters.font(_TEXT), [], 0, _LEFT
+    for name, words in letters.words.items():
+        width = round(_TEXT + 30 + font.getlength(words))
+        if left + width > _WIDTH and left > _LEFT:
+            line, left = line + 1, _LEFT
+        places.append((name, line, left))
+        left += width
+    return places
+
+
+def _draw_legend(
+    pen: ImageDraw.ImageDraw, places: Iterable[tuple[str, int, int]], colours: Mapping[str, Colour], top: int
+) -> None:
+    letters = lettering(tuple(colours))
+    for name, line, left in places:
+        y = top + line * _LEGEND_LINE
+        pen.rectangle((left, y, left + _TEXT, y + _TEXT), fill=colours[name], outline=_INK)
+        words = letters.words[name]
+        pen.text((left + _TEXT + 6, y + _TEXT / 2), words, font=letters.font(_TEXT), fill=_INK, anchor="lm")
 
 
 def _clock(seconds: float, step: float) -> str:
@@ -204,6 +238,5 @@ def _clock(seconds: float, step: float) -> str:
     return f"{text}.{tenths}" if step < 1 else text
 
 
-@lru_cache(maxsize=1)
-def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(_TEXT)
+def _font() -> Font:
+    return font_of("", _TEXT)

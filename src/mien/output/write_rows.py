@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mien.errors import MissingExtraError
-from mien.labels import EMOTIONS
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
-from mien.output.table_rows import TABLE_COLUMNS, table_rows
+from mien.output.table_rows import probability_columns, table_columns, table_rows
 from mien.results import Header
 
 Write = Callable[[str], object]
@@ -19,7 +18,7 @@ Write = Callable[[str], object]
 
 _ROWS: Final = 4096
 _INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height"})
-_NUMBERS: Final = frozenset({"time", "confidence", "probability", *EMOTIONS})
+_NUMBERS: Final = frozenset({"time", "confidence", "probability"})
 
 
 class JsonLines(Sink):
@@ -61,19 +60,21 @@ class Json(Sink):
 
 
 class Csv(Sink):
-    """The columns of `TABLE_COLUMNS`, a row for each face and for each frame without one.
+    """The columns of `table_columns`, a row for each face and for each frame without one.
 
     Args:
         write: takes the lines.
+        header: what the rows come from; it has the class names.
     """
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+    def __init__(self, write: Write, header: Header) -> None:
+        self._write, self._labels = write, header.labels
+        self._columns = table_columns(header.labels)
         self._begun = False
 
     def add(self, recognized: Recognized) -> None:
         self._begin()
-        for row in table_rows([recognized.frame]):
+        for row in table_rows([recognized.frame], self._labels):
             self._write_row(row)
 
     def close(self) -> Sequence[Path]:
@@ -84,11 +85,11 @@ class Csv(Sink):
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
-            self._write_row({name: name for name in TABLE_COLUMNS})
+            self._write_row({name: name for name in self._columns})
 
     def _write_row(self, values: Mapping[str, Any]) -> None:
         line = io.StringIO()
-        csv.DictWriter(line, TABLE_COLUMNS, lineterminator="\n").writerow(values)
+        csv.DictWriter(line, self._columns, lineterminator="\n").writerow(values)
         self._write(line.getvalue())
 
 
@@ -110,13 +111,16 @@ class Parquet(Sink):
             from pyarrow import parquet
         except ImportError:
             raise MissingExtraError("writing Parquet", "tables") from None
-        self._schema = pa.schema([(name, _kind(pa, name)) for name in TABLE_COLUMNS], {"mien": header.to_json()})
+        self._labels = header.labels
+        shares = frozenset(probability_columns(header.labels))
+        kinds = [(name, _kind(pa, name, shares)) for name in table_columns(header.labels)]
+        self._schema = pa.schema(kinds, {"mien": header.to_json()})
         self._batch: Any = pa.RecordBatch
         self._writer = parquet.ParquetWriter(file, self._schema)
         self._rows: list[dict[str, Any]] = []
 
     def add(self, recognized: Recognized) -> None:
-        self._rows += table_rows([recognized.frame])
+        self._rows += table_rows([recognized.frame], self._labels)
         if len(self._rows) >= _ROWS:
             self._flush()
 
@@ -131,9 +135,9 @@ class Parquet(Sink):
         self._rows = []
 
 
-def _kind(pa: Any, name: str) -> Any:
+def _kind(pa: Any, name: str, shares: Collection[str]) -> Any:
     if name in _INTEGERS:
         return pa.int64()
     if name == "certain":
         return pa.bool_()
-    return pa.float64() if name in _NUMBERS else pa.string()
+    return pa.float64() if name in _NUMBERS or name in shares else pa.string()

@@ -14,16 +14,22 @@ from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Follower, Pace
 from mien.faces.opencv_threads import use_threads
 from mien.media.decode_picture import Pixels, Reduced
-from mien.preprocess import to_gray
+from mien.preprocess import FACE_SIZE, to_gray, to_rgb
 from mien.results import Box
 
 _SHARP: Final = 64
-"""Height of a face in pixels from which its crop of 48x48 pixels loses nothing; of lower ones all pixels are read."""
+"""Height of a face in pixels from which its crop of 48x48 pixels loses nothing; of lower ones all pixels are read.
+Larger crops ask for more in proportion.
+"""
+
+
+CANONICAL_CROP: Final = (FACE_SIZE, 1)
+"""Side and channels of FER2013's faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A face that was found and not yet classified: where it is, its crop, grayscale uint8 (48, 48), and its track."""
+    """A face that was found and not yet classified: where it is, its crop, uint8 (S, S) or (S, S, 3), and its track."""
 
     box: Box
     detection: Detection
@@ -37,10 +43,11 @@ class Finder:
     Args:
         detector: it should give weak faces too, for `follower`.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
+        crop: side in pixels and channels, 1 or 3, of the faces that are cut out.
     """
 
-    def __init__(self, detector: Detector, min_confidence: float) -> None:
-        self.detector, self._min_confidence = detector, min_confidence
+    def __init__(self, detector: Detector, min_confidence: float, crop: tuple[int, int] = CANONICAL_CROP) -> None:
+        self.detector, self._min_confidence, self.crop_kind = detector, min_confidence, crop
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
@@ -56,7 +63,8 @@ class Finder:
         image, factor = picture.pixels, picture.factor
         seen = self.detector.detect(image) if factor == 1 else self.detector.detect(image, factor)  # type: ignore[call-arg]  # one that offers `reduction` takes it
         found = [(stretched(face, factor), None) for face in seen if face.score >= self._min_confidence]
-        if factor > 1 and any(max(face.box[2:]) < _SHARP * factor for face, _ in found):
+        sharp = _SHARP * self.crop_kind[0] / FACE_SIZE
+        if factor > 1 and any(max(face.box[2:]) < sharp * factor for face, _ in found):
             image = whole()
         return self.crop(image, found, (picture.height, picture.width))
 
@@ -82,13 +90,17 @@ class Finder:
             found: faces and tracks.
             size: (height, width) of the picture whose coordinates they have, if it is not the image's.
         """
-        gray = to_gray(image)
-        height, width = size or (gray.shape[0], gray.shape[1])
+        side, channels = self.crop_kind
+        pixels = to_gray(image) if channels == 1 else to_rgb(image)
+        height, width = size or (pixels.shape[0], pixels.shape[1])
         boxes = (Box.inside(*face.box, image=(height, width)) for face, _ in found)
         visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
         visible.sort(key=lambda triple: -triple[0].area)
-        factor = round(width / gray.shape[1])  # the last block of a reduced picture may reach beyond it
-        return [Candidate(box, face, _crop(gray, stretched(face, 1 / factor)), track) for box, face, track in visible]
+        factor = round(width / pixels.shape[1])  # the last block of a reduced picture may reach beyond it
+        return [
+            Candidate(box, face, _crop(pixels, stretched(face, 1 / factor), side), track)
+            for box, face, track in visible
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +112,14 @@ class MakeFinder:
         min_confidence: see `Finder`.
         min_face: see `mien.faces.detectors.create_detector`.
         threads: threads of a named detector and of OpenCV.
+        crop: see `Finder`.
     """
 
     detector: str | Detector
     min_confidence: float
     min_face: int
     threads: int | None
+    crop: tuple[int, int] = CANONICAL_CROP
 
     def __call__(self) -> Finder:
         """The finder.
@@ -115,10 +129,10 @@ class MakeFinder:
         """
         use_threads(self.threads)
         if not isinstance(self.detector, str):
-            return Finder(self.detector, self.min_confidence)
+            return Finder(self.detector, self.min_confidence, self.crop)
         create = partial(create_detector, self.detector, min_score=WEAK_SHARE * self.min_confidence)
-        return Finder(create(min_face=self.min_face, threads=self.threads), self.min_confidence)
+        return Finder(create(min_face=self.min_face, threads=self.threads), self.min_confidence, self.crop)
 
 
-def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
-    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
+def _crop(image: NDArray[np.uint8], face: Detection, side: int) -> NDArray[np.uint8]:
+    return align_face(image, face.landmarks, side) if face.landmarks else crop_face(image, face.box, side)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mien.faces.detection import Detector
 from mien.media.decode_picture import Pixels
+from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
-from mien.recognition.finder import Candidate, Finder
+from mien.recognition.finder import CANONICAL_CROP, Candidate, Finder
 from mien.results import Face, Frame, Header, Probabilities
 
 PIXELS_AT_ONCE: Final = 50_000_000
@@ -22,10 +23,13 @@ PIXELS_AT_ONCE: Final = 50_000_000
 
 
 class Classifier(Protocol):
-    """Reads expressions off faces; `mien.model.onnx_model.Bundle` is one."""
+    """Reads expressions off faces; `mien.model.onnx_model.Bundle` is one.
+
+    An attribute ``labels`` names the classes of one that is handed in; without it they are FER2013's seven.
+    """
 
     def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, 7), each row summing to 1, of face crops, grayscale uint8 (N, 48, 48)."""
+        """Calibrated probabilities (N, classes), each row summing to 1, of face crops, uint8 (N, S, S)."""
         ...
 
 
@@ -55,14 +59,15 @@ class Pipeline(Finder):
     """
 
     def __init__(self, detector: Detector, classifier: Classifier, min_confidence: float, header: Header) -> None:
-        super().__init__(detector, min_confidence)
+        super().__init__(detector, min_confidence, crop_of(classifier))
         self.classifier, self.header = classifier, header
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
         """The expressions of the faces of several images, in one forward pass; lists as they came."""
         crops = [candidate.crop for image in candidates for candidate in image]
         rows = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
-        return [[_face(candidate, next(rows)) for candidate in image] for image in candidates]
+        labels = self.header.labels
+        return [[_face(candidate, next(rows), labels) for candidate in image] for image in candidates]
 
     def recognized(self, searched: Sequence[Searched], header: Header | None = None) -> Iterator[Recognized]:
         """Several images with the expressions of their faces, in one forward pass, and what they come from."""
@@ -70,6 +75,13 @@ class Pipeline(Finder):
         faces = self.classify([image.candidates for image in searched])
         for image, found in zip(searched, faces, strict=True):
             yield Recognized(replace(image.frame, faces=tuple(found), header=header), image.image)
+
+
+def crop_of(classifier: object) -> tuple[int, int]:
+    """Side and channels of the faces that a classifier reads, as the card of a `Bundle` says; else FER2013's."""
+    if isinstance(classifier, Bundle):
+        return classifier.card.preprocess.face_size, classifier.card.preprocess.channels
+    return CANONICAL_CROP
 
 
 def batched(searched: Iterable[Searched], size: int) -> Iterator[list[Searched]]:
@@ -97,7 +109,7 @@ def _pixels(searched: Searched) -> int:
     return 0 if searched.image is None else searched.image.shape[0] * searched.image.shape[1]
 
 
-def _face(candidate: Candidate, probabilities: NDArray[np.float64]) -> Face:
+def _face(candidate: Candidate, probabilities: NDArray[np.float64], labels: Sequence[str]) -> Face:
     detection = candidate.detection
-    named = Probabilities.of(probabilities.tolist())
+    named = Probabilities.of(probabilities.tolist(), labels)
     return Face(candidate.box, detection.score, named, detection.landmarks, candidate.track)

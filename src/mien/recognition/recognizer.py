@@ -17,6 +17,7 @@ from mien.choices import SMALLEST_FACE
 from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import UsageError
 from mien.faces.detection import Detector
+from mien.labels import EMOTIONS
 from mien.media.read_image import Picture
 from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
@@ -25,7 +26,7 @@ from mien.output.recognized import Recognized
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
-from mien.recognition.pipeline import Classifier, Pipeline
+from mien.recognition.pipeline import Classifier, Pipeline, crop_of
 from mien.recognition.smoothing import MakeSmoothing
 from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
@@ -111,7 +112,8 @@ class Recognizer:
         """Makes what finds the faces, in another process, one of so many that share the threads."""
         made_of = self._made_of
         threads = threads_each(made_of["threads"], processes)
-        return MakeFinder(made_of["detector"], made_of["min_confidence"], made_of["min_face"], threads)
+        crop = crop_of(self.classifier)
+        return MakeFinder(made_of["detector"], made_of["min_confidence"], made_of["min_face"], threads, crop)
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
@@ -217,8 +219,8 @@ def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
         name: made_of[name] for name in ("min_confidence", "min_face")
     }
     if isinstance(classifier, Bundle):
-        return Header(classifier.card.name, classifier.sha256, options)
-    return Header(_named(classifier), None, options)
+        return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
+    return Header(_named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))
 
 
 def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognized:

@@ -14,6 +14,7 @@ from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.model.onnx_model import Bundle
+from mien.output.colours import colours_of
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
@@ -239,4 +240,5 @@ def _frame(upload: Upload, result: Frame | BaseException) -> Frame:
 
 def _described(model: Bundle) -> ModelDescription:
     card = asdict(model.card)
-    return ModelDescription(**{**card, "labels": list(card["labels"])}, sha256=model.sha256)
+    colours = {name: f"#{bytes(colour).hex()}" for name, colour in colours_of(model.card.labels).items()}
+    return ModelDescription(**{**card, "labels": list(card["labels"])}, colours=colours, sha256=model.sha256)

@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mien.labels import EMOTIONS
 from mien.results import SCHEMA
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -33,7 +32,7 @@ class FaceResult(_Document):
     face: Annotated[int, Field(ge=0, description="Number within the picture or frame, from 0.")]
     box: Annotated[list[int], Field(min_length=4, max_length=4, description="x, y, width, height in pixels.")]
     confidence: Annotated[Probability, Field(description="Confidence of the face detector.")]
-    emotion: Annotated[Literal[EMOTIONS], Field(description="The likeliest; in videos after smoothing.")]  # type: ignore[valid-type]
+    emotion: Annotated[str, Field(description="The likeliest of the model's `labels`; in videos after smoothing.")]
     probability: Annotated[Probability, Field(description="Of `emotion`.")]
     certain: Annotated[bool, Field(description="Whether `probability` is as high as was asked for.")]
     probabilities: Annotated[dict[str, Probability], Field(description="Calibrated class probabilities, sum 1.")]
@@ -76,7 +75,8 @@ class ModelDescription(BaseModel):
     network: str
     parameters: int
     macs: int
-    labels: list[str]
+    labels: Annotated[list[str], Field(description="Names of the classes, in the order of the probabilities.")]
+    colours: Annotated[dict[str, str], Field(description="Of the classes in drawings, `#rrggbb`.")]
     preprocess: dict[str, Any]
     temperature: float
     training: dict[str, Any]

@@ -21,13 +21,13 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
     With every strength at 0 and ``input_size`` the specification's own, the result is that of `PreprocessSpec.apply`.
 
     Args:
-        faces: grayscale uint8 (N, frame_size, frame_size), as `PreprocessSpec.frames` gives them.
+        faces: uint8 (N, frame_size, frame_size), or with 3 channels, as `PreprocessSpec.frames` gives them.
         config: what varies, and how much.
         spec: the preprocessing whose centre crop is varied, and whose scale of grey levels is used.
         input_size: side in pixels of the result; the crop is resized to it.
 
     Returns:
-        float32 (N, 1, input_size, input_size).
+        float32 (N, channels, input_size, input_size).
     """
     clear = vary(faces, config, spec, input_size)
     return spoil(clear, config, spec)
@@ -36,12 +36,12 @@ def augment(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_si
 def vary(faces: Tensor, config: AugmentConfig, spec: PreprocessSpec, input_size: int) -> Tensor:
     """The part of `augment` that leaves a face as easy to read: its place, size and light.
 
-    Takes what `augment` takes; gives grey levels, float32 (N, 1, input_size, input_size) in 0..255.
+    Takes what `augment` takes; gives grey levels, float32 (N, channels, input_size, input_size) in 0..255.
     """
-    grey = faces[:, None].float()
+    grey = (faces[:, None] if faces.ndim == 3 else faces.permute(0, 3, 1, 2)).float()
     grid = F.affine_grid(
         affine_maps(len(faces), config, spec, faces.device),
-        [len(faces), 1, input_size, input_size],
+        [len(faces), grey.shape[1], input_size, input_size],
         align_corners=False,
     )
     grey = F.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -52,12 +52,12 @@ def spoil(clear: Tensor, config: AugmentConfig, spec: PreprocessSpec) -> Tensor:
     """The part of `augment` that makes a face harder to read: degradations and erased rectangles.
 
     Args:
-        clear: grey levels, float (N, 1, S, S), as `vary` gives them.
+        clear: grey levels, float (N, C, S, S), as `vary` gives them.
         config: what is done, and how much.
         spec: the preprocessing whose scale of grey levels is used.
 
     Returns:
-        Network input, float32 (N, 1, S, S).
+        Network input, float32 (N, C, S, S).
     """
     degraded = degrade(clear, config, clear.shape[-1] / spec.input_size)
     return erase(spec.scale(degraded), config)
@@ -86,7 +86,7 @@ def affine_maps(count: int, config: AugmentConfig, spec: PreprocessSpec, device:
 
 
 def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
-    """Grey levels (N, 1, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled, then
+    """Grey levels (N, C, S, S) in 0..255 with contrast scaled about each face's mean, then brightness scaled, then
     gamma, kept in 0..255.
     """
     if config.contrast or config.brightness:
@@ -101,7 +101,7 @@ def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
 
 
 def erase(inputs: Tensor, config: AugmentConfig) -> Tensor:
-    """Network input (N, 1, S, S) with a rectangle of some faces set to 0, the `spec`'s mean (arXiv 1708.04896)."""
+    """Network input (N, C, S, S) with a rectangle of some faces set to 0, the `spec`'s mean (arXiv 1708.04896)."""
     if not (config.erase and config.erase_area):
         return inputs
     count, side, device = len(inputs), inputs.shape[-1], inputs.device

@@ -12,13 +12,16 @@ Fields left out keep their defaults; unknown keys, wrong types and contradiction
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mien.choices import FOLDS, Split
 from mien.errors import ConfigError
 from mien.preprocess import PreprocessSpec
 from mien.toml_json import expected, from_values, in_range
 from mien.training.augment_config import AugmentConfig
+
+_WHOLE_LABELS: Final = ("fer2013", "ferplus_majority", "ferplus_strict_majority")
+"""Targets that give each face one class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,8 @@ class OptimizerConfig:
         nesterov: Nesterov momentum for SGD; without effect on the others.
         weight_decay: applied to convolution and linear weights, never to biases and normalisation.
         clip_norm: gradient clipping by global norm: the largest norm over all weights together; 0 is off.
+        body_rate: multiplies the learning rate of all layers but the last, which answers: below 1 to keep what initial
+            weights know; 0 trains the last layer alone.
     """
 
     name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
@@ -40,12 +45,14 @@ class OptimizerConfig:
     nesterov: bool = True
     weight_decay: float = 5e-4
     clip_norm: float = 0.0
+    body_rate: float = 1.0
 
     def __post_init__(self) -> None:
         in_range("optimizer.learning_rate", self.learning_rate, above=0)
         in_range("optimizer.momentum", self.momentum, low=0, below=1)
         in_range("optimizer.weight_decay", self.weight_decay, low=0)
         in_range("optimizer.clip_norm", self.clip_norm, low=0)
+        in_range("optimizer.body_rate", self.body_rate, low=0, high=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +103,7 @@ class LossConfig:
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
         mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
-        targets: "fer2013", its labels; or what FER+'s votes say, see `mien.data.votes.vote_targets` and
+        targets: "fer2013", the labels of the data set; or what FER+'s votes say, see `mien.data.votes.vote_targets` and
             `mien.training.targets.label_posterior`. Smoothing and mixup act upon them.
         fer2013_weight: share of FER2013's label in FER+'s targets, 0..1; with 0, rows without such a target are left
             out of training, otherwise they have FER2013's label.
@@ -117,7 +124,12 @@ class LossConfig:
     mixup: float = 0.2
     mixup_last_epochs: int = 0
     targets: Literal[
-        "fer2013", "ferplus_majority", "ferplus_probability", "ferplus_thresholded", "ferplus_posterior"
+        "fer2013",
+        "ferplus_majority",
+        "ferplus_strict_majority",
+        "ferplus_probability",
+        "ferplus_thresholded",
+        "ferplus_posterior",
     ] = "fer2013"
     fer2013_weight: float = 0.0
     teachers: tuple[str, ...] = expected('texts, for example ["runs/teacher"]', default=())
@@ -142,10 +154,10 @@ class LossConfig:
                 f"loss.fer2013_weight is {self.fer2013_weight} and loss.targets is fer2013, "
                 "which has nothing to blend with: set it to 0, or loss.targets to one of FER+'s"
             )
-        if self.name == "focal" and self.targets not in ("fer2013", "ferplus_majority"):
+        if self.name == "focal" and self.targets not in _WHOLE_LABELS:
             raise ConfigError(
                 f"loss.targets is {self.targets} and loss.name is focal, which takes whole labels: "
-                "set it to fer2013 or ferplus_majority"
+                f"set it to one of {', '.join(_WHOLE_LABELS)}"
             )
         for key in ("label_smoothing", "mixup", "fer2013_weight"):
             if self.name == "focal" and getattr(self, key):
@@ -165,8 +177,9 @@ class TrainConfig:
         seed: of weights, order and augmentation.
         shuffle: whether each epoch draws a new order of the rows; without it they keep that of the data set, and the
             last ones, fewer than a batch, are never trained on.
-        initial_weights: run folder or safetensors file of `mien train`, of the same network, whose chosen weights the
-            training starts from (fine-tuning, warm restarts); "" starts from random ones.
+        initial_weights: run folder or safetensors file of `mien train`, or an embedded model that has one beside it, of
+            the same network, whose weights the training starts from (fine-tuning, warm restarts); a class that it does
+            not have starts from nothing. "" starts from random weights.
         precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp16" does so in float16 and
             scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
             device computes with itself, see `mien.training.precision`. A run states which one it was.

@@ -14,6 +14,7 @@ from mien.data.crossings import crossings
 from mien.data.splits import held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import TrainingError
+from mien.labels import EMOTIONS, KNOWN_SETS
 from mien.training.config import LossConfig, TrainConfig
 from mien.training.targets import have_target
 
@@ -93,6 +94,33 @@ class TrainingData:
             )
         return rows
 
+    def check_classes(self, select_on: str) -> None:
+        """Refuse rows from which the classes of the data set cannot be learned or judged.
+
+        A class of FER2013 or FER+ may be missing, since data sets of some of their classes are common; it is named on
+        the logger where it is judged and not trained on.
+
+        Raises:
+            TrainingError: as said; all such classes are named.
+        """
+        classes, trained = self.store.classes, np.unique(self.store.labels[self.rows])
+        judged = np.unique(self.store.labels[self.selection_rows(select_on)])
+        unknown = [classes[number] for number in np.setdiff1d(judged, trained)]
+        if classes in KNOWN_SETS:
+            if unknown:
+                log.warning("no Training row shows %s, which the network is judged on", ", ".join(unknown))
+            return
+        if unknown := unknown or [name for number, name in enumerate(classes) if number not in trained]:
+            raise TrainingError(
+                f"no Training row that may be used shows {', '.join(unknown)}: expected some of each of "
+                f"{', '.join(classes)}; add pictures, or import without the class (--map {unknown[0]}=skip)"
+            )
+        if len(judged) and (unjudged := [classes[number] for number in np.setdiff1d(trained, judged)]):
+            raise TrainingError(
+                f"no {select_on} row shows {', '.join(unjudged)}: expected some of each of {', '.join(classes)} to "
+                "choose the epoch on; set split=stratified_folds and select_on=held_out, or add pictures"
+            )
+
     def identity(self) -> dict[str, Any]:
         """What goes into checkpoints and cards: source, its hash, the rows used, their hash, rows dropped by reason,
         and the hash of FER+'s votes if they are trained on.
@@ -104,5 +132,6 @@ class TrainingData:
             "rows": len(self.rows),
             "rows_sha256": rows_sha256(self.rows),
             "dropped": dict(self.dropped),
+            **({} if self.store.classes == EMOTIONS else {"classes": list(self.store.classes)}),
             **({"votes_sha256": self.votes_sha256} if self.votes_sha256 else {}),
         }

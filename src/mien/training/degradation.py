@@ -42,12 +42,12 @@ def degrade(grey: Tensor, config: AugmentConfig, scale: float = 1.0) -> Tensor:
     compresses it.
 
     Args:
-        grey: float (N, 1, S, S) in 0..255.
+        grey: float (N, C, S, S) in 0..255.
         config: probabilities and strengths.
         scale: S as a share of the network's full input side.
 
     Returns:
-        Float (N, 1, S, S) in 0..255; ``grey`` itself where nothing is configured.
+        Float (N, C, S, S) in 0..255; ``grey`` itself where nothing is configured.
     """
     steps: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
         (config.occlude, lambda faces: occlude(faces, config.occlude_area)),
@@ -88,7 +88,7 @@ def _drawn_sides(faces: Tensor, smallest: float) -> Tensor:
 
 
 def occlude(grey: Tensor, area: float) -> Tensor:
-    """Faces (N, 1, S, S) with a rectangle each of one grey level over at most ``area`` of them.
+    """Faces (N, C, S, S) with a rectangle each of one grey level over at most ``area`` of them.
 
     Its sides' ratio is at most 4 either way, so that it may be as wide as the face and a mask high.
     """
@@ -110,7 +110,7 @@ def covered(side: int, share: Tensor, device: torch.device) -> Tensor:
 
 
 def blur(grey: Tensor, sigma: Tensor) -> Tensor:
-    """Faces (N, 1, S, S) smoothed by Gaussians of standard deviations ``sigma`` (N,) in pixels, cut off at the border.
+    """Faces (N, C, S, S) smoothed by Gaussians of standard deviations ``sigma`` (N,) in pixels, cut off at the border.
 
     A Gaussian is separable, so it is one matrix product along each axis.
     """
@@ -121,7 +121,7 @@ def blur(grey: Tensor, sigma: Tensor) -> Tensor:
 
 
 def motion_blur(grey: Tensor, length: Tensor, angle: Tensor, longest: float) -> Tensor:
-    """Faces (N, 1, S, S) smeared along lines.
+    """Faces (N, C, S, S) smeared along lines.
 
     Each face is filtered with a line one pixel wide, which fades over a pixel at its sides and ends.
 
@@ -144,7 +144,7 @@ def motion_blur(grey: Tensor, length: Tensor, angle: Tensor, longest: float) -> 
 
 
 def lower_resolution(grey: Tensor, sides: Tensor) -> Tensor:
-    """Faces (N, 1, S, S) averaged down to ``sides`` (N,) whole pixels and enlarged again bilinearly.
+    """Faces (N, C, S, S) averaged down to ``sides`` (N,) whole pixels and enlarged again bilinearly.
 
     As an aligned face looks that was small in its picture. Both steps are linear and separable: one matrix product
     along each axis.
@@ -172,17 +172,17 @@ def _enlarging(side: int, sides: Tensor) -> Tensor:
 
 
 def _along_both_axes(grey: Tensor, matrices: Tensor) -> Tensor:
-    """Faces (N, 1, S, S) with a matrix (N, S, S) applied to their columns and to their rows."""
-    return (matrices @ grey[:, 0] @ matrices.transpose(1, 2))[:, None]
+    """Faces (N, C, S, S) with a matrix (N, S, S) applied to their columns and to their rows."""
+    return matrices[:, None] @ grey @ matrices.transpose(1, 2)[:, None]
 
 
 def add_noise(grey: Tensor, deviation: Tensor) -> Tensor:
-    """Faces (N, 1, S, S) with Gaussian noise of standard deviations (N,) in grey levels."""
+    """Faces (N, C, S, S) with Gaussian noise of standard deviations (N,) in grey levels."""
     return grey + torch.randn_like(grey) * deviation.view(-1, 1, 1, 1)
 
 
 def add_shot_noise(grey: Tensor, deviation: Tensor) -> Tensor:
-    """Faces (N, 1, S, S) with noise that grows with the square root of the light, as photons make it.
+    """Faces (N, C, S, S) with noise that grows with the square root of the light, as photons make it.
 
     ``deviation`` (N,) is its standard deviation in grey levels where a face is white.
     """
@@ -190,18 +190,19 @@ def add_shot_noise(grey: Tensor, deviation: Tensor) -> Tensor:
 
 
 def compress(grey: Tensor, quality: Tensor) -> Tensor:
-    """Faces (N, 1, S, S) as JPEG of qualities (N,) in 1..100 leaves them, by libjpeg's scale of qualities.
+    """Faces (N, C, S, S) as JPEG of qualities (N,) in 1..100 leaves them, by libjpeg's scale of qualities.
 
     Only quantisation loses anything, so there is no entropy coding here.
     """
-    side = grey.shape[-1]
+    side, channels = grey.shape[-1], grey.shape[1]
     missing = -side % _BLOCK
-    blocks = _blocks(F.pad(grey, (0, missing, 0, missing), mode="replicate") - 128)
-    steps = _quantisation(quality)[:, None, None]
+    planes = grey.reshape(-1, 1, side, side)  # of a colour face each by itself
+    blocks = _blocks(F.pad(planes, (0, missing, 0, missing), mode="replicate") - 128)
+    steps = _quantisation(quality.repeat_interleave(channels))[:, None, None]
     cosines = _cosines(grey.device)
     frequencies = ((cosines @ blocks @ cosines.T) / steps).round() * steps
     restored = _faces(cosines.T @ frequencies @ cosines) + 128
-    return restored[..., :side, :side]
+    return restored[..., :side, :side].reshape(grey.shape)
 
 
 def _blocks(grey: Tensor) -> Tensor:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.errors import TrainingError
+from mien.errors import ModelFileError, TrainingError
+from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
+from mien.model.embedded import trainable_models, versioned_name, weights_file
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
 
@@ -30,13 +33,37 @@ class Parent:
 
 
 def load_parent(path: str) -> Parent:
-    """The network of a run folder or of a safetensors file of `mien train`.
+    """The network of a run folder, of a safetensors file of `mien train`, or of an embedded model.
 
     Raises:
-        ModelFileError: missing or damaged.
+        ModelFileError: missing or damaged, or without weights to train from; the message names what to use instead.
     """
-    network, card = load_network(path)
-    return Parent(network, card, provenance(path, card))
+    file = trainable(path)
+    network, card = load_network(file)
+    return Parent(network, card, provenance(file, card))
+
+
+def trainable(name: str) -> Path:
+    """The file or run folder with the weights that a user names.
+
+    Raises:
+        ModelFileError: an ONNX file, or an embedded model that has no weights to train from.
+    """
+    version = versioned_name(name)
+    known = ", ".join(trainable_models())
+    if version is None:
+        if name.endswith(".onnx"):
+            raise ModelFileError(
+                f"{name}: an ONNX file has no weights to train from: name the run it was exported from, its "
+                f"best.safetensors, or one of {known}"
+            )
+        return Path(name)
+    if (file := weights_file(version)) is None:
+        raise ModelFileError(
+            f"{name}: has no weights to train from in the package, as an ensemble has none of its own: "
+            f"expected one of {known}, a run or a safetensors file of one"
+        )
+    return file
 
 
 class Teachers:
@@ -45,14 +72,15 @@ class Teachers:
     Args:
         paths: run folders or safetensors files of `mien train`.
         preprocess: the pupil's; every teacher must have been trained with the same frame and grey levels.
+        classes: the pupil's; every teacher must have the same.
 
     Raises:
         ModelFileError: a teacher is missing or damaged.
-        TrainingError: a teacher was trained with another preprocessing.
+        TrainingError: a teacher was trained with another preprocessing, or has other classes.
     """
 
-    def __init__(self, paths: Sequence[str], preprocess: PreprocessSpec) -> None:
-        parents = [_load(path, preprocess) for path in paths]
+    def __init__(self, paths: Sequence[str], preprocess: PreprocessSpec, classes: tuple[str, ...] = EMOTIONS) -> None:
+        parents = [_load(path, preprocess, classes) for path in paths]
         self._networks = [(parent.network, parent.card.preprocess.input_size) for parent in parents]
         self.provenance = [parent.provenance for parent in parents]
 
@@ -64,7 +92,7 @@ class Teachers:
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor, temperature: float) -> Tensor:
-        """Mean over the teachers of their softened probabilities (N, 7), float32.
+        """Mean over the teachers of their softened probabilities (N, classes), float32.
 
         Args:
             inputs: the pupil's, (N, 1, S, S); resized for a teacher that was made for another side.
@@ -76,8 +104,13 @@ class Teachers:
         return torch.stack(answers).mean(0)
 
 
-def _load(path: str, preprocess: PreprocessSpec) -> Parent:
+def _load(path: str, preprocess: PreprocessSpec, classes: tuple[str, ...]) -> Parent:
     parent = load_parent(path)
+    if parent.card.labels != classes:
+        raise TrainingError(
+            f"teacher {path}: has the classes {', '.join(parent.card.labels)}: "
+            f"expected those of the data set, {', '.join(classes)}"
+        )
     theirs = parent.card.preprocess
     if _view(theirs) != _view(preprocess):
         raise TrainingError(
@@ -89,7 +122,7 @@ def _load(path: str, preprocess: PreprocessSpec) -> Parent:
 
 def _view(spec: PreprocessSpec) -> tuple[Any, ...]:
     """What teacher and pupil must have in common: the part of the face, and how its grey levels are scaled."""
-    return spec.input_size / spec.frame_size, spec.mean, spec.std, spec.equalize, spec.blur
+    return spec.input_size / spec.frame_size, spec.mean, spec.std, spec.equalize, spec.blur, spec.channels
 
 
 def _sized(inputs: Tensor, side: int) -> Tensor:
@@ -99,7 +132,8 @@ def _sized(inputs: Tensor, side: int) -> Tensor:
 
 
 def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Mean cross-entropy of softened logits (N, 7) against taught probabilities (N, 7), times the squared temperature.
+    """Mean cross-entropy of softened logits against taught probabilities, both (N, classes), times the squared
+    temperature.
 
     So its gradients weigh as much as those of the plain loss, whatever the temperature (arXiv 1503.02531, section 2).
     """

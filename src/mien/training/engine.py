@@ -32,7 +32,7 @@ from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
 from mien.training.machine import check_machine, launch, restore_scaler, scaler_state
 from mien.training.objective import Objective
-from mien.training.optimizers import make_optimizer
+from mien.training.optimizers import RATE, make_optimizer
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import open_run
 from mien.training.run_log import RunLog
@@ -86,11 +86,13 @@ def train(
             f"the data have no Training rows that may be used (left out: {dict(data.dropped) or 'none'}); "
             "import data that have them"
         )
-    check_network(config)
+    check_network(config, len(data.store.classes))
     device, threads = torch_device(device), threads_each(threads, devices)
     check_machine(config, device, devices)
-    data.selection_rows(config.select_on)
-    start = start_of(config)  # wrong initial weights and wrong teachers are found before a run is made
+    data.check_classes(config.select_on)
+    start = start_of(
+        config, data.store.classes
+    )  # wrong initial weights and wrong teachers are found before a run is made
     config, progress = open_run(config, data, run, resume=resume, device=device)
     if progress.extended_from:
         start = replace(start, parents={**start.parents, "extended_from": list(progress.extended_from)})
@@ -202,7 +204,7 @@ class _Trainer:
         schedule, epochs = self.config.schedule, self.config.epochs
         factor = learning_rate_factor(schedule, step, self.steps_per_epoch, epochs, self.accuracies)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.optimizer.learning_rate * factor
+            group["lr"] = self.config.optimizer.learning_rate * factor * group[RATE]
         loss = self.objective.loss(self.model, rows)
         self.optimizer.zero_grad(set_to_none=True)
         self.machine.backward(loss)

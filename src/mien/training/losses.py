@@ -5,19 +5,17 @@ from torch import Tensor
 from torch.distributions import Beta
 from torch.nn import functional as F
 
-from mien.labels import EMOTIONS
-
 
 def smooth(targets: Tensor, smoothing: float) -> Tensor:
-    """Label smoothing: targets (N, 7) with ``smoothing`` of their mass spread evenly over all classes."""
-    return targets * (1 - smoothing) + smoothing / len(EMOTIONS)
+    """Label smoothing: targets (N, classes) with ``smoothing`` of their mass spread evenly over all classes."""
+    return targets * (1 - smoothing) + smoothing / targets.shape[-1]
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy of logits (N, 7) against distributions (N, 7), computed in float32; a scalar.
+    """Mean cross-entropy of logits (N, classes) against distributions (N, classes), computed in float32; a scalar.
 
-    With class weights (7,), each class's part counts so many times, and the sum is divided by the weights present: for
-    whole labels that is `torch.nn.functional.cross_entropy`.
+    With class weights (classes,), each class's part counts so many times, and the sum is divided by the weights
+    present: for whole labels that is `torch.nn.functional.cross_entropy`.
     """
     losses = -targets * F.log_softmax(logits.float(), dim=-1)
     if class_weights is None:
@@ -29,10 +27,10 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: float, class_weights: Tens
     """Mean of -(1 - p)^gamma log p over faces, p the probability given to the label (Lin et al., arXiv 1708.02002).
 
     Args:
-        logits: (N, 7).
+        logits: (N, classes).
         labels: class numbers (N,).
         gamma: 0 is cross-entropy.
-        class_weights: (7,); how much a face of each class counts.
+        class_weights: (classes,); how much a face of each class counts.
     """
     log_p = F.log_softmax(logits.float(), dim=-1).gather(1, labels[:, None])[:, 0]
     losses = -((1 - log_p.exp()) ** gamma) * log_p
@@ -43,8 +41,8 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: float, class_weights: Tens
 
 
 def balanced_weights(targets: Tensor) -> Tensor:
-    """Weights (7,) in inverse proportion to how much of target distributions (N, 7) each class has, 1 on average over
-    the faces.
+    """Weights (classes,) in inverse proportion to how much of target distributions (N, classes) each class has, 1 on
+    average over the faces.
 
     A class that has nothing gets weight 0.
     """

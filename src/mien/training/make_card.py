@@ -1,6 +1,7 @@
 """The model card that a training writes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from torch import nn
@@ -53,8 +54,9 @@ def make_card(
         name=config.network,
         network=config.network,
         parameters=count_parameters(network),
-        macs=count_macs(network, config.preprocess.input_size),
-        preprocess=config.preprocess,
+        macs=count_macs(network, config.preprocess.input_size, config.preprocess.channels),
+        preprocess=replace(config.preprocess, face_size=data.store.side),
+        labels=data.store.classes,
         training={
             **data.identity(),
             "seed": config.seed,

@@ -49,7 +49,9 @@ class RunLog:
         write_text(run / LOG_TABLE_FILE, _csv_lines(["epoch", *LOG_COLUMNS]) + _csv_rows(history), TrainingError)
         self._board = SummaryWriter(str(run / BOARD_FOLDER), purge_step=len(history) + 1)
         self._add_settings(config)
-        self._board.add_images("augmented samples", _samples(config, data)[:, None], len(history) + 1)
+        samples = _samples(config, data)
+        samples = samples[..., None] if samples.ndim == 3 else samples
+        self._board.add_images("augmented samples", samples, len(history) + 1, dataformats="NHWC")
 
     def _add_settings(self, config: TrainConfig) -> None:
         """The configuration for TensorBoard's table of hyper-parameters; torch types neither call."""
@@ -102,6 +104,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _samples(config: TrainConfig, data: TrainingData) -> NDArray[np.uint8]:
-    """Training faces as the network of the last epoch sees them, uint8 (N, S, S)."""
+    """Training faces as the network of the last epoch sees them, uint8 (N, S, S) or (N, S, S, 3)."""
     rows = data.rows[np.linspace(0, len(data.rows) - 1, SAMPLES).astype(np.intp)]
     return augmented(data.store.faces[rows], config, config.seed)

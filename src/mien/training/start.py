@@ -1,4 +1,4 @@
-"""Initialisation of a training: random or earlier weights (fine-tuning), and teachers."""
+"""Initialisation of a training: random or earlier weights (fine-tuning), a last layer for its classes, and teachers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from mien.errors import TrainingError
+from mien.model.card import ModelCard
 from mien.networks.registry import network_entry
 from mien.training.config import TrainConfig
 from mien.training.distillation import Teachers, load_parent
+from mien.training.optimizers import head_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,16 @@ class Start:
     parents: dict[str, Any]
 
 
-def start_of(config: TrainConfig) -> Start:
+def start_of(config: TrainConfig, classes: tuple[str, ...]) -> Start:
     """The network, random or with the weights it goes on from, and the teachers.
+
+    Args:
+        config: the training.
+        classes: of the data set; the last layer of initial weights is fitted to them (`with_classes`).
 
     Raises:
         ModelFileError: initial weights or a teacher are missing or damaged.
-        TrainingError: they are those of another network, or take other faces.
+        TrainingError: they are those of another network, take other faces, or teachers have other classes.
     """
     torch.manual_seed(config.seed)
     parents: dict[str, Any] = {}
@@ -37,10 +43,40 @@ def start_of(config: TrainConfig) -> Start:
                 f"initial_weights {config.initial_weights}: are those of {parent.card.network}: "
                 f"expected those of {config.network}"
             )
-        network, parents["initial_weights"] = parent.network, parent.provenance
+        if parent.card.preprocess.channels != config.preprocess.channels:
+            raise TrainingError(
+                f"initial_weights {config.initial_weights}: take faces of {parent.card.preprocess.channels} channels: "
+                f"set preprocess.channels={parent.card.preprocess.channels}; faces of the other kind are converted"
+            )
+        network = with_classes(parent.network, parent.card, classes)
+        told = {"name": parent.card.name, "licence": parent.card.licence}
+        parents["initial_weights"] = {**told, **parent.provenance}
     else:
-        network = network_entry(config.network).build()
-    teachers = Teachers(config.loss.teachers, config.preprocess)
+        network = network_entry(config.network).build(len(classes), config.preprocess.channels)
+    teachers = Teachers(config.loss.teachers, config.preprocess, classes)
     if teachers.provenance:
         parents["teachers"] = teachers.provenance
     return Start(network, teachers, parents)
+
+
+def with_classes(network: nn.Module, card: ModelCard, classes: tuple[str, ...]) -> nn.Module:
+    """The network with a last layer for other classes; one that it knows by name keeps its weights, others get zeros.
+
+    Args:
+        network: of the card.
+        card: names its classes.
+        classes: those that are wanted.
+    """
+    if card.labels == classes:
+        return network
+    changed = network_entry(card.network).build(len(classes), card.preprocess.channels)
+    weights, head = network.state_dict(), head_of(network)
+    (name,) = (name for name, layer in network.named_modules() if layer is head)
+    for key in (f"{name}.weight", f"{name}.bias"):
+        fitted = torch.zeros(len(classes), *weights[key].shape[1:])
+        for number, label in enumerate(classes):
+            if label in card.labels:
+                fitted[number] = weights[key][card.labels.index(label)]
+        weights[key] = fitted
+    changed.load_state_dict(weights)
+    return changed

@@ -18,7 +18,7 @@ _PENALTY: Final = 1e-4
 
 
 def training_targets(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDArray[np.float32]:
-    """Target distributions of some rows, float32 (N, 7), before smoothing and mixup.
+    """Target distributions of some rows, float32 (N, classes), before smoothing and mixup.
 
     With FER+ a row's target is ``1 - fer2013_weight`` of what its votes say (`mien.data.votes.vote_targets`, or
     `label_posterior`, fitted to these very rows) and ``fer2013_weight`` of FER2013's label. A row that the votes give
@@ -32,14 +32,15 @@ def training_targets(store: FaceStore, rows: NDArray[np.intp], config: LossConfi
     Raises:
         TrainingError: FER+'s targets are asked for, and the data set holds no votes.
     """
-    labels = np.eye(len(EMOTIONS), dtype=np.float32)[store.labels[rows]]
+    classes = len(store.classes)
+    labels = np.eye(classes, dtype=np.float32)[store.labels[rows]]
     if config.targets == "fer2013":
         return labels
     votes = _votes(store, rows, config)
     if config.targets == "ferplus_posterior":
         voted = label_posterior(votes, store.labels[rows])
     else:
-        voted = vote_targets(votes, config.targets.removeprefix("ferplus_"))
+        voted = vote_targets(votes, config.targets.removeprefix("ferplus_"), classes)
     if not config.fer2013_weight:
         return voted
     has_votes = voted.any(axis=1, keepdims=True)
@@ -58,7 +59,7 @@ def have_target(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) ->
     votes = _votes(store, rows, config)
     if config.fer2013_weight or config.targets == "ferplus_posterior":
         return everyone
-    return np.asarray(vote_targets(votes, config.targets.removeprefix("ferplus_")).any(axis=1))
+    return np.asarray(vote_targets(votes, config.targets.removeprefix("ferplus_"), len(store.classes)).any(axis=1))
 
 
 def _votes(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDArray[np.uint8]:
@@ -66,6 +67,11 @@ def _votes(store: FaceStore, rows: NDArray[np.intp], config: LossConfig) -> NDAr
         raise TrainingError(
             f"loss.targets is {config.targets}, and the data set of {store.meta.source} holds no FER+ votes: "
             f"import it again with `mien data import SRC OUT --ferplus {FERPLUS_FILE}`"
+        )
+    if config.targets == "ferplus_posterior" and store.classes != EMOTIONS:
+        raise TrainingError(
+            f"loss.targets is {config.targets}, which is about FER2013's labels, and the data set of "
+            f"{store.meta.source} has the classes {', '.join(store.classes)}: set it to ferplus_probability"
         )
     return store.votes[rows]
 

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.choices import CLASS_MAPS
-from mien.data.reading.class_maps import class_map, class_number
+from mien.data.reading.class_maps import class_map, understood
 from mien.errors import DataError, UsageError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 
 RAF_DB = ["surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"]
 """RAF-DB's classes 1..7, as its list of labels has them."""
@@ -14,8 +14,7 @@ AFFECTNET = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry"]
 
 
 def emotion_of(name, *options):
-    number = class_number(name, class_map(options))
-    return None if number is None else EMOTIONS[number]
+    return understood([name], class_map(options), "fer2013").meanings[name]
 
 
 def test_known_maps_have_their_data_sets_own_order():
@@ -40,15 +39,15 @@ def test_later_options_win_and_case_and_blanks_do_not_matter(tmp_path):
 @pytest.mark.parametrize("name", ["1", "0", "contempt", "train"])
 def test_unknown_names_and_bare_numbers_are_refused(name):
     with pytest.raises(DataError, match=name):
-        class_number(name, {})
+        understood([name], {}, "fer2013")
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("contempt=contempt", "'contempt' is 'contempt': expected skip or one of angry"),
+        ("contempt=a/b", "'contempt' is 'a/b': expected skip or a class name"),
         ("contempt=", "'contempt' is ''"),
-        ("rafdb", "map rafdb: expected NAME=EMOTION, NAME=skip, a TOML file, or one of fer2013, raf-db"),
+        ("rafdb", "map rafdb: expected NAME=CLASS, NAME=skip, a TOML file, or one of fer2013, raf-db"),
         ("broken.toml", "map broken.toml: not a TOML file"),
         ("numbers.toml", "'a' is 3: expected skip"),
     ],
@@ -66,4 +65,45 @@ def test_a_wrong_option_is_named(tmp_path, monkeypatch, option, words):
     st.sampled_from(EMOTIONS),
 )
 def test_any_name_can_be_given_an_emotion(name, emotion):
-    assert class_number(name, class_map([f"{name}={emotion}"])) == EMOTIONS.index(emotion)
+    found = understood([name], class_map([f"{name}={emotion}"]))
+    assert (found.classes, found.number(name)) == (EMOTIONS, EMOTIONS.index(emotion))
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "classes", "kept"),
+    [
+        (["Anger", "happiness"], [], EMOTIONS, False),
+        (["Anger", "contempt"], [], FERPLUS_EMOTIONS, False),
+        (["happy", "other"], [], ("happy", "other"), True),
+        (["高兴", "难过", "平静"], [], ("平静", "难过", "高兴"), True),
+        (
+            ["happy", "sad", "angry"],
+            ["happy=positive", "sad=negative", "angry=negative"],
+            ("negative", "positive"),
+            True,
+        ),
+        ([str(number) for number in range(8)], ["affectnet8"], FERPLUS_EMOTIONS, False),
+    ],
+)
+def test_the_classes_follow_from_the_names(names, options, classes, kept):
+    found = understood(names, class_map(options))
+    assert (found.classes, found.kept) == (classes, kept)
+
+
+def test_classes_are_kept_when_asked_and_numbers_too():
+    found = understood(["1", "2", "happy"], {}, "keep")
+    assert (found.classes, found.number("happy")) == (("1", "2", "happy"), 2)
+    assert understood(["happy", "calm", "x"], class_map(["x=skip"])).number("x") is None
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["1", "happy"], "unknown classes '1': expected angry, .* --map 1=skip, .* --classes keep"),
+        (["other"], r"1 class \(other\): expected 2..100 distinct ones"),
+        (["calm", "Calm"], "class names 'Calm' and 'calm' are the same"),
+    ],
+)
+def test_names_that_make_no_classes_are_refused(names, words):
+    with pytest.raises(DataError, match=words):
+        understood(names, {})

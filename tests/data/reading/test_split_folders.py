@@ -7,15 +7,15 @@ from PIL import Image
 
 from mien.data.reading.class_maps import class_map
 from mien.data.reading.importing import faces_by_class
+from mien.data.reading.layouts import find_pictures
 from mien.data.reading.pictures import read_pictures
-from mien.data.reading.split_folders import class_pictures, split_pictures
 from mien.data.rows import no_progress
 from mien.errors import DataError
 from mien.labels import EMOTIONS
 
 
 def read_folder(folder, progress=no_progress):
-    return read_pictures(folder, split_pictures(folder), progress)
+    return read_pictures(folder, find_pictures(folder, "splits").pictures, progress)
 
 
 def random_face(seed, shape=(48, 48)):
@@ -131,10 +131,10 @@ def test_progress_ends_at_one(tmp_path):
 
 def test_unknown_folders_are_listed(tmp_path):
     save(tmp_path, "train/sad/a.png", random_face(0))
-    save(tmp_path, "train/contempt/a.png", random_face(0))
-    save(tmp_path, "train/bored/a.png", random_face(0))
-    with pytest.raises(DataError, match=r"train: 'bored', 'contempt' in it: expected folders named angry"):
+    save(tmp_path, "train/a.png", random_face(0))
+    with pytest.raises(DataError, match=r"train: 'a\.png' in it: expected a folder for each class"):
         read_folder(tmp_path)
+    (tmp_path / "train" / "a.png").unlink()
     save(tmp_path, "images/sad/a.png", random_face(0))
     with pytest.raises(DataError, match=r"unknown folders 'images' in it: expected train\|"):
         read_folder(tmp_path)
@@ -157,8 +157,8 @@ def test_other_files_among_the_pictures_are_named(tmp_path, name):
 
 def test_many_unknown_names_are_counted_not_all_listed(tmp_path):
     for number in range(9):
-        save(tmp_path, f"train/person{number}/a.png", random_face(0))
-    with pytest.raises(DataError, match=r"'person4' and 4 more in it"):
+        save(tmp_path, f"train/person{number}.png", random_face(0))
+    with pytest.raises(DataError, match=r"'person4.png' and 4 more in it"):
         read_folder(tmp_path)
 
 
@@ -216,11 +216,19 @@ def test_a_folder_per_class_is_read_without_usages(tmp_path):
 
 
 def test_unknown_classes_are_all_named_with_the_way_out(tmp_path):
-    for name in ("bored", "contempt", "sad", "7"):
+    for name in ("bored", "sad", "7", "8"):
         save(tmp_path, f"{name}/a.png", random_face(0))
-    with pytest.raises(
-        DataError, match=r"unknown classes '7', 'bored', 'contempt': .* --map 7=EMOTION or --map 7=skip"
-    ):
+    with pytest.raises(DataError, match=r"unknown classes '7', '8': .* --map 7=CLASS or --map 7=skip"):
+        faces_by_class(tmp_path, {})
+
+
+def test_folders_that_are_no_emotions_are_classes_of_their_own(tmp_path):
+    for name in ("bored", "高兴", "sad"):
+        save(tmp_path, f"{name}/a.png", random_face(0))
+    store, _ = faces_by_class(tmp_path, {})
+    assert (store.classes, store.labels.tolist()) == (("bored", "sad", "高兴"), [0, 1, 2])
+    (tmp_path / "blank").mkdir()
+    with pytest.raises(DataError, match="no pictures in 'blank': expected some of each class"):
         faces_by_class(tmp_path, {})
 
 
@@ -228,7 +236,7 @@ def test_numbered_classes_need_a_map(tmp_path):
     save(tmp_path, "1/a.png", random_face(0))
     with pytest.raises(DataError, match="unknown classes '1'"):
         faces_by_class(tmp_path, {})
-    (picture,) = class_pictures(tmp_path, class_map(["raf-db"]), "Training")
+    (picture,) = find_pictures(tmp_path, "classes", class_map(["raf-db"]), "Training").pictures
     assert (picture.label, picture.usage) == (EMOTIONS.index("surprise"), 0)
 
 

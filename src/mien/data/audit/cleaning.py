@@ -19,7 +19,6 @@ from mien.data.store import FaceStore, write_store
 from mien.defaults import DEFAULT_RULES
 from mien.errors import DataError, UsageError, nearest
 from mien.files import refuse_existing, writing
-from mien.labels import EMOTIONS
 
 Left = NDArray[np.bool_]
 """Which rows of the data set are left so far (N,)."""
@@ -101,6 +100,8 @@ def write_clean(store: FaceStore, removed: Sequence[Removal], out: Path) -> list
         source_sha256=_hash_without(store, removed),
         votes=None if store.votes is None else store.votes[kept],
         groups=None if store.groups is None else store.groups[kept],
+        files=None if store.files is None else store.files[kept],
+        classes=store.classes,
     )
     return [out, table, rows]
 
@@ -110,7 +111,7 @@ def _write_table(store: FaceStore, removed: Sequence[Removal], path: Path) -> No
         writer = csv.writer(file)
         writer.writerow(["row", "usage", "label", "rule", "reason"])
         for item in removed:
-            label = EMOTIONS[store.labels[item.row]]
+            label = store.class_of(item.row)
             writer.writerow([item.row, usage_of(store, item.row), label, item.rule, item.reason])
 
 
@@ -136,7 +137,7 @@ def _near_leaks(audit: Audit, _left: Left) -> Iterator[tuple[int, str]]:
 
 def _conflicts(audit: Audit, _left: Left) -> Iterator[tuple[int, str]]:
     for rows in audit.conflicting:
-        names = " and ".join(EMOTIONS[label] for label in np.unique(audit.store.labels[rows]))
+        names = " and ".join(audit.store.classes[label] for label in np.unique(audit.store.labels[rows]))
         yield from ((row, f"{len(rows)} identical rows are labelled {names}") for row in rows.tolist())
 
 
@@ -174,7 +175,8 @@ def _mislabelled(audit: Audit, _left: Left) -> Iterator[tuple[int, str]]:
         raise UsageError("the rule mislabelled needs a model's probabilities: add --labels")
     named = zip(found.rows.tolist(), found.suggested, found.margins, strict=True)
     return (
-        (row, f"a model says {EMOTIONS[suggested]}, {margin:.2f} above the label") for row, suggested, margin in named
+        (row, f"a model says {audit.store.classes[suggested]}, {margin:.2f} above the label")
+        for row, suggested, margin in named
     )
 
 

@@ -15,13 +15,13 @@ from mien.data.audit.near_duplicates import NearPairs, near_duplicates
 from mien.data.duplicates import first_identical, groups_of, linked
 from mien.data.splits import identical_rows
 from mien.data.store import FaceStore
-from mien.labels import EMOTIONS
+from mien.preprocess import canonical_faces
 
 MIN_DEVIATION: Final = 6.0
 """Standard deviation below which a face is nearly constant, grey levels. The flattest real face of FER2013 has 9.1."""
 
 HasFace = Callable[[NDArray[np.uint8]], bool]
-"""Whether a face crop, grayscale uint8 (48, 48), shows a face."""
+"""Whether a face crop, uint8 (S, S) or (S, S, 3), shows a face."""
 
 Track = Callable[[range], Iterable[int]]
 
@@ -210,8 +210,8 @@ class Audit:
             "rows": [
                 {
                     "row": int(row),
-                    "label": EMOTIONS[label],
-                    "suggested": EMOTIONS[suggested],
+                    "label": self.store.classes[label],
+                    "suggested": self.store.classes[suggested],
                     "margin": round(float(margin), 4),
                 }
                 for row, label, suggested, margin in named
@@ -256,7 +256,7 @@ def imbalance(store: FaceStore) -> dict[str, dict[str, Any]]:
         present = {emotion: count for emotion, count in counts.items() if count}
         commonest, rarest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
         ratio = present[commonest] / present[rarest]
-        absent = [emotion for emotion in EMOTIONS if emotion not in present]
+        absent = [name for name in store.classes if name not in present]
         table[usage] = {"commonest": commonest, "rarest": rarest, "ratio": round(ratio, 2), "absent": absent}
     return table
 
@@ -270,7 +270,7 @@ def _deviations(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _near_rows(faces: NDArray[np.uint8], rows: Rows) -> NearPairs:
     """Near duplicates among some rows, by their row numbers."""
-    near = near_duplicates(faces[rows])
+    near = near_duplicates(canonical_faces(faces[rows]))
     return NearPairs(rows[near.rows], rows[near.others], near.correlation, near.difference, near.mirrored, near.shifts)
 
 

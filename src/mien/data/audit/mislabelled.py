@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.labels import EMOTIONS
 
 MIN_MARGIN: Final = 0.85
 """How much more likely than the label the suggestion must be. Of 100 wrong labels planted among PublicTest faces that
@@ -44,10 +43,10 @@ def confident_classes(labels: NDArray[np.integer], probabilities: NDArray[np.flo
 
     Args:
         labels: class numbers (N,).
-        probabilities: of rows that the model was not trained on (N, 7), rows summing to 1.
+        probabilities: of rows that the model was not trained on (N, classes), rows summing to 1.
     """
     present = np.unique(labels)
-    thresholds = np.full(len(EMOTIONS), np.inf)
+    thresholds = np.full(probabilities.shape[1], np.inf)
     thresholds[present] = [probabilities[labels == label, label].mean() for label in present]
     reached = probabilities >= thresholds
     likeliest = np.where(reached, probabilities, -1.0).argmax(axis=1)
@@ -61,7 +60,7 @@ def find_mislabelled(
 
     Args:
         labels: class numbers of all rows (N,).
-        probabilities: out-of-sample, (N, 7); NaN in rows that are not to be judged.
+        probabilities: out-of-sample, (N, classes); NaN in rows that are not to be judged.
         note: see `Mislabelled`.
         min_margin: see `MIN_MARGIN`.
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 from mien.data.audit.findings import Audit, usage_of
 from mien.data.audit.leaks import Leak, Rows
-from mien.labels import EMOTIONS
 
 _SHOWN: Final = 48
 """Entries on a contact sheet: more would make the page slow and tell nothing new."""
@@ -134,7 +133,8 @@ def _mislabelled_section(audit: Audit) -> str:
         return ""
     named = list(zip(found.rows.tolist(), found.suggested.tolist(), found.margins.tolist(), strict=True))
     entries = [
-        _entry(audit, [row], f"suggested: {EMOTIONS[suggested]} (+{margin:.2f})") for row, suggested, margin in named
+        _entry(audit, [row], f"suggested: {audit.store.classes[suggested]} (+{margin:.2f})")
+        for row, suggested, margin in named
     ]
     text = f"The clearest first; the model may be wrong instead of the label. {found.note}."
     return _section("Likely mislabelled", text, entries[:_SHOWN], len(entries))
@@ -173,11 +173,12 @@ def _entry(audit: Audit, rows: Iterable[int], note: str = "") -> str:
 
 
 def _figure(audit: Audit, row: int) -> str:
-    label, usage = EMOTIONS[audit.store.labels[row]], usage_of(audit.store, row)
+    label, usage = escape(audit.store.class_of(row)), usage_of(audit.store, row)
+    file = "" if audit.store.files is None else f"<br>{escape(str(audit.store.files[row]))}"
     picture = _png(audit.store.faces[row])
     return (
         f'<figure><img src="data:image/png;base64,{picture}" alt="row {row}, {label}" loading="lazy">'
-        f"<figcaption><b>{label}</b><br>{usage}<br>row {row}</figcaption></figure>"
+        f"<figcaption><b>{label}</b><br>{usage}<br>row {row}{file}</figcaption></figure>"
     )
 
 

@@ -1,22 +1,28 @@
-"""Class maps: names of classes in other data sets, mapped to emotions.
+"""Class maps: what the class names of a data set mean, and which classes a data set then has.
 
-A class map gives each name, lower case, the number of an emotion, or None for a class whose pictures are skipped. Bare
-numbers are ambiguous: 1 is disgust in FER2013, surprise in RAF-DB and happy in AffectNet. So a data set with numbered
-classes must be given a map.
+A class map gives names the class that they mean, or None for a class whose pictures are skipped. Bare numbers are
+ambiguous: 1 is disgust in FER2013, surprise in RAF-DB and happy in AffectNet. So a data set with numbered classes must
+be given a map, or keep its numbers for names.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mien.choices import AUTO_CLASSES, CLASS_SETS
 from mien.errors import ConfigError, DataError, UsageError
-from mien.labels import EMOTIONS, emotion_index
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes, class_key, known_name, known_set
 from mien.toml_json import read_toml
 
-ClassMap = Mapping[str, int | None]
-"""Emotion's number by lower-case class name; None skips the class."""
+ClassMap = Mapping[str, str | None]
+"""Class by `mien.labels.class_key` of a name; None skips the name."""
 
 SKIP: Final = "skip"
+
+_SETS: Final = {"fer2013": EMOTIONS, "ferplus": FERPLUS_EMOTIONS}
+
+_NAMED_IN_ERRORS: Final = 5
 
 _KNOWN: Final[dict[str, dict[str, str]]] = {
     "fer2013": {str(number): emotion for number, emotion in enumerate(EMOTIONS)},
@@ -27,12 +33,36 @@ _KNOWN: Final[dict[str, dict[str, str]]] = {
         "0": "neutral", "1": "happy", "2": "sad", "3": "surprise", "4": "fear", "5": "disgust", "6": "angry",
         "7": SKIP, "contempt": SKIP,
     },
+    "affectnet8": {
+        "0": "neutral", "1": "happy", "2": "sad", "3": "surprise", "4": "fear", "5": "disgust", "6": "angry",
+        "7": "contempt",
+    },
     "ck+48": {"contempt": SKIP},
     "jaffe": {
         "an": "angry", "di": "disgust", "fe": "fear", "ha": "happy", "sa": "sad", "su": "surprise", "ne": "neutral",
     },
 }  # fmt: skip
 """RAF-DB: Li et al., CVPR 2017; AffectNet: Mollahosseini et al., 2017; CK+: Lucey et al., 2010; JAFFE: Lyons, 1998."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The classes of a data set, and what its own names mean.
+
+    Args:
+        classes: class names by number.
+        meanings: the class of each of the data set's names, None for one that is skipped.
+        kept: whether the classes are the data set's own, not one of `mien.labels.KNOWN_SETS`.
+    """
+
+    classes: tuple[str, ...]
+    meanings: Mapping[str, str | None]
+    kept: bool = False
+
+    def number(self, name: str) -> int | None:
+        """Class number of one of the data set's names, None for one that is skipped."""
+        meaning = self.meanings[name]
+        return None if meaning is None else self.classes.index(meaning)
 
 
 def class_map(options: Iterable[str]) -> ClassMap:
@@ -43,27 +73,69 @@ def class_map(options: Iterable[str]) -> ClassMap:
             of a TOML file of such pairs (``contempt = "skip"``).
 
     Raises:
-        UsageError: an option is none of these, or maps to something that is neither an emotion nor ``skip``.
+        UsageError: an option is none of these, or maps to something that is neither a class name nor ``skip``.
     """
-    merged: dict[str, int | None] = {}
+    merged: dict[str, str | None] = {}
     for option in options:
         pairs = _pairs(option)
-        merged.update((name.strip().lower(), _target(name, target, option)) for name, target in pairs.items())
+        merged.update((class_key(name), _target(name, target, option)) for name, target in pairs.items())
     return merged
 
 
-def class_number(name: str, names: ClassMap) -> int | None:
-    """Number of the emotion that a class name means, None for a class to skip.
+def understood(
+    names: Collection[str], mapping: ClassMap, wanted: str = AUTO_CLASSES, *, strict: bool = False
+) -> Naming:
+    """The classes of a data set whose own names for them are known.
+
+    Args:
+        names: the data set's own names, each once.
+        mapping: what they mean, as far as it is said.
+        wanted: one of `mien.choices.CLASS_SETS`. "auto": where all names mean FER2013's emotions, or FER+'s, by the map
+            or by `mien.labels.known_name`, that set; else names that the map lacks stay as they are. "keep": these
+            always stay as they are. "fer2013", "ferplus": every name must mean one of that set.
+        strict: whether "auto" takes FER2013's emotions only, for data sets that are known to have no others.
 
     Raises:
-        DataError: neither the map nor `emotion_index` knows the name, or it is a bare number that the map lacks.
+        DataError: a name that means none of the classes, or a number that is not said to mean one; or the names make no
+            classes (`mien.labels.checked_classes`).
+        UsageError: an unknown set of classes.
     """
-    key = name.strip().lower()
-    if key in names:
-        return names[key]
-    if key.isdigit():
-        raise DataError(f"{name}: a number, which means another emotion in every data set; name it in a map")
-    return emotion_index(key)
+    if wanted not in CLASS_SETS:
+        raise UsageError(f"unknown classes {wanted!r}: expected one of {', '.join(CLASS_SETS)}")
+    said = {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
+    known = _SETS.get(wanted)
+    if wanted == AUTO_CLASSES:
+        if numbers := sorted(name for name in names if name not in said and name.strip().isdigit()):
+            raise DataError(unknown_classes(numbers, EMOTIONS))
+        known = EMOTIONS if strict else known_set(_meant(names, said))
+    if known is None:
+        meanings = {name: said[name] if name in said else name.strip() for name in names}
+        present = {meaning for meaning in meanings.values() if meaning is not None}
+        return Naming(checked_classes(sorted(present)) if present else EMOTIONS, meanings, kept=True)
+    meanings = {name: said[name] if name in said else known_name(name) for name in names}
+    if unknown := sorted(name for name, meaning in meanings.items() if not _fits(meaning, name in said, known)):
+        raise DataError(unknown_classes(unknown, known))
+    return Naming(known, meanings)
+
+
+def unknown_classes(names: list[str], classes: Iterable[str]) -> str:
+    """What is wrong with class names that no map knows, and how to mend it."""
+    shown = ", ".join(map(repr, names[:_NAMED_IN_ERRORS]))
+    more = f" and {len(names) - _NAMED_IN_ERRORS} more" if len(names) > _NAMED_IN_ERRORS else ""
+    return (
+        f"unknown classes {shown}{more}: expected {', '.join(classes)}; say what they are, such as "
+        f"--map {names[0]}=CLASS or --map {names[0]}={SKIP}, or keep them all as they are with --classes keep"
+    )
+
+
+def _meant(names: Iterable[str], said: ClassMap) -> list[str]:
+    """The classes that names mean; of a name without a meaning, the name."""
+    meanings = (said.get(name, name) for name in names)
+    return [meaning for meaning in meanings if meaning is not None]
+
+
+def _fits(meaning: str | None, said: bool, classes: Iterable[str]) -> bool:
+    return said if meaning is None else meaning in classes
 
 
 def _pairs(option: str) -> Mapping[str, Any]:
@@ -78,14 +150,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return read_toml(path)
     except OSError:
         known = ", ".join(_KNOWN)
-        raise UsageError(f"map {path}: expected NAME=EMOTION, NAME={SKIP}, a TOML file, or one of {known}") from None
+        raise UsageError(f"map {path}: expected NAME=CLASS, NAME={SKIP}, a TOML file, or one of {known}") from None
     except ConfigError as error:
         raise UsageError(f"map {error}") from None
 
 
-def _target(name: str, target: Any, option: str) -> int | None:
+def _target(name: str, target: Any, option: str) -> str | None:
+    """The class that a name is said to mean; aliases of emotions are emotions."""
+    text = target.strip() if isinstance(target, str) else ""
+    if text.lower() == SKIP:
+        return None
     try:
-        return None if str(target).strip().lower() == SKIP else emotion_index(target)
-    except (DataError, AttributeError):
-        expected = f"expected {SKIP} or one of {', '.join(EMOTIONS)}"
-        raise UsageError(f"map {option}: {name.strip()!r} is {target!r}: {expected}") from None
+        return known_name(text) or checked_classes([text, f"{text}?"])[0]
+    except DataError:
+        raise UsageError(f"map {option}: {name.strip()!r} is {target!r}: expected {SKIP} or a class name") from None

@@ -1,25 +1,29 @@
-"""Import: a csv, an archive or a folder of pictures becomes a store."""
+"""Import: a csv, an archive, a folder or a table of pictures becomes a store."""
 
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mien.choices import TEST_USAGES
+from mien.choices import AUTO_CLASSES, TEST_USAGES
 from mien.data.columns import GROUP, row_column
-from mien.data.reading.class_maps import ClassMap
+from mien.data.reading.class_maps import ClassMap, class_map
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped
-from mien.data.reading.layouts import FoundPictures, find_pictures
-from mien.data.reading.pictures import read_pictures
+from mien.data.reading.layouts import FoundPictures, find_pictures, found_in_table
+from mien.data.reading.picture_tables import is_picture_table
+from mien.data.reading.pictures import FER2013_FACES, FaceKind, read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
 from mien.data.store import FaceStore, StoreMeta, write_store
-from mien.data.votes import FERPLUS_FILE, read_votes
+from mien.data.votes import FERPLUS_FILE, eight_labels, read_votes
 from mien.errors import DataError, UsageError
 from mien.files import refuse_existing
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.preprocess import FACE_SIZE
 
 # Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
 _PIECE: Final = 8 << 20
@@ -36,9 +40,12 @@ def import_data(  # noqa: PLR0913 - the options of the command
     usage: str | None = None,
     skip_damaged: bool = False,
     groups: str | Path | None = None,
+    classes: str = AUTO_CLASSES,
+    kind: FaceKind = FER2013_FACES,
     tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
-    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`find_pictures`).
+    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), of a folder of pictures (`find_pictures`), or
+    of a csv that names pictures (`mien.data.reading.picture_tables`).
 
     Args:
         source: the file or folder.
@@ -51,6 +58,9 @@ def import_data(  # noqa: PLR0913 - the options of the command
         skip_damaged: whether pictures of a folder that cannot be read are named on the logger and left out.
         groups: how rows are grouped: of a folder see `mien.data.reading.groups`; of a csv or archive "none", the
             default, or a csv with the columns row and group.
+        classes: one of `mien.choices.CLASS_SETS`: of pictures see `mien.data.reading.class_maps.understood`; of a
+            FER2013 csv "auto", its seven, or with votes "ferplus", the eight by `mien.data.votes.eight_labels`.
+        kind: of pictures, what their faces are to be like, and what finds them in photos.
         tell: told what was found in a folder of pictures before it is read.
 
     Returns:
@@ -63,26 +73,76 @@ def import_data(  # noqa: PLR0913 - the options of the command
     """
     source, out = Path(source), Path(out)
     refuse_existing(out)
-    if source.is_file() and (layout, names, usage) != (None, None, None):
-        raise UsageError(f"{source}: a layout, a map of names and a usage are for folders of pictures: leave them out")
-    if source.is_file() and skip_damaged:
-        raise UsageError(f"{source}: damaged pictures are skipped in folders of pictures: leave out --skip-damaged")
-    if ferplus is not None and source.is_dir():
-        raise DataError(
-            f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
-        )
-    if source.is_dir():
-        found = grouped(source, find_pictures(source, layout, names, usage, nested=groups == FOLDER), _text(groups))
+    pictures = source.is_dir() or is_picture_table(source)
+    if pictures and ferplus is not None:
+        raise DataError(f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} holds pictures")
+    if pictures:
+        found = _found_pictures(source, layout, names, usage, classes, _text(groups))
         tell(found)
-        rows, sha256 = read_pictures(source, found.pictures, progress, found.lists, skip_damaged=skip_damaged)
-        name = source.resolve().name
+        folder, name = source if source.is_dir() else source.parent, source.resolve().name
+        rows, sha256 = read_pictures(
+            folder, found.pictures, progress, found.lists, skip_damaged=skip_damaged, kind=kind, classes=found.classes
+        )
     else:
+        _refuse_picture_options(source, layout, names, usage, kind, skip_damaged=skip_damaged)
         rows, name, sha256 = _read_file(source, progress)
         rows.groups += _groups_of_rows(source, groups, len(rows))
     faces, labels, usages = rows.arrays()
     votes = None if ferplus is None else read_votes(ferplus, usages)
-    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes, groups=rows.group_names())
+    if not pictures:
+        rows.classes, labels = _of_fer2013(source, classes, votes, labels)
+    beside: dict[str, Any] = {"votes": votes, "groups": rows.group_names(), "files": rows.file_names()}
+    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, classes=rows.classes, **beside)
     return FaceStore.open(out)
+
+
+def _found_pictures(
+    source: Path, layout: str | None, names: ClassMap | None, usage: str | None, classes: str, groups: str | None
+) -> FoundPictures:
+    """The pictures in a folder, or those that a csv names."""
+    if source.is_dir():
+        found = find_pictures(source, layout, names, usage, classes=classes, nested=groups == FOLDER)
+        return grouped(source, found, groups)
+    if layout is not None or groups is not None:
+        raise UsageError(
+            f"{source}: says itself where its pictures lie and their groups: leave out --layout and --groups"
+        )
+    return found_in_table(source, class_map(()) if names is None else names, usage, classes)
+
+
+def _refuse_picture_options(
+    source: Path,
+    layout: str | None,
+    names: ClassMap | None,
+    usage: str | None,
+    kind: FaceKind,
+    *,
+    skip_damaged: bool,
+) -> None:
+    """Refuse what only pictures have for the rows of a csv."""
+    if (layout, names, usage) != (None, None, None):
+        raise UsageError(f"{source}: a layout, a map of names and a usage are for folders of pictures: leave them out")
+    if skip_damaged:
+        raise UsageError(f"{source}: damaged pictures are skipped in folders of pictures: leave out --skip-damaged")
+    if kind != FER2013_FACES:
+        raise UsageError(
+            f"{source}: its faces are grey, {FACE_SIZE}x{FACE_SIZE}: leave out --detect, --face-size and --colour"
+        )
+
+
+def _of_fer2013(
+    source: Path, classes: str, votes: NDArray[np.uint8] | None, labels: NDArray[np.uint8]
+) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """Names of the classes of a FER2013 csv that were asked for, and the labels."""
+    if classes == "ferplus":
+        if votes is None:
+            raise UsageError(
+                f"{source}: --classes ferplus takes its eight classes from FER+'s votes: add --ferplus FILE"
+            )
+        return FERPLUS_EMOTIONS, eight_labels(votes, labels)
+    if classes not in {AUTO_CLASSES, "fer2013"}:
+        raise UsageError(f"{source}: its classes are FER2013's seven: leave out --classes {classes}")
+    return EMOTIONS, labels
 
 
 def _text(groups: str | Path | None) -> str | None:
@@ -105,7 +165,7 @@ def ferplus_beside(source: Path) -> Path | None:
 
 
 def faces_by_class(
-    folder: str | Path, names: ClassMap, progress: ReportProgress = no_progress
+    folder: str | Path, names: ClassMap, progress: ReportProgress = no_progress, *, kind: FaceKind = FER2013_FACES
 ) -> tuple[FaceStore, dict[str, int]]:
     """A folder with one folder of pictures per class as a data set in memory.
 
@@ -115,6 +175,7 @@ def faces_by_class(
         folder: the folder.
         names: what its classes mean.
         progress: told which part of the pictures has been read.
+        kind: what the faces are to be like.
 
     Returns:
         The data set, every row PrivateTest, and the pictures skipped, by class.
@@ -124,10 +185,10 @@ def faces_by_class(
     """
     folder = Path(folder)
     found = grouped(folder, find_pictures(folder, "classes", names, TEST_USAGES[-1]), None)
-    rows, sha256 = read_pictures(folder, found.pictures, progress)
-    skipped = {name: pictures for name, (emotion, pictures) in found.classes().items() if emotion is None}
-    meta = StoreMeta(len(rows), folder.resolve().name, sha256)
-    return FaceStore(*rows.arrays(), meta, groups=rows.group_names()), skipped
+    rows, sha256 = read_pictures(folder, found.pictures, progress, kind=kind, classes=found.classes)
+    skipped = {name: pictures for name, (meaning, pictures) in found.counts().items() if meaning is None}
+    meta = StoreMeta(len(rows), folder.resolve().name, sha256, classes=found.classes)
+    return FaceStore(*rows.arrays(), meta, groups=rows.group_names(), files=rows.file_names()), skipped
 
 
 def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:

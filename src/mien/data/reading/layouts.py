@@ -23,19 +23,19 @@ from io import StringIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mien.choices import USAGES
-from mien.data.reading.class_maps import ClassMap, class_map, class_number
-from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
+from mien.choices import AUTO_CLASSES, KEEP_CLASSES, USAGES
+from mien.data.reading.class_maps import ClassMap, class_map, understood
+from mien.data.reading.picture_tables import PICTURE_TABLE, has_usages, is_picture_table, table_pictures
+from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, NamedPicture, content, entries, listed
 from mien.data.reading.split_folders import (
     METADATA_FILE,
     USAGE_OF_FOLDER,
     class_pictures,
     split_pictures,
-    unknown_classes,
     usage_folders,
 )
 from mien.errors import DataError, UsageError, nearest
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, class_key
 
 _RAF_LIST: Final = "list_patition_label.txt"  # the publisher's own spelling
 _RAF_USAGES: Final = {"train": "Training", "test": "PrivateTest"}
@@ -46,9 +46,9 @@ JAFFE_NAME: Final = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNOR
 
 
 class ClassCount(NamedTuple):
-    """What a class was taken for, None when it is skipped, and how many pictures it has."""
+    """What a name was taken for, None when it is skipped, and how many pictures it has."""
 
-    emotion: str | None
+    meaning: str | None
     pictures: int
 
 
@@ -60,29 +60,32 @@ class FoundPictures:
         layout: one of `LAYOUTS`.
         pictures: in the order of the rows that they will be.
         lists: files that say what the pictures show.
+        classes: names of the classes, by number.
+        kept: whether these are the data set's own.
     """
 
     layout: str
     pictures: tuple[LabelledPicture, ...]
     lists: tuple[Path, ...] = ()
+    classes: tuple[str, ...] = EMOTIONS
+    kept: bool = False
 
-    def classes(self) -> dict[str, ClassCount]:
+    def counts(self) -> dict[str, ClassCount]:
         """Each class by the data set's own name for it, sorted."""
         counts: dict[str, ClassCount] = {}
         for picture in sorted(self.pictures, key=lambda picture: picture.name):
-            emotion = None if picture.label is None else EMOTIONS[picture.label]
-            before = counts.get(picture.name, ClassCount(emotion, 0))
-            counts[picture.name] = ClassCount(emotion, before.pictures + 1)
+            meaning = None if picture.label is None else self.classes[picture.label]
+            before = counts.get(picture.name, ClassCount(meaning, 0))
+            counts[picture.name] = ClassCount(meaning, before.pictures + 1)
         return counts
 
 
-class _Labelled(NamedTuple):
-    """A picture before its class is understood."""
+class _Named(NamedTuple):
+    """Pictures before their classes are understood, files that say what they show, and names without pictures."""
 
-    path: Path
-    name: str
-    usage: str
-    box: FaceBox | None = None
+    pictures: Sequence[NamedPicture]
+    lists: Sequence[Path] = ()
+    empty: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +94,17 @@ class _Layout:
 
     Args:
         fits: whether a folder has it.
-        find: its pictures, given the folder, what names mean, and the usage where the layout states none.
+        find: its pictures, given the folder and the usage where the layout states none.
         names: the map that holds when none is given, as an option of `class_map`.
         states_usage: whether the layout says which usage a picture has.
+        strict: whether its classes are known to be FER2013's.
     """
 
     fits: Callable[[Path], bool]
-    find: Callable[[Path, ClassMap, str], FoundPictures]
+    find: Callable[[Path, str], _Named]
     names: tuple[str, ...] = ()
     states_usage: bool = False
+    strict: bool = False
 
 
 def find_pictures(
@@ -108,6 +113,7 @@ def find_pictures(
     names: ClassMap | None = None,
     usage: str | None = None,
     *,
+    classes: str = AUTO_CLASSES,
     nested: bool = False,
 ) -> FoundPictures:
     """The pictures in a folder, and what their classes mean.
@@ -115,9 +121,10 @@ def find_pictures(
     Args:
         folder: the data set.
         layout: one of `LAYOUTS`; by default the first of them that the folder has.
-        names: what the names of classes mean, beside what `mien.labels.emotion_index` knows; by default the layout's
-            own map, if it has one. Of folders in ``splits`` numbers are then FER2013's.
+        names: what the names of classes mean; by default the layout's own map, if it has one. Of folders in ``splits``
+            numbers are then FER2013's.
         usage: of all pictures, one of `USAGES`, where the layout says none.
+        classes: one of `mien.choices.CLASS_SETS`, see `mien.data.reading.class_maps.understood`.
         nested: whether pictures lie in a folder for each group in that of their class; of splits and classes only.
 
     Raises:
@@ -132,7 +139,31 @@ def find_pictures(
     if nested and name not in _WITH_FOLDERS:
         raise UsageError(f"the layout {name} has no folders of groups: name the groups in a csv")
     find = partial(_WITH_FOLDERS[name], nested=True) if nested else chosen.find
-    return find(folder, class_map(chosen.names) if names is None else names, usage or "")
+    if names is None:
+        names = class_map(() if classes == KEEP_CLASSES else chosen.names)
+    return _understood(name, folder, find(folder, usage or ""), names, classes, strict=chosen.strict)
+
+
+def usage_is_stated(source: Path, layout: str | None = None) -> bool:
+    """Whether pictures say their usage themselves: by their layout, or in a column of their csv.
+
+    Raises:
+        DataError: a folder of no known layout.
+    """
+    if not source.is_dir():
+        return not is_picture_table(source) or has_usages(source)
+    name = _layout_of(source) if layout is None else layout
+    return name in LAYOUTS and LAYOUTS[name].states_usage
+
+
+def found_in_table(source: Path, names: ClassMap, usage: str | None, classes: str = AUTO_CLASSES) -> FoundPictures:
+    """The pictures that a csv names (`mien.data.reading.picture_tables`), and what their classes mean.
+
+    Raises:
+        DataError: a malformed csv, or a class that is not understood; lines and classes are named.
+    """
+    found = _Named(table_pictures(source, usage), [source])
+    return _understood(PICTURE_TABLE, source.parent, found, names, classes, strict=False)
 
 
 def _layout_of(folder: Path) -> str:
@@ -141,7 +172,7 @@ def _layout_of(folder: Path) -> str:
             return name
     found = [entry.name for entry in entries(folder)]
     raise DataError(
-        f"{folder}: {listed(found) if found else 'nothing'} in it: expected train|validation|test/<emotion>/, "
+        f"{folder}: {listed(found) if found else 'nothing'} in it: expected train|validation|test/<class>/, "
         f"<class>/, or what RAF-DB, JAFFE or ExpW come as"
     )
 
@@ -157,49 +188,49 @@ def _check_usage(layout: str, usage: str | None, *, states_usage: bool) -> None:
 
 
 def _understood(
-    layout: str, folder: Path, found: Sequence[_Labelled], names: ClassMap, lists: Sequence[Path] = ()
+    layout: str, folder: Path, found: _Named, names: ClassMap, classes: str, *, strict: bool
 ) -> FoundPictures:
     """Pictures with their labels.
 
     Raises:
-        DataError: no picture, or unknown classes; all of them are named.
+        DataError: no picture, unknown classes, or own classes without pictures; all of them are named.
     """
-    labels: dict[str, int | None] = {}
-    unknown = []
-    for name in sorted({picture.name for picture in found}):
-        try:
-            labels[name] = class_number(name, names)
-        except DataError:
-            unknown.append(name)
-    place = ", ".join(map(str, lists or [folder]))
-    if unknown:
-        raise DataError(f"{place}: {unknown_classes(unknown)}")
-    if all(label is None for label in labels.values()):
+    place = ", ".join(map(str, found.lists or [folder]))
+    try:
+        naming = understood({picture.name for picture in found.pictures}, names, classes, strict=strict)
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from None
+    if all(meaning is None for meaning in naming.meanings.values()):
         raise DataError(f"{place}: no pictures to read")
+    if naming.kept and (empty := [name for name in found.empty if class_key(name) not in names]):
+        raise DataError(f"{place}: no pictures in {listed(empty)}: expected some of each class; remove the folder")
     pictures = (
-        LabelledPicture(item.path, item.name, labels[item.name], USAGES.index(item.usage), item.box) for item in found
+        LabelledPicture(item.path, item.name, naming.number(item.name), USAGES.index(item.usage), item.box, item.group)
+        for item in found.pictures
     )
-    return FoundPictures(layout, tuple(pictures), tuple(lists))
+    return FoundPictures(layout, tuple(pictures), tuple(found.lists), naming.classes, naming.kept)
 
 
-def _find_splits(folder: Path, names: ClassMap, _usage: str, *, nested: bool = False) -> FoundPictures:
-    return FoundPictures("splits", tuple(split_pictures(folder, names, nested=nested)))
+def _find_splits(folder: Path, _usage: str, *, nested: bool = False) -> _Named:
+    found = split_pictures(folder, nested=nested)
+    return _Named(found.pictures, empty=found.empty)
 
 
-def _find_classes(folder: Path, names: ClassMap, usage: str, *, nested: bool = False) -> FoundPictures:
-    return FoundPictures("classes", tuple(class_pictures(folder, names, usage, nested=nested)))
+def _find_classes(folder: Path, usage: str, *, nested: bool = False) -> _Named:
+    found = class_pictures(folder, usage, nested=nested)
+    return _Named(found.pictures, empty=found.empty)
 
 
 _WITH_FOLDERS: Final = {"splits": _find_splits, "classes": _find_classes}
 
 
-def _find_imagefolder(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
+def _find_imagefolder(folder: Path, _usage: str) -> _Named:
     lists = [part / METADATA_FILE for part in usage_folders(folder)]
     found = [picture for path in lists for picture in _described(path)]
-    return _understood("imagefolder", folder, found, names, lists)
+    return _Named(found, lists)
 
 
-def _described(path: Path) -> Iterator[_Labelled]:
+def _described(path: Path) -> Iterator[NamedPicture]:
     """What a metadata.csv says of the pictures beside it."""
     lines = csv.DictReader(StringIO(_text(path)))
     for line, row in enumerate(lines, start=2):
@@ -207,10 +238,10 @@ def _described(path: Path) -> Iterator[_Labelled]:
         if not name or not emotion:
             raise DataError(f"{path}: line {line} lacks file_name or emotion: expected a column of either name")
         usage = USAGE_OF_FOLDER[path.parent.name.lower()]
-        yield _Labelled(_inside(path.parent, name, f"{path}: line {line}"), emotion, usage)
+        yield NamedPicture(_inside(path.parent, name, f"{path}: line {line}"), emotion, usage)
 
 
-def _find_raf(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
+def _find_raf(folder: Path, _usage: str) -> _Named:
     path = _first_file(folder, _RAF_PLACES)
     root = path.parent.parent if path.parent.name == "EmoLabel" else path.parent
     found = []
@@ -221,20 +252,20 @@ def _find_raf(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
         if part not in _RAF_USAGES:
             raise DataError(f"{where} names {name[:40]!r}: expected train_<number>.jpg or test_<number>.jpg")
         picture = _inside(root / "Image" / "aligned", f"{stem}_aligned.jpg", where)
-        found.append(_Labelled(picture, label, _RAF_USAGES[part]))
-    return _understood("raf-db", folder, found, names, [path])
+        found.append(NamedPicture(picture, label, _RAF_USAGES[part]))
+    return _Named(found, [path])
 
 
-def _find_jaffe(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
+def _find_jaffe(folder: Path, usage: str) -> _Named:
     pictures = [path for path in entries(folder) if path.suffix.lower() in SUFFIXES]
     others = [path.name for path in pictures if not JAFFE_NAME.fullmatch(path.name)]
     if others:
         raise DataError(f"{folder}: {listed(others)} in it: expected pictures named as KA.AN1.39.tiff")
-    found = [_Labelled(path, path.name.split(".")[1][:2].upper(), usage) for path in pictures]
-    return _understood("jaffe", folder, found, names)
+    found = [NamedPicture(path, path.name.split(".")[1][:2].upper(), usage) for path in pictures]
+    return _Named(found)
 
 
-def _find_expw(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
+def _find_expw(folder: Path, usage: str) -> _Named:
     path = _first_file(folder, _EXPW_PLACES)
     root = path.parent.parent if path.parent.name == "label" else path.parent
     found = []
@@ -244,8 +275,8 @@ def _find_expw(folder: Path, names: ClassMap, usage: str) -> FoundPictures:
             raise DataError(f"{where} has the box {' '.join(numbers)[:60]!r}: expected top, left, right and bottom")
         top, left, right, bottom = map(int, numbers)
         picture = _inside(root / "image" / "origin", name, where)
-        found.append(_Labelled(picture, label, usage, FaceBox(left, top, right, bottom)))
-    return _understood("expw", folder, found, names, [path])
+        found.append(NamedPicture(picture, label, usage, FaceBox(left, top, right, bottom)))
+    return _Named(found, [path])
 
 
 def _lines(path: Path, fields: int) -> Iterator[tuple[int, list[str]]]:
@@ -305,11 +336,11 @@ def _has_folders(folder: Path) -> bool:
 
 
 LAYOUTS: Final[dict[str, _Layout]] = {
-    "raf-db": _Layout(_has_file(*_RAF_PLACES), _find_raf, ("raf-db",), states_usage=True),
-    "expw": _Layout(_has_file(*_EXPW_PLACES), _find_expw, ("fer2013",)),
+    "raf-db": _Layout(_has_file(*_RAF_PLACES), _find_raf, ("raf-db",), states_usage=True, strict=True),
+    "expw": _Layout(_has_file(*_EXPW_PLACES), _find_expw, ("fer2013",), strict=True),
     "imagefolder": _Layout(_is_imagefolder, _find_imagefolder, states_usage=True),
     "splits": _Layout(lambda folder: bool(_usage_entries(folder)), _find_splits, ("fer2013",), states_usage=True),
-    "jaffe": _Layout(_is_jaffe, _find_jaffe, ("jaffe",)),
+    "jaffe": _Layout(_is_jaffe, _find_jaffe, ("jaffe",), strict=True),
     "classes": _Layout(_has_folders, _find_classes),
 }
 """Layouts by name, in the order in which they are looked for."""

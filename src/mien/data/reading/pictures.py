@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mien.data.rows import FaceRows, ReportProgress
 from mien.errors import DataError, InputError
+from mien.labels import EMOTIONS
 from mien.media.decode_picture import decode_picture
-from mien.preprocess import face_crop, to_gray
+from mien.preprocess import FACE_SIZE, face_crop, to_gray, to_rgb
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
@@ -35,6 +36,24 @@ class FaceBox(NamedTuple):
     bottom: int
 
 
+class NamedPicture(NamedTuple):
+    """A picture file before its class is understood.
+
+    Args:
+        path: the file.
+        name: of its class, as the data set has it.
+        usage: one of `mien.choices.USAGES`.
+        box: the face in the picture; None takes the whole picture.
+        group: name of the group that it belongs to, of all pictures or of none.
+    """
+
+    path: Path
+    name: str
+    usage: str
+    box: FaceBox | None = None
+    group: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
     """A face in a picture file.
@@ -42,7 +61,7 @@ class LabelledPicture:
     Args:
         path: the file.
         name: of its class, as the data set has it.
-        label: number of the emotion that this means, None when the class is to be skipped.
+        label: number of the class that this means, None when its pictures are to be skipped.
         usage: index into `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
         group: name of the group that it belongs to (`mien.data.reading.groups`), of all pictures or of none.
@@ -56,6 +75,29 @@ class LabelledPicture:
     group: str = ""
 
 
+FindFaces = Callable[[NDArray[np.uint8]], Sequence[NDArray[np.uint8]]]
+"""The faces in a photo, RGB uint8 (H, W, 3) or grey (H, W): cut out and aligned, largest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceKind:
+    """What faces of a data set are like.
+
+    Args:
+        side: in pixels.
+        channels: 1, grey, or 3, RGB.
+        find: finds the faces in photos, cut out at that side with those channels; None: pictures are faces already.
+    """
+
+    side: int = FACE_SIZE
+    channels: int = 1
+    find: FindFaces | None = None
+
+
+FER2013_FACES: Final = FaceKind()
+"""Grey, 48x48, one in each picture."""
+
+
 def read_pictures(
     folder: Path,
     pictures: Sequence[LabelledPicture],
@@ -63,11 +105,15 @@ def read_pictures(
     lists: Sequence[Path] = (),
     *,
     skip_damaged: bool = False,
+    kind: FaceKind = FER2013_FACES,
+    classes: tuple[str, ...] = EMOTIONS,
 ) -> tuple[FaceRows, str]:
     """Rows of pictures in their order, without those to be skipped.
 
-    A picture is decoded (`mien.media.decode_picture.decode_picture`), made gray, cut to its box and brought to 48x48
-    (`mien.preprocess.face_crop`) as prediction does it.
+    A picture is decoded (`mien.media.decode_picture.decode_picture`), made grey where faces are, cut to its box and
+    brought to the side of faces (`mien.preprocess.face_crop`) as prediction does it. In photos the faces are searched,
+    and the largest is taken; photos without a face are left out, and they and those with several are named on the
+    logger.
 
     Args:
         folder: the folder they all lie in.
@@ -75,6 +121,8 @@ def read_pictures(
         progress: told which part of them has been read.
         lists: files in the folder that say what the pictures show.
         skip_damaged: whether pictures that cannot be read are named on the logger and left out.
+        kind: what the faces are to be like.
+        classes: names of the classes.
 
     Returns:
         The rows, and the lower-case hexadecimal SHA-256 over relative path (with slashes), size and content of every
@@ -84,8 +132,9 @@ def read_pictures(
         DataError: files cannot be read, are no pictures, or a box lies outside of its picture: the first 20 of them are
             named, and their number; or nothing is left.
     """
-    rows, digest = FaceRows(), hashlib.sha256()
+    rows, digest = FaceRows(kind.side, kind.channels, classes), hashlib.sha256()
     damaged: list[str] = []
+    found = _Photos()
     for path in lists:
         digest.update(_stated(folder, path, content(path)))
     for number, picture in enumerate(pictures, start=1):
@@ -93,12 +142,18 @@ def read_pictures(
             try:
                 encoded = content(picture.path)
                 digest.update(_stated(folder, picture.path, encoded))
-                rows.extend(_face(encoded, picture), [picture.label], [picture.usage])
-                rows.groups.extend([picture.group] if picture.group else [])
+                face = _face(encoded, picture, kind, found)
+                if face is not None:
+                    rows.extend(face, [picture.label], [picture.usage])
+                    rows.groups.extend([picture.group] if picture.group else [])
+                    rows.files.append(picture.path.relative_to(folder).as_posix())
             except DataError as error:
                 damaged.append(str(error))
         progress(number / len(pictures))
     _report(damaged, folder, skipped=skip_damaged and len(rows) > 0)
+    found.report(folder)
+    if not len(rows):
+        raise DataError(f"{folder}: no face found in any photo; leave out --detect where pictures are faces already")
     return rows, digest.hexdigest()
 
 
@@ -159,20 +214,49 @@ def _stated(folder: Path, path: Path, encoded: bytes) -> bytes:
     return name + b"\0%d\0" % len(encoded) + encoded
 
 
-def _face(encoded: bytes, picture: LabelledPicture) -> NDArray[np.uint8]:
-    """The face (48, 48) in an encoded picture."""
+class _Photos:
+    """Photos in which not exactly one face was found."""
+
+    def __init__(self) -> None:
+        self._without: list[str] = []
+        self._several: list[tuple[str, int]] = []
+
+    def largest(self, faces: Sequence[NDArray[np.uint8]], path: Path) -> NDArray[np.uint8] | None:
+        """The largest face of a photo, None where there is none."""
+        if len(faces) > 1:
+            self._several.append((str(path), len(faces)))
+        if not faces:
+            self._without.append(str(path))
+        return faces[0] if len(faces) else None
+
+    def report(self, folder: Path) -> None:
+        """Name these photos on the logger."""
+        for path in self._without:
+            log.warning("%s: no face found, left out", path)
+        for path, count in self._several:
+            log.warning("%s: %d faces, the largest is taken", path, count)
+        if self._without or self._several:
+            numbers = len(self._without), len(self._several)
+            log.warning("%s: %d photos without a face left out, %d with several faces", folder, *numbers)
+
+
+def _face(encoded: bytes, picture: LabelledPicture, kind: FaceKind, photos: _Photos) -> NDArray[np.uint8] | None:
+    """The face in an encoded picture; None where a photo shows none."""
     try:
-        gray = to_gray(decode_picture(BytesIO(encoded), str(picture.path), _FORMATS))
+        image = decode_picture(BytesIO(encoded), str(picture.path), _FORMATS)
     except InputError as error:
         raise DataError(str(error)) from None
-    return face_crop(gray if picture.box is None else _cut(gray, picture.box, picture.path))
+    if kind.find is not None:
+        return photos.largest(kind.find(image), picture.path)
+    image = to_gray(image) if kind.channels == 1 else to_rgb(image)
+    return face_crop(image if picture.box is None else _cut(image, picture.box, picture.path), kind.side)
 
 
-def _cut(gray: NDArray[np.uint8], box: FaceBox, path: Path) -> NDArray[np.uint8]:
+def _cut(image: NDArray[np.uint8], box: FaceBox, path: Path) -> NDArray[np.uint8]:
     """What lies in a box and in the picture."""
-    cut = gray[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)]
+    cut = image[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)]
     if not cut.size:
-        height, width = gray.shape
+        height, width = image.shape[:2]
         place = f"{box.left}..{box.right} across and {box.top}..{box.bottom} down"
         raise DataError(f"{path}: nothing of the picture, {width}x{height}, lies in the face's box, {place}")
     return cut

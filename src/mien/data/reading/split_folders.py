@@ -1,20 +1,17 @@
-"""Data sets as folders of pictures: ``train|test|validation/<emotion>/*.jpg|jpeg|png|tiff``, or one folder per class.
+"""Data sets as folders of pictures: ``train|test|validation/<class>/*.jpg|jpeg|png|tiff``, or one folder per class.
 
 The first level of the former says the usage, by one fixed map (`USAGE_OF_FOLDER`): train -> Training, validation ->
 PublicTest, test -> PrivateTest. A data set with train and test only has therefore no PublicTest rows to choose a model
-on; rename the folder to ``validation`` if that is what it is for. The second level is an emotion's name, an alias of
-it, or its number. What the folders of the latter mean, a class map says (`mien.data.reading.class_maps`).
+on; rename the folder to ``validation`` if that is what it is for. What the names of classes mean, says
+`mien.data.reading.class_maps`.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple
 
-from mien.choices import USAGES
-from mien.data.reading.class_maps import SKIP, ClassMap, class_map, class_number
-from mien.data.reading.pictures import SUFFIXES, LabelledPicture, entries, listed
+from mien.data.reading.pictures import SUFFIXES, NamedPicture, entries, listed
 from mien.errors import DataError
-from mien.labels import EMOTIONS
 
 USAGE_OF_FOLDER: Final = {
     "train": "Training",
@@ -34,57 +31,65 @@ FOLDER_OF_USAGE: Final = {"Training": "train", "PublicTest": "validation", "Priv
 METADATA_FILE: Final = "metadata.csv"
 """Where Hugging Face's `datasets` looks for what is known of the pictures in a folder."""
 
-_EXPECTED: Final = "train|validation|test/<emotion>/*.jpg|jpeg|png|tiff"
-_Label = TypeVar("_Label")
+_EXPECTED: Final = "train|validation|test/<class>/*.jpg|jpeg|png|tiff"
 
 
-def split_pictures(folder: Path, names: ClassMap | None = None, *, nested: bool = False) -> list[LabelledPicture]:
-    """Pictures in folders of emotions in folders of usages, by their relative paths.
+class FoundFolders(NamedTuple):
+    """The pictures in folders of classes, and the names of the folders in which none was."""
+
+    pictures: tuple[NamedPicture, ...]
+    empty: tuple[str, ...]
+
+
+def split_pictures(folder: Path, *, nested: bool = False) -> FoundFolders:
+    """Pictures in folders of classes in folders of usages, by their relative paths.
 
     Names that begin with a dot, and files beside ``train``, are ignored.
 
     Args:
         folder: the folder that holds ``train``, ``validation`` or ``test``.
-        names: what the names of the emotions' folders mean; by default numbers are FER2013's.
         nested: whether each of these holds folders of pictures, one for each group, instead of pictures.
 
     Raises:
-        DataError: another layout, an unknown folder, a file that is no picture, or no picture at all; they are named.
+        DataError: another layout, a file that is no picture, or no picture at all; they are named.
     """
-    names = class_map(["fer2013"]) if names is None else names
-    pictures = [
-        LabelledPicture(path, emotion.name, label, USAGES.index(USAGE_OF_FOLDER[part.name.lower()]))
-        for part in usage_folders(folder)
-        for emotion, label in _emotion_folders(part, names)
-        for path in _pictures_of(emotion, nested=nested)
-    ]
-    if all(picture.label is None for picture in pictures):
+    parts = [(part, USAGE_OF_FOLDER[part.name.lower()]) for part in usage_folders(folder)]
+    found = _found([(entry, usage) for part, usage in parts for entry in _class_folders(part)], nested=nested)
+    if not found.pictures:
         raise DataError(f"{folder}: no pictures in it: expected {_EXPECTED}")
-    return pictures
+    return found
 
 
-def class_pictures(folder: Path, names: ClassMap, usage: str, *, nested: bool = False) -> list[LabelledPicture]:
+def class_pictures(folder: Path, usage: str, *, nested: bool = False) -> FoundFolders:
     """Pictures in folders of classes, by their relative paths; all have the same usage.
 
     Args:
         folder: the folder that holds one folder for each class.
-        names: what the names of those folders mean, beside what `mien.labels.emotion_index` knows.
         usage: one of `USAGES`.
         nested: whether each of these holds folders of pictures, one for each group, instead of pictures.
 
     Raises:
-        DataError: an unknown class, a file that is no picture, or no picture at all; they are named.
+        DataError: a file that is no picture, or no picture at all; they are named.
     """
-    pictures = [
-        LabelledPicture(path, entry.name, label, USAGES.index(usage))
-        for entry, label in _class_folders(folder, names)
-        for path in _pictures_of(entry, nested=nested)
-    ]
-    if all(picture.label is None for picture in pictures):
+    folders = [entry for entry in entries(folder) if entry.is_dir()]
+    if parts := [entry for entry in folders if entry.name.lower() in USAGE_OF_FOLDER]:
+        raise DataError(f"{folder}: {_names(parts)} in it, not classes; name one of them, such as {parts[0]}")
+    found = _found([(entry, usage) for entry in folders], nested=nested)
+    if not found.pictures:
         raise DataError(
             f"{folder}: no pictures to read: expected <class>/*.jpg|jpeg|png|tiff, or what `mien data import` made"
         )
-    return pictures
+    return found
+
+
+def _found(folders: Sequence[tuple[Path, str]], *, nested: bool) -> FoundFolders:
+    """Pictures in folders of classes, each with its usage."""
+    pictures, filled = [], set()
+    for entry, usage in folders:
+        files = _pictures_of(entry, nested=nested)
+        pictures += [NamedPicture(path, entry.name, usage) for path in files]
+        filled |= {entry.name} if files else set()
+    return FoundFolders(tuple(pictures), tuple(sorted({entry.name for entry, _ in folders} - filled)))
 
 
 def usage_folders(folder: Path) -> list[Path]:
@@ -101,45 +106,11 @@ def usage_folders(folder: Path) -> list[Path]:
     return parts
 
 
-def _emotion_folders(part: Path, names: ClassMap) -> list[tuple[Path, int | None]]:
-    known, unknown = _sorted_out(entries(part), lambda name: class_number(name, names))
-    if unknown:
-        raise DataError(
-            f"{part}: {_names(unknown)} in it: expected folders named {', '.join(EMOTIONS)}; "
-            f"say what others are, such as --map {unknown[0].name}=EMOTION or --map {unknown[0].name}={SKIP}"
-        )
-    return known
-
-
-def _class_folders(folder: Path, names: ClassMap) -> list[tuple[Path, int | None]]:
-    folders = [entry for entry in entries(folder) if entry.is_dir()]
-    known, unknown = _sorted_out(folders, lambda name: class_number(name, names))
-    if parts := [entry for entry in unknown if entry.name.lower() in USAGE_OF_FOLDER]:
-        raise DataError(f"{folder}: {_names(parts)} in it, not classes; name one of them, such as {parts[0]}")
-    if unknown:
-        raise DataError(f"{folder}: {unknown_classes([entry.name for entry in unknown])}")
-    return known
-
-
-def unknown_classes(names: list[str]) -> str:
-    """What is wrong with classes that no map knows, and how to mend it."""
-    return (
-        f"unknown classes {listed(names)}: expected {', '.join(EMOTIONS)}; "
-        f"say what they are, such as --map {names[0]}=EMOTION or --map {names[0]}={SKIP}"
-    )
-
-
-def _sorted_out(found: list[Path], label: Callable[[str], _Label]) -> tuple[list[tuple[Path, _Label]], list[Path]]:
-    """Folders with their labels, and the entries that are no folders or have names without a label."""
-    known, unknown = [], []
-    for entry in found:
-        try:
-            if not entry.is_dir():
-                raise DataError(f"{entry}: not a folder")
-            known.append((entry, label(entry.name)))
-        except DataError:
-            unknown.append(entry)
-    return known, unknown
+def _class_folders(part: Path) -> list[Path]:
+    found = entries(part)
+    if loose := [entry for entry in found if not entry.is_dir()]:
+        raise DataError(f"{part}: {_names(loose)} in it: expected a folder for each class")
+    return found
 
 
 def _pictures_of(folder: Path, *, nested: bool) -> list[Path]:

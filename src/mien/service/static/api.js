@@ -1,5 +1,7 @@
 // Talking to the service. Every failure becomes an Error whose message can be shown.
 
+import { learn } from "./classes.js";
+
 const TOKEN = "token";
 
 /** Thrown when the service asks for a token. */
@@ -50,6 +52,7 @@ async function asked(path, options) {
 export async function* predictVideo(file) {
   const name = encodeURIComponent(file.name.slice(0, 255));
   const options = { method: "POST", body: file, headers: { "content-type": file.type } };
+  if (!told) await checkAccess();
   const { body } = await response(`v1/predict/video?name=${name}`, options);
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -61,15 +64,20 @@ export async function* predictVideo(file) {
 }
 
 /** The frames of picture files, in order. */
-export function predict(files) {
+export async function predict(files) {
+  if (!told) await checkAccess();
   const form = new FormData();
   for (const file of files) form.append("picture", file, file.name);
   return asked("v1/predict", { method: "POST", body: form });
 }
 
-/** Resolves when the service lets this page ask. */
-export function checkAccess() {
-  return asked("v1/models");
+let told = false;
+
+/** Resolves when the service lets this page ask, and has told the classes of its model. */
+export async function checkAccess() {
+  const [model] = await asked("v1/models");
+  if (model) learn(model);
+  told = true;
 }
 
 /**

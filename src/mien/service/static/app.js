@@ -390,3 +390,7 @@ function speak(language) {
 connect();
 $("language").value = preferredLanguage();
 speak($("language").value);
+checkAccess().then(
+  () => showLegend($("legend")),
+  () => {}, // asked again with the first picture
+);

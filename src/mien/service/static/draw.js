@@ -1,11 +1,7 @@
 // Drawing faces on a picture, and expressions over time.
 
-import { EMOTIONS, emotionName } from "./i18n.js";
-
-/** The colour of an expression: a copy of COLOURS in mien/output/colours.py, which a test pins. */
-export const COLOURS = {
-  angry: "#d55e00", disgust: "#009e73", fear: "#cc79a7", happy: "#f0e442", sad: "#0072b2", surprise: "#56b4e9", neutral: "#e6e6e6",
-};
+import { classes, colourOf } from "./classes.js";
+import { emotionName } from "./i18n.js";
 
 /** Draw an image and the faces in it; mirrored, the words stay readable. One face may be marked. */
 export function drawPicture(canvas, image, width, height, faces, { mirrored = false, marked = -1 } = {}) {
@@ -23,7 +19,7 @@ export function drawPicture(canvas, image, width, height, faces, { mirrored = fa
   const boxes = faces.map(({ box: [x, y, w, h] }) => [mirrored ? width - x - w : x, y, w, h]);
   faces.forEach((face, number) => {
     pen.lineWidth = Math.max(2, 2.5 * unit) * (number === marked ? 2 : 1);
-    pen.strokeStyle = COLOURS[face.emotion];
+    pen.strokeStyle = colourOf(face.emotion);
     pen.strokeRect(...boxes[number]);
   });
   const taken = [];
@@ -40,7 +36,7 @@ function drawLabel(pen, face, box, number, unit, width, height, taken) {
     );
     if (place) {
       taken.push(place);
-      writeLabel(pen, words, place, size, COLOURS[face.emotion]);
+      writeLabel(pen, words, place, size, colourOf(face.emotion));
       return;
     }
   }
@@ -101,9 +97,9 @@ export function drawTimeline(canvas, samples, now, seconds) {
     const left = at(sample.time);
     const right = at(Math.min(next, sample.time + 1));
     let top = 0;
-    for (const emotion of EMOTIONS) {
+    for (const emotion of classes()) {
       const share = sample.probabilities[emotion] * height;
-      pen.fillStyle = COLOURS[emotion];
+      pen.fillStyle = colourOf(emotion);
       pen.fillRect(left, top, right - left + 0.5, share + 0.5);
       top += share;
     }

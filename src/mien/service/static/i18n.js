@@ -59,6 +59,7 @@ const WORDS = {
     failed: "That did not work: {reason}",
     emotions: {
       angry: "angry", disgust: "disgust", fear: "fear", happy: "happy", sad: "sad", surprise: "surprise", neutral: "neutral",
+      contempt: "contempt",
     },
   },
   zh: {
@@ -117,11 +118,13 @@ const WORDS = {
     failed: "操作失败：{reason}",
     emotions: {
       angry: "愤怒", disgust: "厌恶", fear: "恐惧", happy: "高兴", sad: "悲伤", surprise: "惊讶", neutral: "平静",
+      contempt: "轻蔑",
     },
   },
 };
 
-export const EMOTIONS = Object.keys(WORDS.en.emotions);
+/** FER2013's seven, the classes of the embedded models. */
+export const EMOTIONS = Object.keys(WORDS.en.emotions).slice(0, 7);
 
 let language = "en";
 
@@ -130,9 +133,9 @@ export function text(key, values = {}) {
   return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** The name of an expression. */
+/** The name of an expression; a class that is no emotion is called what it is called. */
 export function emotionName(emotion) {
-  return WORDS[language].emotions[emotion];
+  return WORDS[language].emotions[emotion] ?? emotion;
 }
 
 /** The language that the reader chose before, or that the browser asks for. */

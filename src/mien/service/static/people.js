@@ -1,7 +1,8 @@
 // The faces beside the picture: a card with bars for each, and a timeline for each person of a live stream.
 
-import { COLOURS, drawTimeline } from "./draw.js";
-import { EMOTIONS, emotionName, text } from "./i18n.js";
+import { classes, colourOf } from "./classes.js";
+import { drawTimeline } from "./draw.js";
+import { emotionName, text } from "./i18n.js";
 
 const SECONDS = 30;
 const LEAST_SECONDS = 1;
@@ -33,9 +34,9 @@ function card(number, mark) {
   item.append(details);
   for (const name of ["mouseenter", "focusin"]) item.addEventListener(name, () => mark(number));
   for (const name of ["mouseleave", "focusout"]) item.addEventListener(name, () => mark(-1));
-  for (const emotion of EMOTIONS) {
+  for (const emotion of classes()) {
     const bar = element("span", "bar");
-    bar.style.background = COLOURS[emotion];
+    bar.style.background = colourOf(emotion);
     const value = element("dd", "");
     value.append(bar, element("span", "value"));
     details.lastChild.append(element("dt", ""), value);
@@ -48,14 +49,14 @@ const percent = (share) => Math.round(100 * share);
 function fill(item, face, number, crop) {
   const [title, verdict, second] = item.querySelector("summary div").children;
   const bars = item.querySelector("dl").children;
-  const ranked = EMOTIONS.filter((emotion) => emotion !== face.emotion);
+  const ranked = classes().filter((emotion) => emotion !== face.emotion);
   ranked.sort((one, other) => face.probabilities[other] - face.probabilities[one]);
   title.textContent = face.track === null ? text("face", { number }) : text("person", { number: face.track });
   verdict.textContent = `${emotionName(face.emotion)} ${percent(face.probabilities[face.emotion])} %`;
   second.textContent = `${emotionName(ranked[0])} ${percent(face.probabilities[ranked[0]])} %`;
-  item.style.setProperty("--colour", COLOURS[face.emotion]);
+  item.style.setProperty("--colour", colourOf(face.emotion));
   crop(item.querySelector("canvas"), face);
-  EMOTIONS.forEach((emotion, index) => {
+  classes().forEach((emotion, index) => {
     const share = face.probabilities[emotion];
     bars[2 * index].textContent = emotionName(emotion);
     const [bar, value] = bars[2 * index + 1].children;
@@ -116,9 +117,9 @@ export class Timelines {
 /** Which colour is which expression. */
 export function showLegend(list) {
   list.replaceChildren(
-    ...EMOTIONS.map((emotion) => {
+    ...classes().map((emotion) => {
       const item = element("li", "", emotionName(emotion));
-      item.style.setProperty("--colour", COLOURS[emotion]);
+      item.style.setProperty("--colour", colourOf(emotion));
       return item;
     }),
   );

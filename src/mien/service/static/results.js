@@ -1,24 +1,29 @@
 // What was found, and its downloads: the JSON and the CSV of `mien predict`.
 
-import { EMOTIONS } from "./i18n.js";
+import { classes } from "./classes.js";
 
-const COLUMNS = [
+const BEFORE = [
   "source", "index", "time", "face", "track", "x", "y", "width", "height", "confidence", "emotion", "probability", "certain",
-  ...EMOTIONS, "error",
 ];
+const AFTER = ["error"];
+
+/** The column of a class, which may be called like another one. */
+const columnOf = (name) => ([...BEFORE, ...AFTER].includes(name) ? `p_${name}` : name);
 
 /** Frames as CSV: a row for each face, and one for every frame without a face. */
 export function toCsv(frames) {
+  const columns = [...BEFORE, ...classes().map(columnOf), ...AFTER];
   const rows = frames.flatMap((frame) => {
     const shared = { source: frame.source, index: frame.index, time: frame.time, error: frame.error };
     if (!frame.faces.length) return [shared];
     return frame.faces.map(({ box, probabilities, ...face }) => {
       const [x, y, width, height] = box;
-      return { ...shared, ...face, x, y, width, height, ...probabilities };
+      const shares = Object.entries(probabilities).map(([name, share]) => [columnOf(name), share]);
+      return { ...shared, ...face, x, y, width, height, ...Object.fromEntries(shares) };
     });
   });
-  const lines = rows.map((row) => COLUMNS.map((column) => quoted(row[column])).join(","));
-  return [COLUMNS.join(","), ...lines, ""].join("\n");
+  const lines = rows.map((row) => columns.map((column) => quoted(row[column])).join(","));
+  return [columns.join(","), ...lines, ""].join("\n");
 }
 
 function quoted(value) {

@@ -1,0 +1,98 @@
+"""Tables of pictures: a csv with the columns path and label, and perhaps group and usage, one line a picture."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mien.choices import USAGES
+from mien.data.columns import GROUP, LONGEST_NAME
+from mien.data.reading.pictures import NamedPicture
+from mien.data.reading.split_folders import USAGE_OF_FOLDER
+from mien.errors import DataError
+
+_PATH: Final = "path"
+_LABEL: Final = "label"
+_USAGE: Final = "usage"
+_HEADER_BYTES: Final = 4096
+
+PICTURE_TABLE: Final = "table"
+"""What this layout is called in messages."""
+
+
+def is_picture_table(source: Path) -> bool:
+    """Whether a file begins as a csv with the columns path and label does."""
+    return {_PATH, _LABEL} <= _columns(source)
+
+
+def has_usages(source: Path) -> bool:
+    """Whether a csv of pictures has the column usage."""
+    return _USAGE in _columns(source)
+
+
+def _columns(source: Path) -> set[str]:
+    """Names in the first line of a file, none where it cannot be one of a csv."""
+    try:
+        with source.open("rb") as file:
+            header = file.readline(_HEADER_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {name.strip().strip('"').lower() for name in header.split(",")}
+
+
+def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
+    """The pictures that a csv names, in its order; paths are taken below the folder of the csv.
+
+    Args:
+        source: the csv, UTF-8.
+        usage: of all pictures, one of `USAGES`, where the csv has no column usage.
+
+    Raises:
+        DataError: unreadable or malformed, a missing picture, no usage or two; file and line are named.
+    """
+    found = list(_pictures(source, usage))
+    if not found:
+        raise DataError(f"{source}: no pictures to read: expected a line for each below the header")
+    grouped = [bool(picture.group) for picture in found]
+    if any(grouped) and not all(grouped):
+        raise DataError(
+            f"{source}: line {grouped.index(False) + 2} has no group: expected one in every line, or in none"
+        )
+    return found
+
+
+def _pictures(source: Path, usage: str | None) -> Iterator[NamedPicture]:
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.DictReader(file)
+            lines.fieldnames = header = [name.strip().lower() for name in lines.fieldnames or ()]
+            if repeated := [name for name in (_PATH, _LABEL, GROUP, _USAGE) if header.count(name) > 1]:
+                raise DataError(f"{source}: the column {repeated[0]} stands there twice: expected each once")
+            if (usage is None) == (_USAGE not in header):
+                mend = "add --usage, or a column usage" if usage is None else "leave out --usage"
+                raise DataError(f"{source}: expected the usage of its pictures from one place: {mend}")
+            for line in lines:
+                yield _picture(source, line, f"{source}: line {lines.line_num}", usage)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise DataError(f"{source}: not a csv in UTF-8") from None
+
+
+def _picture(source: Path, line: dict[str, str], where: str, usage: str | None) -> NamedPicture:
+    name, label, group = ((line.get(key) or "").strip() for key in (_PATH, _LABEL, GROUP))
+    if not name or not label or len(group) > LONGEST_NAME:
+        raise DataError(f"{where} has path {name[:40]!r} and label {label[:40]!r}: expected text in both")
+    path = source.parent / name
+    if ".." in path.parts or Path(name).is_absolute() or not path.is_file():
+        raise DataError(f"{where} names {name[:60]!r}: no such file in {source.parent}")
+    return NamedPicture(path, label, usage or _usage((line.get(_USAGE) or "").strip(), where), None, group)
+
+
+def _usage(text: str, where: str) -> str:
+    if text in USAGES:
+        return text
+    if text.lower() not in USAGE_OF_FOLDER:
+        known = ", ".join((*USAGES, *USAGE_OF_FOLDER))
+        raise DataError(f"{where} has usage {text[:40]!r}: expected one of {known}")
+    return USAGE_OF_FOLDER[text.lower()]

@@ -1,0 +1,93 @@
+"""A model whose classes are mapped onto those of a data set: joined, in another order, or left out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.store import FaceStore
+from mien.errors import UsageError
+from mien.evaluation.classifier import Classifier
+from mien.labels import class_key
+from mien.model.card import ModelCard
+from mien.model.onnx_model import softmax
+
+_LEAST: Final = 1e-12
+"""Probability that stands for one of 0, so that logits stay finite."""
+
+
+class MappedClassifier:
+    """A model whose calibrated probabilities are summed by what its classes are taken for.
+
+    Args:
+        classifier: the model.
+        classes: those that are wanted, by number.
+        meanings: the class that each of the model's is taken for, None for one that is left out; the rest is
+            renormalised. Every wanted class must be among them.
+    """
+
+    def __init__(self, classifier: Classifier, classes: tuple[str, ...], meanings: Mapping[str, str | None]) -> None:
+        self._classifier = classifier
+        self.card = replace(classifier.card, labels=classes, temperature=1.0)
+        taken = [[meanings[label] == name for name in classes] for label in classifier.card.labels]
+        self._sums = np.array(taken, np.float64)
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the file with the weights, lower-case hexadecimal; None for a network that lies in no file."""
+        return self._classifier.sha256
+
+    def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logarithms of the probabilities (N, classes) of preprocessed faces."""
+        logits = self._classifier.logits_of_input(inputs)
+        summed = softmax(logits / self._classifier.card.temperature) @ self._sums
+        probabilities = summed / np.maximum(summed.sum(axis=1, keepdims=True), _LEAST)
+        answers: NDArray[np.float32] = np.log(np.maximum(probabilities, _LEAST)).astype(np.float32)
+        return answers
+
+
+def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str, str | None]) -> Classifier:
+    """A model that answers in the classes of a data set.
+
+    Args:
+        classifier: the model; it is given as it is where its classes are those that are wanted.
+        classes: of the data set.
+        names: what the model's classes are taken for, by `mien.labels.class_key`, None for one that is left out; others
+            keep their names (`mien.data.reading.class_maps.class_map`).
+
+    Raises:
+        UsageError: a class is taken for one that the data set does not have, or one of its classes is missing; both
+            lists are named.
+    """
+    labels = classifier.card.labels
+    if labels == classes and not any(class_key(label) in names for label in labels):
+        return classifier
+    meanings = {label: names.get(class_key(label), label) for label in labels}
+    given = {meaning for meaning in meanings.values() if meaning is not None}
+    if given != set(classes):
+        raise UsageError(_differ(classifier.card, classes, given))
+    return MappedClassifier(classifier, classes, meanings)
+
+
+def require_classes(card: ModelCard, store: FaceStore) -> None:
+    """Refuse to compare a model with a data set of other classes.
+
+    Raises:
+        UsageError: as said; both lists are named.
+    """
+    if card.labels != store.classes:
+        raise UsageError(_differ(card, store.classes, set(card.labels)))
+
+
+def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str]) -> str:
+    unknown, missing = sorted(given - set(classes)), sorted(set(classes) - given)
+    wrong = [f"the data set has no {', '.join(unknown)}"] if unknown else []
+    wrong += [f"the model never answers {', '.join(missing)}"] if missing else []
+    example = f"--map {(unknown or missing)[0]}=CLASS or --map {(unknown or missing)[0]}=skip" if given else "--map"
+    where = "" if unknown else "; import the data set without it"
+    return (
+        f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
+        f"{'; '.join(wrong) or 'in another order'}; say what the model's are with {example}{where}"
+    )
