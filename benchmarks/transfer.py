@@ -1,4 +1,4 @@
-"""Transfer to labels that the parent has not seen: tuning an embedded model, mapping its answers, training from scratch.
+"""Transfer to labels that the parent has not seen: tuning an embedded model, mapping its answers, and from scratch.
 
 The labels are FER+'s strict majority of PublicTest's faces: its eight classes, or three (happy, neutral, other). So
 many rows a class tune, at most half of a class; all other rows test, but those that are nearly the same as a tuning
