@@ -11,7 +11,7 @@ from mien.choices import USAGES
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.importing import ferplus_beside, import_data
 from mien.data.store import FaceStore
-from mien.data.votes import RULES, agreement, read_votes, vote_targets
+from mien.data.votes import RULES, agreement, eight_labels, read_votes, vote_targets
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS, VOTE_CLASSES
 
@@ -122,14 +122,32 @@ def test_targets_are_distributions_or_nothing(votes):
         assert (targets >= 0).all()
         assert ((sums == 0) | np.isclose(sums, 1)).all()
         assert (votes[:, :7][targets > 0] > 0).all()
-    majority, probability, thresholded = (vote_targets(votes, rule) for rule in RULES)
+    majority, strict, probability, thresholded = (vote_targets(votes, rule) for rule in RULES)
     kept = majority.any(1)
+    assert (strict.any(1) <= kept).all()
     np.testing.assert_array_equal(probability[kept].argmax(1), majority[kept].argmax(1))
     assert (thresholded.any(1) <= probability.any(1)).all()
 
 
+def test_the_strict_majority_is_that_of_ferplus_own_code():
+    """More than half of the votes that are left without single ones; contempt is the eighth class."""
+    rows = [row_of(contempt=5, sad=1, fear=4), row_of(contempt=6, sad=4), row_of(happy=5, sad=5), row_of(happy=4, sad=1,
+            fear=1, angry=1, unknown=3), row_of(unknown=6, happy=4)]  # fmt: skip
+    targets = vote_targets(np.array(rows, np.uint8), "strict_majority", 8)
+    assert [int(row.argmax()) if row.any() else None for row in targets] == [7, 7, None, 3, None]
+    labels = eight_labels(np.array(rows, np.uint8), np.full(5, 2, np.uint8))
+    assert labels.tolist() == [7, 7, 2, 3, 2]
+    assert [row.any() for row in vote_targets(np.array(rows, np.uint8), "strict_majority")] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
 def test_an_unknown_rule_is_refused():
-    with pytest.raises(UsageError, match=r"unknown rule 'mean'.*majority, probability, thresholded"):
+    with pytest.raises(UsageError, match=r"unknown rule 'mean'.*majority, strict_majority, probability"):
         vote_targets(np.zeros((1, 10), np.uint8), "mean")
 
 
@@ -185,7 +203,9 @@ def test_the_real_votes():
     shares = [round(found["per_class"][emotion]["agreement"], 3) for emotion in EMOTIONS]
     assert shares == [0.514, 0.379, 0.139, 0.929, 0.437, 0.825, 0.88]
     assert (found["kept"], found["same"]) == (30_150, 19_817)
-    assert [int(vote_targets(votes, rule).any(1).sum()) for rule in RULES] == [30_150, 32_136, 32_090]
+    assert [int(vote_targets(votes, rule).any(1).sum()) for rule in RULES] == [30_150, 28_127, 32_136, 32_090]
+    strict = vote_targets(votes, "strict_majority", 8).any(1)
+    assert [int(strict[usages == usage].sum()) for usage in (0, 1)] == [25_060, 3_199]  # as papers state them
 
 
 def microsofts_of(numbers):

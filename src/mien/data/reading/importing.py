@@ -75,7 +75,10 @@ def import_data(  # noqa: PLR0913 - the options of the command
     refuse_existing(out)
     pictures = source.is_dir() or is_picture_table(source)
     if pictures and ferplus is not None:
-        raise DataError(f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} holds pictures")
+        kind_of_source = "a folder" if source.is_dir() else "a csv"
+        raise DataError(
+            f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is {kind_of_source} of pictures"
+        )
     if pictures:
         found = _found_pictures(source, layout, names, usage, classes, _text(groups))
         tell(found)

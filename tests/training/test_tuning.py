@@ -1,0 +1,135 @@
+"""Fine-tuning: the parent, the last layer for other classes, the rows that judge."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from mien.cli.main import app
+from mien.data.store import FaceStore, StoreMeta, write_store
+from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
+from mien.labels import EMOTIONS
+from mien.model.embedded import trainable_models, versioned_name, weights_file
+from mien.networks import network_entry
+from mien.networks.saved import load_network, load_tensors
+from mien.training.config import OptimizerConfig
+from mien.training.data import TrainingData
+from mien.training.distillation import load_parent, trainable
+from mien.training.optimizers import RATE, head_of, make_optimizer
+from mien.training.start import with_classes
+from mien.training.tuning import tuning_config
+
+OWN = ("happy", "neutral", "yawning")
+
+
+def own_store(rows=60, *, usages=0, groups=False, classes=OWN):
+    random = np.random.default_rng(4)
+    labels = (np.arange(rows) % len(classes)).astype(np.uint8)
+    faces = random.integers(0, 256, (rows, 48, 48), np.uint8)
+    names = np.array([f"person {number % 12}" for number in range(rows)]) if groups else None
+    part = np.full(rows, usages, np.uint8)
+    return FaceStore(faces, labels, part, StoreMeta(rows, "own", "0" * 64, 2, classes), groups=names)
+
+
+@pytest.fixture(scope="module")
+def parent():
+    return load_parent("mien_s-1")
+
+
+def test_an_embedded_model_has_its_weights_beside_it(parent):
+    assert "mien_s-1" in trainable_models()
+    assert trainable("mien_s") == weights_file(versioned_name("mien_s")) or versioned_name("mien_s") != "mien_s-1"
+    assert parent.provenance["sha256"] == hashlib.sha256(weights_file("mien_s-1").read_bytes()).hexdigest()
+    assert load_tensors(weights_file("mien_s-1"))[0]["head.weight"].dtype == torch.float16
+    assert parent.network.head.weight.dtype == torch.float32
+    assert weights_file("mien_s-1").stat().st_size < 1.9e6
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mien_l", "mien_l: has no weights to train from in the package, .*expected one of .*mien_s-1, a run or a saf"),
+        (
+            "theirs.onnx",
+            r"theirs\.onnx: an ONNX file has no weights to train from: name the run .* or one of .*mien_s-1",
+        ),
+    ],
+)
+def test_what_has_no_weights_names_what_has(name, words):
+    with pytest.raises(ModelFileError, match=words):
+        load_parent(name)
+
+
+def test_known_classes_keep_their_answers_and_new_ones_begin_at_nothing(parent):
+    """By the parent's own logits: those of happy and neutral are the same, that of an unknown class is 0."""
+    inputs = torch.from_numpy(parent.card.preprocess.apply(own_store(5).faces))
+    with torch.inference_mode():
+        theirs, ours = parent.network(inputs), with_classes(parent.network, parent.card, OWN).eval()(inputs)
+    known = [EMOTIONS.index("happy"), EMOTIONS.index("neutral")]
+    torch.testing.assert_close(ours[:, :2], theirs[:, known])
+    assert (ours[:, 2] == 0).all()
+    assert with_classes(parent.network, parent.card, EMOTIONS) is parent.network
+
+
+def test_the_last_layer_has_a_rate_of_its_own():
+    network = network_entry("mien_s").build(3)
+    optimizer = make_optimizer(network, OptimizerConfig(name="adamw", body_rate=0.2))
+    rates = {parameter: group[RATE] for group in optimizer.param_groups for parameter in group["params"]}
+    assert set(rates) == set(network.parameters())
+    assert {rates[parameter] for parameter in network.head.parameters()} == {1.0}
+    assert {rate for parameter, rate in rates.items() if parameter.shape[:1] != (3,)} == {0.2}
+    assert head_of(network) is network.head
+    assert len(make_optimizer(network, OptimizerConfig()).param_groups) == 2
+
+
+def test_the_configuration_follows_parent_and_data(parent):
+    config = tuning_config("mien_s-1", own_store(), None, ["epochs=3"])
+    assert (config.network, config.initial_weights, config.epochs) == ("mien_s", "mien_s-1", 3)
+    assert config.preprocess == parent.card.preprocess
+    assert (config.split, config.select_on, config.folds) == ("stratified_folds", "held_out", 5)
+    assert tuning_config("mien_s-1", own_store(groups=True), None, []).split == "grouped_folds"
+    judged = tuning_config("mien_s-1", own_store(usages=1), None, [])
+    assert (judged.split, judged.select_on) == ("official", "PublicTest")
+    with pytest.raises(ConfigError, match="unknown key epoch"):
+        tuning_config("mien_s-1", own_store(), None, ["epoch=3"])
+
+
+def test_one_command_tunes_and_the_card_names_the_parent(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    store = own_store(40)
+    arrays = store.faces, store.labels, store.usages
+    write_store("mine", *arrays, source="own", source_sha256="0" * 64, classes=OWN)
+    with pytest.raises(UsageError, match="name a recipe with --recipe, or what to fine-tune with --from"):
+        app(["train", "--data", "mine", "--run", "tuned"], standalone_mode=False)
+    words = "train --from mien_s-1 --data mine --run tuned --set epochs=1 --set precision=fp32 --set batch_size=16"
+    app(words.split(), standalone_mode=False)
+    network, card = load_network("tuned")
+    assert (card.labels, network.head.out_features) == (OWN, 3)
+    told = card.training["initial_weights"]
+    sha256 = hashlib.sha256(weights_file("mien_s-1").read_bytes()).hexdigest()
+    assert (told["name"], told["sha256"], told["licence"]) == ("mien_s", sha256, "Apache-2.0")
+    assert card.training["held_out"]["n"] == 8
+    assert "held-out rows (8 faces" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("trained", "judged", "words"),
+    [
+        (
+            [0, 1, 0, 1],
+            [0, 1, 2],
+            "no Training row that may be used shows yawning: expected some of each of happy, neut",
+        ),
+        ([0, 1, 0, 1], [0, 1], "no Training row that may be used shows yawning"),
+        ([0, 1, 2, 1], [0, 1], "no PublicTest row shows yawning: .* set split=stratified_folds and select_on=held_out"),
+    ],
+)
+def test_classes_in_one_usage_only_are_refused(trained, judged, words):
+    labels = np.array([*trained, *judged], np.uint8)
+    usages = np.array([0] * len(trained) + [1] * len(judged), np.uint8)
+    faces = np.random.default_rng(0).integers(0, 256, (len(labels), 48, 48), np.uint8)
+    store = FaceStore(faces, labels, usages, StoreMeta(len(labels), "own", "0" * 64, 2, OWN))
+    data = TrainingData(store, store.rows_of("Training"))
+    with pytest.raises(TrainingError, match=words):
+        data.check_classes("PublicTest")
