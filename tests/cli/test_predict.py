@@ -138,7 +138,7 @@ def test_json_is_one_document_of_the_same_frames(workplace):
     document = json.loads(CliRunner().invoke(app, [*arguments, "json"]).stdout)
     lines = CliRunner().invoke(app, [*arguments, "jsonl"]).stdout.splitlines()
     assert document["frames"] == [json.loads(line) for line in lines]
-    assert list(document) == ["schema", "mien", "model", "options", "frames"]
+    assert list(document) == ["schema", "mien", "model", "labels", "options", "frames"]
     assert document["schema"] == 2
     assert document["model"] == {"name": "linear", "sha256": Bundle.load("model.onnx").sha256}
     assert document["options"]["detector"] == "yunet"

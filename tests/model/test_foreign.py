@@ -133,7 +133,7 @@ def test_a_network_for_a_fixed_number_of_faces_is_filled_up(tmp_path, theirs, we
 
 
 def test_the_embedded_model_stripped_of_its_metadata_and_described_answers_the_same(tmp_path):
-    own = Bundle.load("mien_s")
+    own = Bundle.load("mien_s-1")
     model = onnx.load_from_string((resources.files("mien.model") / "weights" / "mien_s-1.onnx").read_bytes())
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "stripped.onnx")
