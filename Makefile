@@ -5,15 +5,19 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
+.PHONY: demo test test-slow check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
 
 # A worker for each core. Each begins with a part of the list as it stands, so that a module's fixtures are made once,
 # and takes from the others' ends when it has nothing left.
-test: $(VENV)/.dev  ## run all tests, in 6 minutes at most; MIEN_FER2013=CSV adds those on the real data set
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal --durations 10
+test test-slow: export PYTHONDONTWRITEBYTECODE :=  # or every process that a test starts compiles mien anew
+test: $(VENV)/.dev  ## run the tests, in 6 minutes at most; MIEN_FER2013=CSV adds those on the real data set
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 8 --dist worksteal --durations 10
+
+test-slow: $(VENV)/.dev  ## run what `make test` leaves out: before a release, and after a change of what it tests
+	$(BIN)/python -m pytest -m slow --durations 10
 
 check: $(VENV)/.dev  ## style, types, and who may import whom
 	$(BIN)/ruff check .

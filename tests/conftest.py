@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper, numpy_helper
 
+from mien.cli import main, messages
 from mien.data.store import write_store
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.preprocess import PreprocessSpec
@@ -35,6 +38,28 @@ settings.load_profile("mien")
 def _messages_propagate(monkeypatch):
     """A command that runs inside a test keeps messages from the next tests' `caplog`."""
     monkeypatch.setattr(logging.getLogger("mien"), "propagate", True)
+
+
+@pytest.fixture
+def mien(monkeypatch, capsys):
+    """Runs `mien` with some arguments in this process: the command's whole path, without a second's imports.
+
+    It gives what a process would have given; signals, streams and ends of real processes are not seen here.
+    """
+    handled = (signal.SIGINT, signal.SIGTERM)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mien", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setattr(messages._HANDLER, "last", "")
+        before = Path.cwd(), list(map(signal.getsignal, handled))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main.run()
+        assert (Path.cwd(), list(map(signal.getsignal, handled))) == before
+        return subprocess.CompletedProcess(sys.argv, end.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import json
-import os
+import runpy
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -51,23 +52,19 @@ init = Run
 
 
 @pytest.mark.parametrize("logger", ["mlflow", "wandb"])
-def test_a_logger_of_somebody_elses_is_told_of_every_epoch(logger, tmp_path, small_store):
+def test_a_logger_of_somebody_elses_is_told_of_every_epoch(logger, tmp_path, small_store, monkeypatch, capsys):
     """Against a module of the same calls that prints them: neither package is among mien's dependencies."""
-    (tmp_path / f"{logger}.py").write_text(STUBS[logger])
+    stub = types.ModuleType(logger)
+    exec(STUBS[logger], vars(stub))
+    monkeypatch.setitem(sys.modules, logger, stub)
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         'network = "mien_s"\nepochs = 1\nbatch_size = 20\nprecision = "fp32"\nselect_on = "last"\n'
         "[preprocess]\nframe_size = 16\ninput_size = 12\n[schedule]\nwarmup_epochs = 0\n"
     )
-    words = (EXAMPLES / "loggers.py", logger, recipe, small_store, tmp_path / "run")
-    done = subprocess.run(
-        [sys.executable, *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
-    calls = [json.loads(line) for line in done.stdout.splitlines()]
+    monkeypatch.setattr(sys, "argv", ["loggers.py", logger, *map(str, (recipe, small_store, tmp_path / "run"))])
+    runpy.run_path(str(EXAMPLES / "loggers.py"), run_name="__main__")
+    calls = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "0.1" in json.dumps(calls[:-2])  # the learning rate among the settings
     (epoch,) = read_log(tmp_path / "run")
     told = [{**(words[0] if words else {}), **named} for name, words, named in calls if name in ("log", "log_metrics")]

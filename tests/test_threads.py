@@ -124,23 +124,32 @@ def python(program: str, *words: str, before: tuple[str, ...] = (), **variables:
     return done.stdout.strip()
 
 
+SPY = """
+import builtins, os, subprocess, sys
+load, seen = builtins.__import__, []
+class ReachedError(BaseException):
+    pass
+def spy(name, *rest, **more):
+    if name.partition(".")[0] == "torch":
+        child = "import os; print(os.environ['OMP_WAIT_POLICY'])"
+        seen.append(os.environ.get("OMP_WAIT_POLICY"))
+        seen.append(subprocess.run([sys.executable, "-c", child], capture_output=True, text=True).stdout.strip())
+        raise ReachedError
+    return load(name, *rest, **more)
+builtins.__import__ = spy
+try:
+    __import__(sys.argv[1])
+except ReachedError:
+    pass
+print(*seen)
+"""
+
+
 @pytest.mark.parametrize(("variables", "policy"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
 @pytest.mark.parametrize("module", ["mien.training.engine", "mien.evaluation.measured", "mien.networks"])
 def test_threads_do_not_spin_by_the_time_torch_is_loaded(module, variables, policy):
-    program = f"""
-import builtins, os
-load, seen = builtins.__import__, []
-def spy(name, *rest, **more):
-    if name == "torch" and not seen:
-        seen.append(os.environ.get("OMP_WAIT_POLICY"))
-    return load(name, *rest, **more)
-builtins.__import__ = spy
-import {module}
-import subprocess, sys
-child = "import os; print(os.environ['OMP_WAIT_POLICY'])"
-print(seen[0], subprocess.run([sys.executable, "-c", child], capture_output=True, text=True).stdout.strip())
-"""
-    assert python(program, **variables) == f"{policy} {policy}"
+    """Seen at the moment at which torch would be imported, which takes seconds and shows no more."""
+    assert python(SPY, module, **variables) == f"{policy} {policy}"
 
 
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +8,6 @@ from mien.cli.audit import audit
 from mien.data.splits import read_row_list
 from mien.data.store import FaceStore, write_store
 from mien.errors import MienError
-from waiting import HANG
-
-
-def mien(*arguments):
-    command = [sys.executable, "-m", "mien", "data", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +23,8 @@ def store(tmp_path_factory):
     return folder
 
 
-def test_prints_a_verdict_and_a_table(store):
-    done = mien("audit", store)
+def test_prints_a_verdict_and_a_table(store, mien):
+    done = mien("data", "audit", store)
     assert done.returncode == 0
     assert "leak: 1 of 2 PublicTest rows stand in Training" in done.stdout
     table = [line.replace("│", " ").split() for line in done.stdout.splitlines()]
@@ -40,8 +32,8 @@ def test_prints_a_verdict_and_a_table(store):
     assert "comparing faces" in done.stderr
 
 
-def test_json_is_one_document_and_the_same_as_in_the_folder(store, tmp_path):
-    done = mien("audit", store, "--json", "--out", tmp_path / "report", "--faces")
+def test_json_is_one_document_and_the_same_as_in_the_folder(store, tmp_path, mien):
+    done = mien("data", "audit", store, "--json", "--out", tmp_path / "report", "--faces")
     document = json.loads(done.stdout)
     assert document["duplicates"]["rows"] == [[0, 6], [1, 2]]
     assert 3 in document["no_face"]
@@ -50,19 +42,19 @@ def test_json_is_one_document_and_the_same_as_in_the_folder(store, tmp_path):
     assert "audit.html" in done.stderr
 
 
-def test_writes_a_clean_data_set(store, tmp_path):
-    done = mien("audit", store, "--write-clean", tmp_path / "clean")
+def test_writes_a_clean_data_set(store, tmp_path, mien):
+    done = mien("data", "audit", store, "--write-clean", tmp_path / "clean")
     assert done.returncode == 0
     assert len(FaceStore.open(tmp_path / "clean")) == 5
     assert read_row_list(tmp_path / "clean.removed.txt", 8).tolist() == [0, 2, 3]
 
 
-def test_judges_labels_by_probabilities(store, tmp_path):
+def test_judges_labels_by_probabilities(store, tmp_path, mien):
     probabilities = np.full((8, 7), 0.01)
     probabilities[np.arange(8), [3, 3, 6, 3, 0, 1, 3, 6]] = 0.94  # row 2 is labelled happy and looks neutral
     probabilities[4] = np.nan
     np.save(tmp_path / "p.npy", probabilities)
-    found = json.loads(mien("audit", store, "--json", "--labels", tmp_path / "p.npy").stdout)["mislabelled"]
+    found = json.loads(mien("data", "audit", store, "--json", "--labels", tmp_path / "p.npy").stdout)["mislabelled"]
     assert found["judged"] == 7
     assert found["rows"] == [{"row": 2, "label": "happy", "suggested": "neutral", "margin": 0.93}]
     assert "not checked" in found["note"]
@@ -87,8 +79,8 @@ def test_refuses_wrong_use_before_anything_is_compared(store, capsys, options, m
     assert capsys.readouterr() == ("", "")
 
 
-def test_wrong_use_gets_one_line_and_status_2(store):
-    done = mien("audit", store, "--remove", "leaks")
+def test_wrong_use_gets_one_line_and_status_2(store, mien):
+    done = mien("data", "audit", store, "--remove", "leaks")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "--write-clean" in done.stderr
 

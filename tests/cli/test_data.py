@@ -10,7 +10,8 @@ HEADER = "emotion,pixels,Usage\n"
 PIXELS = " ".join(["7"] * 2304)
 
 
-def mien(*arguments):
+def installed(*arguments):
+    """The command in a process of its own, as it is installed."""
     command = [sys.executable, "-m", "mien", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
@@ -20,14 +21,14 @@ def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     rows = [f"{label},{PIXELS},{usage}\n" for label, usage in [(0, "Training"), (6, "Training"), (6, "PrivateTest")]]
     (folder / "fer2013 [all].csv").write_text(HEADER + "".join(rows))
-    done = mien("data", "import", folder / "fer2013 [all].csv", folder / "store")
+    done = installed("data", "import", folder / "fer2013 [all].csv", folder / "store")
     assert done.returncode == 0
     assert done.stdout == ""
     assert "3 rows of fer2013 [all].csv in " in done.stderr
     return folder / "store"
 
 
-def test_info_prints_a_table_with_totals(store):
+def test_info_prints_a_table_with_totals(store, mien):
     done = mien("data", "info", store)
     assert done.returncode == 0
     assert "3 rows of fer2013 [all].csv, SHA-256 " in done.stdout
@@ -38,7 +39,7 @@ def test_info_prints_a_table_with_totals(store):
     assert numbers == {"angry": [1, 0, 1], "neutral": [1, 1, 2], "total": [2, 1, 3]}
 
 
-def test_info_as_json(store):
+def test_info_as_json(store, mien):
     done = mien("data", "info", store, "--json")
     document = json.loads(done.stdout)
     assert document["rows"] == 3
@@ -48,7 +49,7 @@ def test_info_as_json(store):
     assert list(document["counts"]) == ["Training", "PrivateTest"]
 
 
-def test_votes_beside_the_csv_are_found_and_compared(tmp_path, store):
+def test_votes_beside_the_csv_are_found_and_compared(tmp_path, store, mien):
     header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
     votes = ["Training,a,0,0,0,0,9,0,0,0,1,0", "Training,b,2,0,0,7,1,0,0,0,0,0", "PrivateTest,,0,0,0,0,0,0,0,0,0,10"]
     (tmp_path / "fer2013.csv").write_bytes((store.parent / "fer2013 [all].csv").read_bytes())
@@ -64,7 +65,7 @@ def test_votes_beside_the_csv_are_found_and_compared(tmp_path, store):
     assert ["all", "3", "2", "1", "50.0%"] in table
 
 
-def test_votes_of_other_rows_are_refused_in_one_line(tmp_path, store):
+def test_votes_of_other_rows_are_refused_in_one_line(tmp_path, store, mien):
     (tmp_path / "votes.csv").write_text(
         "row,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
     )
@@ -75,7 +76,7 @@ def test_votes_of_other_rows_are_refused_in_one_line(tmp_path, store):
     assert not (tmp_path / "store").exists()
 
 
-def test_bad_input_gets_one_line_and_status_1(tmp_path):
+def test_bad_input_gets_one_line_and_status_1(tmp_path, mien):
     (tmp_path / "bad.csv").write_text(HEADER + f"8,{PIXELS},Training\n")
     done = mien("data", "import", tmp_path / "bad.csv", tmp_path / "store")
     assert done.returncode == 1
@@ -85,7 +86,7 @@ def test_bad_input_gets_one_line_and_status_1(tmp_path):
     assert mien("data", "info", tmp_path / "store").returncode == 1
 
 
-def test_what_classes_were_taken_for_is_said(tmp_path):
+def test_what_classes_were_taken_for_is_said(tmp_path, mien):
     from PIL import Image
 
     for part, name in [("train", "0"), ("train", "1"), ("val", "7"), ("val", "7")]:

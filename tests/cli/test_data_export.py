@@ -1,19 +1,10 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from mien.data.store import FaceStore
-from waiting import HANG
 
 
-def mien(*arguments):
-    command = [sys.executable, "-m", "mien", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
-
-
-def test_an_export_says_on_standard_error_what_it_wrote(tmp_path, small_store):
+def test_an_export_says_on_standard_error_what_it_wrote(tmp_path, small_store, mien):
     done = mien("data", "export", small_store, tmp_path / "numbered", "--format", "numbered")
     assert (done.returncode, done.stdout) == (0, "")
     note, summary = done.stderr.splitlines()
@@ -22,7 +13,7 @@ def test_an_export_says_on_standard_error_what_it_wrote(tmp_path, small_store):
     assert len(list((tmp_path / "numbered" / "train_set").glob("*.jpg"))) == 60
 
 
-def test_what_is_exported_can_be_imported(tmp_path, small_store):
+def test_what_is_exported_can_be_imported(tmp_path, small_store, mien):
     assert mien("data", "export", small_store, tmp_path / "out.csv", "--format", "csv").returncode == 0
     assert mien("data", "import", tmp_path / "out.csv", tmp_path / "again").returncode == 0
     np.testing.assert_array_equal(FaceStore.open(tmp_path / "again").faces, FaceStore.open(small_store).faces)
@@ -35,7 +26,7 @@ def test_what_is_exported_can_be_imported(tmp_path, small_store):
         (["--format", "csv"], 1, "exists already"),
     ],
 )
-def test_wrong_use_gets_one_line(tmp_path, small_store, options, status, words):
+def test_wrong_use_gets_one_line(tmp_path, small_store, options, status, words, mien):
     (tmp_path / "out").mkdir()
     done = mien("data", "export", small_store, tmp_path / "out", *options)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (status, "", 1)

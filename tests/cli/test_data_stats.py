@@ -1,20 +1,12 @@
 import json
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
 
 from mien.labels import EMOTIONS
-from waiting import HANG
 
 
-def mien(*arguments):
-    command = [sys.executable, "-m", "mien", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
-
-
-def test_table_document_and_pictures(tmp_path, small_store):
+def test_table_document_and_pictures(tmp_path, small_store, mien):
     done = mien("data", "stats", small_store, "--out", tmp_path / "out", "--recipe", "mien_s", "--row", 3)
     assert done.returncode == 0
     assert "150 rows of small.csv" in done.stdout
@@ -40,7 +32,7 @@ def test_table_document_and_pictures(tmp_path, small_store):
         (["--recipe", "mien", "--out", "made"], 2, "mien: no such recipe"),
     ],
 )
-def test_wrong_use_gets_one_line(tmp_path, small_store, options, status, words):
+def test_wrong_use_gets_one_line(tmp_path, small_store, options, status, words, mien):
     options = [tmp_path / "made" if option == "made" else option for option in options]
     done = mien("data", "stats", small_store, *options)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (status, "", 1)

@@ -21,8 +21,9 @@ WITHOUT_EXTRAS = (
 )
 
 
-def mien(*arguments, code="from mien.cli.main import run; run()"):
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+def without_extras(*arguments):
+    """The command in a process that has none of the packages of extras."""
+    command = [sys.executable, "-c", WITHOUT_EXTRAS, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
@@ -32,7 +33,7 @@ def model(tmp_path, write_linear_model):
 
 
 def test_json_agrees_with_scikit_learn_and_needs_no_extra(model, small_store, linear_weights):
-    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json", code=WITHOUT_EXTRAS)
+    done = without_extras("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
 
@@ -54,7 +55,7 @@ def test_json_agrees_with_scikit_learn_and_needs_no_extra(model, small_store, li
         assert result["per_class"][emotion] == pytest.approx(expected)
 
 
-def test_the_table_names_the_figures(model, small_store):
+def test_the_table_names_the_figures(model, small_store, mien):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--tta", "flip")
     assert done.returncode == 0
     for word in ("linear on small.csv, PublicTest, 90 faces, tta flip", "±", "macro F1", "ECE", *EMOTIONS):
@@ -62,7 +63,7 @@ def test_the_table_names_the_figures(model, small_store):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, tmp_path):
+def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, tmp_path, mien):
     arguments = ["evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json"]
     done = mien(*arguments, "--out", tmp_path / "report")
     assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "report.json").read_text())
@@ -81,7 +82,7 @@ def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, 
         ({"--map": "angry=sad"}, 2, ["the model never answers angry", "--map angry=CLASS"]),
     ],
 )
-def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, status, words):
+def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, status, words, mien):
     options = {"model": model, "--data": small_store, "--usage": "PublicTest"} | changes
     done = mien("evaluate", options.pop("model"), *(part for pair in options.items() for part in pair))
     assert done.returncode == status
@@ -90,13 +91,13 @@ def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, statu
     assert all(word in done.stderr for word in words)
 
 
-def test_a_data_set_needs_a_usage(model, small_store):
+def test_a_data_set_needs_a_usage(model, small_store, mien):
     done = mien("evaluate", model, "--data", small_store)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--usage is missing" in done.stderr
 
 
-def test_drop_seen_stands_beside_the_plain_figure(model, small_store):
+def test_drop_seen_stands_beside_the_plain_figure(model, small_store, mien):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--drop-seen")
     assert done.returncode == 0
     assert "on 90 faces; 0 stand in Training" in done.stdout
@@ -117,9 +118,9 @@ def pictures(tmp_path, small_store):
     return tmp_path / "pictures"
 
 
-def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(model, small_store, pictures):
+def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(model, small_store, pictures, mien):
     options = ["--map", "raf-db", "--map", "contempt=skip", "--json"]
-    done = mien("evaluate", model, "--data", pictures, *options, code=WITHOUT_EXTRAS)
+    done = without_extras("evaluate", model, "--data", pictures, *options)
     assert (done.returncode, done.stderr) == (0, "skipped contempt: 2 pictures\n")
     ours = json.loads(done.stdout)
     theirs = json.loads(mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--json").stdout)
@@ -139,7 +140,7 @@ def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(mo
         (["--map", "raf-db", "--map", "contempt=skip", "--usage", "PublicTest"], 2, ["is a folder of pictures"]),
     ],
 )
-def test_a_folder_per_class_that_cannot_be_read_so_gets_one_line(model, pictures, options, status, words):
+def test_a_folder_per_class_that_cannot_be_read_so_gets_one_line(model, pictures, options, status, words, mien):
     done = mien("evaluate", model, "--data", pictures, *options)
     assert (done.returncode, done.stdout) == (status, "")
     assert "Traceback" not in done.stderr
@@ -148,13 +149,13 @@ def test_a_folder_per_class_that_cannot_be_read_so_gets_one_line(model, pictures
 
 def test_out_without_matplotlib_fails_before_any_work(model, small_store, tmp_path):
     arguments = ["evaluate", model, "--data", small_store, "--usage", "PublicTest", "--out", tmp_path / "report"]
-    done = mien(*arguments, code=WITHOUT_EXTRAS)
+    done = without_extras(*arguments)
     assert done.returncode == 2
     assert "mien[train]" in done.stderr
     assert not (tmp_path / "report").exists()
 
 
-def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path):
+def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path, mien):
     arguments = ["evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions"]
     done = mien(*arguments, "--out", tmp_path / "report")
     assert done.returncode == 0
@@ -164,19 +165,19 @@ def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path)
     assert "names no augment_families" in done.stdout
     document = json.loads((tmp_path / "report" / "corruptions.json").read_text())
     assert f"{100 * document['mean']['accuracy']:.1f}" in done.stdout
-    assert document == json.loads(mien(*arguments, "--json", code=WITHOUT_EXTRAS).stdout)
+    assert document == json.loads(without_extras(*arguments, "--json").stdout)
     plain = json.loads(mien(*arguments[:-1], "--json").stdout)
     assert document["clean"]["accuracy"] == pytest.approx(plain["accuracy"])
     assert document["clean"]["ece"] == plain["ece"]
 
 
-def test_corruptions_and_drop_seen_exclude_each_other(model, small_store):
+def test_corruptions_and_drop_seen_exclude_each_other(model, small_store, mien):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions", "--drop-seen")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--drop-seen and --classes do not go with --corruptions" in done.stderr
 
 
-def test_two_models_are_compared_under_corruption(model, small_store, tmp_path):
+def test_two_models_are_compared_under_corruption(model, small_store, tmp_path, mien):
     arguments = ["compare", model, model, "--corruptions", "--data", small_store, "--usage", "PublicTest"]
     done = mien(*arguments, "--out", tmp_path / "both")
     assert done.returncode == 0
@@ -195,7 +196,7 @@ def test_two_models_are_compared_under_corruption(model, small_store, tmp_path):
         (["--corruptions", "--data", "nowhere"], ["nowhere", "mien data import"]),
     ],
 )
-def test_comparisons_that_cannot_be_get_one_line(model, arguments, words):
+def test_comparisons_that_cannot_be_get_one_line(model, arguments, words, mien):
     done = mien("compare", model, model, *arguments)
     assert done.returncode > 0
     assert done.stdout == ""

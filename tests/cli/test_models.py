@@ -17,8 +17,9 @@ from waiting import HANG
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from mien.cli.main import run; run()"
 
 
-def mien(*arguments, code="from mien.cli.main import run; run()"):
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+def without_torch(*arguments):
+    """The command in a process that has no torch."""
+    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
 
@@ -34,7 +35,7 @@ def _narrow_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
-def test_json_lists_every_network():
+def test_json_lists_every_network(mien):
     done = mien("models", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     listed = {network.pop("name"): network for network in json.loads(done.stdout)["networks"]}
@@ -88,7 +89,7 @@ def test_an_embedded_model_shows_its_figures():
     assert f"model mien_s-1: accuracy {card['public_test']['accuracy']:.2%}" in shown("mien_s-1")
 
 
-def test_an_unknown_name_lists_those_that_exist_and_the_nearest():
+def test_an_unknown_name_lists_those_that_exist_and_the_nearest(mien):
     done = mien("models", "resnet81")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("mien: unknown model or network 'resnet81' (did you mean 'resnet")
@@ -106,16 +107,16 @@ def test_an_ensemble_and_a_model_file_are_described(tmp_path, write_linear_model
 
 
 def test_without_the_train_extra_models_are_listed():
-    done = mien("models", code=WITHOUT_TORCH)
+    done = without_torch("models")
     assert done.returncode == 0
     for name in (*embedded_models(), *embedded_versions()):
         assert f" {name} " in done.stdout
     needs = "listing the networks that can be trained needs packages that are not installed: pip install 'mien[train]'"
     assert done.stderr == f"{needs}\n"
-    as_json = json.loads(mien("models", "--json", code=WITHOUT_TORCH).stdout)
+    as_json = json.loads(without_torch("models", "--json").stdout)
     assert ([model["name"] for model in as_json["models"]], as_json["networks"]) == (list(embedded_versions()), None)
-    assert "accuracy" in mien("models", "mien_l", code=WITHOUT_TORCH).stdout
-    assert mien("models", "mien_s", code=WITHOUT_TORCH).returncode == 0
-    unknown = mien("models", "vggnet", code=WITHOUT_TORCH)
+    assert "accuracy" in without_torch("models", "mien_l").stdout
+    assert without_torch("models", "mien_s").returncode == 0
+    unknown = without_torch("models", "vggnet")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "pip install 'mien[train]'" in unknown.stderr

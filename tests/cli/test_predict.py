@@ -33,7 +33,17 @@ def workplace(tmp_path, monkeypatch, write_linear_model):
     return tmp_path
 
 
-def predict(*arguments, model="model.onnx"):
+@pytest.fixture
+def predict(mien):
+    """Runs the command in this process."""
+
+    def run(*arguments, model="model.onnx"):
+        return mien("predict", *arguments, *(["--model", model] if model else []))
+
+    return run
+
+
+def predict_alone(*arguments, model="model.onnx"):
     """Runs the command as installed, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "mien", "predict", *arguments, *(["--model", model] if model else [])],
@@ -46,14 +56,14 @@ def predict(*arguments, model="model.onnx"):
 
 
 def test_the_astronaut_is_happy_with_the_embedded_model(workplace):
-    result = predict("astronaut.png", "--format", "jsonl", model=None)
+    result = predict_alone("astronaut.png", "--format", "jsonl", model=None)
     assert result.returncode == 0, result.stderr
     (line,) = result.stdout.splitlines()
     (face,) = json.loads(line)["faces"]
     assert face["emotion"] == "happy"
 
 
-def test_jsonl_is_one_line_of_the_documented_keys_for_every_picture(workplace):
+def test_jsonl_is_one_line_of_the_documented_keys_for_every_picture(workplace, predict):
     result = predict("astronaut.png", "coffee.jpg", "missing.jpg", "--format", "jsonl")
     frames = [json.loads(line, parse_constant=pytest.fail) for line in result.stdout.splitlines()]
     assert [frame["source"] for frame in frames] == ["astronaut.png", "coffee.jpg", "missing.jpg"]
@@ -85,7 +95,7 @@ def test_broken_pictures_do_not_stop_the_others(workplace):
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
-def test_sources_without_pictures_do_not_stop_the_others(workplace, form):
+def test_sources_without_pictures_do_not_stop_the_others(workplace, form, predict):
     (workplace / "empty").mkdir()
     result = predict("empty", "coffee.jpg", "*.tif", "--format", form)
     assert result.returncode == 1
@@ -107,7 +117,7 @@ def test_sources_without_pictures_do_not_stop_the_others(workplace, form):
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
-def test_a_model_that_gives_nan_is_one_line_and_keeps_what_was_written(workplace, form):
+def test_a_model_that_gives_nan_is_one_line_and_keeps_what_was_written(workplace, form, predict):
     """The network takes the root of its input, which is below 0 where a face is darker than middle grey."""
     model = onnx.load("model.onnx")
     flatten, product = model.graph.node
@@ -155,7 +165,7 @@ def test_csv_has_a_row_for_every_face_and_for_every_picture_without_one(workplac
     assert "not a picture" in rows[2]["error"]
 
 
-def test_the_table_tells_people_what_was_found(workplace):
+def test_the_table_tells_people_what_was_found(workplace, predict):
     result = predict("astronaut.png", "coffee.jpg", "broken.jpg")
     header, *rows = result.stdout.splitlines()
     assert header.split()[:4] == ["file", "face", "emotion", "probability"]
@@ -165,7 +175,7 @@ def test_the_table_tells_people_what_was_found(workplace):
     assert "not read: not a picture" in rows[2]
 
 
-def test_a_face_given_directly_is_read_as_the_model_reads_it(workplace):
+def test_a_face_given_directly_is_read_as_the_model_reads_it(workplace, predict):
     face = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     Image.fromarray(face).save("face.png")
     result = predict("face.png", "--detector", "none", "--format", "jsonl")
@@ -174,14 +184,14 @@ def test_a_face_given_directly_is_read_as_the_model_reads_it(workplace):
     np.testing.assert_allclose(list(found.values()), expected, atol=5e-7)
 
 
-def test_nothing_is_saved_unless_asked_for(workplace):
+def test_nothing_is_saved_unless_asked_for(workplace, predict):
     before = sorted(workplace.iterdir())
     assert predict("astronaut.png").returncode == 0
     assert sorted(workplace.iterdir()) == before
 
 
 @pytest.mark.parametrize(("options", "folder"), [(["--save"], "mien-out"), (["--out", "a/b"], "a/b")])
-def test_annotated_pictures_are_saved_when_asked_for(workplace, options, folder):
+def test_annotated_pictures_are_saved_when_asked_for(workplace, options, folder, predict):
     original = (workplace / "astronaut.png").read_bytes()
     result = predict("astronaut.png", "coffee.jpg", *options, "--format", "jsonl")
     assert result.returncode == 0
@@ -193,7 +203,7 @@ def test_annotated_pictures_are_saved_when_asked_for(workplace, options, folder)
     assert (workplace / "astronaut.png").read_bytes() == original
 
 
-def test_a_picture_that_cannot_be_saved_loses_no_result(workplace):
+def test_a_picture_that_cannot_be_saved_loses_no_result(workplace, predict):
     (workplace / "out" / "astronaut.mien.png").mkdir(parents=True)
     result = predict("astronaut.png", "coffee.jpg", "--out", "out", "--format", "jsonl")
     assert result.returncode == 1
@@ -219,7 +229,7 @@ def test_a_picture_that_cannot_be_saved_loses_no_result(workplace):
         ([], 2, "SOURCES"),
     ],
 )
-def test_wrong_use_is_told_in_a_line(workplace, arguments, status, words):
+def test_wrong_use_is_told_in_a_line(workplace, arguments, status, words, predict):
     (workplace / "empty").mkdir()
     result = predict(*arguments)
     assert result.returncode == status
@@ -228,7 +238,7 @@ def test_wrong_use_is_told_in_a_line(workplace, arguments, status, words):
 
 
 @pytest.mark.parametrize("model", ["missing.onnx", "broken.jpg"])
-def test_an_unusable_model_is_named(workplace, model):
+def test_an_unusable_model_is_named(workplace, model, predict):
     result = predict("astronaut.png", model=model)
     assert result.returncode == 1
     assert result.stdout == ""
@@ -241,7 +251,7 @@ def test_an_unusable_model_is_named(workplace, model):
 def test_names_of_any_bytes_and_any_markup_are_printed(workplace, form):
     odd = os.fsdecode(b"\xff [bold]x \xc3\xa9.png")
     Image.new("L", (48, 48)).save(odd)
-    result = predict(odd, "--detector", "none", "--format", form)
+    result = predict_alone(odd, "--detector", "none", "--format", form)
     assert result.returncode == 0, result.stderr
     assert "[bold]x" in result.stdout
     if form == "jsonl":

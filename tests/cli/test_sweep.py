@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.data.store import write_store
-from waiting import HANG, wait_for
+from waiting import wait_for
 
 SWEEP = """
 seeds = [0, 1]
@@ -23,7 +23,9 @@ set = ["optimizer.learning_rate=1e30"]
 
 
 @pytest.fixture
-def work(tmp_path):
+def work(tmp_path, monkeypatch):
+    """A folder with a data set and a sweep; the current one."""
+    monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     faces, labels = random.integers(0, 256, (98, 48, 48), np.uint8), (np.arange(98) % 7).astype(np.uint8)
     usages = np.repeat([0, 1], [56, 42]).astype(np.uint8)
@@ -32,34 +34,27 @@ def work(tmp_path):
     return tmp_path
 
 
-def mien(work, *words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "mien", *words], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work):
+def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work, mien):
     words = ("sweep", "sweep.toml", "--data", "data", "--out", "out")
-    first = mien(work, *words)
+    command = [sys.executable, "-m", "mien", *words]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: first.poll() is not None or (work / "out/plain/seed-0/best.safetensors").exists())
     assert first.poll() is None, first.communicate()
     first.kill()
     first.communicate()
-    second = mien(work, *words)
-    output, errors = second.communicate(timeout=HANG)
+    second = mien(*words)
     assert second.returncode == 1
-    assert "2 of 4 runs failed" in errors
-    assert "the loss is nan in epoch 1" in errors
-    assert "plain" in output
-    assert "over seeds" in output
+    assert "2 of 4 runs failed" in second.stderr
+    assert "the loss is nan in epoch 1" in second.stderr
+    assert "plain" in second.stdout
+    assert "over seeds" in second.stdout
     (row,) = json.loads((work / "out/comparison.json").read_text())
     assert (row["name"], row["seeds"], row["epochs"]) == ("plain", [0, 1], [2, 2])
     assert (work / "out/curves.png").stat().st_size > 10_000
     assert (work / "out/accuracy.png").stat().st_size > 5_000
-    compared = mien(work, "compare", "out/plain/seed-0", "out/plain/seed-1", "--json")
-    output, errors = compared.communicate(timeout=HANG)
-    assert compared.returncode == 0, errors
-    assert json.loads(output) == [row]
+    compared = mien("compare", "out/plain/seed-0", "out/plain/seed-1", "--json")
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout) == [row]
 
 
 SEARCH = """
@@ -74,19 +69,18 @@ set = ["epochs=2", "batch_size=14", "preprocess.frame_size=16", "preprocess.inpu
 """
 
 
-def test_a_search_halves_and_says_that_it_chose(work):
+def test_a_search_halves_and_says_that_it_chose(work, mien):
     (work / "search.toml").write_text(SEARCH)
-    process = mien(work, "sweep", "search.toml", "--data", "data", "--out", "found")
-    output, errors = process.communicate(timeout=HANG)
-    assert process.returncode == 0, errors
+    done = mien("sweep", "search.toml", "--data", "data", "--out", "found")
+    assert done.returncode == 0, done.stderr
     document = json.loads((work / "found/search.json").read_text())
     first, last = (rung["accuracies"] for rung in document["rungs"])
     (chosen,) = last
     assert (document["drawn"], first[chosen]) == (2, max(first.values()))
     assert [len((work / folder / "seed-0/log.jsonl").read_text().splitlines())
             for folder in ("found/rung-1/draw-1", "found/rung-1/draw-2", f"found/{chosen}")] == [1, 1, 2]  # fmt: skip
-    assert "were chosen by the accuracy on the very faces" in errors
-    assert chosen in output
+    assert "were chosen by the accuracy on the very faces" in done.stderr
+    assert chosen in done.stdout
 
 
 FOLDED = """
@@ -102,7 +96,7 @@ set = ["optimizer.learning_rate=0.001"]
 """
 
 
-def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work):
+def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work, mien):
     random = np.random.default_rng(1)
     faces, labels = random.integers(0, 256, (84, 48, 48), np.uint8), (np.arange(84) % 7).astype(np.uint8)
     groups = np.array([f"person {number}" for number in np.arange(84) // 12 + 10 * (np.arange(84) % 2)])
@@ -110,10 +104,9 @@ def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work
         work / "people", faces, labels, np.zeros(84, np.uint8), source="made", source_sha256="1" * 64, groups=groups
     )
     (work / "sweep.toml").write_text(FOLDED)
-    process = mien(work, "sweep", "sweep.toml", "--data", "people", "--out", "out")
-    output, errors = process.communicate(timeout=HANG)
-    assert process.returncode == 0, errors
-    assert "over 3 folds" in output
+    done = mien("sweep", "sweep.toml", "--data", "people", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert "over 3 folds" in done.stdout
     rows = json.loads((work / "out/comparison.json").read_text())
     assert [(row["name"], row["n"], row["seeds"]) for row in rows] == [("plain", 84, [0, 1]), ("slow", 84, [0, 1])]
     parts = [json.loads((work / f"out/plain/seed-0/fold-{fold}/held_out.json").read_text()) for fold in range(3)]
@@ -130,12 +123,11 @@ def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work
     assert rows[0]["folds"]["accuracies"] == pytest.approx(over_folds.tolist())
     assert rows[0]["folds"]["mean"] == pytest.approx(over_folds.mean())
     assert rows[0]["folds"]["deviation"] == pytest.approx(over_folds.std(ddof=1))
-    compared = mien(work, "compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(3)), "--json")
-    output, errors = compared.communicate(timeout=HANG)
-    assert compared.returncode == 0, errors
-    assert json.loads(output)[0]["accuracy"] == pytest.approx(rows[0]["accuracies"][0])
-    compared = mien(work, "compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(2)))
-    assert "plain, seed 0: has folds [0, 1]: expected each of 3 once" in compared.communicate(timeout=HANG)[1]
+    compared = mien("compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(3)), "--json")
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout)[0]["accuracy"] == pytest.approx(rows[0]["accuracies"][0])
+    compared = mien("compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(2)))
+    assert "plain, seed 0: has folds [0, 1]: expected each of 3 once" in compared.stderr
 
 
 @pytest.mark.parametrize(
@@ -146,11 +138,10 @@ def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work
         ("folds = 3", "folds = 1", "folds is 1"),
     ],
 )
-def test_folds_that_cannot_be_made_are_refused_before_training(work, before, after, message):
+def test_folds_that_cannot_be_made_are_refused_before_training(work, mien, before, after, message):
     (work / "sweep.toml").write_text(FOLDED.replace(before, after))
-    process = mien(work, "sweep", "sweep.toml", "--data", "data", "--out", "out")
-    _, errors = process.communicate(timeout=HANG)
-    assert process.returncode != 0
-    assert message in errors
-    assert len(errors.strip().splitlines()) == 1
+    done = mien("sweep", "sweep.toml", "--data", "data", "--out", "out")
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     assert not (work / "out").exists()

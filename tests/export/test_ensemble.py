@@ -1,6 +1,8 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -29,9 +31,12 @@ def pooled():
     return nn.Sequential(*convolution, nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 7))
 
 
+ENTRY = registry.NetworkEntry("pooled", pooled, SPEC, "this test")
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
-    monkeypatch.setitem(registry._ENTRIES, "pooled", registry.NetworkEntry("pooled", pooled, SPEC, "this test"))
+    monkeypatch.setitem(registry._ENTRIES, "pooled", ENTRY)
 
 
 def save_member(path, seed, temperature, spec=SPEC, **training):
@@ -51,6 +56,17 @@ def save_member(path, seed, temperature, spec=SPEC, **training):
     )
     save_network(path, network, card)
     return network
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Two members as model files: each conversion takes a second."""
+    folder = tmp_path_factory.mktemp("members")
+    with mock.patch.dict(registry._ENTRIES, pooled=ENTRY):
+        for seed in range(2):
+            save_member(folder / f"{seed}.safetensors", seed, 1.0)
+            assert export(folder / f"{seed}.safetensors", "--out", folder / f"{seed}.onnx").exit_code == 0
+    return [folder / "0.onnx", folder / "1.onnx"]
 
 
 @pytest.fixture
@@ -138,10 +154,8 @@ def test_embedded_models_files_and_runs_go_together(tmp_path, store):
     assert hashes[1:] == [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in sources[1:]]
 
 
-def test_a_file_that_mien_did_not_write_is_no_member(tmp_path):
-    save_member(tmp_path / "0.safetensors", 0, 1.0)
-    export(tmp_path / "0.safetensors", "--out", tmp_path / "0.onnx")
-    model = onnx.load(tmp_path / "0.onnx")
+def test_a_file_that_mien_did_not_write_is_no_member(tmp_path, exported):
+    model = onnx.load(exported[0])
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "0.onnx")
     with pytest.raises(ModelFileError, match=r"0\.onnx: an ONNX file without mien's metadata"):
@@ -182,12 +196,9 @@ def test_several_runs_become_one_calibrated_file(tmp_path, store):
     assert card.public_test["accuracy"] == (answers.argmax(1) == store.labels[rows]).mean()
 
 
-def test_an_ensemble_in_half_precision_is_measured_as_it_answers(tmp_path, store):
-    paths = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
-    for seed, path in enumerate(paths):
-        save_member(path, seed, 1.0)
+def test_an_ensemble_in_half_precision_is_measured_as_it_answers(tmp_path, store, exported):
     for name, options in (("half", ["--half"]), ("whole", [])):
-        result = export(*paths, "--out", tmp_path / f"{name}.onnx", "--data", tmp_path / "data", *options)
+        result = export(*exported, "--out", tmp_path / f"{name}.onnx", "--data", tmp_path / "data", *options)
         assert result.exit_code == 0, result.output
     half, whole = (Bundle.load(tmp_path / f"{name}.onnx") for name in ("half", "whole"))
     assert len(half.content) < 0.55 * len(whole.content)
@@ -204,10 +215,11 @@ def test_a_single_run_keeps_its_card_and_may_be_named(tmp_path):
 
 
 def test_members_of_another_preprocessing_are_refused(tmp_path):
-    save_member(tmp_path / "0.safetensors", 0, 1.0)
-    save_member(tmp_path / "1.safetensors", 1, 1.0, PreprocessSpec(frame_size=48, input_size=40))
-    members = [load_member(tmp_path / "0.safetensors"), load_member(tmp_path / "1.safetensors")]
-    with pytest.raises(ExportError, match=r"1\.safetensors: was trained with .*40.*: expected that of .*44"):
+    for number, spec in enumerate((SPEC, replace(SPEC, blur=True))):
+        card = ModelCard(name="constant", network="none", parameters=0, macs=0, preprocess=spec)
+        write_constant(tmp_path / f"{number}.onnx", np.arange(7), card)
+    members = [load_member(tmp_path / "0.onnx"), load_member(tmp_path / "1.onnx")]
+    with pytest.raises(ExportError, match=r"1\.onnx: was trained with .*blur=True.*: expected that of .*blur=False"):
         ensemble_card(members, "pair")
 
 

@@ -1,18 +1,22 @@
 """Every recipe trains one epoch on faces, is exported, and answers as its ONNX file does."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx, probe_faces
 from mien.model.onnx_model import Bundle
-from mien.networks import network_names
+from mien.networks import densenet, dla, dpn, network_entry, network_names, registry
+from mien.networks.layers import conv3x3, pooled_head
 from mien.networks.saved import load_network
 from mien.training.data import TrainingData
 from mien.training.engine import train
@@ -27,6 +31,27 @@ BRIEF = ("epochs=1", "resolutions=[]", "schedule.warmup_epochs=0", "precision=fp
 
 TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher"}
 """Deeper or wider than another network of the same blocks: exporting them shows nothing new."""
+
+
+def shallow_densenet():
+    with mock.patch.object(densenet, "_DEPTHS", (2, 1)):
+        return densenet.densenet()
+
+
+def shallow_dla():
+    return nn.Sequential(conv3x3(1, 8), dla.Tree(8, 16, stride=1), dla.DeepTree(16, 32, stride=2), pooled_head(32))
+
+
+def shallow_dpn():
+    with mock.patch.object(dpn, "_STAGES", dpn._STAGES[:2]):
+        return dpn.dpn()
+
+
+SHALLOW = {"densenet": shallow_densenet, "dla": shallow_dla, "dpn": shallow_dpn}
+"""Each kind of block of the networks that take longest to export, which takes time for every layer."""
+
+SLOW_RECIPES = {"resnet34", "preact_resnet34"}
+"""Twins that train for long; tests/networks has their gradients."""
 
 RECIPE_OF_NETWORK = {
     network: recipe for recipe in reversed(recipe_names()) if (network := load_config(recipe).network) not in TWINS
@@ -87,13 +112,33 @@ def brief_training(recipe, store, run):
     return card
 
 
-@pytest.mark.parametrize("recipe", sorted(set(recipe_names()) - set(RECIPE_OF_NETWORK.values())))
+def slow(recipe, slow_ones):
+    return pytest.param(recipe, marks=[pytest.mark.slow] if recipe in slow_ones else [])
+
+
+FURTHER = sorted(set(recipe_names()) - set(RECIPE_OF_NETWORK.values()))
+
+
+@pytest.mark.parametrize("recipe", [slow(recipe, SLOW_RECIPES) for recipe in FURTHER])
 def test_further_recipes_of_a_network_train(recipe, store, brief_folder):
     assert brief_training(recipe, store, brief_folder / "run").network == load_config(recipe).network
 
 
-@pytest.mark.parametrize("recipe", sorted(RECIPE_OF_NETWORK.values()))
+SLOW_EXPORTS = {RECIPE_OF_NETWORK[network] for network in SHALLOW}
+
+
+@pytest.mark.parametrize("recipe", [slow(recipe, SLOW_EXPORTS) for recipe in sorted(RECIPE_OF_NETWORK.values())])
 def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
+    assert_export_agrees(recipe, store, brief_folder)
+
+
+@pytest.mark.parametrize("network", sorted(SHALLOW))
+def test_few_blocks_of_a_deep_network_train_export_and_agree(network, store, brief_folder, monkeypatch):
+    monkeypatch.setitem(registry._ENTRIES, network, replace(network_entry(network), build=SHALLOW[network]))
+    assert_export_agrees(RECIPE_OF_NETWORK[network], store, brief_folder)
+
+
+def assert_export_agrees(recipe, store, brief_folder):
     card = brief_training(recipe, store, brief_folder / "run")
     spec = card.preprocess
     network, _ = load_network(brief_folder / "run")

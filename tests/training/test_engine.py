@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import small_network
 from mien.data.store import FaceStore, write_store
 from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
 from mien.model.onnx_model import softmax
+from mien.networks import registry
 from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
 from mien.toml_json import to_toml
@@ -29,7 +32,7 @@ from mien.training.reporter import SilentReporter
 from waiting import HANG, wait_for
 
 RECIPE = {
-    "network": "mien_s",
+    "network": "small",
     "epochs": 6,
     "batch_size": 14,
     "precision": "fp32",
@@ -51,6 +54,12 @@ def planted_faces(count, random):
         top, left = divmod(int(label), 3)
         face[4 + 14 * top :, 4 + 14 * left :][:12, :12] = 220
     return faces, labels
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _registered():
+    with mock.patch.dict(registry._ENTRIES, small=small_network.ENTRY):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -204,31 +213,32 @@ def test_bf16_learns_as_float32_does(config, data, tmp_path):
     np.testing.assert_allclose(*losses, rtol=0.03)
 
 
-def start_training(store_path, run, *options):
+def training_words(store_path, run):
     recipe = run.parent / "recipe.toml"
     recipe.write_text(to_toml(config_from_dict(RECIPE)))
-    words = ["train", "--recipe", recipe, "--data", store_path, "--run", run, "--device", "cpu", *options]
-    return subprocess.Popen(
-        [sys.executable, "-m", "mien", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return list(map(str, ("train", "--recipe", recipe, "--data", store_path, "--run", run, "--device", "cpu")))
+
+
+def start_training(store_path, run, *options):
+    command = [sys.executable, small_network.__file__, *training_words(store_path, run), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def has_ended(process):
     return process.poll() is not None
 
 
-def test_a_killed_process_resumes_to_the_same_bits(finished, store_path, tmp_path):
-    """Killed as soon as its first epoch is logged, wherever it then is."""
+def test_a_killed_process_resumes_to_the_same_bits(finished, store_path, tmp_path, mien):
+    """Killed as soon as its first epoch is logged, wherever it then is; and resumed by another process, this one."""
     run = tmp_path / "killed"
     process = start_training(store_path, run)
     wait_for(lambda: has_ended(process) or ((run / "log.jsonl").exists() and log_of(run)), pause=0.001)
     assert not has_ended(process), process.communicate()
     process.kill()
     process.communicate()
-    resumed = start_training(store_path, run, "--resume")
-    output, errors = resumed.communicate(timeout=HANG)
-    assert resumed.returncode == 0, errors
-    assert "PublicTest (70 faces, no augmentation, which chose the epoch): accuracy 1.0000" in output
+    resumed = mien(*training_words(store_path, run), "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "PublicTest (70 faces, no augmentation, which chose the epoch): accuracy 1.0000" in resumed.stdout
     assert_same_run(run, finished[0])
 
 
@@ -237,7 +247,7 @@ def test_two_processes_train_one_network_and_report_once(store_path, tmp_path):
     output, errors = done.communicate(timeout=HANG)
     assert done.returncode == 0, errors
     assert output.count(" kept\n") == 1
-    assert errors.count("training mien_s on 210 faces") == 1
+    assert errors.count("training small on 210 faces") == 1
     network, card = load_network(tmp_path / "two")
     store = FaceStore.open(store_path)
     found = evaluate(TorchClassifier(network, card), store, "PublicTest")

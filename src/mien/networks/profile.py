@@ -1,11 +1,13 @@
 """Cost of a network: parameters and multiply-adds, in total and layer by layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,28 @@ class Layer:
     macs: int
 
 
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights as they are allocated: no random numbers are drawn for them."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
 def outline(build: Callable[[], nn.Module]) -> nn.Module:
-    """A network without memory for its weights: enough to count, in no time."""
-    with torch.device("meta"):
+    """A network whose weights are whatever its memory holds: enough to count, in little time.
+
+    Not on torch's device ``meta``, whose functions take a second to import.
+    """
+    with torch.random.fork_rng(devices=[]), _Undrawn():
         return build()
 
 
