@@ -10,9 +10,9 @@ from mien.preprocess import PreprocessSpec
 SPEC = PreprocessSpec(frame_size=16, input_size=16)
 
 
-def small() -> nn.Module:
+def small(classes: int, channels: int) -> nn.Module:
     """Batch normalisation, dropout, and faces that skip a block: all that training keeps beside weights."""
-    return CompactResNet(12, ((24, 1), (48, 1)), dropout=0.1, drop_path=0.1)
+    return CompactResNet(12, ((24, 1), (48, 1)), dropout=0.1, drop_path=0.1, ends=(channels, classes))
 
 
 ENTRY = NetworkEntry("small", small, SPEC, "tests")

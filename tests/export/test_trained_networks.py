@@ -134,7 +134,7 @@ def test_trains_exports_and_agrees_with_its_file(recipe, store, brief_folder):
 
 @pytest.mark.parametrize("network", sorted(SHALLOW))
 def test_few_blocks_of_a_deep_network_train_export_and_agree(network, store, brief_folder, monkeypatch):
-    monkeypatch.setitem(registry._ENTRIES, network, replace(network_entry(network), build=SHALLOW[network]))
+    monkeypatch.setitem(registry._ENTRIES, network, replace(network_entry(network), make=SHALLOW[network]))
     assert_export_agrees(RECIPE_OF_NETWORK[network], store, brief_folder)
 
 

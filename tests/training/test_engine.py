@@ -562,6 +562,6 @@ def test_clipping_bounds_the_step(data, tmp_path):
     config = config_from_dict({**RECIPE, **settings, "schedule": {"name": "constant", "warmup_epochs": 0}})
     train(config, data, tmp_path, device="cpu")
     torch.manual_seed(config.seed)
-    start = network_entry("mien_s").build().head.weight
+    start = network_entry(config.network).build().head.weight
     end = load_file(tmp_path / "last.safetensors")["network.head.weight"]
     assert torch.allclose(start, end, atol=1e-6)
