@@ -1,6 +1,7 @@
 """What several tests need: a tiny model file whose answers are known, and a small data set."""
 
 import logging
+import multiprocessing
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +31,17 @@ settings.load_profile("mien")
 def _messages_propagate(monkeypatch):
     """A command that runs inside a test keeps messages from the next tests' `caplog`."""
     monkeypatch.setattr(logging.getLogger("mien"), "propagate", True)
+
+
+@pytest.fixture
+def children():
+    """The worker processes of this process that have come since the test began."""
+
+    def workers():
+        return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
+
+    others = {process.pid for process in workers()}
+    return lambda: [process for process in workers() if process.pid not in others]
 
 
 @pytest.fixture

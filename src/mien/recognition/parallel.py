@@ -18,7 +18,8 @@ from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pictures import failed_picture, search, search_picture
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
-from mien.workers import Failed, Workers
+from mien.worker_process import Failed
+from mien.workers import Workers
 
 WORTH_SECONDS: Final = 2.0
 """Work from which workers pay: to start takes each some 0.5 s of a core."""

@@ -18,7 +18,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
-from mien.service.engine import Engine, Upload, Wishes
+from mien.service.engine import Engine
 from mien.service.limits import Limits
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
@@ -27,7 +27,7 @@ from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_H
 from mien.service.places import Places
 from mien.service.request_pictures import joined, read_pictures
 from mien.service.schemas import FrameResult, Health, ModelDescription
-from mien.service.uploaded_video import UploadedVideo
+from mien.service.searching import Upload, Wishes
 from mien.service.video_lines import as_lines, recognized_frames
 
 Result = TypeVar("Result")
@@ -127,7 +127,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
     return router
 
 
-def video_routes(recognizer: Recognizer, limits: Limits, places: Places) -> APIRouter:
+def video_routes(engine: Engine, places: Places) -> APIRouter:
     """Videos in, lines of JSON out."""
     router = APIRouter(tags=["videos"])
 
@@ -149,12 +149,12 @@ def video_routes(recognizer: Recognizer, limits: Limits, places: Places) -> APIR
             raise RequestError(415, f"content type {kind[:100]!r} is not read; send one of {', '.join(VIDEOS)}")
         content = await joined(request.stream())
         options = StreamOptions(every=every, smooth=smooth, batch=_BATCH)
-        frames = _placed(
-            recognized_frames(recognizer, lambda: UploadedVideo(content, name, kind, limits), options),
-            places.place("video", guard.client_of(request.scope)),
-        )
-        first = await anext(frames)  # what cannot be read at all gets a status that says so
-        header = recognizer.header.with_options(**options.to_dict())
+        pipeline, video = engine.recognizer.pipeline, engine.video(name, kind, content, options)
+        del content  # a worker keeps it
+        place = places.place("video", guard.client_of(request.scope))
+        frames = _placed(recognized_frames(pipeline, video, options), place)
+        first = await _first(request, frames)  # what cannot be read at all gets a status that says so
+        header = pipeline.header.with_options(**options.to_dict())
         return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE, headers=results_header(header))
 
     return router
@@ -205,6 +205,19 @@ async def _placed(
         async with aclosing(frames):
             async for frame in frames:
                 yield frame
+
+
+async def _first(request: Request, frames: AsyncGenerator[Frame, None]) -> Frame:
+    """The first frame, unless the client leaves before."""
+
+    async def found() -> Frame:
+        return await anext(frames)
+
+    try:
+        return await _while_there(request, found())
+    except BaseException:
+        await frames.aclose()
+        raise
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
