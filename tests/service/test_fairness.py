@@ -118,7 +118,7 @@ def test_who_ended_a_worker_leaves_one_free_for_a_while():
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF"])
 def test_the_pixels_of_a_picture_are_known_before_it_is_decoded(picture, form):
     assert announced_pixels(picture(form, (301, 203))) == 301 * 203
     assert announced_pixels(picture(form)[:6]) == 0
