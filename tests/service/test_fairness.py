@@ -140,11 +140,11 @@ def test_a_body_that_does_not_come_holds_no_place(serve, picture):
 def test_the_bytes_that_one_address_may_hold_are_bounded(serve, picture):
     content = picture("BMP", (100, 100))
     options = {"content": content, "headers": {"content-type": "image/bmp"}}
-    with serve(limits={"buffered": 4 * len(content) - 4}) as address:
+    with serve(limits={"buffered": 2 * len(content) - 2}) as address:
         answer = waiting.post(f"http://{address}/v1/predict", **options)
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
-    with serve(limits={"buffered": 4 * len(content)}) as address:
+    with serve(limits={"buffered": 2 * len(content)}) as address:
         for _ in range(3):  # what was answered is dropped
             assert waiting.post(f"http://{address}/v1/predict", **options).status_code == 200
 
