@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from websockets.exceptions import InvalidStatus
 
 import held
 import waiting
@@ -72,6 +73,27 @@ def test_what_cannot_be_asked_for_is_refused(three, picture, query):
     answer = waiting.post(f"{three}?{query}", content=picture("PNG"), headers=PNG)
     assert answer.status_code == 422
     assert query.partition("=")[0] in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/v1/predict?max_face=1", "did you mean 'max_faces'?"),
+        ("/v1/predict/video?x=1", "there are name, every, smooth"),
+        ("/v1/models?x=1", "there is none"),
+    ],
+)
+def test_unknown_parameters_are_refused(address, path, says):
+    ask = waiting.get if "models" in path else waiting.post
+    answer = ask(f"http://{address}{path}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("unknown parameter '")
+    assert says in answer.json()["error"]
+
+
+def test_unknown_parameters_of_a_stream_are_refused(address):
+    with pytest.raises(InvalidStatus), waiting.connect(f"ws://{address}/v1/stream?x=1"):
+        pass
 
 
 def test_an_annotated_picture(client, recognizer, astronaut_jpeg):

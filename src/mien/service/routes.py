@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, WebSocketException
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
-from mien.errors import InputError, MienError, RequestError, TooLargeError
+from mien.errors import InputError, MienError, RequestError, TooLargeError, nearest
 from mien.model.onnx_model import Bundle
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
@@ -45,6 +45,27 @@ LINES_TYPE: Final = "application/x-ndjson"
 _BATCH: Final = 8
 
 
+def _check_parameters(connection: HTTPConnection) -> None:
+    """Refuse parameters of the query that its route does not have: they would be ignored, which nobody expects.
+
+    Raises:
+        RequestError: 422.
+        WebSocketException: 1008, likewise.
+    """
+    known = [field.alias for field in connection.scope["route"].dependant.query_params]
+    for name in connection.query_params:
+        if name not in known:
+            hint = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none")
+            message = f"unknown parameter {name[:50]!r}{hint}"
+            if connection.scope["type"] == "websocket":
+                raise WebSocketException(1008, message[:120])
+            raise RequestError(422, message)
+
+
+KNOWN_ONLY: Final = [Depends(_check_parameters)]
+"""Dependencies of routes that have parameters of their own, or none."""
+
+
 def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
     """Health, readiness and metrics."""
     router = APIRouter(tags=["state"])
@@ -73,9 +94,9 @@ def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
 
 def model_routes(recognizer: Recognizer) -> APIRouter:
     """The models."""
-    router = APIRouter(tags=["models"])
+    router = APIRouter(tags=["models"], dependencies=KNOWN_ONLY)
 
-    @router.get(guard.MODELS, responses=refusals(*ALWAYS))
+    @router.get(guard.MODELS, responses=refusals(*ALWAYS, 422))
     async def models(response: Response) -> list[ModelDescription]:
         """The loaded models, with their measured figures."""
         response.headers.update(results_header(recognizer.header))
@@ -87,7 +108,7 @@ def model_routes(recognizer: Recognizer) -> APIRouter:
 
 def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Places) -> APIRouter:
     """Pictures in, faces out."""
-    router = APIRouter(tags=["pictures"])
+    router = APIRouter(tags=["pictures"], dependencies=KNOWN_ONLY)
 
     @router.post(
         guard.PREDICT,
@@ -129,7 +150,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
 
 def video_routes(engine: Engine, places: Places) -> APIRouter:
     """Videos in, lines of JSON out."""
-    router = APIRouter(tags=["videos"])
+    router = APIRouter(tags=["videos"], dependencies=KNOWN_ONLY)
 
     @router.post(
         guard.VIDEO,
@@ -162,7 +183,7 @@ def video_routes(engine: Engine, places: Places) -> APIRouter:
 
 def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter:
     """Pictures of a camera in, faces out."""
-    router = APIRouter()
+    router = APIRouter(dependencies=KNOWN_ONLY)
 
     @router.websocket(guard.STREAM)
     async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
