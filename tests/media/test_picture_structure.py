@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from mien.errors import TooLargeError
+from mien.media.animated import is_animation
 from mien.media.decode_picture import decode_picture
 from mien.media.hevc_size import hevc_pixels
 from mien.media.picture_structure import announced_pixels, check_picture
@@ -56,6 +57,8 @@ REAL = {
     "APNG": (PHOTO, "PNG", {"save_all": True, "append_images": [PHOTO] * 9}),
     "large PNG": (Image.fromarray(RANDOM.integers(0, 256, (1500, 1500, 3), np.uint8)), "PNG", {"compress_level": 1}),
     "GIF": (PHOTO, "GIF", {"comment": b"words " * 20_000}),
+    "GIF of one image": (PHOTO, "GIF", {"save_all": True, "loop": 0}),
+    "APNG beside a still": (PHOTO, "PNG", {"save_all": True, "append_images": [PHOTO] * 2, "default_image": True}),
     "animated GIF": (PHOTO, "GIF", {"save_all": True, "append_images": [PHOTO.rotate(90)] * 9, "loop": 0}),
     "BMP": (PHOTO, "BMP", {}),
     "grey BMP": (PHOTO.convert("L"), "BMP", {}),
@@ -80,6 +83,17 @@ def real(request):
 
 def test_what_pillow_writes_passes_and_is_decoded(real):
     decode_picture(io.BytesIO(real), "real", max_pixels=MOST)
+
+
+def test_whether_it_moves_is_what_pillow_says(real, tmp_path):
+    path = tmp_path / "real"
+    path.write_bytes(real)
+    with Image.open(path) as image:
+        moves = image.format in {"GIF", "WEBP", "PNG", "AVIF"} and image.is_animated
+    assert is_animation(path) == moves
+    for length in np.linspace(0, len(real), 20).astype(int):
+        path.write_bytes(real[:length])
+        assert is_animation(path) in {True, False}
 
 
 def test_it_passes_cut_off_at_any_place(real):

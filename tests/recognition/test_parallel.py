@@ -191,6 +191,30 @@ def test_a_video_that_kills_its_worker_is_named_and_stops_nothing(recognizer, tm
     assert counts["1.mp4"] <= 4
 
 
+def test_isolated_everything_is_read_by_workers(recognizer, tmp_path, write_clip, stage, photos, monkeypatch):
+    os.link(photos / "00.jpg", tmp_path / "a.jpg")
+    write_clip(tmp_path / "b.mp4", [stage((0, 100, 60))] * 3)
+    Image.new("L", (8, 8)).save(tmp_path / "c.gif", save_all=True, append_images=[Image.new("L", (8, 8), 9)])
+    usual = rows(results(recognizer, tmp_path, 1))
+    found = sort_sources([str(tmp_path)])
+    with monkeypatch.context() as here:  # Pillow and PyAV are of no use in this process
+        here.setattr(Image, "open", None)
+        here.setattr("av.open", None)
+        parallel = Parallel(recognizer.finder(1), 1, keep_images=False, isolate=True)
+        isolated = rows(recognize_all(recognizer.pipeline, sort_sources([str(tmp_path)]), StreamOptions(), parallel))
+    assert isolated == usual
+    assert (len(found.pictures), len(found.videos)) == (1, 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_isolated_one_picture_that_kills_its_worker_is_named(recognizer, tmp_path):
+    Image.new("L", (30, 30), 9).save(tmp_path / "a.png")
+    parallel = Parallel(MakeFinder(Deadly(), 0.6, 48, 1), 1, isolate=True)
+    found = sort_sources([str(tmp_path)])
+    (seen,) = recognize_all(recognizer.pipeline, found, StreamOptions(), parallel)
+    assert seen.frame.error == f"{tmp_path / 'a.png'}: the worker process that read it died (signal 9)"
+
+
 def test_predict_batch_takes_workers(recognizer, photos, children):
     pictures = [photos / "00.jpg", (photos / "01.png").read_bytes(), data.astronaut(), photos / "02.jpg"]
     assert recognizer.predict_batch(pictures, workers=2) == recognizer.predict_batch(pictures)
