@@ -61,9 +61,9 @@ def photo() -> bytes:
 
 
 @contextmanager
-def service() -> Iterator[tuple[int, str]]:
+def service(*arguments: str) -> Iterator[tuple[int, str]]:
     """A running service: process id and address."""
-    command = [sys.executable, "-m", "mien", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None

@@ -1,6 +1,7 @@
 """What several tests need: a tiny model file whose answers are known, and a small data set."""
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -60,6 +61,17 @@ def mien(monkeypatch, capsys):
         return subprocess.CompletedProcess(sys.argv, end.value.code or 0, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def children():
+    """The worker processes of this process that have come since the test began."""
+
+    def workers():
+        return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
+
+    others = {process.pid for process in workers()}
+    return lambda: [process for process in workers() if process.pid not in others]
 
 
 @pytest.fixture

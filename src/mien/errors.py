@@ -6,6 +6,7 @@ MienError
 │   └── TooLargeError  it exceeds a size limit
 ├── SinkError        some results could not be written
 ├── WorkerError      a worker process died or failed
+│   └── LimitError     a task needed more time or memory than it may have
 ├── RequestError     the service refuses a request
 ├── DataError        a data set is malformed
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
@@ -21,7 +22,7 @@ Every message is one line: what is wrong, where, what was expected, how to mend 
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,32 @@ class SinkError(MienError):
 
 
 class WorkerError(MienError):
-    """A worker process died, failed in a way that nobody foresaw, or does not start."""
+    """A worker process died, failed in a way that nobody foresaw, or does not start.
+
+    Args:
+        message: one line.
+        signal: that ended it; 0 or less: none did.
+    """
+
+    def __init__(self, message: str, signal: int = 0) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+class LimitError(WorkerError):
+    """A task needed more than it may have.
+
+    Args:
+        limit: of what: ``memory``, ``processor time`` or ``time``.
+        message: one line.
+    """
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.limit, str(self))
 
 
 class RequestError(MienError):
@@ -76,6 +102,9 @@ class RequestError(MienError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int, str]]:
+        return type(self), (self.status, str(self))
 
 
 class DataError(MienError):

@@ -6,9 +6,10 @@ This is read before torch and onnxruntime are loaded, so it imports nothing that
 import os
 from collections.abc import Iterator, MutableMapping
 from math import ceil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
+from mien.control_groups import control_groups, read_text
 from mien.errors import UsageError
 
 MOST_THREADS: Final = 1024
@@ -85,35 +86,13 @@ def _omp_threads(environment: MutableMapping[str, str]) -> int | None:
 
 def _quotas(root: Path) -> Iterator[float]:
     """Cores that each control group above this process may use, where it is limited."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        for folder in _folders(root / "sys/fs/cgroup", controllers, path):
-            yield from _quota(folder)
-
-
-def _folders(mount: Path, controllers: str, path: str) -> Iterator[Path]:
-    """Where the control groups of a line of /proc/self/cgroup may lie: those of version 2 name no controllers.
-
-    In a container the path may be the host's; the group itself is then mounted at the top.
-    """
-    if controllers and "cpu" not in controllers.split(","):
-        return
-    tops = (mount / controllers, mount / "cpu") if controllers else (mount, mount / "unified")
-    inner = PurePosixPath(*(part for part in PurePosixPath(path).parts if part not in ("/", "..")))
-    for top in tops:
-        yield from (top / folder for folder in (inner, *inner.parents))
+    for folder in control_groups("cpu", root):
+        yield from _quota(folder)
 
 
 def _quota(folder: Path) -> Iterator[float]:
-    version_1 = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
-    for pair in (_read(folder / "cpu.max"), " ".join(version_1)):
+    version_1 = read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us")
+    for pair in (read_text(folder / "cpu.max"), " ".join(version_1)):
         match pair.split():
             case [quota, period] if quota.isdecimal() and period.isdecimal() and int(quota) and int(period):
                 yield int(quota) / int(period)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

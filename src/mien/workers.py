@@ -1,41 +1,47 @@
 """A pool of worker processes: results in the order of the tasks, bounded memory, a worker that dies is replaced.
 
 Every worker is served by a thread of its own, which sends it a task, takes its results and sees it die; no queue is
-shared, so that a process killed in the middle of a message harms no other. Processes are started by spawn on every
-system: a process that has threads of onnxruntime or OpenCV cannot be forked safely.
+shared, so that a process killed in the middle of a message harms no other.
 """
 
-import os
 import pickle
-import signal
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
-from mien.errors import MienError, WorkerError
+from mien.errors import WorkerError
 from mien.ordered import Closed, Ordered
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+from mien.worker import Worker
+from mien.worker_process import UNBOUND, Bounds, Failed, Work
 
 _STARTS: Final = 3
 """Times that a process may die while it starts, in a row."""
 
 _PATIENCE: Final = 10.0
-_END: Final = b""
-
-Work = Callable[[Any], Iterable[Any]]
-"""What a worker does with a task: some results, of which each is sent as soon as it is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The last result of a task that failed: its own error, or that its worker died."""
+class Leash:
+    """By which another thread ends what a worker is doing for one task."""
 
-    error: MienError
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._worker: Worker | None = None
+        self._pulled = False
+
+    def pull(self) -> None:
+        """End the worker that has the task, or will have it."""
+        with self._lock:
+            self._pulled = True
+            if self._worker is not None:
+                self._worker.kill()
+
+    def hold(self, worker: Worker | None) -> None:
+        """This worker has the task from now on; None: it is done."""
+        with self._lock:
+            self._worker = worker
+            if self._pulled and worker is not None:
+                worker.kill()
 
 
 class Workers:
@@ -44,13 +50,15 @@ class Workers:
     Args:
         make: called once in each process, gives what it does with a task; picklable. What it loads is loaded once.
         count: how many processes at most, at least 1.
+        bounds: of each task of `results`.
     """
 
-    def __init__(self, make: Callable[[], Work], count: int) -> None:
-        self._make, self._count = make, count
-        self._idle: list[_Worker] = []
-        self._all: set[_Worker] = set()
+    def __init__(self, make: Callable[[], Work], count: int, bounds: Bounds = UNBOUND) -> None:
+        self._make, self._count, self._bounds = make, count, bounds
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
         self._lock = Lock()
+        self._closed = False
 
     def results(self, tasks: Iterable[Any]) -> Generator[tuple[Any, Any], None, None]:
         """Each task with each of its results, in the order of the tasks; closing the iterator abandons the others.
@@ -78,8 +86,50 @@ class Workers:
             for thread in threads:
                 thread.join(_PATIENCE)
 
+    def do(self, task: Any, bounds: Bounds = UNBOUND, leash: Leash | None = None) -> Generator[Any, None, None]:
+        """The results of one task, in the calling thread; closing the iterator ends the worker.
+
+        Args:
+            task: the task.
+            bounds: its hard limits.
+            leash: lets another thread end it.
+
+        Raises:
+            LimitError: the task exceeded its bounds.
+            WorkerError: its worker died, or none starts.
+            MienError: of the task, or of ``make``.
+        """
+        worker = self._taken(lambda: None)
+        leash = leash or Leash()
+        done, result = False, None
+        try:
+            leash.hold(worker)
+            for content in worker.results(task, bounds):
+                result = pickle.loads(content)  # noqa: S301 - what a process of ours sent over its own pipe
+                if not isinstance(result, Failed):
+                    yield result
+            done = True
+        finally:
+            leash.hold(None)
+            self._put_back(worker) if done else self._drop(worker)
+        if isinstance(result, Failed):
+            raise result.error
+
+    def prepare(self) -> None:
+        """Start a worker, or replace one that died, if there are fewer than there may be.
+
+        Raises:
+            WorkerError: it does not start.
+            MienError: of ``make``.
+        """
+        with self._lock:
+            enough = self._closed or len(self._all) >= self._count
+        if not enough:
+            self._put_back(self._new(lambda: None))
+
     def close(self) -> None:
-        """End all processes."""
+        """End all processes; no other is started."""
+        self._closed = True
         self._kill()
 
     def __enter__(self) -> Self:
@@ -90,17 +140,16 @@ class Workers:
 
     def _serve(self, ordered: Ordered) -> None:
         """One after the other, the tasks of one worker."""
-        if hasattr(signal, "pthread_sigmask"):  # processes inherit it: Ctrl-C is the parent's to handle
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        worker: _Worker | None = None
+        worker: Worker | None = None
         try:
             while (taken := ordered.take()) is not None:
                 number, task = taken
-                worker = worker or self._taken(ordered)
-                if not worker.run(task, partial(ordered.put, number)):
-                    ordered.put(number, pickle.dumps(Failed(worker.death())))
-                    self._drop(worker)
-                    worker = None
+                worker = worker if worker is not None and worker.alive else self._taken(ordered.check, worker)
+                try:
+                    for content in worker.results(task, self._bounds):
+                        ordered.put(number, content)
+                except WorkerError as error:
+                    ordered.put(number, pickle.dumps(Failed(error)))
                 ordered.end(number)
         except BaseException as error:  # it is raised where results are waited for
             if not isinstance(error, Closed):
@@ -108,20 +157,30 @@ class Workers:
             if worker is not None:
                 self._drop(worker)
         else:
-            with self._lock:
-                self._idle += [worker] if worker else []
+            if worker is not None:
+                self._put_back(worker)
 
-    def _taken(self, ordered: Ordered) -> "_Worker":
-        """An idle worker, or a new one."""
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+    def _taken(self, check: Callable[[], None], dead: Worker | None = None) -> Worker:
+        """An idle worker, or a new one in the place of a dead one."""
+        if dead is not None:
+            self._drop(dead)
+        while True:
+            with self._lock:
+                worker = self._idle.pop() if self._idle else None
+            if worker is None:
+                return self._new(check)
+            if worker.alive:
+                return worker
+            self._drop(worker)
+
+    def _new(self, check: Callable[[], None]) -> Worker:
+        death: Exception | None = None
         for _ in range(_STARTS):
-            worker = _Worker(self._make)
+            worker = Worker(self._make)
             with self._lock:
                 self._all.add(worker)
             try:
-                ordered.check()  # `_kill` comes after the closing: it kills this worker, or this check ends it
+                check()  # `_kill` comes after the closing: it kills this worker, or this check ends it
                 if worker.ready():
                     return worker
                 death = worker.death()
@@ -129,11 +188,19 @@ class Workers:
                 self._drop(worker)
                 raise
             self._drop(worker)
-        ordered.check()
+        check()
         hint = 'a script that asks for workers needs its `if __name__ == "__main__":`'
         raise WorkerError(f"worker processes do not start ({death}); {hint}")
 
-    def _drop(self, worker: "_Worker") -> None:
+    def _put_back(self, worker: Worker) -> None:
+        with self._lock:
+            kept = worker.alive and not self._closed
+            if kept:
+                self._idle.append(worker)
+        if not kept:
+            self._drop(worker)
+
+    def _drop(self, worker: Worker) -> None:
         with self._lock:
             self._all.discard(worker)
         worker.close()
@@ -144,119 +211,7 @@ class Workers:
             busy, idle = self._all - set(self._idle), self._idle
             self._all, self._idle = busy, []
         for worker in busy:
-            worker.kill()
+            with suppress(ValueError):
+                worker.kill()
         for worker in idle:
             worker.close()
-
-
-class _Worker:
-    """One process, as its thread sees it."""
-
-    def __init__(self, make: Callable[[], Work]) -> None:
-        import multiprocessing  # 20 ms, which one picture need not wait for
-
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, make), name="mien-worker", daemon=True)
-        try:
-            self._process.start()
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise WorkerError(f"{error}: worker processes take only what can be pickled; use one process") from None
-        theirs.close()
-
-    def ready(self) -> bool:
-        """Wait until it is; False when it died before.
-
-        Raises:
-            MienError: what it works with could not be made.
-        """
-        try:
-            error = self._connection.recv()
-        except (EOFError, OSError):
-            return False
-        if error is not None:
-            raise error
-        return True
-
-    def run(self, task: Any, put: Callable[[bytes], None]) -> bool:
-        """Let it do a task and put each result, pickled; False when it died meanwhile.
-
-        A result is put when the next message is there: one that dies after its last result gave none, or would count
-        twice, as done and as failed.
-        """
-        last = None
-        try:
-            self._connection.send(task)
-            while (content := self._connection.recv_bytes()) != _END:
-                if last is not None:
-                    put(last)
-                last = content
-        except (EOFError, OSError):
-            return False
-        if last is not None:
-            put(last)
-        return True
-
-    def death(self) -> WorkerError:
-        """How it died."""
-        self._process.join(_PATIENCE)
-        code = self._process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        return WorkerError(f"the worker process that read it died ({how})")
-
-    def kill(self) -> None:
-        """End it at once; any thread may."""
-        self._process.kill()
-
-    def close(self) -> None:
-        """End it and let go of its connection, which only the thread that reads from it may."""
-        self.kill()
-        self._process.join(_PATIENCE)
-        self._connection.close()
-
-
-def _work(connection: "Connection", make: Callable[[], Work]) -> None:
-    """What a worker process does, until its parent closes the connection or dies."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is not None:
-        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    try:
-        work = make()
-    except Exception as error:  # the parent raises it
-        connection.send(_said(error))
-        return
-    connection.send(None)
-    with suppress(EOFError, OSError):
-        while True:
-            _answer(connection, work, connection.recv())
-
-
-def _answer(connection: "Connection", work: Work, task: Any) -> None:
-    for content in _contents(work, task):
-        connection.send_bytes(content)
-    connection.send_bytes(_END)
-
-
-def _contents(work: Work, task: Any) -> Iterator[bytes]:
-    """The results of a task, pickled; a poisonous one ends no other."""
-    try:
-        for result in work(task):
-            yield pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:
-        yield pickle.dumps(Failed(_said(error)))
-
-
-def _said(error: Exception) -> MienError:
-    if isinstance(error, MienError):
-        return error
-    return WorkerError("not enough memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}")
-
-
-def _end_with(sentinel: int) -> None:
-    """End this process when its parent is gone, whatever it is doing."""
-    from multiprocessing.connection import wait
-
-    wait([sentinel])
-    os._exit(1)

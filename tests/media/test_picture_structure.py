@@ -6,19 +6,23 @@ import struct
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from mien.errors import TooLargeError
+from mien.media.animated import is_animation
 from mien.media.decode_picture import decode_picture
-from mien.media.picture_structure import check_picture
+from mien.media.hevc_size import hevc_pixels
+from mien.media.picture_structure import announced_pixels, check_picture
 
 MOST = 25_000_000
 RANDOM = np.random.default_rng(3)
 PHOTO = Image.fromarray(RANDOM.integers(0, 256, (150, 211, 3), np.uint8))
-STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"\0\0\0\x18ftypavif")
+STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"\0\0\0\x18ftypavif", b"\0\0\0\x18ftypheic")
+STARTS = (*STARTS, b"RIFF\0\0\0\0WEBP", b"II*\0", b"MM\0+", b"\0\0\0\x0cjP  \xff\x4f\xff\x51")
 
 
 def written(image, form, **options):
@@ -53,6 +57,8 @@ REAL = {
     "APNG": (PHOTO, "PNG", {"save_all": True, "append_images": [PHOTO] * 9}),
     "large PNG": (Image.fromarray(RANDOM.integers(0, 256, (1500, 1500, 3), np.uint8)), "PNG", {"compress_level": 1}),
     "GIF": (PHOTO, "GIF", {"comment": b"words " * 20_000}),
+    "GIF of one image": (PHOTO, "GIF", {"save_all": True, "loop": 0}),
+    "APNG beside a still": (PHOTO, "PNG", {"save_all": True, "append_images": [PHOTO] * 2, "default_image": True}),
     "animated GIF": (PHOTO, "GIF", {"save_all": True, "append_images": [PHOTO.rotate(90)] * 9, "loop": 0}),
     "BMP": (PHOTO, "BMP", {}),
     "grey BMP": (PHOTO.convert("L"), "BMP", {}),
@@ -60,7 +66,12 @@ REAL = {
     **{f"AVIF {mode}": (PHOTO.convert(mode), "AVIF", with_exif()) for mode in ("RGB", "RGBA", "L")},
     "AVIF 444": (PHOTO, "AVIF", {"subsampling": "4:4:4"}),
     "animated AVIF": (PHOTO, "AVIF", {"save_all": True, "append_images": [PHOTO] * 3}),
-    "TIFF": (PHOTO, "TIFF", {"compression": "tiff_lzw"}),
+    **{f"TIFF {how}": (PHOTO, "TIFF", {"compression": how, **with_exif()}) for how in ("tiff_lzw", "raw", "jpeg")},
+    "big TIFF": (PHOTO, "TIFF", {"big_tiff": True}),
+    "animated WebP": (PHOTO, "WEBP", {"save_all": True, "append_images": [PHOTO.rotate(90)] * 9}),
+    **{f"JPEG 2000 {size} {precinct}": (PHOTO, "JPEG2000", {"tile_size": size, "precinct_size": precinct})
+       for size, precinct in ((None, None), ((64, 64), None), (None, (128, 128)))},
+    "plain": (PHOTO.convert("L").resize((40, 30)), "PPM", {}),
 }  # fmt: skip
 
 
@@ -72,6 +83,17 @@ def real(request):
 
 def test_what_pillow_writes_passes_and_is_decoded(real):
     decode_picture(io.BytesIO(real), "real", max_pixels=MOST)
+
+
+def test_whether_it_moves_is_what_pillow_says(real, tmp_path):
+    path = tmp_path / "real"
+    path.write_bytes(real)
+    with Image.open(path) as image:
+        moves = image.format in {"GIF", "WEBP", "PNG", "AVIF"} and image.is_animated
+    assert is_animation(path) == moves
+    for length in np.linspace(0, len(real), 20).astype(int):
+        path.write_bytes(real[:length])
+        assert is_animation(path) in {True, False}
 
 
 def test_it_passes_cut_off_at_any_place(real):
@@ -118,6 +140,13 @@ def wide_avif(side):
     return content[:start] + head + content[start + len(head) :]
 
 
+def jpeg2000(side, tile, layers=1, precinct=0xFF):
+    sizes = struct.pack(">HIIIIIIIIH", 0, side, side, 0, 0, tile, tile, 0, 0, 1) + bytes([7, 1, 1])
+    style = bytes([1, 0]) + struct.pack(">HB", layers, 0) + bytes([2, 4, 4, 0, 0, 0xFF, precinct, precinct])
+    return b"\0\0\0\x0cjP  \r\n\x87\n\xff\x4f" + segment(0x51, sizes) + segment(0x52, style)
+
+
+WEBP = written(PHOTO, "WEBP")
 JPEG, PNG, GIF = written(PHOTO, "JPEG"), written(PHOTO, "PNG"), written(PHOTO, "GIF")
 PALETTE = 13 + (3 << (GIF[10] & 7) + 1)
 ATTACKS = {
@@ -143,6 +172,15 @@ ATTACKS = {
     "a high RLE BMP": rle_bmp(1, -25_000_000),
     "a long RLE BMP": rle_bmp(100, 100, b"\x01\x01" * 2_000_000),
     "an AVIF larger than it says": wide_avif(15_000),
+    "chunks of a WebP": inserted(WEBP, 12, b"EXIF\0\0\0\0" * 20_001),
+    "tags of a TIFF": b"II*\0\x08\0\0\0" + struct.pack("<H", 1001) + struct.pack("<HHII", 254, 4, 1, 0) * 1001,
+    "tags that hold the file": b"MM\0*\0\0\0\x08" + struct.pack(">H", 9) + struct.pack(">HHII", 700, 1, 99, 0) * 9,
+    "tags of a big TIFF": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 50) + struct.pack("<HHQQ", 7, 5, 999, 0) * 50,
+    "tiles of JPEG 2000": jpeg2000(5000, 32),
+    "a large JPEG 2000": jpeg2000(5001, 5001),
+    "layers of JPEG 2000": jpeg2000(500, 500, layers=101),
+    "precincts of JPEG 2000": jpeg2000(500, 500, precinct=0x33),
+    "numbers as text": b"P2 5000 5000 255\n" + b"1 " * 2_000_000,
 }  # fmt: skip
 
 
@@ -159,6 +197,25 @@ def test_the_size_of_avif_is_read_as_pillow_wrote_it():
         check_picture(content, "avif", width * height)
         with pytest.raises(TooLargeError):
             check_picture(content, "avif", int(width * height / 1.11) - 1)
+
+
+def test_the_size_of_heic_is_read_as_libheif_wrote_it():
+    for width, height in [(64, 48), (513, 301), (1032, 520)]:
+        content = io.BytesIO()
+        pillow_heif.from_pillow(Image.new("RGB", (width, height))).save(content, quality=50)
+        at = content.getvalue().index(b"hvcC")
+        (pixels,) = hevc_pixels(content.getvalue(), at + 4, len(content.getvalue()))
+        assert width * height <= pixels <= (width + 63) * (height + 63)
+        assert announced_pixels(content.getvalue()) >= width * height
+        check_picture(content.getvalue(), "heic", width * height + 64 * (width + height))
+        with pytest.raises(TooLargeError):
+            check_picture(content.getvalue(), "heic", int(pixels / 1.11) - 1)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 50}, {"quality": 50, "exif": b"Exif\0\0MM"}])
+def test_the_size_of_webp_is_read_as_pillow_wrote_it(options):
+    for mode in ("RGB", "RGBA"):
+        assert announced_pixels(written(Image.new(mode, (301, 203), 9), "WEBP", **options)) == 301 * 203
 
 
 @given(st.sampled_from(STARTS), st.binary(max_size=3000))

@@ -1,6 +1,5 @@
 """Worker processes that find faces: the same rows as one process, whatever dies."""
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -79,11 +78,7 @@ def rows(frames):
     return [recognized.frame.to_json() for recognized in frames]
 
 
-def children():
-    return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
-
-
-def test_two_workers_give_the_rows_of_one_process(recognizer, photos):
+def test_two_workers_give_the_rows_of_one_process(recognizer, photos, children):
     alone = rows(results(recognizer, photos, 1))
     assert len(alone) == 40
     assert sum('"error": null' not in row for row in alone) == 4
@@ -101,7 +96,7 @@ def test_images_are_kept_where_they_are_asked_for(recognizer, photos):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_ten_workers_killed_lose_and_double_no_picture(recognizer, photos, tmp_path):
+def test_ten_workers_killed_lose_and_double_no_picture(recognizer, photos, tmp_path, children):
     for copy in range(6):
         for photo in photos.glob("*.[jp][pn]g"):
             os.link(photo, tmp_path / f"{copy}-{photo.name}")
@@ -147,7 +142,7 @@ def test_each_worker_loads_the_network_once(recognizer, photos, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3  # one of them this process, which made the first
 
 
-def test_few_pictures_start_no_process(recognizer, photos, tmp_path):
+def test_few_pictures_start_no_process(recognizer, photos, tmp_path, children):
     for name in ("00.jpg", "01.png", "03.png"):
         os.link(photos / name, tmp_path / name)
     seen = 0
@@ -157,7 +152,7 @@ def test_few_pictures_start_no_process(recognizer, photos, tmp_path):
     assert seen == 3
 
 
-def test_what_is_abandoned_leaves_no_process(recognizer, photos):
+def test_what_is_abandoned_leaves_no_process(recognizer, photos, children):
     frames = results(recognizer, photos, 2)
     for _ in range(20):
         next(frames)
@@ -196,7 +191,31 @@ def test_a_video_that_kills_its_worker_is_named_and_stops_nothing(recognizer, tm
     assert counts["1.mp4"] <= 4
 
 
-def test_predict_batch_takes_workers(recognizer, photos):
+def test_isolated_everything_is_read_by_workers(recognizer, tmp_path, write_clip, stage, photos, monkeypatch):
+    os.link(photos / "00.jpg", tmp_path / "a.jpg")
+    write_clip(tmp_path / "b.mp4", [stage((0, 100, 60))] * 3)
+    Image.new("L", (8, 8)).save(tmp_path / "c.gif", save_all=True, append_images=[Image.new("L", (8, 8), 9)])
+    usual = rows(results(recognizer, tmp_path, 1))
+    found = sort_sources([str(tmp_path)])
+    with monkeypatch.context() as here:  # Pillow and PyAV are of no use in this process
+        here.setattr(Image, "open", None)
+        here.setattr("av.open", None)
+        parallel = Parallel(recognizer.finder(1), 1, keep_images=False, isolate=True)
+        isolated = rows(recognize_all(recognizer.pipeline, sort_sources([str(tmp_path)]), StreamOptions(), parallel))
+    assert isolated == usual
+    assert (len(found.pictures), len(found.videos)) == (1, 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_isolated_one_picture_that_kills_its_worker_is_named(recognizer, tmp_path):
+    Image.new("L", (30, 30), 9).save(tmp_path / "a.png")
+    parallel = Parallel(MakeFinder(Deadly(), 0.6, 48, 1), 1, isolate=True)
+    found = sort_sources([str(tmp_path)])
+    (seen,) = recognize_all(recognizer.pipeline, found, StreamOptions(), parallel)
+    assert seen.frame.error == f"{tmp_path / 'a.png'}: the worker process that read it died (signal 9)"
+
+
+def test_predict_batch_takes_workers(recognizer, photos, children):
     pictures = [photos / "00.jpg", (photos / "01.png").read_bytes(), data.astronaut(), photos / "02.jpg"]
     assert recognizer.predict_batch(pictures, workers=2) == recognizer.predict_batch(pictures)
     with pytest.raises(InputError, match=r"11-empty\.jpg: an empty file"):

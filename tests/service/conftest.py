@@ -66,12 +66,16 @@ def served(app, limits):
         thread.join(HANG)
 
 
+PATIENT = {"picture_seconds": HANG, "picture_cpu_seconds": HANG, "queue_seconds": HANG}
+"""Limits of time, which no test that is not about them meets."""
+
+
 @pytest.fixture(scope="session")
 def serve(recognizer):
     """Runs a service: with serve(limits={...}, access={...}) as address."""
 
     def run(recognizer=recognizer, *, limits=None, access=None):
-        settings = Settings(limits=Limits(**(limits or {})), access=Access(**(access or {})))
+        settings = Settings(limits=Limits(**(PATIENT | (limits or {}))), access=Access(**(access or {})))
         return served(create_app(recognizer, settings), settings.limits)
 
     return run

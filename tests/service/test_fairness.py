@@ -24,21 +24,21 @@ def served(jobs, workers=1, cancelled=()):
     order = []
 
     async def work(turns, number, client, pixels):
-        await turns.take(client, pixels)
+        turn = await turns.take(client, pixels)
         try:
             order.append(number)
             await asyncio.sleep(0)
         finally:
-            turns.release(client, pixels)
+            turns.release(turn)
 
     async def run():
         turns = Turns(workers, 20)
-        await turns.take("busy", 1)
+        busy = await turns.take("busy", 1)
         tasks = [asyncio.create_task(work(turns, number, *job)) for number, job in enumerate(jobs)]
         await asyncio.sleep(0)
         for number in cancelled:
             tasks[number].cancel()
-        turns.release("busy", 1)
+        turns.release(busy)
         await asyncio.gather(*tasks, return_exceptions=True)
         for _ in range(workers):  # all places are free again
             await turns.take("last", 1)
@@ -75,11 +75,11 @@ def test_every_job_gets_its_turn_and_no_place_is_lost(jobs, workers, cancelled):
 def test_who_waits_too_long_is_told():
     async def run():
         turns = Turns(1, 0.01)
-        await turns.take("busy", 1)
+        busy = await turns.take("busy", 1)
         with pytest.raises(RequestError, match="no worker was free") as raised:
             await turns.take("other", 1)
         assert raised.value.status == 503
-        turns.release("busy", 1)
+        turns.release(busy)
         await turns.take("other", 1)
 
     asyncio.run(run())
@@ -88,18 +88,37 @@ def test_who_waits_too_long_is_told():
 def test_a_large_picture_leaves_one_worker_free():
     async def run():
         turns = Turns(2, HANG)
-        await turns.take("large", 10**7)
+        first = await turns.take("large", 10**7)
         second = asyncio.create_task(turns.take("large", 10**7))
-        await asyncio.wait_for(turns.take("small", 10**5), HANG)
+        small = await asyncio.wait_for(turns.take("small", 10**5), HANG)
         assert not second.done()
-        turns.release("small", 10**5)
-        turns.release("large", 10**7)
+        turns.release(small)
+        assert not second.done()
+        turns.release(first)
         await asyncio.wait_for(second, HANG)
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP"])
+def test_who_ended_a_worker_leaves_one_free_for_a_while():
+    now = [0.0]
+
+    async def run():
+        turns = Turns(2, HANG, clock=lambda: now[0])
+        turns.blame("hostile")
+        first = await turns.take("hostile", 1)
+        second = asyncio.create_task(turns.take("hostile", 1))
+        turns.release(await asyncio.wait_for(turns.take("other", 1), HANG))
+        assert not second.done()
+        turns.release(first)
+        first = await asyncio.wait_for(second, HANG)
+        now[0] = 31.0
+        await asyncio.wait_for(turns.take("hostile", 1), HANG)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF"])
 def test_the_pixels_of_a_picture_are_known_before_it_is_decoded(picture, form):
     assert announced_pixels(picture(form, (301, 203))) == 301 * 203
     assert announced_pixels(picture(form)[:6]) == 0
@@ -121,17 +140,17 @@ def test_a_body_that_does_not_come_holds_no_place(serve, picture):
 def test_the_bytes_that_one_address_may_hold_are_bounded(serve, picture):
     content = picture("BMP", (100, 100))
     options = {"content": content, "headers": {"content-type": "image/bmp"}}
-    with serve(limits={"buffered": 4 * len(content) - 4}) as address:
+    with serve(limits={"buffered": 2 * len(content) - 2}) as address:
         answer = waiting.post(f"http://{address}/v1/predict", **options)
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
-    with serve(limits={"buffered": 4 * len(content)}) as address:
+    with serve(limits={"buffered": 2 * len(content)}) as address:
         for _ in range(3):  # what was answered is dropped
             assert waiting.post(f"http://{address}/v1/predict", **options).status_code == 200
 
 
-def test_a_picture_that_finds_no_worker_in_time_gets_503(serve, picture):
-    detector = Held()
+def test_a_picture_that_finds_no_worker_in_time_gets_503(serve, picture, tmp_path):
+    detector = Held(tmp_path)
     options = {"content": picture("PNG"), "headers": {"content-type": "image/png"}}
     with serve(Recognizer(Even(), detector), limits={"queue_seconds": 0.2}) as address:
         url = f"http://{address}/v1/predict"
@@ -143,7 +162,7 @@ def test_a_picture_that_finds_no_worker_in_time_gets_503(serve, picture):
             thread.start()
         wait_for(lambda: len(statuses) == 2)  # two workers are busy
         assert statuses == [503, 503]
-        detector.let_go.set()
+        detector.let_go()
         for thread in threads:
             thread.join(HANG)
     assert sorted(statuses) == [200, 200, 503, 503]

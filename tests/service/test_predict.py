@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import waiting
+from held import Held
 from mien.model.embedded import versioned_name
 from mien.recognition.recognizer import Recognizer
 from mien.service.metrics import Metrics
@@ -230,53 +231,39 @@ def test_too_many_requests_get_429_and_503(serve, picture):
             assert waiting.post(url, content=picture("PNG"), headers={"content-type": "image/png"}).status_code == 200
 
 
-class Gate:
-    """Finds no faces, once it is open; notes the widths of the pictures that it was asked about."""
-
-    def __init__(self):
-        self.widths = []
-        self.open = threading.Event()
-
-    def detect(self, image):
-        if image.any():
-            self.widths.append(image.shape[1])
-            self.open.wait(HANG)
-        return []
-
-
 def files(picture, count):
     return [("picture", ("a.png", picture("PNG"), "image/png"))] * count
 
 
-def test_one_picture_is_not_held_up_by_many(serve, picture):
-    gate = Gate()
+def test_one_picture_is_not_held_up_by_many(serve, picture, tmp_path):
+    gate = Held(tmp_path)
     with serve(Recognizer(SlowClassifier(), gate)) as address:
         url = f"http://{address}/v1/predict"
         many = threading.Thread(target=lambda: waiting.post(url, files=files(picture, 30)))
         many.start()
         wait_in_flight(address, 1)
-        wait_for(lambda: len(gate.widths) == 2)  # as many as there are threads
+        wait_for(lambda: len(gate.widths) == 2)  # as many as there are workers
         kind = {"content-type": "image/png"}
         with socket.create_connection(address.split(":"), HANG) as one:
             one.sendall(written(httpx.Request("POST", url, content=picture("PNG", (32, 48)), headers=kind)))
             wait_in_flight(address, 2)
-            waiting.get(f"http://{address}/healthz")  # by now it waits for a thread
-            gate.open.set()
+            waiting.get(f"http://{address}/healthz")  # by now it waits for a worker
+            gate.let_go()
             assert one.recv(65536).startswith(b"HTTP/1.1 200 ")
         many.join(HANG)
     assert len(gate.widths) == 31
     assert gate.widths.index(32) < 10
 
 
-def test_pictures_of_a_client_that_left_are_not_looked_at(serve, picture):
-    gate = Gate()
+def test_pictures_of_a_client_that_left_are_not_looked_at(serve, picture, tmp_path):
+    gate = Held(tmp_path)
     with serve(Recognizer(SlowClassifier(), gate)) as address:
         url = f"http://{address}/v1/predict"
         with socket.create_connection(address.split(":"), HANG) as client:
             client.sendall(written(httpx.Request("POST", url, files=files(picture, 30))))
-            wait_for(lambda: len(gate.widths) == 2)  # as many as there are threads
+            wait_for(lambda: len(gate.widths) == 2)  # as many as there are workers
         wait_in_flight(address, 0)
-        gate.open.set()
+        gate.let_go()
         answer = waiting.post(url, content=picture("PNG", (32, 48)), headers={"content-type": "image/png"})
         assert answer.status_code == 200
     assert gate.widths.count(64) <= 2

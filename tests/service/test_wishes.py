@@ -7,11 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from websockets.exceptions import InvalidStatus
 
+import held
 import waiting
 from held import Held
 from mien.faces.detection import Detection
@@ -72,6 +75,27 @@ def test_what_cannot_be_asked_for_is_refused(three, picture, query):
     assert query.partition("=")[0] in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/v1/predict?max_face=1", "did you mean 'max_faces'?"),
+        ("/v1/predict/video?x=1", "there are name, every, smooth"),
+        ("/v1/models?x=1", "there is none"),
+    ],
+)
+def test_unknown_parameters_are_refused(address, path, says):
+    ask = waiting.get if "models" in path else waiting.post
+    answer = ask(f"http://{address}{path}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("unknown parameter '")
+    assert says in answer.json()["error"]
+
+
+def test_unknown_parameters_of_a_stream_are_refused(address):
+    with pytest.raises(InvalidStatus), waiting.connect(f"ws://{address}/v1/stream?x=1"):
+        pass
+
+
 def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
     options = {"content": astronaut_jpeg, "headers": {"content-type": "image/jpeg", "accept": "image/png"}}
     answer = client.post("/v1/predict", **options)
@@ -85,8 +109,8 @@ def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
     assert "made of one" in answer.json()["error"]
 
 
-def test_a_service_that_finishes_nothing_is_not_ready(serve, picture):
-    detector = Held()
+def test_a_service_that_finishes_nothing_is_not_ready(serve, picture, tmp_path):
+    detector = Held(tmp_path)
     options = {"content": picture("PNG"), "headers": PNG}
     with serve(Recognizer(Likely(), detector), limits={"stuck_seconds": 0.1}) as address:
         asking = threading.Thread(target=lambda: waiting.post(f"http://{address}/v1/predict", **options))
@@ -94,7 +118,7 @@ def test_a_service_that_finishes_nothing_is_not_ready(serve, picture):
         answer = wait_for(lambda: not_ready(address))
         assert answer.json() == {"status": "stuck"}
         assert waiting.get(f"http://{address}/healthz").status_code == 200
-        detector.let_go.set()
+        detector.let_go()
         asking.join(HANG)
         wait_for(lambda: waiting.get(f"http://{address}/readyz").status_code == 200)
 
@@ -105,34 +129,31 @@ def not_ready(address):
 
 
 STARTED = """
-import sys, threading
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import held
+from held import Held
 from mien.recognition.recognizer import Recognizer
 from mien.service.app import create_app
 from mien.service.limits import Limits
 from mien.service.server import run_server, server_config
 from mien.service.settings import Settings
-import numpy as np
 
-class Never:
-    def detect(self, image):
-        if image.any():
-            threading.Event().wait()
-        return []
-
-settings = Settings(limits=Limits(shutdown_seconds=1))
-app = create_app(Recognizer(detector=Never()), settings)
+settings = Settings(limits=Limits(shutdown_seconds=1, picture_seconds=600))
+app = create_app(Recognizer(detector=Held(Path(sys.argv[3]))), settings)
 config = server_config(app, "127.0.0.1", 0, settings.limits)
 run_server(config, lambda address: print(address, flush=True), float(sys.argv[1]))
 """
 
 
 @pytest.fixture
-def never():
+def never(tmp_path):
     """Starts a service whose detector never comes back: process and address."""
     processes = []
 
     def start(drain_seconds):
-        command = [sys.executable, "-c", STARTED, str(drain_seconds)]
+        command = [sys.executable, "-c", STARTED, str(drain_seconds), str(Path(held.__file__).parent), str(tmp_path)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         processes.append(process)
         return process, process.stdout.readline().strip().rstrip("/")

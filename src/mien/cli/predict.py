@@ -68,6 +68,14 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     show: Annotated[
         bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate",
+            help="Decode every picture and video in worker processes with hard limits of memory and time, for files of "
+            "strangers. Annotated videos have no sound.",
+        ),
+    ] = False,
     fps: Annotated[
         float | None,
         typer.Option(min=0.001, help="Treat the pictures of each source as one video at N frames per second."),
@@ -82,6 +90,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.predict_progress import with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
+    from mien.media.video_source import STANDARD_INPUT
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.parallel import WORTH_SECONDS, Parallel
@@ -106,7 +115,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     )
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
-    kept = sinks.saved(target, found, printed=form == "table")
+    if isolate and STANDARD_INPUT in found.videos:
+        raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
+    kept = sinks.saved(target, found, printed=form == "table", sound=not isolate)
     window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
     processes = worker_count(workers, threads)
@@ -115,6 +126,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         processes,
         keep_images=bool(target) or show,
         worth_seconds=WORTH_SECONDS if workers is None else 0.0,
+        isolate=isolate,
     )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
     images = with_progress(images, len(found.pictures), prints_rows=form != "table")

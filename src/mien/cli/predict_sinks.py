@@ -40,8 +40,14 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
     return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout, header)]
 
 
-def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]:
+def saved(folder: Path | None, found: "Sources", *, printed: bool, sound: bool) -> list[Sink]:
     """The sinks that write into a folder, if there is one, and those that print tables for people.
+
+    Args:
+        folder: the folder.
+        found: what is recognised.
+        printed: whether tables are printed.
+        sound: whether annotated videos get the sound of their originals.
 
     Raises:
         InputError: the folder cannot be made.
@@ -56,7 +62,7 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool) -> list[Sink]
         _check_writing()  # of others the reading says what is missing
     sinks: list[Sink] = [AnnotatedPictures(names)] if names is not None else []
     if names is not None or printed:
-        sinks.append(PerVideo(partial(_video, names, print_people if printed else None)))
+        sinks.append(PerVideo(partial(_video, names, print_people if printed else None, sound)))
     return [*sinks, PictureTable()] if printed else sinks
 
 
@@ -67,7 +73,7 @@ def _check_writing() -> None:
         raise MissingExtraError("writing videos", "video") from None
 
 
-def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, first: Frame) -> Sink:
+def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, sound: bool, first: Frame) -> Sink:
     """The sinks of one video, whose people are summed up once."""
     if names is None:
         return People(show)
@@ -75,7 +81,7 @@ def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, f
     from mien.output.video_copy import AnnotatedVideo
 
     base, path = names.video(first.source), Path(first.source)
-    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if path.is_file() else None)
+    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if sound and path.is_file() else None)
     return Sinks([copy, People(show, base.with_name(f"{base.name}.json")), Timelines(base)])
 
 

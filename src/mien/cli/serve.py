@@ -11,6 +11,7 @@ from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Thr
 from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_FACE, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.service.limits import MEGABYTE, Limits
+from mien.service.memory import Shares, memory_at_hand, usual_memory
 from mien.threads import thread_count
 
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     max_video_megabytes: Annotated[
         float, typer.Option(min=0.01, max=4000, help="Maximum size of a video.")
     ] = _LIMITS.video_body / MEGABYTE,
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="MEGABYTES",
+            help="Memory that all processes together may use. Default: 1024 for each worker and 2048 at least, as far "
+            "as there is so much.",
+        ),
+    ] = None,
+    picture_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Longest work on a picture, or on one frame of a video, in seconds.")
+    ] = _LIMITS.picture_seconds,
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="Time to answer but not be ready before stopping, for load balancers.")
     ] = _LIMITS.drain_seconds,
@@ -116,11 +129,16 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         connections=max_connections,
         connections_per_client=max_connections if proxies else max_connections_per_client,
         queue_seconds=queue_seconds,
+        picture_seconds=picture_seconds,
+        picture_cpu_seconds=picture_seconds,
         drain_seconds=drain_seconds,
         shutdown_seconds=shutdown_seconds,
     )
     count = thread_count(threads)
-    settings = Settings(limits=limits, access=access, workers=workers or count, threads=count)
+    workers = workers or count
+    total = usual_memory(workers, memory_at_hand()) if memory is None else memory * MEGABYTE
+    limits = Shares.of(total, workers, max_videos).limits(limits)
+    settings = Settings(limits=limits, access=access, workers=workers, threads=count)
     recognizer = Recognizer(
         model,
         detector,

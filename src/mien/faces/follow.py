@@ -5,6 +5,7 @@ every frame has fresh boxes and landmarks, at a fraction of the cost of full-fra
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -65,19 +66,39 @@ class Pace:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What is known of a video after some frames: with it another process may look at the next one.
+
+    Args:
+        pace: schedule of full-frame detections.
+        tracks: the faces.
+        time: of the last frame, seconds.
+    """
+
+    pace: Pace
+    tracks: Tracks = field(default_factory=Tracks)
+    time: float = 0.0
+
+
 class Follower:
     """The faces of a video with the numbers of their tracks, one frame after the other.
 
     Args:
         detector: what finds faces; it should give weak ones too, down to `WEAK_SHARE` of ``min_score``.
         min_score: least score of a face that is not followed yet, 0..1.
-        pace: schedule of full-frame detections.
+        pace: schedule of full-frame detections, or what is known of the video already.
     """
 
-    def __init__(self, detector: Detector, min_score: float, pace: Pace) -> None:
-        self._detector, self._min_score, self._pace = detector, min_score, pace
-        self._tracks = Tracks()
-        self._time = 0.0
+    def __init__(self, detector: Detector, min_score: float, pace: Pace | Followed) -> None:
+        known = pace if isinstance(pace, Followed) else Followed(pace)
+        self._detector, self._min_score, self._pace = detector, min_score, known.pace
+        self._tracks, self._time = known.tracks, known.time
+
+    @property
+    def followed(self) -> Followed:
+        """What is known of the video so far."""
+        return Followed(self._pace, self._tracks, self._time)
 
     def follow(self, image: NDArray[np.uint8], number: int, time: float) -> list[tuple[Detection, int]]:
         """The faces of the next frame and their tracks.

@@ -21,6 +21,7 @@ from mien.media.boxes import Content
 from mien.media.heif import open_heif
 from mien.media.picture_structure import check_picture
 from mien.media.signatures import kind_of
+from mien.media.tiff_structure import check_tiff
 
 Pixels = NDArray[np.uint8]
 """An image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
@@ -152,6 +153,8 @@ def pixels_of(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> Pi
     try:
         image.load()
         return _pixels(_upright(image))
+    except MemoryError:
+        raise TooLargeError(f"{name}: not enough memory to decode it; shrink it") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them
         raise InputError(f"{name}: a damaged or truncated picture ({_reason(error)})") from None
 
@@ -203,7 +206,7 @@ def _identified(file: BinaryIO, name: str, formats: frozenset[str], max_pixels: 
         if kind == "heif" and "HEIF" in formats:
             return open_heif(file, name)
         image = Image.open(file, formats=tried)
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise TooLargeError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; shrink it first") from None
@@ -233,7 +236,10 @@ def _upright(image: Image.Image) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     """What EXIF says about the orientation, 1 where it says nothing sound."""
     try:
+        check_tiff(image.info.get("exif", b"").removeprefix(b"Exif\0\0"), "")
         said = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except MemoryError:
+        raise
     except Exception:  # a broken EXIF block leaves a readable picture
         return 1
     return said if isinstance(said, int) else 1
@@ -245,18 +251,21 @@ def _pixels(image: Image.Image) -> Pixels:
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled(np.asarray(image), sixteen_bit=image.mode.startswith("I;16"))
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
-        return on_white(np.asarray(image.convert("RGBA")))
+        return _values(image, "RGBA")
     return _values(image, "RGB")
 
 
 def _values(image: Image.Image, mode: str) -> Pixels:
-    """The values of an image in a mode, band by band: Pillow's own conversion of the whole copies it three times."""
+    """The values of an image in a mode, RGBA laid on white, band by band: Pillow's own conversion of the whole copies
+    it three times.
+    """
     width, height = image.size
-    values = np.empty((height, width, 3) if mode == "RGB" else (height, width), np.uint8)
+    values = np.empty((height, width) if mode == "L" else (height, width, 3), np.uint8)
     for top in range(0, height, _BAND):
         bottom = min(height, top + _BAND)
         band = image.crop((0, top, width, bottom))
-        values[top:bottom] = np.asarray(band if band.mode == mode else band.convert(mode))
+        converted = np.asarray(band if band.mode == mode else band.convert(mode))
+        values[top:bottom] = on_white(converted) if mode == "RGBA" else converted
     return values
 
 

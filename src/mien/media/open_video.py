@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mien.defaults import DEFAULT_FPS
 from mien.errors import MissingExtraError
-from mien.media.animation import Animation, is_animation
+from mien.media.animated import is_animation
+from mien.media.animation import Animation
 from mien.media.sequence import PictureSequence
 from mien.media.video_source import VideoSource, check_fps, is_camera
 

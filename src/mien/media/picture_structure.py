@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from mien.errors import TooLargeError
-from mien.media.avif_structure import check_avif
 from mien.media.boxes import Content
+from mien.media.heif_structure import announced_heif, check_heif
+from mien.media.jpeg2000_structure import check_jpeg2000
+from mien.media.tiff_structure import check_tiff
 
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 """Of a segment of JPEG; what stands alone (RSTn) and stuffed bytes are passed over."""
@@ -40,6 +42,9 @@ _CHUNK: Final = 512
 _BLOCKS: Final = 20_000
 """Of GIF before its first image; 5 MB of comments need as many."""
 
+_PLAIN: Final = 4_000_000
+"""Bytes of a picture whose numbers are text."""
+
 _BMP_COMPRESSED: Final = frozenset({1, 2})
 _RLE_SHARE: Final = 8
 """Pillow reads run-length encoded BMP in Python: an eighth of the pixels are allowed, its bytes counted too."""
@@ -60,7 +65,7 @@ def check_picture(content: Content, name: str, max_pixels: int) -> None:
         if content[: len(start)] == start:
             check(content, name, max_pixels)
     if content[4:8] == b"ftyp":
-        check_avif(content, name, max_pixels)
+        check_heif(content, name, max_pixels)
 
 
 def announced_pixels(content: Content) -> int:
@@ -69,9 +74,23 @@ def announced_pixels(content: Content) -> int:
         return _jpeg_announced(content)
     if content[:4] == b"\x89PNG":
         return int.from_bytes(content[16:20], "big") * int.from_bytes(content[20:24], "big")
+    if content[8:12] == b"WEBP":
+        return _webp_announced(content[:30])
+    if content[4:8] == b"ftyp":
+        return announced_heif(content)
     start, size = {b"GIF8": (6, 2), b"BM": (18, 4)}.get(content[: 2 if content[:2] == b"BM" else 4], (0, 0))
     width, height = content[start : start + size], content[start + size : start + 2 * size]
     return abs(int.from_bytes(width, "little") * int.from_bytes(height, "little", signed=size == 4))
+
+
+def _webp_announced(head: bytes) -> int:
+    """Of all three forms of WebP: RFC 9649, 2.5 to 2.7."""
+    if head[12:16] == b"VP8X":
+        return (int.from_bytes(head[24:27], "little") + 1) * (int.from_bytes(head[27:30], "little") + 1)
+    if head[12:16] == b"VP8L":
+        sizes = int.from_bytes(head[21:25], "little")
+        return ((sizes & 0x3FFF) + 1) * ((sizes >> 14 & 0x3FFF) + 1)
+    return (int.from_bytes(head[26:28], "little") & 0x3FFF) * (int.from_bytes(head[28:30], "little") & 0x3FFF)
 
 
 def _jpeg_announced(content: Content) -> int:
@@ -160,6 +179,20 @@ def _check_bmp(content: Content, name: str, max_pixels: int) -> None:
     _check(name, cheap, f"run-length encoded, of more than {most / 10**6:.1f} megapixels")
 
 
+def _check_webp(content: Content, name: str, max_pixels: int) -> None:
+    """Chunks of a WebP file: RFC 9649, 2.3."""
+    at, chunks = 12, 0
+    while content[8:12] == b"WEBP" and at + 8 <= len(content):
+        at += 8 + (size := int.from_bytes(content[at + 4 : at + 8], "little")) + size % 2
+        chunks += 1
+        _check(name, chunks <= _BLOCKS, f"more than {_BLOCKS:,} chunks")
+
+
+def _check_plain(content: Content, name: str, max_pixels: int) -> None:
+    """Numbers written out as text, which Pillow reads in Python."""
+    _check(name, len(content) <= _PLAIN, f"more than {_PLAIN:,} bytes of numbers as text")
+
+
 def _check(name: str, holds: bool, what: str) -> None:
     if not holds:
         raise TooLargeError(f"{name}: too costly to decode ({what}); save it anew with another program")
@@ -170,4 +203,9 @@ _CHECKS: Final[dict[bytes, Callable[[Content, str, int], None]]] = {
     b"\x89PNG\r\n\x1a\n": _check_png,
     b"GIF8": _check_gif,
     b"BM": _check_bmp,
+    b"RIFF": _check_webp,
+    b"II": check_tiff,
+    b"MM": check_tiff,
+    b"\0\0\0\x0cjP  ": check_jpeg2000,
+    **dict.fromkeys((b"P1", b"P2", b"P3"), _check_plain),
 }

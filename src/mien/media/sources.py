@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mien.errors import UsageError
-from mien.media.animation import is_animation
+from mien.media.animated import is_animation
 from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
 from mien.media.search import EmptySource, Search
-from mien.media.video_source import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video
+from mien.media.video_source import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video, without_password
 
 _STREAM_SUFFIXES: Final = frozenset({".m3u8", ".mpd", ".sdp"})
 """Of the lists that name the parts of a stream."""
@@ -21,6 +21,11 @@ PictureEntry = str | Path | EmptySource
 
 VideoEntry = str | Path | tuple[Path, ...]
 """A camera, address or ``-``; a file; pictures that are the frames of one video."""
+
+
+def video_name(video: VideoEntry) -> str:
+    """What results call a video."""
+    return str(video[0].parent) if isinstance(video, tuple) else without_password(str(video))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 from mien.errors import MienError
-from mien.media.sources import Sources, VideoEntry
-from mien.media.video_source import without_password
+from mien.media.sources import Sources, VideoEntry, video_name
 from mien.output.recognized import Recognized
 from mien.recognition.parallel import Parallel
 from mien.recognition.pictures import recognize_searched
@@ -46,8 +45,4 @@ def _whole(
                 yield recognized
                 following = recognized.frame.index + 1
     except MienError as error:
-        yield Recognized(Frame(_name(video), following, error=str(error), header=pipeline.header), None)
-
-
-def _name(video: VideoEntry) -> str:
-    return str(video[0].parent) if isinstance(video, tuple) else without_password(str(video))
+        yield Recognized(Frame(video_name(video), following, error=str(error), header=pipeline.header), None)

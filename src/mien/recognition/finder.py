@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.faces.align import align_face, crop_face
 from mien.faces.detection import Detection, Detector, stretched
 from mien.faces.detectors import create_detector
-from mien.faces.follow import WEAK_SHARE, Follower, Pace
+from mien.faces.follow import WEAK_SHARE, Followed, Follower, Pace
 from mien.faces.opencv_threads import use_threads
 from mien.media.decode_picture import Pixels, Reduced
 from mien.preprocess import FACE_SIZE, to_gray, to_rgb
@@ -73,8 +73,8 @@ class Finder:
         reduction: Callable[[int], int] | None = getattr(self.detector, "reduction", None)
         return 1 if reduction is None else reduction(longer)
 
-    def follower(self, pace: Pace) -> Follower:
-        """What follows the faces of one video, with this detector and least confidence."""
+    def follower(self, pace: Pace | Followed) -> Follower:
+        """What follows the faces of one video, from its beginning or on, with this detector and least confidence."""
         return Follower(self.detector, self._min_confidence, pace)
 
     def crop(

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from mien.errors import WorkerError
 from mien.media.read_image import Picture
-from mien.media.sources import PictureEntry, VideoEntry
+from mien.media.sources import PictureEntry, VideoEntry, video_name
 from mien.media.video_source import without_password
 from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pictures import failed_picture, search, search_picture
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
-from mien.workers import Failed, Workers
+from mien.worker_process import UNBOUND, Bounds, Failed
+from mien.workers import Workers
 
 WORTH_SECONDS: Final = 2.0
 """Work from which workers pay: to start takes each some 0.5 s of a core."""
@@ -28,6 +29,11 @@ _MANY: Final = 64
 
 WORTH_BYTES: Final = 4_000_000
 """Size of several videos from which workers pay."""
+
+ISOLATED: Final = Bounds(memory=2 * 2**30, result_seconds=60.0)
+"""Hard limits of a picture or video of strangers: beside what the process needs itself, and for each picture or frame.
+100 megapixels in lossy WebP with transparency, which need most of all formats, take 2 GB.
+"""
 
 Search = Callable[[Any], Iterable[Searched]]
 
@@ -43,6 +49,8 @@ class Parallel:
         worth_seconds: time that pictures would take one process, from which workers are started; 0: at once, so that
             no picture is read by this process, which it might crash.
         worth_bytes: size of several videos, likewise.
+        isolate: whether workers with hard limits (`ISOLATED`) read everything, so that no file of strangers is decoded
+            by this process.
     """
 
     make: MakeFinder
@@ -50,11 +58,13 @@ class Parallel:
     keep_images: bool = True
     worth_seconds: float = WORTH_SECONDS
     worth_bytes: int = WORTH_BYTES
+    isolate: bool = False
 
     @contextmanager
     def pool(self, options: StreamOptions) -> Iterator[Workers]:
         """The processes, started when they pay and ended with the block."""
-        with Workers(partial(_searching, self.make, options, keep_images=self.keep_images), self.workers) as workers:
+        make = partial(_searching, self.make, options, keep_images=self.keep_images)
+        with Workers(make, self.workers, ISOLATED if self.isolate else UNBOUND) as workers:
             yield workers
 
     def pictures(self, workers: Workers, finder: Finder, sources: Sequence[PictureEntry]) -> Iterator[Searched]:
@@ -78,8 +88,8 @@ class Parallel:
 
     def _pays(self, spent: float, done: int, left: int) -> bool:
         """Whether to start workers for the pictures that are left, after some took so many seconds here."""
-        if self.workers == 1 or left < 2:
-            return False
+        if self.isolate or self.workers == 1 or left < 2:
+            return self.isolate
         expected = spent / done * left if done else 0.0
         return expected >= self.worth_seconds or left >= _MANY
 
@@ -87,8 +97,8 @@ class Parallel:
         """Videos, each with its searched images if workers search it, else None. An error is raised by the iterator of
         the images.
         """
-        files = {source: None for source in sources if isinstance(source, Path) and source.is_file()}
-        if self.workers == 1 or len(files) < 2 or sum(file.stat().st_size for file in files) < self.worth_bytes:
+        files = {source: None for source in sources if self.isolate or (isinstance(source, Path) and source.is_file())}
+        if not (self.isolate or self._pay(files)):
             yield from ((source, None) for source in sources)
             return
         searched = groupby(workers.results(("video", file) for file in files), itemgetter(0))
@@ -98,6 +108,11 @@ class Parallel:
                 yield source, _unless_failed(source, (result for _, result in results))
             else:
                 yield source, None
+
+    def _pay(self, files: Iterable[VideoEntry]) -> bool:
+        """Whether to start workers for these videos."""
+        sizes = [file.stat().st_size for file in files if isinstance(file, Path)]
+        return self.workers > 1 and len(sizes) > 1 and sum(sizes) >= self.worth_bytes
 
 
 def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:
@@ -137,11 +152,11 @@ def _by_workers(workers: Workers, sources: Sequence[PictureEntry]) -> Iterator[S
             yield result
 
 
-def _unless_failed(video: Path, results: Iterable[Any]) -> Iterator[Searched]:
+def _unless_failed(video: VideoEntry, results: Iterable[Any]) -> Iterator[Searched]:
     for result in results:
         if isinstance(result, Failed):
             named = not isinstance(result.error, WorkerError)
-            raise result.error if named else WorkerError(f"{video}: {result.error}")
+            raise result.error if named else WorkerError(f"{video_name(video)}: {result.error}")
         yield result
 
 

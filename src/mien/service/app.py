@@ -52,7 +52,7 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
     app.include_router(routes.state_routes(engine, metrics))
     app.include_router(routes.model_routes(recognizer))
     app.include_router(routes.picture_routes(engine, settings.limits, metrics, places))
-    app.include_router(routes.video_routes(recognizer, settings.limits, places))
+    app.include_router(routes.video_routes(engine, places))
     app.include_router(routes.stream_routes(engine, settings.limits, metrics))
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     _add_errors(app)

@@ -21,12 +21,18 @@ class Limits:
         video_pixels: of one frame of a video, if that is less than ``pixels``: decoders hold up to 17 frames.
         video_total_pixels: of all frames of a video together.
         video_work_seconds: wall time that a video is worked on.
+        picture_seconds: wall time that a picture is worked on, and that one frame of a video may take.
+        picture_cpu_seconds: processor time, likewise of a picture.
+        picture_memory: bytes that a worker may need for a picture of at most `mien.service.turns.HEAVY` pixels.
+        large_picture_memory: likewise for a larger one.
+        large_pictures: larger ones that are worked on at a time.
+        video_memory: bytes that a worker may need for a video, its file included.
         stream_seconds: length of a live stream.
         requests: concurrent requests, all clients together.
         requests_per_client: concurrent requests of one address (rate limit).
         queue_seconds: longest wait of a picture for a worker.
         stuck_seconds: after which a service that works and finishes nothing is not ready any more.
-        buffered: bytes of bodies in memory, all clients together; one address may hold a quarter of them.
+        buffered: bytes of bodies in memory, all clients together; one address may hold half of them.
         videos: concurrent videos.
         videos_per_client: concurrent videos of one address.
         streams: concurrent live streams.
@@ -50,12 +56,18 @@ class Limits:
     video_pixels: int = 4096 * 2304
     video_total_pixels: int = 20_000_000_000
     video_work_seconds: float = 600.0
+    picture_seconds: float = 2.5
+    picture_cpu_seconds: float = 2.5
+    picture_memory: int = 192 * MEGABYTE
+    large_picture_memory: int = 512 * MEGABYTE
+    large_pictures: int = 1
+    video_memory: int = 320 * MEGABYTE
     stream_seconds: float = 3600.0
     requests: int = 64
     requests_per_client: int = 32
     queue_seconds: float = 20.0
     stuck_seconds: float = 30.0
-    buffered: int = 512 * MEGABYTE
+    buffered: int = 208 * MEGABYTE
     videos: int = 2
     videos_per_client: int = 1
     streams: int = 16

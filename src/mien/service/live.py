@@ -11,11 +11,12 @@ from starlette.websockets import WebSocketState
 from mien.errors import MienError
 from mien.results import Frame
 from mien.service.access import SUBPROTOCOL
-from mien.service.engine import Engine, Upload, Viewer
+from mien.service.engine import Engine, Viewer
 from mien.service.guard import client_of
 from mien.service.limits import Limits
 from mien.service.metrics import Metrics
 from mien.service.openapi import RESULTS_HEADER
+from mien.service.searching import Upload
 
 SOURCE: Final = "stream"
 """`Frame.source` of live streams."""
@@ -92,7 +93,7 @@ class LiveStream:
     ) -> None:
         self._socket, self._engine, self._limits, self._metrics, self._clock = socket, engine, limits, metrics, clock
         self._smooth, self._client = smooth, client_of(socket.scope)
-        self._viewer = Viewer(engine.recognizer.pipeline, smooth)
+        self._viewer = Viewer(smooth)
         self._newest = Newest()
         self._broken = 0
 

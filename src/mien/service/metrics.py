@@ -38,6 +38,7 @@ class Metrics:
             "mien_batch_pictures", "Pictures whose faces were classified together", buckets=_SIZES, registry=kept
         )
         self._batch_faces = Histogram("mien_batch_faces", "Faces classified together", buckets=_SIZES, registry=kept)
+        self._ended = Counter("mien_workers_ended", "Workers that were ended, and why", ["reason"], registry=kept)
         self.requests_in_flight = Gauge("mien_requests_in_flight", "Requests being answered", registry=kept)
         self.streams = Gauge("mien_streams", "Open live streams", registry=kept)
 
@@ -49,6 +50,10 @@ class Metrics:
     def picture(self, outcome: str, count: int = 1) -> None:
         """Pictures were ``recognized``, ``refused`` or, in live streams, ``dropped``."""
         self._pictures.labels(outcome).inc(count)
+
+    def worker_ended(self, reason: str) -> None:
+        """A worker was ended: by a limit (``memory``, ``processor time``, ``time``), ``killed``, or by a ``crash``."""
+        self._ended.labels(reason).inc()
 
     def batch(self, pictures: int, faces: int) -> None:
         """A batch was classified."""

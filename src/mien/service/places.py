@@ -8,8 +8,8 @@ from typing import Final
 from mien.errors import RequestError
 from mien.service.limits import Limits
 
-_SHARE: Final = 4
-"""One client may hold a quarter of the bytes that are allowed in memory."""
+_SHARE: Final = 2
+"""One client may hold half of the bytes that are allowed in memory."""
 
 
 class Places:

@@ -14,9 +14,9 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from mien.errors import RequestError
-from mien.service.engine import Upload
 from mien.service.media_types import ANY, PICTURES, normalized
 from mien.service.schemas import Pictures
+from mien.service.searching import Upload
 
 FORM: Final = "multipart/form-data"
 JSON: Final = "application/json"

@@ -6,20 +6,20 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, WebSocketException
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
-from mien.errors import InputError, MienError, RequestError, TooLargeError
+from mien.errors import InputError, MienError, RequestError, TooLargeError, nearest
 from mien.model.onnx_model import Bundle
 from mien.output.colours import colours_of
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
-from mien.service.engine import Engine, Upload, Wishes
+from mien.service.engine import Engine
 from mien.service.limits import Limits
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
@@ -28,7 +28,7 @@ from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_H
 from mien.service.places import Places
 from mien.service.request_pictures import joined, read_pictures
 from mien.service.schemas import FrameResult, Health, ModelDescription
-from mien.service.uploaded_video import UploadedVideo
+from mien.service.searching import Upload, Wishes
 from mien.service.video_lines import as_lines, recognized_frames
 
 Result = TypeVar("Result")
@@ -44,6 +44,27 @@ PNG: Final = "image/png"
 LINES_TYPE: Final = "application/x-ndjson"
 
 _BATCH: Final = 8
+
+
+def _check_parameters(connection: HTTPConnection) -> None:
+    """Refuse parameters of the query that its route does not have: they would be ignored, which nobody expects.
+
+    Raises:
+        RequestError: 422.
+        WebSocketException: 1008, likewise.
+    """
+    known = [field.alias for field in connection.scope["route"].dependant.query_params]
+    for name in connection.query_params:
+        if name not in known:
+            hint = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none")
+            message = f"unknown parameter {name[:50]!r}{hint}"
+            if connection.scope["type"] == "websocket":
+                raise WebSocketException(1008, message[:120])
+            raise RequestError(422, message)
+
+
+KNOWN_ONLY: Final = [Depends(_check_parameters)]
+"""Dependencies of routes that have parameters of their own, or none."""
 
 
 def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
@@ -74,9 +95,9 @@ def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
 
 def model_routes(recognizer: Recognizer) -> APIRouter:
     """The models."""
-    router = APIRouter(tags=["models"])
+    router = APIRouter(tags=["models"], dependencies=KNOWN_ONLY)
 
-    @router.get(guard.MODELS, responses=refusals(*ALWAYS))
+    @router.get(guard.MODELS, responses=refusals(*ALWAYS, 422))
     async def models(response: Response) -> list[ModelDescription]:
         """The loaded models, with their measured figures."""
         response.headers.update(results_header(recognizer.header))
@@ -88,7 +109,7 @@ def model_routes(recognizer: Recognizer) -> APIRouter:
 
 def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Places) -> APIRouter:
     """Pictures in, faces out."""
-    router = APIRouter(tags=["pictures"])
+    router = APIRouter(tags=["pictures"], dependencies=KNOWN_ONLY)
 
     @router.post(
         guard.PREDICT,
@@ -128,9 +149,9 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
     return router
 
 
-def video_routes(recognizer: Recognizer, limits: Limits, places: Places) -> APIRouter:
+def video_routes(engine: Engine, places: Places) -> APIRouter:
     """Videos in, lines of JSON out."""
-    router = APIRouter(tags=["videos"])
+    router = APIRouter(tags=["videos"], dependencies=KNOWN_ONLY)
 
     @router.post(
         guard.VIDEO,
@@ -150,12 +171,12 @@ def video_routes(recognizer: Recognizer, limits: Limits, places: Places) -> APIR
             raise RequestError(415, f"content type {kind[:100]!r} is not read; send one of {', '.join(VIDEOS)}")
         content = await joined(request.stream())
         options = StreamOptions(every=every, smooth=smooth, batch=_BATCH)
-        frames = _placed(
-            recognized_frames(recognizer, lambda: UploadedVideo(content, name, kind, limits), options),
-            places.place("video", guard.client_of(request.scope)),
-        )
-        first = await anext(frames)  # what cannot be read at all gets a status that says so
-        header = recognizer.header.with_options(**options.to_dict())
+        pipeline, video = engine.recognizer.pipeline, engine.video(name, kind, content, options)
+        del content  # a worker keeps it
+        place = places.place("video", guard.client_of(request.scope))
+        frames = _placed(recognized_frames(pipeline, video, options), place)
+        first = await _first(request, frames)  # what cannot be read at all gets a status that says so
+        header = pipeline.header.with_options(**options.to_dict())
         return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE, headers=results_header(header))
 
     return router
@@ -163,7 +184,7 @@ def video_routes(recognizer: Recognizer, limits: Limits, places: Places) -> APIR
 
 def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter:
     """Pictures of a camera in, faces out."""
-    router = APIRouter()
+    router = APIRouter(dependencies=KNOWN_ONLY)
 
     @router.websocket(guard.STREAM)
     async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
@@ -206,6 +227,19 @@ async def _placed(
         async with aclosing(frames):
             async for frame in frames:
                 yield frame
+
+
+async def _first(request: Request, frames: AsyncGenerator[Frame, None]) -> Frame:
+    """The first frame, unless the client leaves before."""
+
+    async def found() -> Frame:
+        return await anext(frames)
+
+    try:
+        return await _while_there(request, found())
+    except BaseException:
+        await frames.aclose()
+        raise
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import av
 
 from mien.errors import MienError, RequestError, TooLargeError
+from mien.media.boxes import Content
 from mien.media.files_and_streams import Container, video_stream
 from mien.media.video_source import VideoImage
 from mien.media.video_structure import check_video
@@ -46,14 +47,14 @@ class UploadedVideo(Container):
 
     live = False
 
-    def __init__(self, content: bytes, name: str, kind: str, limits: Limits) -> None:
+    def __init__(self, content: Content, name: str, kind: str, limits: Limits) -> None:
         self.name, self._limits = name, limits
         self._deadline = time.monotonic() + limits.video_work_seconds
         self._pixels = min(limits.pixels, limits.video_pixels)
         check_video(content, name)
         self._container = _opened(content, name, kind, self._pixels)
         self._stream = video_stream(self._container, name)
-        self._stream.thread_type = "SLICE"  # every thread over frames would hold frames of its own
+        self._stream.codec_context.thread_count = 1  # every thread would hold frames of its own
         self._stream.codec_context.options = {"max_pixels": str(_CODED * self._pixels)}
         self._check_announced()
 
@@ -101,7 +102,26 @@ class UploadedVideo(Container):
         )
 
 
-def _opened(content: bytes, name: str, kind: str, pixels: int) -> Any:
+class _File:
+    """A content as PyAV reads it, uncopied; positions behind its end, which damaged files name, `mmap` would refuse."""
+
+    def __init__(self, content: Content) -> None:
+        self._content, self._at = content, 0
+
+    def read(self, size: int) -> bytes:
+        self._at += len(part := self._content[self._at : self._at + size])
+        return part
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._content)}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def _opened(content: Content, name: str, kind: str, pixels: int) -> Any:
     """An open container; while FFmpeg looks into it, it decodes no other codec and no larger frame."""
     options = {
         "protocol_whitelist": "none",
@@ -111,6 +131,6 @@ def _opened(content: bytes, name: str, kind: str, pixels: int) -> Any:
         "threads": "1",
     }
     try:
-        return av.open(io.BytesIO(content), format=VIDEOS[kind], options=options)
+        return av.open(_File(content), format=VIDEOS[kind], options=options)
     except (av.error.FFmpegError, ValueError):
         raise RequestError(415, f"{name}: not a video of the type {kind} that can be read") from None

@@ -1,7 +1,7 @@
-"""How large the AV1 pictures in an AVIF file are by their own headers, whatever the file declares.
+"""How large the pictures in an AVIF or HEIF file are by their own headers, whatever the file declares.
 
 Sources: ISO/IEC 23008-12 (items), https://aomediacodec.github.io/av1-avif, and the AV1 bitstream specification,
-5.3 to 5.5 (OBUs and the sequence header).
+5.3 to 5.5 (OBUs and the sequence header). H.265: `mien.media.hevc_size`.
 """
 
 from collections.abc import Iterator
@@ -9,23 +9,27 @@ from typing import Final
 
 from mien.errors import TooLargeError
 from mien.media.boxes import Box, Boxes, Content
+from mien.media.hevc_size import Bits, hevc_pixels
 
 _SEQUENCE_HEADER: Final = 1
 _OBUS: Final = 64
 """Of an item that are looked at; its sequence header is the first, or the second after a temporal delimiter."""
 _ITEMS: Final = 4096
+_HEAD: Final = 2**16
+"""Bytes in which sizes are looked for quickly."""
 _LAYERS: Final = 4
 """Colour, transparency, a thumbnail and a gain map: so many times the pixels that are allowed, tiles of a grid too."""
 _PADDING: Final = 1.1
 """By which a coded picture may be larger than the one that is shown."""
 _PARENTS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
+_PROPERTIES: Final = frozenset({b"iprp", b"ipco"})
 
 
-def check_avif(content: Content, name: str, max_pixels: int) -> None:
-    """Refuse an AVIF file whose coded pictures are larger than a picture may be.
+def check_heif(content: Content, name: str, max_pixels: int) -> None:
+    """Refuse an AVIF or HEIF file whose coded pictures are larger than a picture may be.
 
     Args:
-        content: the whole file; one without an AV1 picture passes.
+        content: the whole file; one without a picture in AV1 or H.265 passes.
         name: what to call it in errors.
         max_pixels: that one picture may have.
 
@@ -33,12 +37,38 @@ def check_avif(content: Content, name: str, max_pixels: int) -> None:
         TooLargeError: they are, or there are too many.
     """
     boxes, total = Boxes(content, name), 0
-    for number, (start, end) in enumerate(_coded(boxes), 1):
-        pixels = max(_coded_pixels(content, start, end), default=0)
+    for number, pixels in enumerate(_coded_pictures(boxes), 1):
         total += pixels
         if pixels > _PADDING * max_pixels or total > _LAYERS * max_pixels or number > _ITEMS:
             limit = f"{max_pixels / 10**6:g} megapixels"
             raise TooLargeError(f"{name}: too costly to decode (its coded pictures are larger than {limit}); shrink it")
+
+
+def announced_heif(content: Content) -> int:
+    """Pixels of the largest picture that an AVIF or HEIF file declares, as far as that is quick to find."""
+    sizes = (content[found + 8 : found + 16] for found in _places_of(content, b"ispe"))
+    pixels = (int.from_bytes(size[:4], "big") * int.from_bytes(size[4:], "big") for size in sizes)
+    return max(pixels, default=0)
+
+
+def _places_of(content: Content, kind: bytes) -> Iterator[int]:
+    at = content.find(kind, 0, _HEAD)
+    for _ in range(_OBUS):
+        if at < 0:
+            return
+        yield at
+        at = content.find(kind, at + 4, _HEAD)
+
+
+def _coded_pictures(boxes: Boxes) -> Iterator[int]:
+    """Pixels of every coded picture: an item, a parameter set, or the first sample of a track."""
+    for start, end in _coded(boxes):
+        yield max(_coded_pixels(boxes.content, start, end), default=0)
+    for meta in boxes.inside(boxes.all()):
+        if meta.kind == b"meta":
+            for box in boxes.deep(Box(meta.kind, meta.start + 4, meta.end), _PROPERTIES):
+                if box.kind == b"hvcC":
+                    yield from hevc_pixels(boxes.content, box.start, box.end)
 
 
 def _coded(boxes: Boxes) -> Iterator[tuple[int, int]]:
@@ -104,7 +134,7 @@ def _coded_pixels(content: Content, start: int, end: int) -> Iterator[int]:
         else:
             size, at = _leb128(content, at)
         if head >> 3 & 15 == _SEQUENCE_HEADER:
-            yield _pixels_of(_Bits(content[at : at + min(size, 256)]))
+            yield _pixels_of(Bits(content[at : at + min(size, 256)]))
         at += size
 
 
@@ -120,18 +150,7 @@ def _leb128(content: Content, at: int) -> tuple[int, int]:
     return value, at
 
 
-class _Bits:
-    """Bits, read from the highest of the first byte on; 0 after the last."""
-
-    def __init__(self, content: bytes) -> None:
-        self._value, self._left = int.from_bytes(content, "big"), 8 * len(content)
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        return (self._value >> max(0, self._left)) & ((1 << count) - 1) if self._left >= 0 else 0
-
-
-def _pixels_of(bits: _Bits) -> int:
+def _pixels_of(bits: Bits) -> int:
     """Width times height of the largest frame of a sequence: AV1, 5.5.1."""
     bits.take(4)
     if bits.take(1):  # a reduced header
@@ -142,7 +161,7 @@ def _pixels_of(bits: _Bits) -> int:
     return (bits.take(wide) + 1) * (bits.take(high) + 1)
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: Bits) -> None:
     delay = _skip_timing(bits) if bits.take(1) else 0
     display = bits.take(1)
     for _ in range(bits.take(5) + 1):
@@ -155,7 +174,7 @@ def _skip_operating_points(bits: _Bits) -> None:
             bits.take(4)
 
 
-def _skip_timing(bits: _Bits) -> int:
+def _skip_timing(bits: Bits) -> int:
     """Bits of a decoder's delay; 0 without a decoder model."""
     bits.take(64)
     if bits.take(1):  # uvlc: as many bits as there were zeros

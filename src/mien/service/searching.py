@@ -1,0 +1,221 @@
+"""What worker processes do for the service: whatever parses a client's picture or video happens here.
+
+Only faces that were found, crops of 48x48 pixels, and annotated pictures as PNG go back to the service.
+"""
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Final, Protocol
+
+import numpy as np
+from PIL import Image
+
+from mien.faces.follow import Followed
+from mien.media.decode_picture import Pixels, decode_picture, decode_reduced
+from mien.output.drawing import annotate
+from mien.recognition.finder import Candidate, Finder, MakeFinder
+from mien.recognition.pipeline import Searched
+from mien.recognition.video import StreamOptions, search_video
+from mien.results import Face, Frame
+from mien.service.limits import Limits
+from mien.service.media_types import PICTURES, picture_type
+from mien.worker_process import WithContent, Work
+
+_FIRST: Final[Pixels] = np.zeros((480, 640, 3), np.uint8)
+"""An image that every process looks at before it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that a client sent.
+
+    Args:
+        name: what the client calls it.
+        content: of the file.
+        client: address of whoever sent it.
+    """
+
+    name: str
+    content: bytes
+    client: str = ""
+
+    def decoded(self, max_pixels: int) -> Pixels:
+        """Its pixels.
+
+        Raises:
+            RequestError: not a supported picture format.
+            InputError: it cannot be decoded.
+        """
+        return decode_picture(io.BytesIO(self.content), self.name, self.formats, max_pixels)
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """Pillow's names of the formats that it may have.
+
+        Raises:
+            RequestError: not a supported picture format.
+        """
+        return PICTURES[picture_type(self.content, self.name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a request asks for.
+
+    Args:
+        min_confidence: of the detector, 0..1; below that of the service it changes nothing.
+        min_probability: of an expression to be called certain, 0..1.
+        max_faces: the largest faces only.
+    """
+
+    min_confidence: float = 0.0
+    min_probability: float = 0.0
+    max_faces: int | None = None
+
+    def options(self) -> dict[str, float]:
+        """What was asked for, by name; what was not is left out."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def wanted(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Those of the faces, largest first, that are asked for."""
+        found = [face for face in candidates if face.detection.score >= self.min_confidence]
+        return found[: self.max_faces]
+
+    def judged(self, frame: Frame) -> Frame:
+        """A frame whose faces say whether they are certain."""
+        faces = (replace(face, certain=face.probability >= self.min_probability) for face in frame.faces)
+        return replace(frame, faces=tuple(faces))
+
+
+ALL: Final = Wishes()
+"""Every face that the service finds."""
+
+
+class Task(Protocol):
+    """What a worker is asked to do."""
+
+    def run(self, finder: Finder, content: Any) -> Iterable[Any]:
+        """The results.
+
+        Args:
+            finder: what finds faces.
+            content: of a video; None otherwise.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPicture:
+    """The faces of a picture: a `Searched` without an image."""
+
+    upload: Upload
+    wishes: Wishes
+    max_pixels: int
+
+    def run(self, finder: Finder, content: None) -> Iterator[Searched]:
+        """See `Task`."""
+        upload, most = self.upload, self.max_pixels
+        file = io.BytesIO(upload.content)
+        picture = decode_reduced(file, upload.name, finder.reduction, upload.formats, most)
+        candidates = finder.find_in(picture, lambda: upload.decoded(most))
+        frame = Frame(upload.name, width=picture.width, height=picture.height)
+        yield Searched(frame, None, tuple(self.wishes.wanted(candidates)))
+
+
+@dataclass(frozen=True, slots=True)
+class FollowPicture:
+    """The followed faces of the next picture of a live stream, and what is known of the stream then.
+
+    Args:
+        upload: the picture.
+        max_pixels: that it may have.
+        followed: what is known of the stream so far.
+        number: of the picture within the stream.
+        seconds: of the picture.
+    """
+
+    upload: Upload
+    max_pixels: int
+    followed: Followed
+    number: int
+    seconds: float
+
+    def run(self, finder: Finder, content: None) -> Iterator[tuple[Searched, Followed]]:
+        """See `Task`."""
+        image = self.upload.decoded(self.max_pixels)
+        height, width = image.shape[:2]
+        follower = finder.follower(self.followed)
+        found = finder.crop(image, follower.follow(image, self.number, self.seconds))
+        yield Searched(Frame(self.upload.name, width=width, height=height), None, tuple(found)), follower.followed
+
+
+@dataclass(frozen=True, slots=True)
+class DrawPicture:
+    """A picture with its faces drawn in, as PNG."""
+
+    upload: Upload
+    faces: tuple[Face, ...]
+    max_pixels: int
+
+    def run(self, finder: Finder, content: None) -> Iterator[bytes]:
+        """See `Task`."""
+        file = io.BytesIO()
+        drawn = annotate(self.upload.decoded(self.max_pixels), self.faces)
+        Image.fromarray(drawn).save(file, "PNG", compress_level=1)
+        yield file.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchVideo:
+    """The followed faces of every image of a video.
+
+    Args:
+        name: what the client calls it.
+        kind: its media type.
+        options: how it is recognised.
+        limits: of size and length.
+    """
+
+    name: str
+    kind: str
+    options: StreamOptions
+    limits: Limits
+
+    def run(self, finder: Finder, content: Any) -> Iterator[Searched]:
+        """See `Task`."""
+        from mien.service.uploaded_video import UploadedVideo
+
+        video = UploadedVideo(content, self.name, self.kind, self.limits)
+        with closing(search_video(finder, video, self.options, keep_images=False)) as images:
+            yield from images
+
+
+@dataclass(frozen=True, slots=True)
+class MakeSearch:
+    """Makes what does the tasks, in any process.
+
+    Args:
+        make: makes the finder.
+        niceness: how far other processes go before this one, where the system knows it.
+    """
+
+    make: MakeFinder
+    niceness: int = 0
+
+    def __call__(self) -> Work:
+        """What does the tasks."""
+        if self.niceness and hasattr(os, "nice"):
+            os.nice(self.niceness)
+        finder = self.make()
+        finder.find(_FIRST)
+        return partial(_done, finder)
+
+
+def _done(finder: Finder, task: Task | WithContent) -> Iterable[Any]:
+    if isinstance(task, WithContent):
+        return task.task.run(finder, task.content)  # type: ignore[no-any-return]
+    return task.run(finder, None)

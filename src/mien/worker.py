@@ -1,0 +1,171 @@
+"""One worker process: tasks go in over a pipe of its own, results come out, and hard limits end it.
+
+On Linux processes are forked by a server that has imported what they need and started no threads, which takes some
+0.1 s. Elsewhere they are started by spawn. A process that has threads of onnxruntime or OpenCV cannot be forked safely.
+"""
+
+import pickle
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import cache
+from math import inf
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+
+from mien.errors import LimitError, WorkerError
+from mien.worker_process import END, LAST, UNBOUND, Bounds, WithContent, Work, run_worker
+
+_PRELOADED: Final = ["mien.recognition.parallel", "mien.service.searching"]
+"""What the server that forks imports: what the workers of this package do, by name; nothing here imports it."""
+_LINUX: Final = sys.platform == "linux"
+
+_PATIENCE: Final = 10.0
+_PIECE: Final = 2**20
+
+
+class Worker:
+    """One process, as the thread that serves it sees it.
+
+    Args:
+        make: called once in the process, gives what it does with a task; picklable.
+
+    Raises:
+        WorkerError: ``make`` cannot be pickled.
+    """
+
+    def __init__(self, make: Callable[[], Work]) -> None:
+        context = _context()
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=run_worker, args=(theirs, make), name="mien-worker", daemon=True)
+        self._exceeded = self.spent = False
+        try:
+            with _without_interrupts(), _STARTING:
+                self._process.start()
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise WorkerError(f"{error}: worker processes take only what can be pickled; use one process") from None
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another task."""
+        return not self.spent and self._process.is_alive()
+
+    def ready(self) -> bool:
+        """Wait until it is; False when it died before.
+
+        Raises:
+            MienError: what it works with could not be made.
+        """
+        try:
+            error = self._connection.recv()
+        except (EOFError, OSError):
+            return False
+        if error is not None:
+            raise error
+        return True
+
+    def results(self, task: Any, bounds: Bounds = UNBOUND) -> Generator[bytes, None, None]:
+        """Each result of a task, pickled.
+
+        A result is given when the next message is there: one that dies after its last result gave none, or would count
+        twice, as done and as failed.
+
+        Raises:
+            LimitError: the task exceeded its bounds.
+            WorkerError: the process died meanwhile.
+        """
+        deadline = _after(bounds.seconds)
+        last = None
+        try:
+            self._send(task, bounds)
+            while (content := self._received(deadline, bounds)) not in {END, LAST}:
+                if last is not None:
+                    yield last
+                last = content
+        except (EOFError, OSError):
+            raise self._death(bounds) from None
+        self.spent = content == LAST
+        if last is not None:
+            yield last
+
+    def _send(self, task: Any, bounds: Bounds) -> None:
+        content = memoryview(task.content) if isinstance(task, WithContent) else memoryview(b"")
+        plain = task.task if isinstance(task, WithContent) else task
+        self._connection.send((plain, bounds, len(content) if isinstance(task, WithContent) else None))
+        for start in range(0, len(content), _PIECE):
+            self._connection.send_bytes(content[start : start + _PIECE])
+
+    def _received(self, deadline: float, bounds: Bounds) -> bytes:
+        deadline = min(deadline, _after(bounds.result_seconds))
+        if deadline < inf and not self._connection.poll(max(0.0, deadline - monotonic())):
+            self._exceeded = True
+            self.kill()
+            raise EOFError
+        content: bytes = self._connection.recv_bytes()
+        return content
+
+    def _death(self, bounds: Bounds) -> WorkerError:
+        """How it died."""
+        self._process.join(_PATIENCE)
+        code = self._process.exitcode
+        if self._exceeded:
+            seconds = min(bounds.result_seconds or inf, bounds.seconds or inf)
+            return LimitError("time", f"it took longer than {seconds:g} s")
+        if code == -getattr(signal, "SIGPROF", 0):
+            return LimitError("processor time", f"it took more than {bounds.cpu_seconds:g} s of processor time")
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+        return WorkerError(f"the worker process that read it died ({how})", -code if code is not None else 0)
+
+    def death(self) -> WorkerError:
+        """How it died, before it took a task."""
+        return self._death(UNBOUND)
+
+    def kill(self) -> None:
+        """End it at once; any thread may."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it and let go of its connection, which only the thread that reads from it may."""
+        self.kill()
+        self._process.join(_PATIENCE)
+        self._connection.close()
+
+
+def _after(seconds: float | None) -> float:
+    return inf if seconds is None else monotonic() + seconds
+
+
+_STARTING: Final = Lock()
+
+
+@cache
+def _context() -> Any:
+    """How processes start. The server that forks is asked over a socket in the folder for temporary files."""
+    import multiprocessing  # 20 ms, which one picture need not wait for
+    import tempfile
+
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:  # no folder can be written to
+        return multiprocessing.get_context("spawn")
+    if not _LINUX:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes inherit blocked signals: Ctrl-C is the parent's to handle."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

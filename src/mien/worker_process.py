@@ -1,0 +1,165 @@
+"""What runs in a worker process: tasks come over a pipe, results go back, within hard limits of memory and time."""
+
+import mmap
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
+
+from mien.errors import LimitError, MienError, WorkerError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+END: Final = b""
+LAST: Final = b"last"
+"""Ends the results of a task, and the process; results are pickles, which begin otherwise."""
+_GROWTH: Final = 96 * 2**20
+"""Bytes of address space by which a process may have grown after a task; one that grew by more is replaced."""
+_LINUX: Final = sys.platform == "linux"
+
+Work = Callable[[Any], Iterable[Any]]
+"""What a worker does with a task: some results, of which each is sent as soon as it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Hard limits of one task, which end its process.
+
+    Args:
+        memory: bytes of address space beyond what the process needs for itself (RLIMIT_AS; Linux).
+        cpu_seconds: processor time of all its threads (an interval timer; Linux and macOS).
+        seconds: wall time, by the parent's clock (every system).
+        result_seconds: wall time of each result, while the parent waits for it (every system).
+    """
+
+    memory: int | None = None
+    cpu_seconds: float | None = None
+    seconds: float | None = None
+    result_seconds: float | None = None
+
+
+UNBOUND: Final = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last result of a task that failed: its own error, or that its worker died."""
+
+    error: MienError
+
+
+@dataclass(frozen=True, slots=True)
+class WithContent:
+    """A task with the content of a file, which is sent without being copied.
+
+    Args:
+        task: the rest of it.
+        content: of the file; the worker gets it as `mmap`, anonymous, or as bytes where it is empty.
+    """
+
+    task: Any
+    content: Any
+
+
+def run_worker(connection: "Connection", make: Callable[[], Work]) -> None:
+    """What a worker process does, until its parent closes the connection or dies."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent finishes what was begun, then ends its workers
+    try:
+        work = make()
+    except Exception as error:  # the parent raises it
+        connection.send(_said(error))
+        return
+    connection.send(None)
+    own = _address_space()
+    with suppress(EOFError, OSError):
+        last = False
+        while not last:
+            last = _answer(connection, work, own)
+
+
+def _answer(connection: "Connection", work: Work, own: int) -> bool:
+    """Do one task; whether it was the last one of this process."""
+    task, bounds, size = connection.recv()
+    if size is not None:
+        task = WithContent(task, _content(connection, size))
+    enough = True
+    with _bounded(bounds, own):
+        try:
+            for result in work(task):
+                connection.send_bytes(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
+        except Exception as error:  # a poisonous task ends no other
+            enough = not isinstance(error, MemoryError)
+            connection.send_bytes(pickle.dumps(Failed(_said(error))))
+    del task
+    last = not enough or _address_space() > own + _GROWTH
+    connection.send_bytes(LAST if last else END)
+    return last
+
+
+def _content(connection: "Connection", size: int) -> mmap.mmap | bytes:
+    if not size:
+        return b""
+    content = mmap.mmap(-1, size)
+    at = 0
+    while at < size:
+        piece = connection.recv_bytes()
+        content[at : at + len(piece)] = piece
+        at += len(piece)
+    return content
+
+
+@contextmanager
+def _bounded(bounds: Bounds, own: int) -> Iterator[None]:
+    """A block within limits of memory and processor time, where the system has them."""
+    if _LINUX and bounds.memory is not None:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        wanted = own + bounds.memory
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    timer = getattr(signal, "ITIMER_PROF", None)
+    if timer is not None and bounds.cpu_seconds is not None:
+        signal.setitimer(timer, bounds.cpu_seconds)  # its signal ends the process
+    try:
+        yield
+    finally:
+        if timer is not None:
+            signal.setitimer(timer, 0)
+        if _LINUX and bounds.memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
+def _address_space() -> int:
+    """Bytes of address space of this process; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * mmap.PAGESIZE
+    except OSError:
+        return 0
+
+
+def _said(error: Exception) -> MienError:
+    if isinstance(error, MienError):
+        return error
+    if isinstance(error, MemoryError):
+        return LimitError("memory", "not enough memory")
+    return WorkerError(f"{type(error).__name__}: {error}")
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process when its parent is gone, whatever it is doing."""
+    from multiprocessing.connection import wait
+
+    wait([sentinel])
+    os._exit(1)
