@@ -20,6 +20,7 @@ from mien.threads import worker_count
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
     from mien.output.window import Window
@@ -90,7 +91,6 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.predict_progress import with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
-    from mien.media.video_source import STANDARD_INPUT
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.parallel import WORTH_SECONDS, Parallel
@@ -108,15 +108,12 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     found = sort_sources(sources, fps)
     for line in found.left_out:
         log.info("%s", line)
-    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
-        raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
+    _refuse_sources(found, show=show, isolate=isolate)
     recognizer = Recognizer(
         model, detector, device=device, min_confidence=min_confidence, min_face=min_face, threads=threads
     )
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
-    if isolate and STANDARD_INPUT in found.videos:
-        raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
     kept = sinks.saved(target, found, printed=form == "table", sound=not isolate)
     window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
@@ -146,6 +143,16 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         log.error("not everything was written: %s", unwritten)
     if failures or unwritten is not None:
         raise typer.Exit(1)
+
+
+def _refuse_sources(found: "Sources", *, show: bool, isolate: bool) -> None:
+    """Refuse options that do not go with what there is to recognise."""
+    from mien.media.video_source import STANDARD_INPUT
+
+    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
+        raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
+    if isolate and STANDARD_INPUT in found.videos:
+        raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
 
 
 @contextmanager
