@@ -7,7 +7,7 @@ FER2013's labels; its epoch was chosen on PublicTest, with those labels.
 
 Every result is a line of JSON, appended at once, and what stands there is not trained again; the table is of all lines.
 
-python benchmarks/transfer.py STORE OUT.jsonl [--sets three eight] [--rows 20 100 500] [--seeds 5]
+python benchmarks/transfer.py STORE OUT.jsonl [--sets three eight] [--rows 20 100 500] [--seeds 0 1 2 3 4]
     [--ways mapped tuned scratch] [--parent mien_s-1] [--threads N]
 """
 
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--rows", nargs="+", type=int, default=[20, 100, 500])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     parser.add_argument(
         "--ways", nargs="+", choices=("mapped", "tuned", "scratch"), default=["mapped", "tuned", "scratch"]
     )
@@ -143,7 +143,7 @@ def main():
     lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
     done = {(line["set"], line["rows"], line["seed"], line["way"]) for line in lines}
     for count in asked.rows:
-        for seed in range(asked.seeds):
+        for seed in asked.seeds:
             for kind in asked.sets:
                 for way in asked.ways:
                     if (kind, count, seed, way) not in done:

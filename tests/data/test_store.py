@@ -81,8 +81,8 @@ def test_a_damaged_description_is_named(store_folder, text):
 
 def test_another_format_is_refused(store_folder):
     path = store_folder / "store.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
-    with pytest.raises(DataError, match=r"a data set of format 2: expected 1"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3}))
+    with pytest.raises(DataError, match=r"a data set of format 3: expected 1 or 2"):
         FaceStore.open(store_folder)
 
 

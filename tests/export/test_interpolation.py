@@ -131,4 +131,4 @@ def test_two_networks_with_other_preprocessing_are_refused(tmp_path, store, runs
     save_network(other, normalised(), card_of(PreprocessSpec(frame_size=16, input_size=14)))
     result = export(runs[0], other, "--interpolate", 0.5, "--data", tmp_path / "data", "--out", out)
     assert isinstance(result.exception, ExportError)
-    assert "one network with one preprocessing" in str(result.exception)
+    assert "one network, preprocessing and set of classes" in str(result.exception)

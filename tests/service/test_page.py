@@ -15,6 +15,8 @@ from mien.labels import EMOTIONS
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.table_rows import table_columns
+from mien.recognition.recognizer import Recognizer
+from own_model import write_model
 from waiting import HANG, wait_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
@@ -313,6 +315,22 @@ def test_it_speaks_chinese_and_remembers(page, photo):
     assert page.get_attribute("html", "lang") == "zh"
     words = page.evaluate("import('/i18n.js').then(words => words.EMOTIONS)")
     assert tuple(words) == EMOTIONS
+
+
+def test_it_shows_the_classes_of_its_model(browser, serve, photo, tmp_path):
+    own = write_model(tmp_path / "own.onnx", ("calm", "高兴", "error"))
+    with serve(Recognizer(own, threads=1)) as address:
+        page = browser.new_page()
+        page.goto(f"http://{address}/")
+        page.set_input_files("#file", photo)
+        page.wait_for_selector(".card")
+        assert page.locator("#legend li").all_text_contents() == ["calm", "高兴", "error"]
+        assert page.locator(".card dt").all_text_contents() == ["calm", "高兴", "error"]
+        _, content = downloaded(page, "#save-csv")
+        (row,) = csv.DictReader(io.StringIO(content.decode()))
+        assert tuple(row) == table_columns(("calm", "高兴", "error"))
+        assert float(row["calm"]) + float(row["高兴"]) + float(row["p_error"]) == pytest.approx(1, abs=1e-4)
+        page.close()
 
 
 def test_nothing_is_wider_than_a_phone(page, photo):

@@ -89,13 +89,13 @@ def _written(
 
 def _export_mean(models: list[Path], data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
     from mien.data.store import FaceStore
-    from mien.export.calibrated import judged_rows
+    from mien.export.calibrated import require_judged_rows
     from mien.export.ensemble import export_ensemble, load_member
 
     if data is None:
         raise UsageError(f"{len(models)} models: their mean is calibrated on PublicTest; name the data set with --data")
     store = FaceStore.open(data)
-    judged_rows(store)  # members take their time to be converted: data that cannot serve are refused before
+    require_judged_rows(store)  # members take their time to be converted: data that cannot serve are refused before
     members = [load_member(model) for model in models]
     difference = export_ensemble(members, name or out.stem, store, out, half=half)
     return f"probabilities within {difference:.1e} of the mean of {len(models)}"

@@ -7,14 +7,26 @@ from numpy.typing import NDArray
 
 from mien.data.store import FaceStore
 from mien.errors import ExportError
+from mien.evaluation.mapped import require_classes
 from mien.evaluation.measured import figures
 from mien.evaluation.temperature import fit_temperature
 from mien.model.card import ModelCard
 from mien.model.onnx_model import Bundle
 
 
-def judged_rows(store: FaceStore) -> NDArray[np.intp]:
-    """The PublicTest rows that a temperature is fitted on.
+def judged_rows(store: FaceStore, card: ModelCard) -> NDArray[np.intp]:
+    """The PublicTest rows that a model's temperature is fitted on.
+
+    Raises:
+        ExportError: the data set has none.
+        UsageError: the model has other classes than the data set.
+    """
+    require_classes(card, store)
+    return require_judged_rows(store)
+
+
+def require_judged_rows(store: FaceStore) -> NDArray[np.intp]:
+    """The PublicTest rows.
 
     Raises:
         ExportError: the data set has none.
@@ -47,7 +59,7 @@ def calibrated_as_it_answers(bundle: Bundle, store: FaceStore) -> ModelCard:
     Raises:
         ExportError: the data set has no PublicTest rows.
     """
-    rows = judged_rows(store)
+    rows = judged_rows(store, bundle.card)
     card = calibrated(bundle.card, bundle.logits(store.faces[rows]), store.labels[rows])
     calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
     return replace(card, training={**card.training, "calibrated_on": calibrated_on})

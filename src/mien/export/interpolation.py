@@ -43,16 +43,18 @@ def interpolated(
 
     Raises:
         UsageError: a share out of range.
-        ExportError: the two are not of one network and preprocessing, or the data set has no PublicTest rows.
+        ExportError: the two are not of one network, preprocessing and set of classes, or the data set has no PublicTest
+            rows.
         ModelFileError: a file is missing or damaged.
         DataError: the file of row numbers is malformed, or no Training row is left.
     """
     if not 0 < share < 1:
         raise UsageError(f"--interpolate is {share}: expected more than 0 and less than 1, the share of {end}")
     (first, first_card), (second, card) = load_network(start), load_network(end)
-    if (first_card.network, first_card.preprocess) != (card.network, card.preprocess):
-        raise ExportError(f"{start} and {end}: expected two trainings of one network with one preprocessing")
-    judged = judged_rows(store)
+    one, other = ((part.network, part.preprocess, part.labels) for part in (first_card, card))
+    if one != other:
+        raise ExportError(f"{start} and {end}: expected two trainings of one network, preprocessing and set of classes")
+    judged = judged_rows(store, card)
     network = between(first, second, share)
     measure_statistics(network, card.preprocess, store.faces[training_rows(store, drop_rows).rows])
     with torch.inference_mode():

@@ -22,7 +22,7 @@ PICTURE_TABLE: Final = "table"
 
 def is_picture_table(source: Path) -> bool:
     """Whether a file begins as a csv with the columns path and label does."""
-    return {_PATH, _LABEL} <= _columns(source)
+    return source.is_file() and {_PATH, _LABEL} <= _columns(source)  # opening a pipe would wait for its writer
 
 
 def has_usages(source: Path) -> bool:

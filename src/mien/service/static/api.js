@@ -1,6 +1,6 @@
 // Talking to the service. Every failure becomes an Error whose message can be shown.
 
-import { learn } from "./classes.js";
+import { adopt, learn } from "./classes.js";
 
 const TOKEN = "token";
 
@@ -40,6 +40,7 @@ async function response(path, options = {}) {
   const answer = await fetch(path, { ...options, headers: { ...options.headers, ...authorization() } });
   if (answer.status === 401) throw new TokenNeeded();
   header = answer.headers.get("mien-results") ?? header;
+  adopt(resultsHeader().labels);
   if (!answer.ok) throw new Refused(answer.status, (await answer.json()).error);
   return answer;
 }

@@ -20,6 +20,11 @@ export function colourOf(name) {
   return known.colours[name] ?? "#999999";
 }
 
+/** Take over the names that results come with, where they are others: those of a model that `v1/models` does not list. */
+export function adopt(labels) {
+  if (labels && labels.join() !== known.labels.join()) known = { ...known, labels };
+}
+
 /** Take over the classes of a model that `v1/models` describes. */
 export function learn({ labels, colours }) {
   known = { labels, colours };
