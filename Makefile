@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
-.PHONY: demo test check bench retrain-s retrain-m retrain-l queue queue-stop queue-status queue-retry queue-pack lock browser clean
+.PHONY: demo test check bench retrain-s retrain-m retrain-l queue queue-stop queue-status queue-retry queue-pack browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien predict $(PHOTO) --out demo
@@ -79,6 +79,7 @@ queue-retry:  ## take up a training that failed: make queue-retry NAME=TRAINING
 queue-pack:  ## pack checkpoints for git, in parts below 16 MB: make queue-pack [NAMES="TRAINING ..."]
 	$(QUEUE) $(QUEUE_OPTIONS) pack $(NAMES)
 
+.PHONY: lock
 lock: $(VENV)/.dev  ## what the container installs, with hashes, and its bill of materials: container/
 	$(BIN)/python container/lock.py
 
