@@ -1,9 +1,13 @@
-# The service in a container; nothing is downloaded when it runs, nothing is written.
+# The service in a container; nothing is downloaded when it runs, nothing is written. What is installed, container/ says:
+# requirements.txt with hashes, sbom.cdx.json with licences. The wheel of PyAV carries x264 and x265 (GPL-2.0-or-later):
+# who passes the image on does so under the GPL's terms.
 FROM python:3.12-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE constraints.txt ./
+COPY container/requirements.txt container/
+RUN python -m venv /mien && /mien/bin/pip install --no-cache-dir --require-hashes -r container/requirements.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN python -m venv /mien && /mien/bin/pip install --no-cache-dir -c constraints.txt '.[serve]'
+RUN /mien/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
 COPY --from=build /mien /mien

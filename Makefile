@@ -98,6 +98,10 @@ queue-retry:  ## take up a training that failed: make queue-retry NAME=TRAINING
 queue-pack:  ## pack checkpoints for git, in parts below 16 MB: make queue-pack [NAMES="TRAINING ..."]
 	$(QUEUE) $(QUEUE_OPTIONS) pack $(NAMES)
 
+.PHONY: lock
+lock: $(VENV)/.dev  ## what the container installs, with hashes, and its bill of materials: container/
+	$(BIN)/python container/lock.py
+
 browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
 	apt-get install --yes chromium
 

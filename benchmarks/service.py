@@ -3,6 +3,7 @@
     python benchmarks/service.py                      # load and hostile files, about a minute
     python benchmarks/service.py --soak 600           # and ten minutes of both, with the memory watched
     python benchmarks/service.py --generated 5000     # and requests generated from the OpenAPI document
+    python benchmarks/service.py --hostile            # files that cost far more than their size, beside a polite client
     python benchmarks/service.py --camera             # and the camera page in Chromium (extra dev)
 
 Baselines, measured in the same run: the recogniser alone, called in a loop; and the service with one client. CPU time
@@ -60,11 +61,16 @@ def photo() -> bytes:
     return file.getvalue()
 
 
+def start_service(*arguments: str) -> subprocess.Popen[str]:
+    """`mien serve`, whose first line on standard error names its address."""
+    command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
 @contextmanager
 def service(*arguments: str) -> Iterator[tuple[int, str]]:
     """A running service: process id and address."""
-    command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = start_service(*arguments)
     try:
         assert process.stderr is not None
         yield process.pid, process.stderr.readline().split()[2].removeprefix("http://").rstrip("/")
@@ -281,8 +287,17 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--generated", type=int, default=0, metavar="REQUESTS")
     parser.add_argument("--camera", action="store_true")
+    parser.add_argument("--hostile", action="store_true")
+    parser.add_argument("--seed", type=int, default=1, help="Of the hostile files.")
     options = parser.parse_args()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if options.hostile:
+        from hostile import measure_attacks, measure_ends
+
+        with service() as (pid, address):
+            measure_attacks(address, pid, photo(), options.seed)
+        measure_ends(start_service, options.seed)
+        return
     with service() as (pid, address):
         measure_load(address, pid)
         measure_hostile(address)

@@ -4,6 +4,7 @@ On Linux processes are forked by a server that has imported what they need and s
 0.1 s. Elsewhere they are started by spawn. A process that has threads of onnxruntime or OpenCV cannot be forked safely.
 """
 
+import os
 import pickle
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from math import inf
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
@@ -21,6 +23,10 @@ from mien.worker_process import END, LAST, UNBOUND, Bounds, WithContent, Work, r
 _PRELOADED: Final = ["mien.recognition.parallel", "mien.service.searching"]
 """What the server that forks imports: what the workers of this package do, by name; nothing here imports it."""
 _LINUX: Final = sys.platform == "linux"
+
+_STARVED: Final = 0.25
+"""Of a core: a process that gets less does not take long by itself."""
+_TICK: Final = 0.1
 
 _PATIENCE: Final = 10.0
 _PIECE: Final = 2**20
@@ -77,11 +83,10 @@ class Worker:
             LimitError: the task exceeded its bounds.
             WorkerError: the process died meanwhile.
         """
-        deadline = _after(bounds.seconds)
-        last = None
+        last, time = None, _Time(bounds, self._process.pid)
         try:
             self._send(task, bounds)
-            while (content := self._received(deadline, bounds)) not in {END, LAST}:
+            while (content := self._received(time)) not in {END, LAST}:
                 if last is not None:
                     yield last
                 last = content
@@ -98,12 +103,13 @@ class Worker:
         for start in range(0, len(content), _PIECE):
             self._connection.send_bytes(content[start : start + _PIECE])
 
-    def _received(self, deadline: float, bounds: Bounds) -> bytes:
-        deadline = min(deadline, _after(bounds.result_seconds))
-        if deadline < inf and not self._connection.poll(max(0.0, deadline - monotonic())):
-            self._exceeded = True
-            self.kill()
-            raise EOFError
+    def _received(self, time: "_Time") -> bytes:
+        time.wait_for_result()
+        while (left := time.left()) < inf and not self._connection.poll(max(0.0, left)):
+            if time.is_over():
+                self._exceeded = True
+                self.kill()
+                raise EOFError
         content: bytes = self._connection.recv_bytes()
         return content
 
@@ -134,8 +140,49 @@ class Worker:
         self._connection.close()
 
 
+class _Time:
+    """The wall time of one task. Where the machine is so busy that the process gets little of it, there is more.
+
+    Args:
+        bounds: of the task.
+        process: its number.
+    """
+
+    def __init__(self, bounds: Bounds, process: int | None) -> None:
+        self._bounds, self._process = bounds, process
+        self._since, self._used = monotonic(), _processor_time(process)
+        self._deadline = self._end = _after(bounds.seconds)
+
+    def wait_for_result(self) -> None:
+        """The next result is waited for from now on."""
+        self._end = min(self._deadline, _after(self._bounds.result_seconds))
+        self._last = self._end + (self._bounds.starved_seconds or 0.0)
+
+    def left(self) -> float:
+        """Seconds until it is to be asked whether the time is over; infinite where it never is."""
+        return self._end - monotonic()
+
+    def is_over(self) -> bool:
+        """Whether the time is over; otherwise there is a little more."""
+        now = monotonic()
+        starved = _processor_time(self._process) - self._used < _STARVED * (now - self._since)
+        if now >= self._last or not starved:
+            return True
+        self._end = min(self._last, now + _TICK)
+        return False
+
+
 def _after(seconds: float | None) -> float:
     return inf if seconds is None else monotonic() + seconds
+
+
+def _processor_time(process: int | None) -> float:
+    """Seconds of processor time that a process has used; infinite where the system does not say."""
+    try:
+        numbers = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(numbers[11]) + int(numbers[12])) / int(os.sysconf("SC_CLK_TCK"))
+    except (OSError, AttributeError, ValueError, IndexError):
+        return inf
 
 
 _STARTING: Final = Lock()

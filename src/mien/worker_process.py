@@ -37,12 +37,14 @@ class Bounds:
         cpu_seconds: processor time of all its threads (an interval timer; Linux and macOS).
         seconds: wall time, by the parent's clock (every system).
         result_seconds: wall time of each result, while the parent waits for it (every system).
+        starved_seconds: what there is more of both while the process gets less than a quarter of a core (Linux).
     """
 
     memory: int | None = None
     cpu_seconds: float | None = None
     seconds: float | None = None
     result_seconds: float | None = None
+    starved_seconds: float | None = None
 
 
 UNBOUND: Final = Bounds()

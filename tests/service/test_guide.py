@@ -55,7 +55,13 @@ def test_javascript(run):
 
 
 def test_every_option_of_the_guide_exists():
-    options = set(re.findall(r"--[a-z][a-z-]+", GUIDE)) - {"--data-binary", "--soak", "--format"}
+    options = set(re.findall(r"--[a-z][a-z-]+", GUIDE)) - {
+        "--data-binary",
+        "--soak",
+        "--format",
+        "--hostile",
+        "--isolate",
+    }
     environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
     command = [sys.executable, "-m", "mien", "serve", "--help"]
     known = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout

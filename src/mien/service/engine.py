@@ -176,6 +176,7 @@ class Engine:
             cpu_seconds=limits.video_work_seconds,
             seconds=limits.video_work_seconds + limits.picture_seconds,
             result_seconds=limits.picture_seconds,
+            starved_seconds=limits.starved_seconds,
         )
         return SearchedVideo(self._videos, task, bounds, lambda error: self._refused(name, error))
 
@@ -232,6 +233,7 @@ class Engine:
             memory=limits.large_picture_memory if pixels > HEAVY else limits.picture_memory,
             cpu_seconds=limits.picture_cpu_seconds,
             seconds=limits.picture_seconds,
+            starved_seconds=limits.starved_seconds,
         )
 
     def _do(self, task: Any, bounds: Bounds, leash: Leash, answer: "_Answer") -> None:

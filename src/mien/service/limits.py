@@ -22,6 +22,7 @@ class Limits:
         video_total_pixels: of all frames of a video together.
         video_work_seconds: wall time that a video is worked on.
         picture_seconds: wall time that a picture is worked on, and that one frame of a video may take.
+        starved_seconds: more of it while the worker gets less than a quarter of a core, because the machine is busy.
         picture_cpu_seconds: processor time, likewise of a picture.
         picture_memory: bytes that a worker may need for a picture of at most `mien.service.turns.HEAVY` pixels.
         large_picture_memory: likewise for a larger one.
@@ -57,6 +58,7 @@ class Limits:
     video_total_pixels: int = 20_000_000_000
     video_work_seconds: float = 600.0
     picture_seconds: float = 2.5
+    starved_seconds: float = 7.5
     picture_cpu_seconds: float = 2.5
     picture_memory: int = 192 * MEGABYTE
     large_picture_memory: int = 512 * MEGABYTE

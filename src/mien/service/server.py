@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from mien.errors import UsageError
 from mien.service.connection import Impatient
+from mien.service.heap import return_large_blocks
 from mien.service.limits import Limits
 from mien.service.websocket import PacedWebSocket
 
@@ -92,6 +93,7 @@ def run_server(config: uvicorn.Config, announce: Callable[[str], None], drain_se
     Raises:
         UsageError: the address cannot be listened on.
     """
+    return_large_blocks()
     listener = listen(config.host, config.port)
     server = _Announcing(config, lambda: announce(address_of(listener)), drain_seconds)
     try:
