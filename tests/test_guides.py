@@ -63,7 +63,10 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [*GUIDES, "CONTRIBUTING.md", "docs/experiments.md", "docs/claims.md"])
+OTHERS = ("CONTRIBUTING.md", "SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+
+
+@pytest.mark.parametrize("page", [*GUIDES, *OTHERS])
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\((?!http)([^)]+)\)", (ROOT / page).read_text(encoding="utf-8")):
         path, _, anchor = link.partition("#")
