@@ -20,6 +20,7 @@ from mien.compat.fer.fer import FER as FEROfFer  # noqa: N811
 from mien.compat.fer.utils import draw_annotations
 from mien.media.open_video import open_video
 from mien.model.onnx_model import Bundle
+from mien.output import window
 
 EMOTIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]  # of the README's sample
 ASTRONAUT = data.astronaut()
@@ -244,6 +245,26 @@ def test_frames_and_a_copy_are_saved(video, tmp_path):
     raw = np.asarray(Image.open(out / "raw0.jpg").resize((96, 64))).mean(axis=2)
     assert raw[20:36, 20:36].mean() == pytest.approx(200, abs=4)
     assert raw[:, 50:].max() < 30
+
+
+def test_closing_the_window_ends_the_analysis(video, monkeypatch):
+    class Watched:
+        shown, quit = 0, False
+
+        def __init__(self, title, folder):
+            assert title == "clip.mp4"
+
+        def show(self, image, note):
+            self.shown += 1
+            self.quit = self.shown == 2
+
+        def wait(self, milliseconds):
+            assert milliseconds > 0
+
+        listen = close = lambda self: None
+
+    monkeypatch.setattr(window, "Preview", Watched)
+    assert len(quiet(video, display=True)) == 2
 
 
 @pytest.mark.parametrize(
