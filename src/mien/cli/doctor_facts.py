@@ -151,12 +151,12 @@ def _model() -> Fact:
     """The embedded model that is used, and whether it computes."""
     import numpy as np
 
-    from mien.defaults import DEFAULT_MODEL
-    from mien.model.onnx_model import Bundle
+    from mien.recognition.recognizer import Recognizer
 
-    bundle = Bundle.load(DEFAULT_MODEL)
-    bundle.probabilities(np.zeros((1, 48, 48), np.uint8))
-    return f"{bundle.card.name}, SHA-256 {bundle.sha256[:12]}, computes"
+    recognizer = Recognizer(detector="none")
+    recognizer.predict(np.zeros((48, 48), np.uint8))
+    header = recognizer.header
+    return f"{header.model}, SHA-256 {str(header.sha256)[:12]}, computes"
 
 
 def _requirements(extra: str) -> list[str]:
