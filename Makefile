@@ -3,12 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-PHOTO   = $$($(BIN)/python -c "import importlib.util as u, pathlib as p; print(p.Path(u.find_spec('skimage').origin).parent / 'data/astronaut.png')")
 
 .PHONY: demo test test-slow check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
-	$(BIN)/mien predict $(PHOTO) --out demo
+	$(BIN)/mien demo --out demo
 
 # A worker for each core. Each begins with a part of the list as it stands, so that a module's fixtures are made once,
 # and takes from the others' ends when it has nothing left.
@@ -112,7 +111,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) -e '.[demo]'
+	$(PIP) -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -20,7 +20,7 @@ def photo():
     """A public-domain portrait (NASA) that comes inside scikit-image."""
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
-        sys.exit("startup.py needs scikit-image for its photo: pip install '.[demo]'")
+        sys.exit("startup.py needs scikit-image for its photo: pip install '.[dev]'")
     return str(Path(spec.origin).parent / "data" / "astronaut.png")
 
 

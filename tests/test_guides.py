@@ -39,6 +39,11 @@ def test_the_examples_run(page, workplace, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_calls_of_other_packages_run(workplace):
+    for block in blocks("docs/guide/coming_from.md"):
+        exec(compile(block, "coming_from.md", "exec"), {})
+
+
 def test_the_examples_do_what_they_say(workplace, capsys):
     exec(blocks("README.md")[0], {})
     assert re.search(r"Face\(happy \d+ %, box=\(178, 63, 90, 113\), detector 0\.\d\d\)", capsys.readouterr().out)
@@ -47,9 +52,9 @@ def test_the_examples_do_what_they_say(workplace, capsys):
 
 @pytest.mark.parametrize("page", GUIDES)
 def test_guides_use_public_names_alone(page):
-    """`mien.networks.register`, which needs torch, is the one public name beside `mien.__all__`."""
+    """Beside `mien.__all__`: `mien.networks.register`, which needs torch, and other packages' calls, `mien.compat`."""
     names = set(re.findall(r"(?<![.\w/-])mien\.([A-Za-z_]\w*)", (ROOT / page).read_text(encoding="utf-8")))
-    assert names - set(mien.__all__) - {"__all__", "networks"} == set()
+    assert names - set(mien.__all__) - {"__all__", "networks", "compat"} == set()
 
 
 def anchors(page):
@@ -58,7 +63,10 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [*GUIDES, "CONTRIBUTING.md", "docs/experiments.md", "docs/claims.md"])
+OTHERS = ("CONTRIBUTING.md", "SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+
+
+@pytest.mark.parametrize("page", [*GUIDES, *OTHERS])
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\((?!http)([^)]+)\)", (ROOT / page).read_text(encoding="utf-8")):
         path, _, anchor = link.partition("#")

@@ -11,6 +11,8 @@ import typer
 
 from mien.cli.compare import compare
 from mien.cli.data import app as data
+from mien.cli.demo import demo
+from mien.cli.doctor import doctor
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.messages import log, show_messages
@@ -19,6 +21,7 @@ from mien.cli.predict import predict
 from mien.cli.serve import serve
 from mien.cli.stdout import replace_closed_streams, silence_stdout
 from mien.cli.sweep import sweep
+from mien.cli.tables import print_text
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.version import __version__
@@ -28,7 +31,7 @@ _DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, er
 
 app = typer.Typer(
     help="Facial expression recognition, the whole way: data, training, honest evaluation, export, pictures.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,15 +43,25 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+_TO_TRY: Final = """\
+mien demo                              read the expression in a photo that comes with mien
+mien predict PHOTO.jpg --out DIR       in your own photos, videos and folders of them
+mien --help                            all commands; mien doctor: what it runs on"""
+
+
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     show_messages()
+    if context.invoked_subcommand is None:
+        print_text(_TO_TRY)
 
 
+app.command("demo")(demo)
 app.command("predict")(predict)
 app.command("serve")(serve)
 app.command("train")(train)
@@ -57,6 +70,7 @@ app.command("compare")(compare)
 app.command("export")(export)
 app.command("evaluate")(evaluate)
 app.command("models")(models)
+app.command("doctor")(doctor)
 app.add_typer(data, name="data")
 
 

@@ -1,0 +1,80 @@
+"""What stands around the package is true: workflows, issue forms, hooks and citation name what there is."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mien
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def read(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+def steps(workflow):
+    return [step for job in read(workflow)["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_run_what_there_is(workflow):
+    commands = "\n".join(step.get("run", "") for step in steps(workflow))
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"^make ([\w-]+)", commands, re.MULTILINE)) <= set(targets)
+    extras = {name for names in re.findall(r"\.\[([\w,]+)\]", commands) for name in names.split(",")}
+    assert extras <= set(PROJECT["optional-dependencies"])
+    assert read(workflow)["permissions"] == {"contents": "read"}
+    assert all(re.fullmatch(r"[\w/.-]+@[\w./-]+", step["uses"]) for step in steps(workflow) if "uses" in step)
+
+
+def test_the_matrix_has_three_systems_and_the_oldest_python():
+    matrix = read(".github/workflows/tests.yml")["jobs"]["test"]["strategy"]["matrix"]
+    assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "windows", "macos"}
+    assert f">={matrix['python'][0]}" == PROJECT["requires-python"]
+    named = {line.rpartition(" ")[2] for line in PROJECT["classifiers"] if line.startswith("Programming Language")}
+    assert set(matrix["python"]) <= named
+
+
+def test_publishing_needs_no_token():
+    publish = read(".github/workflows/release.yml")["jobs"]["publish"]
+    assert publish["permissions"] == {"id-token": "write"}
+    assert "secrets." not in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", ["bug", "wish"])
+def test_issue_forms_have_what_github_asks_for(form):
+    found = read(f".github/ISSUE_TEMPLATE/{form}.yml")
+    assert found["name"]
+    assert found["description"]
+    fields = [field for field in found["body"] if field["type"] != "markdown"]
+    assert len({field["id"] for field in fields}) == len(fields)
+    assert all(field["attributes"]["label"] for field in fields)
+
+
+def test_the_hooks_use_the_ruff_of_the_constraints():
+    pinned = re.search(r"^ruff==.*$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)[0]
+    hooks = [hook for repo in read(".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
+    assert len(hooks) == 2
+    assert all(hook["additional_dependencies"] == [pinned] for hook in hooks)
+
+
+def test_the_citation_is_of_this_version():
+    citation = read("CITATION.cff")
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["version"] == mien.__version__
+    assert citation["license"] == PROJECT["license"]
+
+
+def test_the_sample_picture_is_small_and_says_where_it_comes_from():
+    samples = Path(mien.__file__).parent / "samples"
+    pictures = [path for path in samples.iterdir() if path.suffix == ".jpg"]
+    words = (samples / "README.md").read_text(encoding="utf-8")
+    assert sum(path.stat().st_size for path in pictures) < 100_000
+    assert all(path.name in words for path in pictures)
+    assert "public domain" in words
