@@ -332,5 +332,5 @@ def test_a_copy_that_cannot_be_written_is_named_at_the_end_and_loses_nothing_els
 def test_the_summary_says_what_it_comes_from(workplace):
     assert predict("clip.mp4", "--out", "out").exit_code == 0
     summary = json.loads((workplace / "out" / "clip.mien.json").read_text())
-    assert list(summary) == ["schema", "mien", "model", "options", "source", "people"]
+    assert list(summary) == ["schema", "mien", "model", "labels", "options", "source", "people"]
     assert (summary["schema"], summary["model"]["name"], summary["source"]) == (2, "linear", "clip.mp4")

@@ -33,18 +33,19 @@ TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher"}
 """Deeper or wider than another network of the same blocks: exporting them shows nothing new."""
 
 
-def shallow_densenet():
+def shallow_densenet(classes, channels):
     with mock.patch.object(densenet, "_DEPTHS", (2, 1)):
-        return densenet.densenet()
+        return densenet.densenet(classes, channels)
 
 
-def shallow_dla():
-    return nn.Sequential(conv3x3(1, 8), dla.Tree(8, 16, stride=1), dla.DeepTree(16, 32, stride=2), pooled_head(32))
+def shallow_dla(classes, channels):
+    trees = dla.Tree(8, 16, stride=1), dla.DeepTree(16, 32, stride=2)
+    return nn.Sequential(conv3x3(channels, 8), *trees, pooled_head(32, classes))
 
 
-def shallow_dpn():
+def shallow_dpn(classes, channels):
     with mock.patch.object(dpn, "_STAGES", dpn._STAGES[:2]):
-        return dpn.dpn()
+        return dpn.dpn(classes, channels)
 
 
 SHALLOW = {"densenet": shallow_densenet, "dla": shallow_dla, "dpn": shallow_dpn}
