@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.errors import ExportError, UsageError
+from mien.evaluation.mapped import require_classes
 from mien.export.calibrated import calibrated, judged_rows
 from mien.model.card import ModelCard
 from mien.networks.saved import load_network, provenance
@@ -42,7 +43,7 @@ def interpolated(
         drop_rows: a file of row numbers to leave out.
 
     Raises:
-        UsageError: a share out of range.
+        UsageError: a share out of range, or a data set of other classes.
         ExportError: the two are not of one network, preprocessing and set of classes, or the data set has no PublicTest
             rows.
         ModelFileError: a file is missing or damaged.
@@ -54,7 +55,8 @@ def interpolated(
     one, other = ((part.network, part.preprocess, part.labels) for part in (first_card, card))
     if one != other:
         raise ExportError(f"{start} and {end}: expected two trainings of one network, preprocessing and set of classes")
-    judged = judged_rows(store, card)
+    require_classes(card, store)
+    judged = judged_rows(store)
     network = between(first, second, share)
     measure_statistics(network, card.preprocess, store.faces[training_rows(store, drop_rows).rows])
     with torch.inference_mode():
