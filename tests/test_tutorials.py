@@ -76,6 +76,6 @@ def test_own_photos_from_import_to_predict(own_photos, monkeypatch, capsys):
     said = capsys.readouterr()
     assert "3 classes of its own: happy, neutral, other" in said.err
     assert "mien_s on photos, held-out, 4 faces" in said.out
-    assert f"{versioned_name('mien_s')} on photos, all, 18 faces" in said.out
+    assert f"{versioned_name('mien_s')} on photos, 18 faces" in said.out
     assert Bundle.load("tuned.onnx").card.labels == ("happy", "neutral", "other")
     assert len(list((own_photos / "annotated").glob("*.jpg"))) == 6
