@@ -7,17 +7,20 @@ from numpy.typing import NDArray
 
 from mien.data.store import FaceStore
 from mien.errors import ExportError
+from mien.evaluation.mapped import require_classes
 from mien.evaluation.measured import figures
 from mien.evaluation.temperature import fit_temperature
 from mien.model.card import ModelCard
 
 
-def judged_rows(store: FaceStore) -> NDArray[np.intp]:
-    """The PublicTest rows that a temperature is fitted on.
+def judged_rows(store: FaceStore, card: ModelCard) -> NDArray[np.intp]:
+    """The PublicTest rows that a model's temperature is fitted on.
 
     Raises:
         ExportError: the data set has none.
+        UsageError: the model has other classes than the data set.
     """
+    require_classes(card, store)
     rows = store.rows_of("PublicTest")
     if not len(rows):
         raise ExportError("the data have no PublicTest rows to fit the temperature on; import data that have them")

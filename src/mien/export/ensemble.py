@@ -180,7 +180,7 @@ def _calibrated(together: Bundle, store: FaceStore) -> ModelCard:
     Raises:
         ExportError: the data set has no PublicTest rows.
     """
-    rows = judged_rows(store)
+    rows = judged_rows(store, together.card)
     card = calibrated(together.card, together.logits(store.faces[rows]), store.labels[rows])
     calibrated_on = {"source": store.meta.source, "source_sha256": store.meta.source_sha256}
     return replace(card, training={**card.training, "calibrated_on": calibrated_on})

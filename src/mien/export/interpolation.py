@@ -21,7 +21,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mien.data.splits import training_rows
 from mien.data.store import FaceStore
 from mien.errors import ExportError, UsageError
-from mien.evaluation.mapped import require_classes
 from mien.export.calibrated import calibrated, judged_rows
 from mien.model.card import ModelCard
 from mien.networks.saved import load_network, provenance
@@ -43,7 +42,7 @@ def interpolated(
         drop_rows: a file of row numbers to leave out.
 
     Raises:
-        UsageError: a share out of range, or a data set of other classes.
+        UsageError: a share out of range.
         ExportError: the two are not of one network, preprocessing and set of classes, or the data set has no PublicTest
             rows.
         ModelFileError: a file is missing or damaged.
@@ -55,8 +54,7 @@ def interpolated(
     one, other = ((part.network, part.preprocess, part.labels) for part in (first_card, card))
     if one != other:
         raise ExportError(f"{start} and {end}: expected two trainings of one network, preprocessing and set of classes")
-    require_classes(card, store)
-    judged = judged_rows(store)
+    judged = judged_rows(store, card)
     network = between(first, second, share)
     measure_statistics(network, card.preprocess, store.faces[training_rows(store, drop_rows).rows])
     with torch.inference_mode():
