@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mien.cli.main import app
+from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
@@ -74,7 +75,7 @@ def test_own_photos_from_import_to_predict(own_photos, monkeypatch, capsys):
         )
     said = capsys.readouterr()
     assert "3 classes of its own: happy, neutral, other" in said.err
-    assert "mien_s on photos, held-out, 3 faces" in said.out
-    assert "mien_s-1 on photos, all, 18 faces" in said.out or "mien_s-2 on photos, all, 18 faces" in said.out
+    assert "mien_s on photos, held-out, 4 faces" in said.out
+    assert f"{versioned_name('mien_s')} on photos, 18 faces" in said.out
     assert Bundle.load("tuned.onnx").card.labels == ("happy", "neutral", "other")
     assert len(list((own_photos / "annotated").glob("*.jpg"))) == 6
