@@ -16,6 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.data.columns import FILE_NAME, GROUP, LONGEST_NAME, matched, read_column
 from mien.data.reading.layouts import JAFFE_NAME, FoundPictures
 from mien.data.reading.pictures import LabelledPicture, listed
@@ -58,7 +61,8 @@ def _groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPictu
     elif how == FOLDER:
         names = [picture.path.parent.name[:LONGEST_NAME] for picture in pictures]
     else:
-        return _listed_groups(folder, found, pictures, str(how))
+        groups: list[str] = listed_column(folder, found, str(how), GROUP).tolist()
+        return groups
     if without := [picture.path.name for picture, name in zip(pictures, names, strict=True) if not name]:
         raise DataError(
             f"{folder}: the names {listed(without)} tell no {how}: expected names as of CK+48 (S010_004_00000017.png)"
@@ -67,12 +71,15 @@ def _groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPictu
     return names
 
 
-def _listed_groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPicture], path: str) -> list[str]:
-    wanted = [_name(folder, picture) for picture in pictures]
+def listed_column(folder: Path, found: FoundPictures, path: str | Path, column: str) -> NDArray[np.str_]:
+    """A column of a csv for the pictures that are not skipped, by their paths below the folder; text (N,).
+
+    Raises:
+        DataError: the csv is malformed, lacks a picture, or names one that is not there.
+    """
+    wanted = [_name(folder, picture) for picture in found.pictures if picture.label is not None]
     known = {_name(folder, picture) for picture in found.pictures}
-    values = read_column(path, FILE_NAME, GROUP)
-    groups: list[str] = matched(path, values, wanted, known).tolist()
-    return groups
+    return matched(path, read_column(path, FILE_NAME, column), wanted, known)
 
 
 def _name(folder: Path, picture: LabelledPicture) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.choices import TEST_USAGES
 from mien.data.columns import GROUP, row_column
 from mien.data.reading.class_maps import ClassMap
 from mien.data.reading.fer2013 import read_fer2013
-from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped
+from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped, listed_column
 from mien.data.reading.layouts import FoundPictures, find_pictures
 from mien.data.reading.pictures import read_pictures
 from mien.data.rows import FaceRows, ReportProgress, no_progress
@@ -123,11 +124,31 @@ def faces_by_class(
         DataError: the folder is malformed; see there.
     """
     folder = Path(folder)
-    found = grouped(folder, find_pictures(folder, "classes", names, TEST_USAGES[-1]), None)
+    found = grouped(folder, _pictures_by_class(folder, names), None)
     rows, sha256 = read_pictures(folder, found.pictures, progress)
     skipped = {name: pictures for name, (emotion, pictures) in found.classes().items() if emotion is None}
     meta = StoreMeta(len(rows), folder.resolve().name, sha256)
     return FaceStore(*rows.arrays(), meta, groups=rows.group_names()), skipped
+
+
+def _pictures_by_class(folder: Path, names: ClassMap) -> FoundPictures:
+    return find_pictures(folder, "classes", names, TEST_USAGES[-1])
+
+
+def column_of_pictures(folder: str | Path, names: ClassMap, path: str | Path, column: str) -> NDArray[np.str_]:
+    """A column of a csv for the rows that `faces_by_class` makes of a folder, text (N,) in their order.
+
+    Args:
+        folder: the folder.
+        names: what its classes mean.
+        path: the csv: ``file_name``, the picture's path below the folder with slashes, and ``column``.
+        column: the name of the column.
+
+    Raises:
+        DataError: the folder or the csv is malformed, or a picture is missing in the csv or unknown.
+    """
+    folder = Path(folder)
+    return listed_column(folder, _pictures_by_class(folder, names), path, column)
 
 
 def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:
