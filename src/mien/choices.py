@@ -77,7 +77,7 @@ FOLD_SPLITS: Final = ("stratified_folds", "grouped_folds")
 FOLDS: Final = 10
 """How many by default."""
 
-FolderLayout = Literal["raf-db", "expw", "imagefolder", "splits", "jaffe", "classes"]
+FolderLayout = Literal["raf-db", "expw", "imagefolder", "numbered", "splits", "jaffe", "classes"]
 """How labelled pictures lie in a folder, in the order in which it is looked for."""
 
 FOLDER_LAYOUTS: Final[tuple[str, ...]] = get_args(FolderLayout)
@@ -85,7 +85,7 @@ FOLDER_LAYOUTS: Final[tuple[str, ...]] = get_args(FolderLayout)
 CLASS_MAPS: Final = ("fer2013", "raf-db", "affectnet", "ck+48", "jaffe")
 """Class maps: how other data sets call their classes."""
 
-ExportFormat = Literal["folders", "numbered", "csv", "npz", "parquet", "imagefolder"]
+ExportFormat = Literal["folders", "numbered", "train_val", "csv", "npz", "parquet", "imagefolder"]
 """Formats of `mien data export`."""
 
 EXPORT_FORMATS: Final[tuple[str, ...]] = get_args(ExportFormat)

@@ -24,6 +24,7 @@ class FaceRows:
     labels: bytearray = field(default_factory=bytearray)
     usages: bytearray = field(default_factory=bytearray)
     groups: list[str] = field(default_factory=list)
+    votes: bytearray = field(default_factory=bytearray)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,6 +38,10 @@ class FaceRows:
     def group_names(self) -> NDArray[np.str_] | None:
         """Group of each row (N,); None where the rows have none."""
         return np.array(self.groups, np.str_) if self.groups else None
+
+    def vote_counts(self) -> NDArray[np.uint8] | None:
+        """FER+'s votes (N, 10) for each of `mien.labels.VOTE_CLASSES`; None where the source has none."""
+        return np.frombuffer(self.votes, np.uint8).reshape(len(self), -1) if self.votes else None
 
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Faces (N, 48, 48), labels (N,) and usages (N,), uint8, sharing the memory of the rows."""

@@ -39,14 +39,17 @@ def grouped(folder: Path, found: FoundPictures, how: str | None) -> FoundPicture
     Args:
         folder: the folder they all lie in.
         found: what was found there.
-        how: a way of the table above; "none" leaves them out; None takes the subjects that the names tell, if all do.
+        how: a way of the table above; "none" leaves them out; None takes those that the layout states, else the
+            subjects that the names tell, if all do.
 
     Raises:
         DataError: a name tells no group, or a csv lacks a picture or names one that is not there.
     """
     pictures = [picture for picture in found.pictures if picture.label is not None]
-    if how == NO_GROUPS or (how is None and not all(map(_subject, pictures))):
+    if how is None and (any(picture.group for picture in pictures) or not all(map(_subject, pictures))):
         return found
+    if how == NO_GROUPS:
+        return replace(found, pictures=tuple(replace(picture, group="") for picture in found.pictures))
     groups = dict(zip((picture.path for picture in pictures), _groups(folder, found, pictures, how), strict=True))
     return replace(
         found, pictures=tuple(replace(picture, group=groups.get(picture.path, "")) for picture in found.pictures)

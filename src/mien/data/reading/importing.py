@@ -1,4 +1,4 @@
-"""Import: a csv, an archive or a folder of pictures becomes a store."""
+"""Import: a csv, an archive, an exported table or a folder of pictures becomes a store."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mien.choices import TEST_USAGES
 from mien.data.columns import GROUP, row_column
 from mien.data.reading.class_maps import ClassMap
+from mien.data.reading.exported import files_of, reader_of, sha256_of_names
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped, listed_column
 from mien.data.reading.layouts import FoundPictures, find_pictures
@@ -39,7 +40,8 @@ def import_data(  # noqa: PLR0913 - the options of the command
     groups: str | Path | None = None,
     tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
-    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), or of a folder of pictures (`find_pictures`).
+    """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), of a folder of pictures (`find_pictures`), or
+    of a table that `mien data export` wrote (`mien.data.reading.exported`).
 
     Args:
         source: the file or folder.
@@ -72,7 +74,13 @@ def import_data(  # noqa: PLR0913 - the options of the command
         raise DataError(
             f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is a folder of pictures"
         )
-    if source.is_dir():
+    read_table = reader_of(source) if layout is None else None
+    if read_table is not None:
+        if (names, usage, ferplus) != (None, None, None) or skip_damaged:
+            raise UsageError(f"{source}: an exported table says itself what it holds: leave out all but --groups")
+        rows, name, sha256 = _read_table(source, read_table, progress)
+        rows.groups = _groups_of_rows(source, groups, len(rows)) or ([] if str(groups) == NO_GROUPS else rows.groups)
+    elif source.is_dir():
         found = grouped(source, find_pictures(source, layout, names, usage, nested=groups == FOLDER), _text(groups))
         tell(found)
         rows, sha256 = read_pictures(source, found.pictures, progress, found.lists, skip_damaged=skip_damaged)
@@ -81,9 +89,17 @@ def import_data(  # noqa: PLR0913 - the options of the command
         rows, name, sha256 = _read_file(source, progress)
         rows.groups += _groups_of_rows(source, groups, len(rows))
     faces, labels, usages = rows.arrays()
-    votes = None if ferplus is None else read_votes(ferplus, usages)
+    votes = rows.vote_counts() if ferplus is None else read_votes(ferplus, usages)
     write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes, groups=rows.group_names())
     return FaceStore.open(out)
+
+
+def _read_table(
+    source: Path, read: Callable[[Path, ReportProgress], FaceRows], progress: ReportProgress
+) -> tuple[FaceRows, str, str]:
+    """Rows of an exported table, its name, and its SHA-256."""
+    sha256 = sha256_of_names((path.name, sha256_of_file(path)) for path in files_of(source))
+    return read(source, progress), source.resolve().name, sha256
 
 
 def _text(groups: str | Path | None) -> str | None:
@@ -102,7 +118,7 @@ def _groups_of_rows(source: Path, groups: str | Path | None, count: int) -> list
 def ferplus_beside(source: Path) -> Path | None:
     """The file with FER+'s votes (`FERPLUS_FILE`) in the folder of a csv or archive; None when there is none."""
     beside = source.parent / FERPLUS_FILE
-    return beside if source.is_file() and beside.is_file() else None
+    return beside if source.is_file() and beside.is_file() and reader_of(source) is None else None
 
 
 def faces_by_class(

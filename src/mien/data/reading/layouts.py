@@ -6,6 +6,7 @@ layout       where the class of a picture stands                                
 splits       ``train|validation|test/<class>/*.jpg``                                         by the folder
 classes      ``<class>/*.jpg``, as CK+48                                                     to be said
 imagefolder  ``train|validation|test/metadata.csv`` with file_name and emotion               by the folder
+numbered     ``train_set|verify_set/image_emotion.csv``, ``0.jpg,3`` a line                  Training
 raf-db       ``EmoLabel/list_patition_label.txt``, pictures in ``Image/aligned``             by the picture's name
 jaffe        two letters in the name, ``KA.AN1.39.tiff``                                     to be said
 expw         ``label/label.lst`` with the box of each face, pictures in ``image/origin``     to be said
@@ -16,7 +17,7 @@ RAF-DB: Li et al., CVPR 2017. JAFFE: Lyons et al., 1998. ExpW: Zhang et al., arX
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mien.choices import USAGES
+from mien.data.columns import GROUP, ROW, VOTE_COLUMNS
 from mien.data.reading.class_maps import ClassMap, class_map, class_number
 from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, content, entries, listed
 from mien.data.reading.split_folders import (
@@ -40,6 +42,8 @@ from mien.labels import EMOTIONS
 _RAF_LIST: Final = "list_patition_label.txt"  # the publisher's own spelling
 _RAF_USAGES: Final = {"train": "Training", "test": "PrivateTest"}
 _EXPW_LIST: Final = "label.lst"
+_NUMBERED_PARTS: Final = ("train_set", "verify_set")
+_NUMBERED_LIST: Final = "image_emotion.csv"
 _EXPW_FIELDS: Final = 8
 JAFFE_NAME: Final = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNORECASE)
 """Person, then class."""
@@ -83,6 +87,9 @@ class _Labelled(NamedTuple):
     name: str
     usage: str
     box: FaceBox | None = None
+    group: str = ""
+    votes: bytes = b""
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,10 @@ def _understood(
     if all(label is None for label in labels.values()):
         raise DataError(f"{place}: no pictures to read")
     pictures = (
-        LabelledPicture(item.path, item.name, labels[item.name], USAGES.index(item.usage), item.box) for item in found
+        LabelledPicture(
+            item.path, item.name, labels[item.name], USAGES.index(item.usage), item.box, item.group, item.votes
+        )
+        for item in found
     )
     return FoundPictures(layout, tuple(pictures), tuple(lists))
 
@@ -196,7 +206,18 @@ _WITH_FOLDERS: Final = {"splits": _find_splits, "classes": _find_classes}
 def _find_imagefolder(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
     lists = [part / METADATA_FILE for part in usage_folders(folder)]
     found = [picture for path in lists for picture in _described(path)]
-    return _understood("imagefolder", folder, found, names, lists)
+    for what, held in (("group", [item.group for item in found]), ("votes", [item.votes for item in found])):
+        if any(held) and not all(held):
+            raise DataError(f"{folder}: some of its {METADATA_FILE} state {what}, others do not: expected all or none")
+    return _understood("imagefolder", folder, _in_order_of_rows(found), names, lists)
+
+
+def _in_order_of_rows(found: list[_Labelled]) -> list[_Labelled]:
+    """By row number where each has its own, so that an export comes back in the order it had."""
+    rows = {item.row for item in found}
+    if None in rows or len(rows) < len(found):
+        return found
+    return sorted(found, key=lambda item: item.row or 0)
 
 
 def _described(path: Path) -> Iterator[_Labelled]:
@@ -207,7 +228,31 @@ def _described(path: Path) -> Iterator[_Labelled]:
         if not name or not emotion:
             raise DataError(f"{path}: line {line} lacks file_name or emotion: expected a column of either name")
         usage = USAGE_OF_FOLDER[path.parent.name.lower()]
-        yield _Labelled(_inside(path.parent, name, f"{path}: line {line}"), emotion, usage)
+        picture = _inside(path.parent, name, f"{path}: line {line}")
+        number = row.get(ROW) or ""
+        place = int(number) if number.isascii() and number.isdigit() else None
+        yield _Labelled(picture, emotion, usage, None, row.get(GROUP) or "", _votes(row, f"{path}: line {line}"), place)
+
+
+def _votes(row: Mapping[str, str | None], where: str) -> bytes:
+    """FER+'s votes in a line of a table; nothing where it has no such columns."""
+    cells = [row.get(name) for name in VOTE_COLUMNS]
+    if all(cell is None for cell in cells):
+        return b""
+    if not all(cell is not None and re.fullmatch(r"\d|10", cell) for cell in cells):
+        raise DataError(f"{where} has the votes {cells}: expected 0..10 in each of {', '.join(VOTE_COLUMNS)}")
+    return bytes(int(cell or 0) for cell in cells)
+
+
+def _find_numbered(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
+    lists = [path for part in _NUMBERED_PARTS if (path := folder / part / _NUMBERED_LIST).is_file()]
+    found = []
+    for path in lists:
+        for line, cells in enumerate(csv.reader(StringIO(_text(path))), start=1):
+            if len(cells) != 2:
+                raise DataError(f"{path}: line {line} has {len(cells)} cells: expected a file name and an emotion")
+            found.append(_Labelled(_inside(path.parent, cells[0], f"{path}: line {line}"), cells[1], USAGES[0]))
+    return _understood("numbered", folder, found, names, lists)
 
 
 def _find_raf(folder: Path, names: ClassMap, _usage: str) -> FoundPictures:
@@ -296,6 +341,10 @@ def _usage_entries(folder: Path) -> list[Path]:
     return [entry for entry in entries(folder) if entry.is_dir() and entry.name.lower() in USAGE_OF_FOLDER]
 
 
+def _is_numbered(folder: Path) -> bool:
+    return any((folder / part / _NUMBERED_LIST).is_file() for part in _NUMBERED_PARTS)
+
+
 def _is_jaffe(folder: Path) -> bool:
     return any(JAFFE_NAME.fullmatch(entry.name) for entry in entries(folder))
 
@@ -308,6 +357,7 @@ LAYOUTS: Final[dict[str, _Layout]] = {
     "raf-db": _Layout(_has_file(*_RAF_PLACES), _find_raf, ("raf-db",), states_usage=True),
     "expw": _Layout(_has_file(*_EXPW_PLACES), _find_expw, ("fer2013",)),
     "imagefolder": _Layout(_is_imagefolder, _find_imagefolder, states_usage=True),
+    "numbered": _Layout(_is_numbered, _find_numbered, ("fer2013",), states_usage=True),
     "splits": _Layout(lambda folder: bool(_usage_entries(folder)), _find_splits, ("fer2013",), states_usage=True),
     "jaffe": _Layout(_is_jaffe, _find_jaffe, ("jaffe",)),
     "classes": _Layout(_has_folders, _find_classes),

@@ -46,6 +46,7 @@ class LabelledPicture:
         usage: index into `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
         group: name of the group that it belongs to (`mien.data.reading.groups`), of all pictures or of none.
+        votes: FER+'s for each of `mien.labels.VOTE_CLASSES`, likewise.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class LabelledPicture:
     usage: int
     box: FaceBox | None = None
     group: str = ""
+    votes: bytes = b""
 
 
 def read_pictures(
@@ -95,6 +97,7 @@ def read_pictures(
                 digest.update(_stated(folder, picture.path, encoded))
                 rows.extend(_face(encoded, picture), [picture.label], [picture.usage])
                 rows.groups.extend([picture.group] if picture.group else [])
+                rows.votes += picture.votes
             except DataError as error:
                 damaged.append(str(error))
         progress(number / len(pictures))
