@@ -40,8 +40,8 @@ DROP    := $(if $(DROP_ROWS),--drop-rows $(DROP_ROWS))
 retrain-s: $(VENV)/.dev  ## rebuild the embedded model: make retrain-s CSV=fer2013.csv [DROP_ROWS=FILE]; hours, goes on where it stopped
 	mkdir -p $(RETRAIN)
 	test -d $(RETRAIN)/fer2013 || $(BIN)/mien data import "$(CSV)" $(RETRAIN)/fer2013
-	$(BIN)/mien train --recipe mien_s --data $(RETRAIN)/fer2013 --run $(RETRAIN)/first $(DROP) --resume
-	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/first \
+	$(BIN)/mien train --set licence=Apache-2.0 --recipe mien_s --data $(RETRAIN)/fer2013 --run $(RETRAIN)/first $(DROP) --resume
+	$(BIN)/mien train --set licence=Apache-2.0 --recipe mien_s_restart --set initial_weights=$(RETRAIN)/first \
 	    --data $(RETRAIN)/fer2013 --run $(RETRAIN)/second $(DROP) --resume
 	$(BIN)/mien export $(RETRAIN)/second --out $(RETRAIN)/mien_s.onnx
 
@@ -50,14 +50,14 @@ $(VOTED): | $(VENV)/.dev
 	$(BIN)/mien data import "$(CSV)" $@ --ferplus "$(FERPLUS)"
 
 retrain-m: retrain-s | $(VOTED)  ## train mien_m: make retrain-m CSV=fer2013.csv FERPLUS=fer2013new.csv [DROP_ROWS=FILE]; hours more
-	$(BIN)/mien train --recipe mien_m --set seed=4 --data $(VOTED) --run $(RETRAIN)/wide $(DROP) --resume
-	$(BIN)/mien train --recipe mien_m_restart --set initial_weights=$(RETRAIN)/wide --set seed=6 \
+	$(BIN)/mien train --set licence=Apache-2.0 --recipe mien_m --set seed=4 --data $(VOTED) --run $(RETRAIN)/wide $(DROP) --resume
+	$(BIN)/mien train --set licence=Apache-2.0 --recipe mien_m_restart --set initial_weights=$(RETRAIN)/wide --set seed=6 \
 	    --set 'loss.teachers=["$(RETRAIN)/second"]' --data $(VOTED) --run $(RETRAIN)/fourth $(DROP) --resume
 	$(BIN)/mien export $(RETRAIN)/fourth --half --out $(RETRAIN)/mien_m.onnx
 
 retrain-l: retrain-m  ## rebuild the ensemble mien_l, with the same arguments; hours more
-	$(BIN)/mien train --recipe mien_s_votes --set seed=3 --data $(VOTED) --run $(RETRAIN)/votes $(DROP) --resume
-	$(BIN)/mien train --recipe mien_s_restart --set initial_weights=$(RETRAIN)/votes --set seed=5 --set epochs=42 \
+	$(BIN)/mien train --set licence=Apache-2.0 --recipe mien_s_votes --set seed=3 --data $(VOTED) --run $(RETRAIN)/votes $(DROP) --resume
+	$(BIN)/mien train --set licence=Apache-2.0 --recipe mien_s_restart --set initial_weights=$(RETRAIN)/votes --set seed=5 --set epochs=42 \
 	    --set 'resolutions=[[0,38],[14,44]]' --set loss.mixup_last_epochs=10 \
 	    --data $(VOTED) --run $(RETRAIN)/third $(DROP) --resume
 	$(BIN)/mien export $(RETRAIN)/second $(RETRAIN)/third $(RETRAIN)/fourth --half \

@@ -25,7 +25,7 @@ app.command("export")(data_export)
 
 
 @app.command("import")
-def import_(
+def import_(  # noqa: PLR0913, PLR0917 - the options of the command
     source: Annotated[
         Path,
         typer.Argument(
@@ -61,6 +61,12 @@ def import_(
             "default where all names tell it), a folder level below the class, or a csv: row or file_name, and group.",
         ),
     ] = None,
+    terms: Annotated[
+        str | None,
+        typer.Option(
+            help="What the data set's owners demand, in short; known for RAF-DB, AffectNet, CK+, JAFFE, ExpW."
+        ),
+    ] = None,
     skip_damaged: Annotated[
         bool,
         typer.Option("--skip-damaged", help="Of a folder: leave out pictures that cannot be read, each named."),
@@ -73,7 +79,7 @@ def import_(
     from rich.markup import escape
     from rich.progress import Progress
 
-    from mien.data.reading.class_maps import class_map
+    from mien.data.reading.class_maps import class_map, terms_of
     from mien.data.reading.importing import ferplus_beside, import_data
 
     if ferplus is None and (ferplus := ferplus_beside(source)):
@@ -91,6 +97,7 @@ def import_(
             usage=usage,
             skip_damaged=skip_damaged,
             groups=groups,
+            terms=terms or terms_of(map_ or []),
             tell=lambda found: _say_classes(console, found, guessed=not map_),
         )
     seconds = time.perf_counter() - start
@@ -134,6 +141,8 @@ def info(
         typer.echo(json.dumps(document | ({"ferplus": ferplus} if ferplus else {})))
         return
     typer.echo(f"{len(store)} rows of {store.meta.source}{_in_groups(store)}, SHA-256 {store.meta.source_sha256}")
+    if store.meta.terms:
+        typer.echo(f"terms: {store.meta.terms}")
     Console().print(_table_of_counts(store))
     if ferplus:
         Console().print(_table_of_agreement(ferplus))

@@ -35,12 +35,21 @@ _GROUPS: Final = "groups.npy"
 
 @dataclass(frozen=True, slots=True)
 class StoreMeta:
-    """What is known of a store as a whole: rows, and the name and SHA-256 (lower-case hexadecimal) of its source."""
+    """What is known of a store as a whole.
+
+    Args:
+        rows: how many.
+        source: name of what it was imported from.
+        source_sha256: its hash, lower-case hexadecimal.
+        format: of the store.
+        terms: what the data set's owners demand, "" where nothing is known: a training then needs a stated licence.
+    """
 
     rows: int
     source: str
     source_sha256: str
     format: int = _FORMAT
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +167,7 @@ def _read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[An
     return array
 
 
-def write_store(
+def write_store(  # noqa: PLR0913 - the arrays of a store
     path: str | Path,
     faces: NDArray[np.uint8],
     labels: NDArray[np.uint8],
@@ -168,13 +177,14 @@ def write_store(
     source_sha256: str,
     votes: NDArray[np.uint8] | None = None,
     groups: NDArray[np.str_] | None = None,
+    terms: str = "",
 ) -> None:
     """Write a data set to a folder that does not exist yet (arrays as in `FaceStore`).
 
     Raises:
         DataError: the folder exists, or the arrays do not belong together.
     """
-    meta = StoreMeta(len(faces), source, source_sha256)
+    meta = StoreMeta(len(faces), source, source_sha256, terms=terms)
     FaceStore(faces, labels, usages, meta, votes, groups)
     with whole_folder(Path(path)) as folder:
         np.save(folder / "faces.npy", faces)

@@ -101,6 +101,7 @@ def write_clean(store: FaceStore, removed: Sequence[Removal], out: Path) -> list
         source_sha256=_hash_without(store, removed),
         votes=None if store.votes is None else store.votes[kept],
         groups=None if store.groups is None else store.groups[kept],
+        terms=store.meta.terms,
     )
     return [out, table, rows]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.choices import TEST_USAGES
 from mien.data.columns import GROUP, row_column
-from mien.data.reading.class_maps import ClassMap
+from mien.data.reading.class_maps import ClassMap, terms_of
 from mien.data.reading.exported import files_of, reader_of, sha256_of_names
 from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped, listed_column
@@ -38,6 +38,7 @@ def import_data(  # noqa: PLR0913 - the options of the command
     usage: str | None = None,
     skip_damaged: bool = False,
     groups: str | Path | None = None,
+    terms: str = "",
     tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
     """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), of a folder of pictures (`find_pictures`), or
@@ -54,6 +55,7 @@ def import_data(  # noqa: PLR0913 - the options of the command
         skip_damaged: whether pictures of a folder that cannot be read are named on the logger and left out.
         groups: how rows are grouped: of a folder see `mien.data.reading.groups`; of a csv or archive "none", the
             default, or a csv with the columns row and group.
+        terms: what the data set's owners demand, in short; "" takes what is known of the layout.
         tell: told what was found in a folder of pictures before it is read.
 
     Returns:
@@ -83,6 +85,7 @@ def import_data(  # noqa: PLR0913 - the options of the command
     elif source.is_dir():
         found = grouped(source, find_pictures(source, layout, names, usage, nested=groups == FOLDER), _text(groups))
         tell(found)
+        terms = terms or terms_of([found.layout])
         rows, sha256 = read_pictures(source, found.pictures, progress, found.lists, skip_damaged=skip_damaged)
         name = source.resolve().name
     else:
@@ -90,7 +93,8 @@ def import_data(  # noqa: PLR0913 - the options of the command
         rows.groups += _groups_of_rows(source, groups, len(rows))
     faces, labels, usages = rows.arrays()
     votes = rows.vote_counts() if ferplus is None else read_votes(ferplus, usages)
-    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, votes=votes, groups=rows.group_names())
+    found_in = {"source": name, "source_sha256": sha256, "terms": terms}
+    write_store(out, faces, labels, usages, **found_in, votes=votes, groups=rows.group_names())
     return FaceStore.open(out)
 
 
