@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from mien.chart_style import ChartStyle
     from mien.data.store import FaceStore
     from mien.evaluation.evaluated import Evaluation
-    from mien.evaluation.report_folder import ReportFolder
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.errors import UsageError
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
-    from mien.evaluation.report_folder import json_report
+    from mien.evaluation.report_folder import ReportFolder, json_report
     from mien.evaluation.robustness_report import RobustnessFolder
 
     messages, traits = Console(stderr=True), TraitFile(groups, by)
@@ -91,12 +91,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     if corruptions:
         if drop_seen or classes != "all" or traits:
             raise UsageError("--drop-seen, --classes and --groups do not go with --corruptions; leave them out")
-        spoilt = RobustnessFolder(out) if out else None
+        spoilt = RobustnessFolder(out, chart_style(charts, column=column, titles=not no_titles)) if out else None
         store, part = open_data(data, usage, names or [], messages)
         classifier = open_classifier(model, device, threads)
         report_corruptions([classifier], store, part, spoilt, tta=tta, targets=targets, as_json=as_json)
         return
-    folder = _folder(out, charts, column=column, titles=not no_titles) if out else None
+    folder = ReportFolder(out, chart_style(charts, column=column, titles=not no_titles)) if out else None
     store, part = open_data(data, usage, names or [], messages)
     classifier = open_classifier(model, device, threads)
     trait = traits.read(store, part, classifier.card, data, class_map(names or [])) if traits else None
@@ -125,15 +125,19 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     say_written(written)
 
 
-def _folder(out: Path, charts: ChartFormat, *, column: bool, titles: bool) -> "ReportFolder":
+def chart_style(charts: ChartFormat, *, column: bool, titles: bool) -> "ChartStyle":
+    """How the charts of a report are written.
+
+    Raises:
+        MissingExtraError: matplotlib, which draws them, is not installed.
+    """
     from mien.errors import MissingExtraError
-    from mien.evaluation.report_folder import ReportFolder
 
     try:
-        from mien.evaluation.chart_style import ChartStyle
+        from mien.chart_style import ChartStyle
     except ModuleNotFoundError:
         raise MissingExtraError("drawing the charts of a report", "train") from None
-    return ReportFolder(out, ChartStyle(charts, column, titles))
+    return ChartStyle(charts, column, titles)
 
 
 def _row(result: "Evaluation") -> tuple[list[str], list[list[str]]]:

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mien.chart_style import ChartStyle, save_chart
 from mien.evaluation import calibration, metrics
-from mien.evaluation.chart_style import ChartStyle, save_chart
 from mien.evaluation.evaluated import Evaluation
 from mien.labels import EMOTIONS
 

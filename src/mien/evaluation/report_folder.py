@@ -12,7 +12,7 @@ from mien.files import made_folder, writing_into
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
-    from mien.evaluation.chart_style import ChartStyle
+    from mien.chart_style import ChartStyle
 
 
 class ReportFolder:

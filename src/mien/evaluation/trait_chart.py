@@ -5,8 +5,8 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
+from mien.chart_style import ChartStyle, save_chart
 from mien.evaluation.by_trait import ByTrait
-from mien.evaluation.chart_style import ChartStyle, save_chart
 
 _BLUE, _PALE, _GREY = "#1f5a94", "#9db8d2", "#8a8a8a"
 _LINE_INCHES: Final = 0.42
