@@ -23,6 +23,11 @@ DetectorName = Literal["yunet", "haar", "none"]
 
 DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
 
+Alignment = Literal["fer2013", "eyes"]
+"""How faces with landmarks are framed: as FER2013's are, or by their eyes alone."""
+
+ALIGNMENTS: Final[tuple[str, ...]] = get_args(Alignment)
+
 SMALLEST_FACE: Final = 12
 """Height in pixels from which faces may be asked for: what YuNet sees at all."""
 

@@ -40,7 +40,7 @@ class RobustnessFolder:
         self._folder, self._chart, self._style = made_folder(folder), robustness_chart, style
 
     def write(self, results: Sequence[Robustness], document: dict[str, Any]) -> list[Path]:
-        """Write corruptions.json, .csv, .md (tables for model cards) and a chart over earlier ones; returns their paths.
+        """Write corruptions.json, .csv, .md (tables for model cards) and a chart over earlier ones; returns the paths.
 
         Args:
             results: of one model, or of several.

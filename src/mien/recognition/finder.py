@@ -8,7 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.align import align_face, crop_face
+from mien.defaults import DEFAULT_ALIGNMENT
+from mien.faces.align import crop_face
+from mien.faces.alignments import ALIGNMENTS
 from mien.faces.detection import Detection, Detector, stretched
 from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Follower, Pace
@@ -37,10 +39,12 @@ class Finder:
     Args:
         detector: it should give weak faces too, for `follower`.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
+        alignment: of faces with landmarks, one of `mien.choices.ALIGNMENTS`.
     """
 
-    def __init__(self, detector: Detector, min_confidence: float) -> None:
+    def __init__(self, detector: Detector, min_confidence: float, *, alignment: str = DEFAULT_ALIGNMENT) -> None:
         self.detector, self._min_confidence = detector, min_confidence
+        self._align = ALIGNMENTS[alignment]
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
@@ -88,7 +92,12 @@ class Finder:
         visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
         visible.sort(key=lambda triple: -triple[0].area)
         factor = round(width / gray.shape[1])  # the last block of a reduced picture may reach beyond it
-        return [Candidate(box, face, _crop(gray, stretched(face, 1 / factor)), track) for box, face, track in visible]
+        return [
+            Candidate(box, face, self._crop(gray, stretched(face, 1 / factor)), track) for box, face, track in visible
+        ]
+
+    def _crop(self, gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
+        return self._align(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +109,14 @@ class MakeFinder:
         min_confidence: see `Finder`.
         min_face: see `mien.faces.detectors.create_detector`.
         threads: threads of a named detector and of OpenCV.
+        alignment: see `Finder`.
     """
 
     detector: str | Detector
     min_confidence: float
     min_face: int
     threads: int | None
+    alignment: str = DEFAULT_ALIGNMENT
 
     def __call__(self) -> Finder:
         """The finder.
@@ -115,10 +126,7 @@ class MakeFinder:
         """
         use_threads(self.threads)
         if not isinstance(self.detector, str):
-            return Finder(self.detector, self.min_confidence)
+            return Finder(self.detector, self.min_confidence, alignment=self.alignment)
         create = partial(create_detector, self.detector, min_score=WEAK_SHARE * self.min_confidence)
-        return Finder(create(min_face=self.min_face, threads=self.threads), self.min_confidence)
-
-
-def _crop(gray: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
-    return align_face(gray, face.landmarks) if face.landmarks else crop_face(gray, face.box)
+        detector = create(min_face=self.min_face, threads=self.threads)
+        return Finder(detector, self.min_confidence, alignment=self.alignment)
