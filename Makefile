@@ -40,7 +40,7 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 
 RETRAIN := runs/retrain
 DROP    := $(if $(DROP_ROWS),--drop-rows $(DROP_ROWS))
-TRAIN    = $(BIN)/mien train --resume $(DROP)
+TRAIN    = $(BIN)/mien train --resume --set licence=Apache-2.0 $(DROP)
 $(RETRAIN)/fer2013: | $(VENV)/.dev
 	mkdir -p $(RETRAIN)
 	$(BIN)/mien data import "$(CSV)" $@

@@ -8,7 +8,7 @@ from mien import choices, defaults
 from mien.data import export
 from mien.data.audit import cleaning
 from mien.data.reading import class_maps, layouts
-from mien.faces import detectors
+from mien.faces import alignments, detectors
 from mien.model.embedded import embedded_models
 from mien.recognition import smoothing
 
@@ -17,6 +17,7 @@ from mien.recognition import smoothing
     ("table", "names"),
     [
         (detectors._DETECTORS, choices.DETECTORS),
+        (alignments.ALIGNMENTS, choices.ALIGNMENTS),
         (smoothing._SMOOTHINGS, choices.SMOOTHINGS),
         (layouts.LAYOUTS, choices.FOLDER_LAYOUTS),
         (class_maps._KNOWN, choices.CLASS_MAPS),

@@ -23,6 +23,11 @@ DetectorName = Literal["yunet", "haar", "none"]
 
 DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
 
+Alignment = Literal["fer2013", "eyes"]
+"""How faces with landmarks are framed: as FER2013's are, or by their eyes alone."""
+
+ALIGNMENTS: Final[tuple[str, ...]] = get_args(Alignment)
+
 SMALLEST_FACE: Final = 12
 """Height in pixels from which faces may be asked for: what YuNet sees at all."""
 
@@ -80,7 +85,7 @@ FOLD_SPLITS: Final = ("stratified_folds", "grouped_folds")
 FOLDS: Final = 10
 """How many by default."""
 
-FolderLayout = Literal["raf-db", "expw", "imagefolder", "splits", "jaffe", "classes"]
+FolderLayout = Literal["raf-db", "expw", "imagefolder", "numbered", "splits", "jaffe", "classes"]
 """How labelled pictures lie in a folder, in the order in which it is looked for."""
 
 FOLDER_LAYOUTS: Final[tuple[str, ...]] = get_args(FolderLayout)
@@ -95,7 +100,7 @@ CLASS_SETS: Final[tuple[str, ...]] = get_args(ClassSet)
 AUTO_CLASSES: Final = "auto"
 KEEP_CLASSES: Final = "keep"
 
-ExportFormat = Literal["folders", "numbered", "csv", "npz", "parquet", "imagefolder"]
+ExportFormat = Literal["folders", "numbered", "train_val", "csv", "npz", "parquet", "imagefolder"]
 """Formats of `mien data export`."""
 
 EXPORT_FORMATS: Final[tuple[str, ...]] = get_args(ExportFormat)

@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from mien.choices import CLEANING_RULES, DetectorName, SmoothingName
+from mien.choices import CLEANING_RULES, Alignment, DetectorName, SmoothingName
 
 DEFAULT_MODEL: Final = "mien_s"
 """Embedded model."""
 
 DEFAULT_DETECTOR: Final[DetectorName] = "yunet"
+
+DEFAULT_ALIGNMENT: Final[Alignment] = "fer2013"
 
 MIN_SCORE: Final = 0.6
 """Least score of a face. YuNet gave 0.77 to 0.95 to faces of 14 px and more in photos, at most 0.59 to galaxies and

@@ -174,7 +174,7 @@ def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path,
 def test_corruptions_and_drop_seen_exclude_each_other(model, small_store, mien):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions", "--drop-seen")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--drop-seen and --classes do not go with --corruptions" in done.stderr
+    assert "--drop-seen, --classes and --groups do not go with --corruptions" in done.stderr
 
 
 def test_two_models_are_compared_under_corruption(model, small_store, tmp_path, mien):

@@ -73,11 +73,20 @@ def test_one_network_shows_its_layers_and_their_total():
 def test_json_of_one_network_holds_layers_that_sum_to_its_cost():
     network = json.loads(shown("deep_emotion", "--json"))
     first = {"name": "transformer.localization.conv1", "kind": "Conv2d", "output": [8, 42, 42]}
-    assert network["layers"][0] == first | {"parameters": 400, "macs": 691_488}
+    assert network["layers"][0] == first | {"parameters": 400, "macs": 691_488, "bias_adds": 14_112}
     for cost in ("parameters", "macs"):
         assert sum(layer[cost] for layer in network["layers"]) == network[cost]
     assert network["preprocess"] == network_entry("deep_emotion").preprocess.to_dict()
     assert network["card"] is None
+    assert network["memory"]["parameters"] == 4 * 66_877
+    assert network["memory"]["input"] == 4 * 48 * 48
+
+
+def test_costs_stand_below_the_layers_by_both_conventions():
+    """The reproduced system that counts biases states 596.90 million."""
+    text = " ".join(shown("emotion_net").split())
+    assert "multiply-adds 595,161,088, with biases counted 596,897,799" in text
+    assert "parameters 3.51 MB" in text
 
 
 def test_an_embedded_model_shows_its_figures():

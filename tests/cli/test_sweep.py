@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from mien.cli.compare import _cells_of_all
 from mien.data.store import write_store
 from waiting import wait_for
 
@@ -123,6 +124,9 @@ def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work
     assert rows[0]["folds"]["accuracies"] == pytest.approx(over_folds.tolist())
     assert rows[0]["folds"]["mean"] == pytest.approx(over_folds.mean())
     assert rows[0]["folds"]["deviation"] == pytest.approx(over_folds.std(ddof=1))
+    header, cells = _cells_of_all(rows)
+    table = dict(zip(header, cells[0], strict=True))
+    assert (table["folds"], table["mean over folds, %"]) == ("3", f"{100 * over_folds.mean():.2f}")
     compared = mien("compare", *(f"out/plain/seed-0/fold-{fold}" for fold in range(3)), "--json")
     assert compared.returncode == 0, compared.stderr
     assert json.loads(compared.stdout)[0]["accuracy"] == pytest.approx(rows[0]["accuracies"][0])

@@ -1,7 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
-from mien.data.charts import draw_counts, draw_tones, draw_variants, tiled
+from mien.chart_style import ChartStyle
+from mien.data.charts import draw_counts, draw_statistics, draw_tones, draw_variants, tiled
 from mien.data.statistics import statistics
 from mien.data.store import FaceStore, StoreMeta
 
@@ -43,3 +46,13 @@ def test_variants_stand_beside_the_face(found):
     shown = [axes.images[0].get_array() for axes in figure.axes]
     np.testing.assert_array_equal(shown[0], found.store.faces[0])
     np.testing.assert_array_equal(shown[1], tiled(found.store.faces[:16], 4))
+
+
+def test_charts_for_a_paper_are_pdf_files_of_a_columns_width_with_their_fonts(found, tmp_path):
+    paths = draw_statistics(found, tmp_path, ChartStyle("pdf", column=True, title=False))
+    assert [path.name for path in paths[:3]] == ["counts.pdf", "mean_faces.pdf", "tones.pdf"]
+    for path in paths[:3]:
+        content = path.read_bytes()
+        assert b"/FontFile2" in content
+        width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ", content)[1])
+        assert width == pytest.approx(3.4 * 72)

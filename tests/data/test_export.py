@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.choices import USAGES
-from mien.data.export import FORMATS, export_data, numbered_parts
+from mien.data.export import FORMATS, export_data
+from mien.data.export_reports import numbered_parts
 from mien.data.reading.importing import import_data, sha256_of_file
 from mien.data.reading.split_folders import FOLDER_OF_USAGE, USAGE_OF_FOLDER
 from mien.data.store import FaceStore, StoreMeta
@@ -180,7 +181,7 @@ def test_numbered_parts_are_those_of_the_report():
 
 def test_what_has_no_room_is_said(tmp_path, store):
     notes = {name: export_data(store, tmp_path / name, name).notes for name in FORMATS if name != "numbered"}
-    assert {name for name, said in notes.items() if said} == {"folders", "csv"}
+    assert {name for name, said in notes.items() if said} == {"folders", "csv", "train_val"}
     assert export_data(made_up([0], [0]), tmp_path / "other", "csv").notes == ()
 
 

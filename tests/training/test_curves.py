@@ -19,12 +19,13 @@ from mien.evaluation.measured import MeasuredFaces
 from mien.evaluation.run_chart import draw_run
 from mien.networks.registry import network_entry
 from mien.runs import LOG_COLUMNS, read_log
-from mien.training.chart_reporter import ChartReporter
+from mien.training.chart_reporter import ChartReporter, what_the_loss_holds
 from mien.training.chosen import TRAINING_SAMPLE, ChosenNetwork, sample_rows
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.engine import train
 from mien.training.objective import Objective
+from mien.training.recipe import load_config
 from mien.training.reporter import Reporters, SilentReporter
 from mien.training.stopping import epochs_without_gain, reason_to_end
 
@@ -144,12 +145,22 @@ def test_the_chart_shows_each_curve_and_marks_the_epoch_kept():
          "accuracy": 0.35, "macro_f1": 0.3, "balanced_accuracy": 0.31, "learning_rate": 0.1, "best": True},
         {"epoch": 2, "loss": 1.0, "learning_rate": 0.05, "accuracy": 0.2, "best": False},
     ]  # fmt: skip
-    figure = draw_run(history, "made up")
-    lines = {line.get_label().split(":")[0]: line for axes in figure.axes for line in axes.get_lines()}
+    figure = draw_run(history, "made up", "augmented, smoothed")
+    lines = {line.get_label().split(":")[0].split(" (")[0]: line for axes in figure.axes for line in axes.get_lines()}
     assert {"training sample", "validation", "macro F1", "balanced accuracy", "minimised"} <= set(lines)
     assert list(lines["validation"].get_ydata()) == [0.35, 0.2]
     assert list(lines["macro F1"].get_xdata()) == [1]
-    assert "epoch 1 is the best: validation accuracy 0.350" in figure.get_suptitle()
+    assert "2 epochs; epoch 1 is the best: validation accuracy 0.350" in figure.get_suptitle()
+    assert any(line.get_label().startswith("minimised (augmented, smoothed): 1") for line in figure.axes[0].get_lines())
+    assert "1 epoch; " in draw_run(history[:1], "made up").get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [("face_cnn", []), ("vgg_s3", ["augmented"]), ("mien_s", ["augmented", "smoothed", "mixup"])],
+)
+def test_the_legend_says_what_the_minimised_loss_holds(recipe, expected):
+    assert what_the_loss_holds(load_config(recipe)) == expected
 
 
 def test_logs_that_count_from_zero_are_read_from_one(tmp_path):

@@ -115,6 +115,25 @@ def test_card_is_what_evaluation_measures(finished, data):
         assert found[key] == pytest.approx(card.public_test[key], abs=1e-6), key
 
 
+def test_the_card_says_where_it_was_trained_and_no_licence_that_nobody_stated(finished):
+    _, card = finished
+    machine = card.training["machine"]
+    assert (machine["device"], machine["processes"], machine["torch"]) == ("cpu", 1, torch.__version__)
+    assert machine["threads"] == torch.get_num_threads()
+    assert machine["processor"]
+    assert card.licence == "not stated"
+
+
+def test_weights_of_data_with_terms_need_a_stated_licence(config, data, tmp_path):
+    meta = replace(data.store.meta, terms="non-commercial research (RAF-DB)")
+    bound = replace(data, store=replace(data.store, meta=meta))
+    with pytest.raises(TrainingError, match=r"its owners' terms are 'non-commercial research \(RAF-DB\)': state the"):
+        train(config, bound, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+    stated = replace(config, epochs=1, resolutions=(), licence="for research only")
+    assert train(stated, bound, tmp_path / "run", device="cpu").licence == "for research only"
+
+
 def test_temperature_is_the_best_on_public_test(finished, data):
     run, card = finished
     rows = data.store.rows_of("PublicTest")
@@ -178,7 +197,10 @@ class InterruptingReporter(SilentReporter):
 def assert_same_run(found, expected):
     for name in ("last.safetensors", "best.safetensors"):
         assert_same_tensors(load_file(found / name), load_file(expected / name))
-    assert load_network(found)[1] == load_network(expected)[1]
+    cards = [load_network(run)[1] for run in (found, expected)]
+    for card in cards:
+        assert 0 < card.training.pop("seconds") < 3600
+    assert cards[0] == cards[1]
     timed = {"seconds", "faces_per_second", "measuring_seconds"}
     logs = [[{k: v for k, v in e.items() if k not in timed} for e in log_of(run)] for run in (found, expected)]
     assert logs[0] == logs[1]

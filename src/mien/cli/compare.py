@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.choices import ChartFormat, EvaluatedUsage, TableFormat
-from mien.cli.evaluate import open_data
+from mien.cli.evaluate import chart_style, open_data
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, Charts, Column, NoTitles, TableAs
 from mien.cli.robustness import report_corruptions
@@ -18,12 +18,15 @@ from mien.errors import MissingExtraError, UsageError
 from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
+    from mien.chart_style import ChartStyle
     from mien.evaluation.comparison import Variant
     from mien.evaluation.evaluated import Evaluation
 
 _HEADER: Final = (
     "name", "seeds", "faces", "accuracy, %", "deviation", "difference", "95 % low", "95 % high", "over", "p", "p (Holm)"
 )  # fmt: skip
+
+_FOLDS_HEADER: Final = ("folds", "mean over folds, %", "deviation over folds")
 
 
 def compare(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -66,7 +69,8 @@ def compare(  # noqa: PLR0913, PLR0917 - the options of the command
     if corruptions:
         if table:
             raise UsageError("--table does not go with --corruptions, whose --out writes .csv and .md")
-        _compare_corruptions(names, data, usage, out, as_json=as_json)
+        style = chart_style(charts, column=column, titles=not no_titles) if out else None
+        _compare_corruptions(names, data, usage, out, style, as_json=as_json)
         return
     ask = partial(_asked, data=data, usage=usage) if data else None
     report = Comparison(out, table, charts, column=column, titles=not no_titles, as_json=as_json)
@@ -85,7 +89,13 @@ def _asked(name: str, *, data: Path, usage: EvaluatedUsage | None) -> "Evaluatio
 
 
 def _compare_corruptions(
-    models: list[str], data: Path | None, usage: EvaluatedUsage | None, out: Path | None, *, as_json: bool
+    models: list[str],
+    data: Path | None,
+    usage: EvaluatedUsage | None,
+    out: Path | None,
+    style: "ChartStyle | None",
+    *,
+    as_json: bool,
 ) -> None:
     from rich.console import Console
 
@@ -94,7 +104,7 @@ def _compare_corruptions(
 
     if data is None or len(models) < 2:
         raise UsageError("--corruptions compares at least two models on a data set: `mien compare A B --data DATA ...`")
-    folder = RobustnessFolder(out) if out else None
+    folder = RobustnessFolder(out, style) if out else None
     store, part = open_data(data, usage, [], Console(stderr=True))
     classifiers = [open_classifier(model) for model in models]
     report_corruptions(classifiers, store, part, folder, as_json=as_json)
@@ -128,13 +138,13 @@ class Comparison:
             if self._as_json:
                 typer.echo(json.dumps(rows, indent=2, allow_nan=False))
             elif self._table:
-                typer.echo(formatted(_HEADER, [_cells(row) for row in rows], self._table), nl=False)
+                typer.echo(formatted(*_cells_of_all(rows), self._table), nl=False)
             else:
                 _print(rows)
 
     def _write(self, variants: "tuple[Variant, ...]", rows: list[dict[str, Any]], out: Path) -> None:
         try:
-            from mien.evaluation.chart_style import ChartStyle
+            from mien.chart_style import ChartStyle
             from mien.evaluation.comparison_charts import draw_comparison
         except ModuleNotFoundError:
             raise MissingExtraError("drawing a comparison", "train") from None
@@ -179,6 +189,22 @@ def _points(share: float, row: dict[str, Any]) -> str:
     """A bound in points with as many decimals as the Monte Carlo error leaves standing, two at most."""
     error = 100 * row["monte_carlo_error"]
     return f"{100 * share:+.{next((digits for digits in (2, 1) if error < 10**-digits / 2), 0)}f}"
+
+
+def _cells_of_all(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of `--table`; folds have columns where a row has some."""
+    if not any(row["folds"] for row in rows):
+        return list(_HEADER), [_cells(row) for row in rows]
+    at = _HEADER.index("difference")
+    with_folds = [[*cells[:at], *_folds(row), *cells[at:]] for row, cells in zip(rows, map(_cells, rows), strict=True)]
+    return [*_HEADER[:at], *_FOLDS_HEADER, *_HEADER[at:]], with_folds
+
+
+def _folds(row: dict[str, Any]) -> list[str]:
+    folds = row["folds"]
+    if not folds:
+        return [""] * len(_FOLDS_HEADER)
+    return [str(len(folds["accuracies"])), f"{100 * folds['mean']:.2f}", f"{100 * folds['deviation']:.2f}"]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

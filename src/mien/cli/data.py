@@ -82,6 +82,12 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
             "default where all names tell it), a folder level below the class, or a csv: row or file_name, and group.",
         ),
     ] = None,
+    terms: Annotated[
+        str | None,
+        typer.Option(
+            help="What the data set's owners demand, in short; known for RAF-DB, AffectNet, CK+, JAFFE, ExpW."
+        ),
+    ] = None,
     skip_damaged: Annotated[
         bool,
         typer.Option("--skip-damaged", help="Of a folder: leave out pictures that cannot be read, each named."),
@@ -94,7 +100,7 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
     from rich.markup import escape
     from rich.progress import Progress
 
-    from mien.data.reading.class_maps import class_map
+    from mien.data.reading.class_maps import class_map, terms_of
     from mien.data.reading.importing import ferplus_beside, import_data
 
     if ferplus is None and (ferplus := ferplus_beside(source)):
@@ -114,6 +120,7 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
             kind=_kind(face_size, 3 if colour else 1, detector if detect else None),
             skip_damaged=skip_damaged,
             groups=groups,
+            terms=terms or terms_of(map_ or []),
             tell=lambda found: _say_classes(console, found, guessed=not map_),
         )
     seconds = time.perf_counter() - start
@@ -184,6 +191,8 @@ def info(
         return
     typer.echo(f"{len(store)} rows of {store.meta.source}{_in_groups(store)}, SHA-256 {store.meta.source_sha256}")
     typer.echo(f"faces {store.side}x{store.side}, {'grey' if store.channels == 1 else 'in colour'}")
+    if store.meta.terms:
+        typer.echo(f"terms: {store.meta.terms}")
     Console().print(_table_of_counts(store))
     if ferplus:
         Console().print(_table_of_agreement(ferplus))

@@ -18,6 +18,7 @@ def data_export(
             "--format",
             help="folders: train|validation|test/CLASS/ROW.png. imagefolder: pictures and metadata.csv for Hugging "
             "Face's datasets. numbered: numbered jpg in train_set and verify_set, with emotion.csv and pixels.csv. "
+            "train_val: train.csv, val.csv (both test usages merged) and their pictures. "
             "csv: one file as Kaggle's. npz, parquet: one file each.",
         ),
     ],

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mien.choices import ChartFormat
 from mien.cli.messages import say_written
-from mien.cli.options import AsJson, DataSet
+from mien.cli.options import AsJson, Charts, Column, DataSet, NoTitles
 from mien.files import made_folder, writing_into
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def data_stats(
         typer.Option(metavar="NAME|FILE", help=f"Also draw {_VARIANTS} augmented views of a face under this recipe."),
     ] = None,
     row: Annotated[int | None, typer.Option(metavar="N", help="The face that --recipe augments; 0 by default.")] = None,
+    charts: Charts = "png",
+    column: Column = False,
+    no_titles: NoTitles = False,
     as_json: AsJson = False,
 ) -> None:
     """Descriptive statistics of a data set: class counts, mean faces, brightness, contrast, samples."""
@@ -49,9 +53,10 @@ def data_stats(
     document = found.to_dict()
     try:
         if out is not None:
-            _write(found, document, out)
+            style = charts, column, not no_titles
+            _write(found, document, out, style)
             if recipe is not None and config is not None:
-                _write_variants(store, row or 0, recipe, config, out)
+                _write_variants(store, row or 0, recipe, config, out, style)
     finally:
         if as_json:
             typer.echo(json.dumps(document))
@@ -76,24 +81,28 @@ def _recipe(name: str | None, row: int | None, store: "FaceStore", out: Path | N
     return load_config(name)
 
 
-def _write(found: "Statistics", document: dict[str, Any], out: Path) -> None:
+def _write(found: "Statistics", document: dict[str, Any], out: Path, style: "tuple[ChartFormat, bool, bool]") -> None:
     import json
 
     from mien.errors import MissingExtraError
 
     try:
+        from mien.chart_style import ChartStyle
         from mien.data.charts import draw_statistics
     except ModuleNotFoundError:
         raise MissingExtraError("drawing statistics", "train") from None
     path = made_folder(out) / "statistics.json"
     with writing_into(out):
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        paths = [path, *draw_statistics(found, out)]
+        paths = [path, *draw_statistics(found, out, ChartStyle(*style))]
     say_written(paths)
 
 
-def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainConfig", out: Path) -> None:
-    from mien.data.charts import draw_variants, save
+def _write_variants(
+    store: "FaceStore", row: int, recipe: str, config: "TrainConfig", out: Path, style: "tuple[ChartFormat, bool, bool]"
+) -> None:
+    from mien.chart_style import ChartStyle, save_chart
+    from mien.data.charts import draw_variants
     from mien.errors import MissingExtraError
 
     try:
@@ -103,7 +112,8 @@ def _write_variants(store: "FaceStore", row: int, recipe: str, config: "TrainCon
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
     title = f"{store.meta.source} row {row}, {store.class_of(row)}, under the recipe {Path(recipe).stem}"
     with writing_into(out):
-        path = save(draw_variants(store.faces[row], variants, title), out / "augmentation.png")
+        figure = draw_variants(store.faces[row], variants, title)
+        path = save_chart(figure, out, "augmentation", ChartStyle(*style))
     say_written([path])
 
 

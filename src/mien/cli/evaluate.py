@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.choices import ALL_ROWS, AnswerClasses, ChartFormat, EvaluatedUsage, Targets, TtaMode
+from mien.cli.by_trait import TraitFile, print_by_trait, table_by_trait
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, Charts, ClassMaps, Column, NoTitles, RunAnywhere, TableAs, Threads
 from mien.cli.robustness import report_corruptions
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from mien.chart_style import ChartStyle
     from mien.data.store import FaceStore
     from mien.evaluation.classifier import Classifier
     from mien.evaluation.evaluated import Evaluation
-    from mien.evaluation.report_folder import ReportFolder
     from mien.model.card import ModelCard
 
 
@@ -57,6 +58,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         bool,
         typer.Option("--corruptions", help="Measure robustness instead: image corruptions at five severities."),
     ] = False,
+    groups: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="csv with traits of the faces (age band, light, site), by row or file_name."),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of --groups: also every figure by its values.")
+    ] = None,
     names: ClassMaps = None,
     device: RunAnywhere = "cpu",
     threads: Threads = None,
@@ -76,27 +84,29 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     """Evaluate a model: accuracy, macro F1, calibration, per-class figures, confusion matrix."""
     from rich.console import Console
 
+    from mien.data.reading.class_maps import class_map
     from mien.errors import UsageError
     from mien.evaluation import report
     from mien.evaluation.classifier import open_classifier
+    from mien.evaluation.report_folder import ReportFolder, json_report
     from mien.evaluation.robustness_report import RobustnessFolder
 
-    messages = Console(stderr=True)
+    messages, traits = Console(stderr=True), TraitFile(groups, by)
     if as_json + (table is not None) + corruptions > 1 and table:
         raise UsageError("--table goes neither with --json nor with --corruptions; leave one of them out")
     if corruptions:
-        if drop_seen or classes != "all":
-            raise UsageError("--drop-seen and --classes do not go with --corruptions; leave one of them out")
-        spoilt = RobustnessFolder(out) if out else None
+        if drop_seen or classes != "all" or traits:
+            raise UsageError("--drop-seen, --classes and --groups do not go with --corruptions; leave them out")
+        spoilt = RobustnessFolder(out, chart_style(charts, column=column, titles=not no_titles)) if out else None
         classifier = open_classifier(model, device, threads)
         store, part = open_data(data, usage, names or [], messages, classifier.card)
-        classifier = answering(classifier, store, names or [])
-        truth = targets or default_targets(store)
-        report_corruptions([classifier], store, part, spoilt, tta=tta, targets=truth, as_json=as_json)
+        asked, truth = [answering(classifier, store, names or [])], targets or default_targets(store)
+        report_corruptions(asked, store, part, spoilt, tta=tta, targets=truth, as_json=as_json)
         return
-    folder = _folder(out, charts, column=column, titles=not no_titles) if out else None
+    folder = ReportFolder(out, chart_style(charts, column=column, titles=not no_titles)) if out else None
     classifier = open_classifier(model, device, threads)
     store, part = open_data(data, usage, names or [], messages, classifier.card)
+    trait = traits.read(store, part, classifier.card, data, class_map(names or [])) if traits else None
     result = report.evaluate(
         answering(classifier, store, names or []),
         store,
@@ -107,27 +117,34 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         classes=classes,
         track=partial(tracked, messages, "evaluating"),
     )
+    by_trait = trait.of(result) if trait else None
     try:  # files first: a reader of standard output may stop early, a full disk must not take the figures away
-        written = list(folder.write(result)) if folder else []
+        written = list(folder.write(result, by_trait)) if folder else []
     finally:
         if as_json:
-            typer.echo(result.to_json())
+            typer.echo(json_report(result, by_trait))
         elif table:
-            typer.echo(formatted(*_row(result), table), nl=False)
+            typer.echo(formatted(*(table_by_trait(by_trait) if by_trait else _row(result)), table), nl=False)
         else:
             _print(result, Console())
+            if by_trait:
+                print_by_trait(by_trait, Console())
     say_written(written)
 
 
-def _folder(out: Path, charts: ChartFormat, *, column: bool, titles: bool) -> "ReportFolder":
+def chart_style(charts: ChartFormat, *, column: bool, titles: bool) -> "ChartStyle":
+    """How the charts of a report are written.
+
+    Raises:
+        MissingExtraError: matplotlib, which draws them, is not installed.
+    """
     from mien.errors import MissingExtraError
-    from mien.evaluation.report_folder import ReportFolder
 
     try:
-        from mien.evaluation.chart_style import ChartStyle
+        from mien.chart_style import ChartStyle
     except ModuleNotFoundError:
         raise MissingExtraError("drawing the charts of a report", "train") from None
-    return ReportFolder(out, ChartStyle(charts, column, titles))
+    return ChartStyle(charts, column, titles)
 
 
 def _row(result: "Evaluation") -> tuple[list[str], list[list[str]]]:

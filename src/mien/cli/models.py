@@ -133,12 +133,15 @@ def _network_described(name: str, *, needed: bool) -> dict[str, Any]:
         known = list(dict.fromkeys((*embedded_models(), *network_names())))
         mend = f"expected a model file, or one of {', '.join(known)}"
         raise UsageError(f"unknown model or network {name!r}{nearest(name, known)}: {mend}")
-    from mien.networks.profile import list_layers, outline
+    from mien.networks.profile import list_layers, memory_of, outline
 
     entry = network_entry(name)
-    layers = list_layers(outline(entry.build), entry.preprocess.input_size)
+    side = entry.preprocess.input_size
+    layers = list_layers(outline(entry.build), side)
+    costs: dict[str, Any] = {"macs_with_biases": sum(layer.macs + layer.bias_adds for layer in layers)}
+    costs["memory"] = asdict(memory_of(layers, side))
     layers_as_json = [asdict(layer) for layer in layers]
-    return {**_summary(name), "preprocess": entry.preprocess.to_dict(), "layers": layers_as_json}
+    return {**_summary(name), **costs, "preprocess": entry.preprocess.to_dict(), "layers": layers_as_json}
 
 
 def _table_of_models(cards: list[dict[str, Any]]) -> "Table":
@@ -174,6 +177,7 @@ def _print_one(found: dict[str, Any]) -> None:
     print_text(f"{found['name']}: input {_shape(found['input'])}, {origin}")
     if "layers" in found:
         print_table(_table_of_layers(found))
+        print_text(_costs(found))
     else:
         print_text(f"{found['parameters']:,} parameters, {found['macs'] / 1e6:,.1f} million multiply-adds a face")
     if found["card"]:
@@ -192,6 +196,15 @@ def _table_of_layers(network: dict[str, Any]) -> "Table":
     table.add_section()
     table.add_row("total", "", "", f"{network['parameters']:,}", f"{network['macs']:,}")
     return table
+
+
+def _costs(network: dict[str, Any]) -> str:
+    megabytes = {what: f"{size / 1e6:,.2f} MB" for what, size in network["memory"].items()}
+    return (
+        f"multiply-adds {network['macs']:,}, with biases counted {network['macs_with_biases']:,}\n"
+        f"memory of one face in float32: parameters {megabytes['parameters']}, outputs of all layers "
+        f"{megabytes['outputs']}, input {megabytes['input']}"
+    )
 
 
 def _figures(card: dict[str, Any]) -> str:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import RowFormat, SmoothingName
+from mien.choices import Alignment, RowFormat, SmoothingName
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
@@ -47,6 +47,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
     min_face: MinFace = MIN_FACE,
+    alignment: Annotated[
+        Alignment,
+        typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
+    ] = DEFAULT_ALIGNMENT,
     device: RunOn = "auto",
     threads: Threads = None,
     workers: Workers = None,
@@ -110,7 +114,13 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         log.info("%s", line)
     _refuse_sources(found, show=show, isolate=isolate)
     recognizer = Recognizer(
-        model, detector, device=device, min_confidence=min_confidence, min_face=min_face, threads=threads
+        model,
+        detector,
+        device=device,
+        min_confidence=min_confidence,
+        min_face=min_face,
+        threads=threads,
+        alignment=alignment,
     )
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None

@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from mien.chart_style import ChartStyle, save_chart
 from mien.choices import USAGES
 from mien.data.chart_names import chart_names
 from mien.data.statistics import Statistics, sample_rows
@@ -17,14 +17,13 @@ from mien.data.statistics import Statistics, sample_rows
 SAMPLES: Final = 64
 """Faces on the sample sheet of an emotion."""
 
-_DPI: Final = 200
 _COLOURS: Final = dict(zip(USAGES, ("#1f5a94", "#e08a1e", "#4d9221"), strict=True))
 _GAP: Final = 2
 """White pixels between the faces of a sheet."""
 
 
-def draw_statistics(statistics: Statistics, folder: Path) -> list[Path]:
-    """Write counts.png, mean_faces.png, tones.png and a samples_<emotion>.png for each emotion; returns their paths."""
+def draw_statistics(statistics: Statistics, folder: Path, style: ChartStyle | None = None) -> list[Path]:
+    """Write the charts counts, mean_faces, tones and a samples_<emotion> for each emotion; returns their paths."""
     figures = {
         "counts": draw_counts(statistics),
         "mean_faces": draw_mean_faces(statistics),
@@ -36,7 +35,7 @@ def draw_statistics(statistics: Statistics, folder: Path) -> list[Path]:
         shown = chart_names(store.classes)[store.classes.index(emotion)]
         title = f"{store.meta.source}: {shown}, {len(rows)} of {total:,} faces, drawn by chance"
         figures[f"samples_{emotion}"] = draw_sheet(store.faces[rows], title, columns=8)
-    return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [save_chart(figure, folder, name, style) for name, figure in figures.items()]
 
 
 def draw_counts(statistics: Statistics) -> Figure:
@@ -109,7 +108,7 @@ def draw_sheet(faces: NDArray[np.uint8], title: str, columns: int) -> Figure:
     figure = Figure(figsize=(side, side * sheet.shape[0] / sheet.shape[1] + 0.4), layout="constrained")
     axes = figure.subplots()
     _show(axes, sheet)
-    axes.set_title(title, loc="left", fontsize=9, parse_math=False)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=9, parse_math=False)
     return figure
 
 
@@ -135,13 +134,6 @@ def tiled(faces: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     cells[:count, :height, :width] = faces
     cells = cells.reshape(lines, columns, height + _GAP, width + _GAP, *colours).swapaxes(1, 2)
     return cells.reshape(lines * (height + _GAP), columns * (width + _GAP), *colours)[:-_GAP, :-_GAP]
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as a PNG file; returns its path."""
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=_DPI)
-    return path
 
 
 def _figure(statistics: Statistics, subtitle: str, width: float, height: float) -> Figure:

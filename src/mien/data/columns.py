@@ -1,4 +1,4 @@
-"""What a csv says of rows beside their label: a group (subject, sequence, photo) or a trait (age band, light)."""
+"""What a table says of rows beside their label: a group (subject, photo), a trait (age band, light), votes."""
 
 import csv
 from collections.abc import Collection, Iterator, Mapping
@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
+from mien.labels import VOTE_CLASSES
 
 ROW: Final = "row"
 FILE_NAME: Final = "file_name"
 GROUP: Final = "group"
 """Columns of a file of groups: the row's number from 0, or the picture's path in its folder; and the group's name."""
+
+FILE: Final = "file"
+"""Column of the picture that a face was cut out of, below the folder that was imported, in tables that mien writes."""
+
+VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
+"""FER+'s votes in tables that mien writes."""
 
 LONGEST_NAME: Final = 100
 

@@ -6,16 +6,19 @@ format        what is written                                                   
 folders       ``train|validation|test/<emotion>/<row>.png|jpg``                                          no room
 imagefolder   ``train|validation|test/<row>.png|jpg`` and a ``metadata.csv`` in each, as Hugging Face's  columns
               ``datasets`` reads them
-numbered      ``train_set|verify_set/<number>.jpg``, ``emotion.csv``, ``pixels.csv``: `_write_numbered`          no room
+numbered      ``train_set|verify_set/<number>.jpg``, ``emotion.csv``, ``pixels.csv``: `write_numbered`  no room
+train_val     ``train.csv``, ``val.csv`` and ``train|val/<0..6>/<row>.png|jpg``: `write_train_val`      no room
 csv           one file in Kaggle's layout, emotion,pixels,Usage                                          no room
 npz           arrays faces, labels, usages, and the names of both                                        arrays
 parquet       one line per face: row, usage, label, emotion, pixels                                      columns
 ============  =========================================================================================  =============
 
-Everything but JPEG keeps every pixel. An export is whole or absent (`mien.files`).
+Everything but JPEG keeps every pixel, and all of it is imported again (`mien.data.reading.importing`). An export is
+whole or absent (`mien.files`).
 """
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +26,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from mien.choices import PICTURE_ENCODINGS, USAGES
-from mien.data.columns import GROUP
-from mien.data.exported_rows import FILE, VOTE_COLUMNS, row_cells, row_columns
+from mien.data.columns import FILE, GROUP, ROW, VOTE_COLUMNS
+from mien.data.export_reports import ROWS_AT_ONCE, ExportJob, decimal, save_picture, write_numbered, write_train_val
+from mien.data.exported_rows import row_cells, row_columns
 from mien.data.reading.split_folders import FOLDER_OF_USAGE, METADATA_FILE
 from mien.data.rows import ReportProgress, no_progress
 from mien.data.store import FaceStore
@@ -36,11 +38,6 @@ from mien.errors import DataError, MissingExtraError, UsageError, nearest
 from mien.files import refuse_existing, whole_file, whole_folder, writing
 from mien.labels import EMOTIONS, VOTE_CLASSES
 from mien.preprocess import FACE_SIZE
-
-_TRAIN_SET: Final = 24_000
-_ROWS_AT_ONCE: Final = 1024
-_JPEG_QUALITY: Final = 95
-_DECIMALS: Final = tuple(str(level).encode() for level in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +54,16 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """An export job: ``encoding`` is one of `PICTURE_ENCODINGS`; ``numbers`` names class folders by numbers from 0."""
-
-    store: FaceStore
-    out: Path
-    progress: ReportProgress
-    encoding: str
-    numbers: bool
-
-    def tracked(self, rows: NDArray[np.intp]) -> Iterator[int]:
-        """Row numbers one by one; each reports progress."""
-        for done, row in enumerate(rows.tolist()):
-            if done % _ROWS_AT_ONCE == 0:
-                self.progress(done / len(rows))
-            yield row
-
-
-@dataclass(frozen=True, slots=True)
 class _Format:
-    """How a format is written, and what it can hold."""
+    """How a format is written, and what it can hold; ``merges`` both test usages into one part."""
 
-    write: Callable[[_Job], None]
+    write: Callable[[ExportJob], None]
     columns: bool
     fer2013_only: bool = False
     usages: tuple[str, ...] = USAGES
     encodings: bool = False
     numbers: bool = False
+    merges: bool = False
 
 
 def export_data(
@@ -123,7 +103,7 @@ def export_data(
     held = np.isin(store.usages, [USAGES.index(usage) for usage in chosen.usages])
     if not held.any():
         raise DataError(f"{out}: no {' or '.join(chosen.usages)} row to write as {format}")
-    chosen.write(_Job(store, out, progress, encoding or PICTURE_ENCODINGS[0], numbers))
+    chosen.write(ExportJob(store, out, progress, encoding or PICTURE_ENCODINGS[0], numbers))
     progress(1.0)
     return Export(int(held.sum()), tuple(_left_behind(store, format, chosen)))
 
@@ -148,6 +128,8 @@ def _left_behind(store: FaceStore, name: str, chosen: _Format) -> Iterator[str]:
         if usage not in chosen.usages:
             rows = sum(counts.values())
             yield f"{rows:,} {usage} rows stay behind: {name} holds {' and '.join(chosen.usages)} only"
+    if chosen.merges and len(store.counts().keys() - {"Training"}) > 1:
+        yield f"PublicTest and PrivateTest are merged: {name} has one part for both, and it comes back as PublicTest"
     if not chosen.columns:
         kept = ", ".join(other for other, fits in FORMATS.items() if fits.columns)
         for what, held in (("FER+'s votes", store.votes), ("groups", store.groups), ("names of files", store.files)):
@@ -155,17 +137,17 @@ def _left_behind(store: FaceStore, name: str, chosen: _Format) -> Iterator[str]:
                 yield f"{what} stay behind: {name} has no room for them, but {kept} have"
 
 
-def _write_folders(job: _Job) -> None:
+def _write_folders(job: ExportJob) -> None:
     store = job.store
     with whole_folder(job.out) as folder:
         for row in job.tracked(np.arange(len(store))):
             emotion = str(store.labels[row]) if job.numbers else store.class_of(row)
             place = folder / FOLDER_OF_USAGE[USAGES[store.usages[row]]] / emotion
             place.mkdir(parents=True, exist_ok=True)
-            _save_picture(store.faces[row], place / f"{row:05d}.{job.encoding}")
+            save_picture(store.faces[row], place / f"{row:05d}.{job.encoding}")
 
 
-def _write_imagefolder(job: _Job) -> None:
+def _write_imagefolder(job: ExportJob) -> None:
     """Pictures beside their labels, as https://huggingface.co/docs/datasets/image_dataset has it."""
     store = job.store
     tables: dict[str, list[tuple[int | str, ...]]] = {
@@ -176,51 +158,24 @@ def _write_imagefolder(job: _Job) -> None:
             (folder / FOLDER_OF_USAGE[usage]).mkdir()
         for row in job.tracked(np.arange(len(store))):
             usage, name = USAGES[store.usages[row]], f"{row:05d}.{job.encoding}"
-            _save_picture(store.faces[row], folder / FOLDER_OF_USAGE[usage] / name)
+            save_picture(store.faces[row], folder / FOLDER_OF_USAGE[usage] / name)
             tables[usage].append((name, *row_cells(store, row)))
         for usage, table in tables.items():
             with (folder / FOLDER_OF_USAGE[usage] / METADATA_FILE).open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(table)
 
 
-def _write_numbered(job: _Job) -> None:
-    """Training as the course report of `mien.networks.face_cnn` stored it: faces numbered from 0 in the order of the
-    csv.
-
-    ``emotion.csv`` has a label a line and ``pixels.csv`` its grey levels. Faces are ``<number>.jpg`` in the folders of
-    `numbered_parts`; ``image_emotion.csv`` in either says file name and label. None of the csvs has a header.
-    """
-    store, rows = job.store, job.store.rows_of("Training")
-    with whole_folder(job.out) as folder:
-        tracked = job.tracked(rows)
-        with (folder / "emotion.csv").open("wb") as emotions, (folder / "pixels.csv").open("wb") as pixels:
-            for part, numbers in numbered_parts(len(rows)).items():
-                (folder / part).mkdir()
-                with (folder / part / "image_emotion.csv").open("wb") as table:
-                    for number, row in zip(numbers, tracked, strict=False):
-                        emotions.write(b"%d\n" % store.labels[row])
-                        pixels.write(_decimal(store.faces[row]) + b"\n")
-                        table.write(b"%d.jpg,%d\n" % (number, store.labels[row]))
-                        _save_picture(store.faces[row], folder / part / f"{number}.jpg")
-
-
-def numbered_parts(rows: int) -> dict[str, range]:
-    """Face numbers by folder: the first 24,000 of ``rows`` in train_set, the others in verify_set."""
-    end = min(_TRAIN_SET, rows)
-    return {"train_set": range(end), "verify_set": range(end, rows)}
-
-
-def _write_csv(job: _Job) -> None:
+def _write_csv(job: ExportJob) -> None:
     """Kaggle's ``fer2013.csv``, byte for byte where the data set is all of it."""
     store = job.store
     usages = [usage.encode() for usage in USAGES]
     with _new_file(job.out) as partial, partial.open("wb") as file:
         file.write(b"emotion,pixels,Usage\n")
         for row in job.tracked(np.arange(len(store))):
-            file.write(b"%d,%s,%s\n" % (store.labels[row], _decimal(store.faces[row]), usages[store.usages[row]]))
+            file.write(b"%d,%s,%s\n" % (store.labels[row], decimal(store.faces[row]), usages[store.usages[row]]))
 
 
-def _write_npz(job: _Job) -> None:
+def _write_npz(job: ExportJob) -> None:
     """Arrays as in `FaceStore`, and what their numbers mean; read with ``numpy.load(path)``."""
     store = job.store
     arrays: dict[str, Any] = {"faces": store.faces, "labels": store.labels, "usages": store.usages}
@@ -231,13 +186,15 @@ def _write_npz(job: _Job) -> None:
         arrays["groups"] = store.groups
     if store.files is not None:
         arrays["files"] = store.files
+    if store.meta.terms:
+        arrays["terms"] = np.array(store.meta.terms)
     with _new_file(job.out) as partial, partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _write_parquet(job: _Job) -> None:
+def _write_parquet(job: ExportJob) -> None:
     """One line per face; ``pixels`` are its levels, line by line, of colours red, green, blue. The metadata say source,
-    side and channels.
+    side, channels, names of the classes (JSON), and terms if there are any.
     """
     try:
         import pyarrow as pa
@@ -251,18 +208,20 @@ def _write_parquet(job: _Job) -> None:
     text = [("usage", pa.string()), ("label", pa.uint8()), ("emotion", pa.string())]
     pixels = pa.list_(pa.uint8(), store.side * store.side * store.channels)
     schema = pa.schema(
-        [("row", pa.int32()), *text, *numbers, ("pixels", pixels)],
+        [(ROW, pa.int32()), *text, *numbers, ("pixels", pixels)],
         metadata={
             "source": meta.source,
             "source_sha256": meta.source_sha256,
             "side": str(store.side),
             "channels": str(store.channels),
+            "classes": json.dumps(store.classes),
+            **({"terms": meta.terms} if meta.terms else {}),
         },
     )
     with _new_file(job.out) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
-        for start in range(0, len(store), _ROWS_AT_ONCE):
+        for start in range(0, len(store), ROWS_AT_ONCE):
             job.progress(start / len(store))
-            rows = range(start, min(start + _ROWS_AT_ONCE, len(store)))
+            rows = range(start, min(start + ROWS_AT_ONCE, len(store)))
             cells = zip(*(row_cells(store, row) for row in rows), strict=True)
             faces = pa.FixedSizeListArray.from_arrays(store.faces[rows.start : rows.stop].reshape(-1), type=pixels)
             columns = dict(zip(row_columns(store), cells, strict=True)) | {"pixels": faces}
@@ -271,21 +230,14 @@ def _write_parquet(job: _Job) -> None:
 
 FORMATS: Final[dict[str, _Format]] = {
     "folders": _Format(_write_folders, columns=False, encodings=True, numbers=True),
-    "numbered": _Format(_write_numbered, columns=False, fer2013_only=True, usages=USAGES[:1]),
+    "numbered": _Format(write_numbered, columns=False, fer2013_only=True, usages=USAGES[:1]),
+    "train_val": _Format(write_train_val, columns=False, fer2013_only=True, encodings=True, merges=True),
     "csv": _Format(_write_csv, columns=False, fer2013_only=True),
     "npz": _Format(_write_npz, columns=True),
     "parquet": _Format(_write_parquet, columns=True),
     "imagefolder": _Format(_write_imagefolder, columns=True, encodings=True),
 }
 """What can be written, by name."""
-
-
-def _decimal(face: NDArray[np.uint8]) -> bytes:
-    return b" ".join(map(_DECIMALS.__getitem__, face.tobytes()))
-
-
-def _save_picture(face: NDArray[np.uint8], path: Path) -> None:
-    Image.fromarray(np.asarray(face)).save(path, quality=_JPEG_QUALITY)  # PNG has no use for it
 
 
 @contextmanager

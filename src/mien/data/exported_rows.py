@@ -1,23 +1,15 @@
 """What an export says of each row of a data set beside its pixels."""
 
-from typing import Final
-
 from mien.choices import USAGES
-from mien.data.columns import GROUP
+from mien.data.columns import FILE, GROUP, ROW, VOTE_COLUMNS
 from mien.data.store import FaceStore
-from mien.labels import VOTE_CLASSES
-
-FILE: Final = "file"
-"""Column of the picture that a face was cut out of, below the folder that was imported."""
-
-VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 
 
 def row_columns(store: FaceStore) -> tuple[str, ...]:
     """Names of what is known of a face beside its pixels."""
     votes = VOTE_COLUMNS if store.votes is not None else ()
     return (
-        "row",
+        ROW,
         "usage",
         "label",
         "emotion",

@@ -25,7 +25,9 @@ class FaceRows:
         side: of a face, in pixels.
         channels: 1, grey, or 3, RGB.
         classes: names by number.
+        votes: FER+'s, ten numbers a row; empty where rows have none.
         files: the picture of each row, below the source; empty where rows have none.
+        terms: what the owners of the source demand, as it says itself; "" where it says nothing.
     """
 
     side: int = FACE_SIZE
@@ -35,10 +37,17 @@ class FaceRows:
     labels: bytearray = field(default_factory=bytearray)
     usages: bytearray = field(default_factory=bytearray)
     groups: list[str] = field(default_factory=list)
+    votes: bytearray = field(default_factory=bytearray)
     files: list[str] = field(default_factory=list)
+    terms: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def values_of_face(self) -> int:
+        """Numbers that a face consists of."""
+        return self.side * self.side * self.channels
 
     def extend(self, faces: NDArray[np.uint8], labels: Iterable[int], usages: Iterable[int]) -> None:
         """Add faces of that kind (in any shape), their class numbers and their indices into `USAGES`."""
@@ -53,6 +62,10 @@ class FaceRows:
     def file_names(self) -> NDArray[np.str_] | None:
         """Picture file of each row (N,); None where the rows have none."""
         return np.array(self.files, np.str_) if self.files else None
+
+    def vote_counts(self) -> NDArray[np.uint8] | None:
+        """FER+'s votes (N, 10) for each of `mien.labels.VOTE_CLASSES`; None where the source has none."""
+        return np.frombuffer(self.votes, np.uint8).reshape(len(self), -1) if self.votes else None
 
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Faces (N, side, side), or with 3 channels, labels and usages (N,), uint8, sharing the memory of the rows."""

@@ -34,13 +34,21 @@ _FORMATS: Final = (1, 2)
 _META: Final = "store.json"
 _GROUPS: Final = "groups.npy"
 _FILES: Final = "files.npy"
-_SIDES: Final = range(8, 513)
+SIDES: Final = range(8, 513)
+"""Pixels that a face may be wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreMeta:
-    """What is known of a store as a whole: rows, the name and SHA-256 (lower-case hexadecimal) of its source, and the
-    names of its classes, see `mien.labels.checked_classes`.
+    """What is known of a store as a whole.
+
+    Args:
+        rows: how many.
+        source: name of what it was imported from.
+        source_sha256: its hash, lower-case hexadecimal.
+        format: of the store.
+        classes: names of the classes, see `mien.labels.checked_classes`.
+        terms: what the data set's owners demand, "" where nothing is known: a training then needs a stated licence.
     """
 
     rows: int
@@ -48,6 +56,7 @@ class StoreMeta:
     source_sha256: str
     format: int = _FORMATS[0]
     classes: tuple[str, ...] = EMOTIONS
+    terms: str = ""
 
     def __post_init__(self) -> None:
         checked_classes(self.classes)
@@ -162,7 +171,7 @@ class FaceStore:
 
 def _shape_of_faces(faces: NDArray[np.uint8], rows: int) -> tuple[int, ...]:
     """The shape that faces should have: squares of any side, grey or RGB; FER2013's where they are nothing like it."""
-    side = faces.shape[1] if faces.ndim in (3, 4) and faces.shape[1] in _SIDES else FACE_SIZE
+    side = faces.shape[1] if faces.ndim in (3, 4) and faces.shape[1] in SIDES else FACE_SIZE
     return (rows, side, side, 3) if faces.ndim == 4 else (rows, side, side)
 
 
@@ -212,6 +221,7 @@ def write_store(  # noqa: PLR0913 - what a data set consists of
     groups: NDArray[np.str_] | None = None,
     files: NDArray[np.str_] | None = None,
     classes: tuple[str, ...] = EMOTIONS,
+    terms: str = "",
 ) -> None:
     """Write a data set to a folder that does not exist yet (arrays as in `FaceStore`).
 
@@ -219,7 +229,7 @@ def write_store(  # noqa: PLR0913 - what a data set consists of
         DataError: the folder exists, or the arrays do not belong together.
     """
     plain = classes == EMOTIONS and faces.shape[1:] == (FACE_SIZE, FACE_SIZE)
-    meta = StoreMeta(len(faces), source, source_sha256, _FORMATS[0 if plain else 1], classes)
+    meta = StoreMeta(len(faces), source, source_sha256, _FORMATS[0 if plain else 1], classes, terms)
     FaceStore(faces, labels, usages, meta, votes, groups, files)
     values = asdict(meta)
     if plain:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from mien.evaluation.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, save_chart
 from mien.evaluation.comparison import Variant
 from mien.evaluation.metrics import wilson_interval
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mien.chart_style import ChartStyle, save_chart
 from mien.data.chart_names import chart_names
 from mien.evaluation import calibration, metrics
-from mien.evaluation.chart_style import ChartStyle, save_chart
 from mien.evaluation.evaluated import Evaluation
 
 _BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"

@@ -1,16 +1,18 @@
 """The folder of a report: figures, predictions and charts of an evaluation."""
 
 import csv
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import MissingExtraError
+from mien.evaluation.by_trait import ByTrait
 from mien.evaluation.evaluated import Evaluation
 from mien.files import made_folder, writing_into
 from mien.labels import columns_of
 
 if TYPE_CHECKING:
-    from mien.evaluation.chart_style import ChartStyle
+    from mien.chart_style import ChartStyle
 
 
 _COLUMNS: Final = ("row", "label", "predicted", "group")
@@ -27,32 +29,53 @@ class ReportFolder:
     def __init__(self, folder: Path, style: "ChartStyle | None" = None) -> None:
         try:
             from mien.evaluation import report_charts as pictures
+            from mien.evaluation.trait_chart import draw_by_trait
         except ModuleNotFoundError:
             raise MissingExtraError("drawing the charts of a report", "train") from None
         self._folder, self._pictures, self._style = made_folder(folder), pictures, style
+        self._by_trait = draw_by_trait
 
-    def write(self, evaluation: Evaluation) -> list[Path]:
+    def write(self, evaluation: Evaluation, by_trait: ByTrait | None = None) -> list[Path]:
         """Write report.json, predictions.csv and the charts, over those of an earlier report; returns their paths.
+
+        Args:
+            evaluation: what is reported.
+            by_trait: the same by a trait: more in report.json, a column in predictions.csv, and a chart.
 
         Raises:
             UsageError: the folder is not writable.
         """
         report, table = self._folder / "report.json", self._folder / "predictions.csv"
         with writing_into(self._folder):
-            report.write_text(evaluation.to_json() + "\n", encoding="utf-8")
-            _write_predictions(evaluation, table)
-            return [report, table, *self._pictures.draw_all(evaluation, self._folder, self._style)]
+            report.write_text(json_report(evaluation, by_trait) + "\n", encoding="utf-8")
+            _write_predictions(evaluation, by_trait, table)
+            charts = self._pictures.draw_all(evaluation, self._folder, self._style)
+            if by_trait is not None:
+                charts.append(self._by_trait(by_trait, self._folder, self._style))
+            return [report, table, *charts]
 
 
-def _write_predictions(evaluation: Evaluation, path: Path) -> None:
+def json_report(evaluation: Evaluation, by_trait: ByTrait | None = None) -> str:
+    """The document of report.json, and of `mien evaluate --json`."""
+    document = evaluation.to_dict() | ({} if by_trait is None else {"by_trait": by_trait.to_dict()})
+    return json.dumps(document, indent=2, allow_nan=False)
+
+
+def _write_predictions(evaluation: Evaluation, by_trait: ByTrait | None, path: Path) -> None:
+    more = {} if evaluation.groups is None else {"group": evaluation.groups}
+    if by_trait is not None:
+        more[by_trait.trait] = by_trait.values
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        groups = [] if evaluation.groups is None else [evaluation.groups]
-        writer.writerow(
-            ["row", "label", "predicted", *columns_of(evaluation.classes, _COLUMNS), *(["group"] if groups else [])]
-        )
-        for row, label, predicted, probabilities, *group in zip(
-            evaluation.rows, evaluation.labels, evaluation.predictions, evaluation.probabilities, *groups, strict=True
+        taken = (*_COLUMNS, *more)
+        writer.writerow(["row", "label", "predicted", *columns_of(evaluation.classes, taken), *more])
+        for row, label, predicted, probabilities, *others in zip(
+            evaluation.rows,
+            evaluation.labels,
+            evaluation.predictions,
+            evaluation.probabilities,
+            *more.values(),
+            strict=True,
         ):
             values = (f"{value:.6f}" for value in probabilities)
-            writer.writerow([row, evaluation.classes[label], evaluation.classes[predicted], *values, *group])
+            writer.writerow([row, evaluation.classes[label], evaluation.classes[predicted], *values, *others])

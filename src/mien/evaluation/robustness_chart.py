@@ -7,34 +7,33 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mien.chart_style import ChartStyle, save_chart
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.provenance import named_rows
 from mien.evaluation.robustness import CorruptionScores, Robustness
 
-_DPI: Final = 200
 _COLUMNS: Final = 6
 _STYLES: Final = (("#0072b2", "o", "-"), ("#d55e00", "s", "--"), ("#009e73", "^", "-."), ("#cc79a7", "D", ":"))
 """Okabe and Ito's colours, which colour-blind people tell apart; mark and dash say the same again."""
 
 
-def draw(results: Sequence[Robustness], path: Path) -> Path:
-    """Write a panel for each corruption: accuracy against severity, 0 being the faces as they are; returns the path."""
+def draw(results: Sequence[Robustness], folder: Path, style: ChartStyle | None = None) -> Path:
+    """Write the chart corruptions: a panel for each, accuracy against severity, 0 being the faces as they are; returns
+    the path.
+    """
     entries = results[0].corruptions
     columns = min(_COLUMNS, len(entries))
     lines = -(-len(entries) // columns)
     figure = Figure(figsize=(max(6.5, 1.75 * columns), 1.2 + 1.75 * lines), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = np.ravel(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False))
     for axes in panels[len(entries) :]:
         axes.set_visible(False)
     for number, axes in enumerate(panels[: len(entries)]):
         _draw_panel(axes, [(result.clean.accuracy, result.corruptions[number]) for result in results])
     _label(figure, results, panels[0])
-    figure.savefig(path, dpi=_DPI)
-    return path
+    return save_chart(figure, folder, "corruptions", style)
 
 
 def _draw_panel(axes: Axes, curves: Sequence[tuple[float, CorruptionScores]]) -> None:

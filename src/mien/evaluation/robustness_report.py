@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from mien.evaluation.comparison import redrawn_means
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.robustness import CONFIDENT, Robustness, Score
 from mien.files import made_folder, writing_into
+
+if TYPE_CHECKING:
+    from mien.chart_style import ChartStyle
 
 _DRAWS: Final = 10_000
 _COLUMNS: Final = (
@@ -29,15 +32,15 @@ class RobustnessFolder:
         MissingExtraError: matplotlib, which draws the chart, is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, style: "ChartStyle | None" = None) -> None:
         try:
             from mien.evaluation import robustness_chart
         except ModuleNotFoundError:
             raise MissingExtraError("drawing the chart of corruptions", "train") from None
-        self._folder, self._chart = made_folder(folder), robustness_chart
+        self._folder, self._chart, self._style = made_folder(folder), robustness_chart, style
 
     def write(self, results: Sequence[Robustness], document: dict[str, Any]) -> list[Path]:
-        """Write corruptions.json, .csv, .md (the tables for model cards) and .png over earlier ones; returns the paths.
+        """Write corruptions.json, .csv, .md (tables for model cards) and a chart over earlier ones; returns the paths.
 
         Args:
             results: of one model, or of several.
@@ -46,7 +49,7 @@ class RobustnessFolder:
         Raises:
             UsageError: the folder is not writable.
         """
-        report, table, cards, chart = (self._folder / f"corruptions.{kind}" for kind in ("json", "csv", "md", "png"))
+        report, table, cards = (self._folder / f"corruptions.{kind}" for kind in ("json", "csv", "md"))
         with writing_into(self._folder):
             report.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
             with table.open("w", newline="", encoding="utf-8") as file:
@@ -54,7 +57,7 @@ class RobustnessFolder:
                 writer.writerow(_COLUMNS)
                 writer.writerows(row for result in results for row in _rows(result))
             cards.write_text("\n".join(map(markdown_table, results)), encoding="utf-8")
-            return [report, table, cards, self._chart.draw(results, chart)]
+            return [report, table, cards, self._chart.draw(results, self._folder, self._style)]
 
 
 def _rows(result: Robustness) -> Iterator[tuple[Any, ...]]:

@@ -13,11 +13,13 @@ _BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"
 _FEW: Final = 15
 """Epochs up to which each is marked."""
 
+MINIMISED: Final = "loss"
+
 _PANELS: Final = (
     (
         "loss, cross-entropy in nats",
         (
-            ("loss", "minimised: augmented, smoothed", _GREY, ":"),
+            (MINIMISED, "minimised", _GREY, ":"),
             ("training_loss", "training sample", _ORANGE, "-"),
             ("validation_loss", "validation", _BLUE, "--"),
         ),
@@ -35,29 +37,31 @@ _PANELS: Final = (
 """Title of a panel, and its lines: key of the log, label, colour, dashes."""
 
 
-def draw_run(history: Sequence[Mapping[str, Any]], title: str) -> Figure:
+def draw_run(history: Sequence[Mapping[str, Any]], title: str, minimised: str = "") -> Figure:
     """Loss, accuracy, macro F1 with balanced accuracy, and learning rate by epoch; a line marks the epoch kept.
 
     Args:
         history: entries of a run's log (`mien.runs.LOG_COLUMNS`), at least one.
         title: of the chart.
+        minimised: what the loss of the steps holds that others do not, for example "augmented, smoothed".
     """
     figure = Figure(figsize=(9, 6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{title}\n{_summary(history)}", x=0.02, ha="left", fontsize=11, parse_math=False)
     for axes, (name, lines) in zip(figure.subplots(2, 2, sharex=True).flat, _PANELS, strict=True):
         for key, label, colour, dashes in lines:
-            _draw_line(axes, history, key, label, colour, dashes)
+            more = f" ({minimised})" if key == MINIMISED and minimised else ""
+            _draw_line(axes, history, key, label + more, colour, dashes)
         _finish(axes, history, name)
     figure.supxlabel("epoch", fontsize=10)
     return figure
 
 
 def _summary(history: Sequence[Mapping[str, Any]]) -> str:
-    best = _kept(history)
+    best, epochs = _kept(history), f"{len(history)} epoch{'' if len(history) == 1 else 's'}"
     if best is None or "accuracy" not in best:
-        return f"{len(history)} epochs"
-    return f"{len(history)} epochs; epoch {best['epoch']} is the best: validation accuracy {best['accuracy']:.3f}"
+        return epochs
+    return f"{epochs}; epoch {best['epoch']} is the best: validation accuracy {best['accuracy']:.3f}"
 
 
 def _kept(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

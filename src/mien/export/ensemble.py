@@ -90,7 +90,7 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
             **_common([card.training for card in cards]),
             "members": [member.provenance for member in members],
         },
-        licence=cards[0].licence,
+        licence=" and ".join(sorted({card.licence for card in cards})),
     )
 
 

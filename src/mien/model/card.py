@@ -15,6 +15,9 @@ METADATA_KEY: Final = "mien"
 
 FORMAT_VERSION: Final = 1
 
+NOT_STATED: Final = "not stated"
+"""The licence of weights whose maker stated none; what the data's owners demand holds all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -32,7 +35,7 @@ class ModelCard:
         training: provenance: data, their hash, rows used and dropped, seed, epochs, the package's version.
         public_test: figures on PublicTest without test-time augmentation, at least ``accuracy`` and ``ece`` (0..1) and
             ``n``; empty when the model has not been evaluated.
-        licence: terms of the weights.
+        licence: terms of the weights, as their maker states them.
     """
 
     name: str
@@ -44,7 +47,7 @@ class ModelCard:
     temperature: float = 1.0
     training: dict[str, Any] = field(default_factory=dict)
     public_test: dict[str, Any] = field(default_factory=dict)
-    licence: str = "Apache-2.0"
+    licence: str = NOT_STATED
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -1,13 +1,16 @@
-"""Cost of a network: parameters and multiply-adds, in total and layer by layer."""
+"""Cost of a network: parameters, multiply-adds and memory, in total and layer by layer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+_FLOAT: Final = 4
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Layer:
         output: the shape of its output for one face, for example (64, 24, 24).
         parameters: learnable numbers.
         macs: multiply-adds for one face, biases not counted; 0 for all but convolutions and linear layers.
+        bias_adds: additions of biases for one face, likewise; some tables count them as multiply-adds too.
     """
 
     name: str
@@ -27,6 +31,29 @@ class Layer:
     output: tuple[int, ...]
     parameters: int
     macs: int
+    bias_adds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a network needs in float32 for one face, bytes.
+
+    Args:
+        input: the face.
+        outputs: of all layers together, what a training keeps for its way back; prediction frees them one by one.
+        parameters: learnable numbers.
+    """
+
+    input: int
+    outputs: int
+    parameters: int
+
+
+def memory_of(layers: Sequence[Layer], input_size: int, channels: int = 1) -> Memory:
+    """The memory of a network's layers (`list_layers`) for a face of a side in pixels and 1 or 3 channels."""
+    outputs = sum(prod(layer.output) for layer in layers)
+    parameters = sum(layer.parameters for layer in layers)
+    return Memory(_FLOAT * channels * input_size**2, _FLOAT * outputs, _FLOAT * parameters)
 
 
 class _Undrawn(TorchFunctionMode):
@@ -83,7 +110,8 @@ def list_layers(network: nn.Module, input_size: int, channels: int = 1) -> tuple
 
     def add(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
         kind, shape = type(module).__name__, tuple(output.shape[1:])
-        layers.append(Layer(names[module], kind, shape, count_parameters(module), _macs(module, shape)))
+        parameters = count_parameters(module)
+        layers.append(Layer(names[module], kind, shape, parameters, _macs(module, shape), _bias_adds(module, shape)))
 
     hooks = [module.register_forward_hook(add) for module in names]
     mode, device = network.training, next(network.parameters()).device
@@ -105,3 +133,8 @@ def _macs(module: nn.Module, output: tuple[int, ...]) -> int:
     if isinstance(module, nn.Conv2d):
         return prod(output) * module.weight[0].numel()
     return module.weight.numel() if isinstance(module, nn.Linear) else 0
+
+
+def _bias_adds(module: nn.Module, output: tuple[int, ...]) -> int:
+    has_bias = isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None
+    return prod(output) if has_bias else 0

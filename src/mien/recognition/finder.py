@@ -8,7 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.align import align_face, crop_face
+from mien.defaults import DEFAULT_ALIGNMENT
+from mien.faces.align import crop_face
+from mien.faces.alignments import ALIGNMENTS
 from mien.faces.detection import Detection, Detector, stretched
 from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Followed, Follower, Pace
@@ -44,10 +46,19 @@ class Finder:
         detector: it should give weak faces too, for `follower`.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         crop: side in pixels and channels, 1 or 3, of the faces that are cut out.
+        alignment: of faces with landmarks, one of `mien.choices.ALIGNMENTS`.
     """
 
-    def __init__(self, detector: Detector, min_confidence: float, crop: tuple[int, int] = CANONICAL_CROP) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        min_confidence: float,
+        crop: tuple[int, int] = CANONICAL_CROP,
+        *,
+        alignment: str = DEFAULT_ALIGNMENT,
+    ) -> None:
         self.detector, self._min_confidence, self.crop_kind = detector, min_confidence, crop
+        self._align = ALIGNMENTS[alignment]
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
@@ -90,17 +101,19 @@ class Finder:
             found: faces and tracks.
             size: (height, width) of the picture whose coordinates they have, if it is not the image's.
         """
-        side, channels = self.crop_kind
-        pixels = to_gray(image) if channels == 1 else to_rgb(image)
+        pixels = to_gray(image) if self.crop_kind[1] == 1 else to_rgb(image)
         height, width = size or (pixels.shape[0], pixels.shape[1])
         boxes = (Box.inside(*face.box, image=(height, width)) for face, _ in found)
         visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
         visible.sort(key=lambda triple: -triple[0].area)
         factor = round(width / pixels.shape[1])  # the last block of a reduced picture may reach beyond it
         return [
-            Candidate(box, face, _crop(pixels, stretched(face, 1 / factor), side), track)
-            for box, face, track in visible
+            Candidate(box, face, self._crop(pixels, stretched(face, 1 / factor)), track) for box, face, track in visible
         ]
+
+    def _crop(self, image: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
+        side, _ = self.crop_kind
+        return self._align(image, face.landmarks, side) if face.landmarks else crop_face(image, face.box, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,7 @@ class MakeFinder:
         min_face: see `mien.faces.detectors.create_detector`.
         threads: threads of a named detector and of OpenCV.
         crop: see `Finder`.
+        alignment: see `Finder`.
     """
 
     detector: str | Detector
@@ -120,6 +134,7 @@ class MakeFinder:
     min_face: int
     threads: int | None
     crop: tuple[int, int] = CANONICAL_CROP
+    alignment: str = DEFAULT_ALIGNMENT
 
     def __call__(self) -> Finder:
         """The finder.
@@ -129,10 +144,7 @@ class MakeFinder:
         """
         use_threads(self.threads)
         if not isinstance(self.detector, str):
-            return Finder(self.detector, self.min_confidence, self.crop)
+            return Finder(self.detector, self.min_confidence, self.crop, alignment=self.alignment)
         create = partial(create_detector, self.detector, min_score=WEAK_SHARE * self.min_confidence)
-        return Finder(create(min_face=self.min_face, threads=self.threads), self.min_confidence, self.crop)
-
-
-def _crop(image: NDArray[np.uint8], face: Detection, side: int) -> NDArray[np.uint8]:
-    return align_face(image, face.landmarks, side) if face.landmarks else crop_face(image, face.box, side)
+        detector = create(min_face=self.min_face, threads=self.threads)
+        return Finder(detector, self.min_confidence, self.crop, alignment=self.alignment)

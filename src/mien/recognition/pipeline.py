@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.defaults import DEFAULT_ALIGNMENT
 from mien.faces.detection import Detector
 from mien.media.decode_picture import Pixels
 from mien.model.onnx_model import Bundle
@@ -56,10 +57,19 @@ class Pipeline(Finder):
         classifier: what reads expressions off them.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         header: what results come from.
+        alignment: see `Finder`.
     """
 
-    def __init__(self, detector: Detector, classifier: Classifier, min_confidence: float, header: Header) -> None:
-        super().__init__(detector, min_confidence, crop_of(classifier))
+    def __init__(
+        self,
+        detector: Detector,
+        classifier: Classifier,
+        min_confidence: float,
+        header: Header,
+        *,
+        alignment: str = DEFAULT_ALIGNMENT,
+    ) -> None:
+        super().__init__(detector, min_confidence, crop_of(classifier), alignment=alignment)
         self.classifier, self.header = classifier, header
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:

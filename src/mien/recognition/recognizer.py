@@ -13,8 +13,16 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from mien.choices import SMALLEST_FACE
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_FPS, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
+from mien.choices import ALIGNMENTS, SMALLEST_FACE
+from mien.defaults import (
+    DEFAULT_ALIGNMENT,
+    DEFAULT_DETECTOR,
+    DEFAULT_FPS,
+    DEFAULT_MODEL,
+    DEFAULT_SMOOTHING,
+    MIN_FACE,
+    MIN_SCORE,
+)
 from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.labels import EMOTIONS
@@ -42,6 +50,7 @@ class RecognizerOptions(TypedDict, total=False):
     min_confidence: float
     min_face: int
     threads: int | None
+    alignment: str
 
 
 class Recognizer:
@@ -57,6 +66,8 @@ class Recognizer:
             `mien.choices.SMALLEST_FACE`; without effect on other detectors. The larger, the quicker.
         threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
             last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
+        alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
+            model was trained on. Embedded models read faces as FER2013 frames them.
 
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
@@ -72,8 +83,11 @@ class Recognizer:
         min_confidence: float = MIN_SCORE,
         min_face: int = MIN_FACE,
         threads: int | None = None,
+        alignment: str = DEFAULT_ALIGNMENT,
     ) -> None:
         _check_options(model, detector, min_confidence, min_face)
+        if alignment not in ALIGNMENTS:
+            raise UsageError(f"alignment is {alignment!r}: expected one of {', '.join(ALIGNMENTS)}")
         self._made_of: dict[str, Any] = {
             "model": model,
             "detector": detector,
@@ -81,10 +95,12 @@ class Recognizer:
             "min_confidence": min_confidence,
             "min_face": min_face,
             "threads": threads,
+            "alignment": alignment,
         }
         finder = MakeFinder(detector, min_confidence, min_face, threads)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
-        self.pipeline = Pipeline(finder.detector, classifier, min_confidence, _header(classifier, self._made_of))
+        header = _header(classifier, self._made_of)
+        self.pipeline = Pipeline(finder.detector, classifier, min_confidence, header, alignment=alignment)
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -112,8 +128,8 @@ class Recognizer:
         """Makes what finds the faces, in another process, one of so many that share the threads."""
         made_of = self._made_of
         threads = threads_each(made_of["threads"], processes)
-        crop = crop_of(self.classifier)
-        return MakeFinder(made_of["detector"], made_of["min_confidence"], made_of["min_face"], threads, crop)
+        detector, confidence, face = made_of["detector"], made_of["min_confidence"], made_of["min_face"]
+        return MakeFinder(detector, confidence, face, threads, crop_of(self.classifier), made_of["alignment"])
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
@@ -218,6 +234,8 @@ def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
     options = {"detector": _named(made_of["detector"])} | {
         name: made_of[name] for name in ("min_confidence", "min_face")
     }
+    if made_of["alignment"] != DEFAULT_ALIGNMENT:
+        options["alignment"] = made_of["alignment"]
     if isinstance(classifier, Bundle):
         return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
     return Header(_named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))

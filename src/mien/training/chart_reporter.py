@@ -11,6 +11,7 @@ from mien.files import whole_file
 from mien.runs import CURVES_FILE, read_log
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
+from mien.training.make_card import augment_families
 from mien.training.reporter import SilentReporter
 
 _SHARE: Final = 0.01
@@ -24,7 +25,7 @@ class ChartReporter(SilentReporter):
     """
 
     def __init__(self, run: Path) -> None:
-        self._run, self._title = run, ""
+        self._run, self._title, self._minimised = run, "", ""
         self._stale = False
         self._next = time.monotonic()
 
@@ -39,6 +40,7 @@ class ChartReporter(SilentReporter):
         self, config: TrainConfig, data: TrainingData, device: str, epochs_done: int, faces_per_epoch: int
     ) -> None:
         """Note what is trained on what."""
+        self._minimised = ", ".join(what_the_loss_holds(config))
         judge = config.select_on.replace("_", "-")
         self._title = f"{config.network}, seed {config.seed}, {data.store.meta.source}: {len(data.rows):,} faces"
         self._title += "" if judge == "last" else f"; validation: {judge} rows"
@@ -57,9 +59,25 @@ class ChartReporter(SilentReporter):
         history = read_log(self._run)
         if not history:
             return
-        figure = draw_run(history, self._title)
+        figure = draw_run(history, self._title, self._minimised)
         with whole_file(self._run / CURVES_FILE, TrainingError) as partial:
             figure.savefig(partial, format="png", dpi=150)
         self._stale = False
         ended = time.monotonic()
         self._next = ended + (ended - started) / _SHARE
+
+
+def what_the_loss_holds(config: TrainConfig) -> list[str]:
+    """What sets the loss that steps minimise apart from plain cross-entropy on the faces as they are."""
+    loss = config.loss
+    said = {
+        "augmented": augment_families(config.augment) or config.augment.flip or config.augment.vertical_flip,
+        "smoothed": loss.label_smoothing,
+        "mixup": loss.mixup,
+        "focal": loss.name == "focal",
+        "weighted": loss.class_weights == "balanced",
+        "adjusted": loss.logit_adjustment,
+        "votes": loss.targets != "fer2013",
+        "teachers": loss.teachers,
+    }
+    return [name for name, holds in said.items() if holds]

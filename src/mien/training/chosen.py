@@ -81,9 +81,15 @@ class ChosenNetwork:
             return bool(entry["epoch"] == self._config.epochs)
         return all(entry["accuracy"] > earlier["accuracy"] for earlier in history)
 
-    def save(self, network: nn.Module, epoch: int) -> None:
-        """Write a network as the chosen one, and what it answers to the rows that judge it."""
-        card = make_card(self._config, self._data, network, self._parents, epoch=epoch)
+    def save(self, network: nn.Module, epoch: int, *, seconds: float) -> None:
+        """Write a network as the chosen one, and what it answers to the rows that judge it.
+
+        Args:
+            network: what was trained.
+            epoch: number of its epoch, from 1.
+            seconds: what the epochs up to this one took.
+        """
+        card = make_card(self._config, self._data, network, {**self._parents, "seconds": seconds}, epoch=epoch)
         logits = {usage: faces.logits(network) for usage, faces in self._faces.items()}
         if self._selected:
             temperature = fit_temperature(logits[self._selected], self._faces[self._selected].labels)

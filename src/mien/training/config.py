@@ -100,6 +100,8 @@ class LossConfig:
             only.
         gamma: focusing parameter of "focal": higher puts more weight on hard faces; 0 is cross-entropy.
         class_weights: "none", or "balanced": a face counts in inverse proportion to how many of its class there are.
+        logit_adjustment: how much of the logarithm of each class's frequency is added to its logit in training, so that
+            rare classes are learnt as if none were rare (Menon et al., arXiv 2007.07314); 1 is the whole, 0 is off.
         label_smoothing: share of the target spread evenly over the classes.
         mixup: alpha of the Beta distribution that blends pairs of faces (Zhang et al., arXiv 1710.09412); 0 is off.
         mixup_last_epochs: epochs at the end without mixup, so that the network finishes on real faces.
@@ -120,6 +122,7 @@ class LossConfig:
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: float = 2.0
     class_weights: Literal["none", "balanced"] = "none"
+    logit_adjustment: float = 0.0
     label_smoothing: float = 0.1
     mixup: float = 0.2
     mixup_last_epochs: int = 0
@@ -140,6 +143,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         in_range("loss.gamma", self.gamma, low=0)
+        in_range("loss.logit_adjustment", self.logit_adjustment, low=0, high=10)
         in_range("loss.label_smoothing", self.label_smoothing, low=0, below=1)
         in_range("loss.mixup", self.mixup, low=0)
         in_range("loss.mixup_last_epochs", self.mixup_last_epochs, low=0)
@@ -177,6 +181,9 @@ class TrainConfig:
         seed: of weights, order and augmentation.
         shuffle: whether each epoch draws a new order of the rows; without it they keep that of the data set, and the
             last ones, fewer than a batch, are never trained on.
+        sampling: "uniform" trains on each row once an epoch; "balanced" draws as many rows with replacement, each class
+            as likely as every other.
+        licence: terms of the weights, as you state them: for the card. Must be stated where the data set has terms.
         initial_weights: run folder or safetensors file of `mien train`, or an embedded model that has one beside it, of
             the same network, whose weights the training starts from (fine-tuning, warm restarts); a class that it does
             not have starts from nothing. "" starts from random weights.
@@ -207,6 +214,8 @@ class TrainConfig:
     batch_size: int = 128
     seed: int = 0
     shuffle: bool = True
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    licence: str = ""
     initial_weights: str = ""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema_decay: float = 0.999
@@ -235,6 +244,8 @@ class TrainConfig:
         in_range("fold", self.fold, low=0, high=self.folds - 1)
         in_range("ema_decay", self.ema_decay, low=0, below=1)
         in_range("early_stopping", self.early_stopping, low=0)
+        if self.sampling == "balanced" and not self.shuffle:
+            raise ConfigError("sampling is balanced, which draws rows by chance, and shuffle is false: set one of them")
         if self.select_on == "last" and (self.early_stopping or self.schedule.name == "plateau"):
             raise ConfigError("select_on is last: early_stopping and schedule.name = plateau need faces to judge by")
         if self.select_on == "held_out" and self.split == "official":

@@ -78,6 +78,18 @@ class TrainingData:
         votes = hashlib.sha256(self.store.votes[self.rows[kept]].tobytes()).hexdigest()
         return replace(self, rows=self.rows[kept], dropped={**self.dropped, **without}, votes_sha256=votes)
 
+    def check_licence(self, licence: str) -> None:
+        """Refuse weights without a stated licence where the data set's owners have terms of their own.
+
+        Raises:
+            TrainingError: the data set has terms, and no licence was stated.
+        """
+        if self.store.meta.terms and not licence.strip():
+            raise TrainingError(
+                f"data set of {self.store.meta.source}: its owners' terms are {self.store.meta.terms!r}: state the "
+                "licence of the weights that they leave you, for example --set 'licence=non-commercial research only'"
+            )
+
     def selection_rows(self, select_on: str) -> NDArray[np.intp]:
         """Rows that choose the epoch, none for "last".
 

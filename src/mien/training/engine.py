@@ -6,7 +6,7 @@ same weights, bit for bit on a CPU. What lies in a run's folder: `mien.training.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
@@ -30,9 +30,10 @@ from mien.training.chosen import ChosenNetwork
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
-from mien.training.machine import check_machine, launch, restore_scaler, scaler_state
+from mien.training.machine import check_machine, environment, launch, restore_scaler, scaler_state
 from mien.training.objective import Objective
 from mien.training.optimizers import RATE, make_optimizer
+from mien.training.order import order_of_rows
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import open_run
 from mien.training.run_log import RunLog
@@ -87,6 +88,7 @@ def train(
             "import data that have them"
         )
     check_network(config, len(data.store.classes))
+    data.check_licence(config.licence)
     device, threads = torch_device(device), threads_each(threads, devices)
     check_machine(config, device, devices)
     data.check_classes(config.select_on)
@@ -94,9 +96,10 @@ def train(
         config, data.store.classes
     )  # wrong initial weights and wrong teachers are found before a run is made
     config, progress = open_run(config, data, run, resume=resume, device=device)
-    if progress.extended_from:
-        start = replace(start, parents={**start.parents, "extended_from": list(progress.extended_from)})
+    told: dict[str, Any] = {"extended_from": list(progress.extended_from)} if progress.extended_from else {}
     machine = launch(config, device, devices)
+    told["machine"] = environment(machine.device, threads, machine.world_size)
+    start = replace(start, parents={**start.parents, **told})
     torch.set_num_threads(threads)
     trainer = _Trainer(config, data, start, run, machine, reporter or SilentReporter())
     trainer.fit(progress)
@@ -119,6 +122,7 @@ class _Trainer:
         self.optimizer: torch.optim.Optimizer
         self.model, self.optimizer = machine.setup(self.network, optimizer)
         self.average = WeightAverage(self.network, config.ema_decay)
+        self.labels = torch.from_numpy(data.store.labels[data.rows].astype(np.int64))
         self.accuracies: list[float] = []
         self.objective = _objective(config, data, start.teachers, run, machine)
         self.chosen = ChosenNetwork(config, data, start.parents, run, machine.device)
@@ -181,8 +185,7 @@ class _Trainer:
         """One pass over the rows; the mean loss of its steps."""
         self.objective.begin(epoch)
         torch.manual_seed(_epoch_seed(self.config.seed, epoch))
-        rows = len(self.data.rows)
-        order = (torch.randperm(rows) if self.config.shuffle else torch.arange(rows)).to(self.machine.device)
+        order = order_of_rows(self.config, self.labels).to(self.machine.device)
         if self.machine.world_size > 1:
             torch.manual_seed(_epoch_seed(self.config.seed, epoch) + self.machine.global_rank)
         self.model.train()
@@ -228,7 +231,7 @@ class _Trainer:
         with self.pace.writing():
             if self.best is not None:
                 epoch, network = self.best
-                self.chosen.save(network, epoch)
+                self.chosen.save(network, epoch, seconds=_seconds(progress.history[:epoch]))
                 self.best = None
             progress = replace(progress, scaler=scaler_state(self.machine))
             save_checkpoint(self.run / CHECKPOINT_FILE, self.network, self.average.module, self.optimizer, progress)
@@ -268,6 +271,11 @@ def in_channels_last(network: nn.Module) -> nn.Module:
     if not any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in network.modules()):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _seconds(history: Sequence[Mapping[str, Any]]) -> float:
+    """What epochs took, measuring included; runs made before mien measured that say less."""
+    return round(float(sum(entry.get("seconds", 0) + entry.get("measuring_seconds", 0) for entry in history)), 1)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

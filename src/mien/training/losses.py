@@ -1,4 +1,4 @@
-"""Loss functions: cross-entropy against soft targets, focal loss; label smoothing and mixup."""
+"""Loss functions: cross-entropy against soft targets, focal loss; class balance, label smoothing and mixup."""
 
 import torch
 from torch import Tensor
@@ -49,6 +49,16 @@ def balanced_weights(targets: Tensor) -> Tensor:
     counts = targets.sum(0)
     present = counts > 0
     return torch.where(present, len(targets) / (present.sum() * counts), 0.0)
+
+
+def log_priors(targets: Tensor) -> Tensor:
+    """Logarithms (C,) of how frequent each class is in target distributions (N, C), for logit adjustment.
+
+    Added to the logits in training alone, they make up for the frequencies of the classes (Menon et al., arXiv
+    2007.07314). A class that has nothing counts as one face.
+    """
+    counts = targets.sum(0).clamp(min=1)
+    return torch.log(counts / counts.sum())
 
 
 def mixup(alpha: float, *tensors: Tensor) -> tuple[Tensor, ...]:

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import platform
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
@@ -96,6 +98,33 @@ def check_machine(config: TrainConfig, device: str, devices: int) -> None:
 def _nodes() -> int:
     """Machines that train together: as many as torchrun says, else this one."""
     return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+
+
+def environment(device: torch.device, threads: int, processes: int) -> dict[str, Any]:
+    """What a card says of where a training ran: equal weights are to be expected on an equal machine alone.
+
+    Args:
+        device: of the first process.
+        threads: of each process.
+        processes: on all machines together.
+    """
+    return {
+        "processor": processor_name(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": threads,
+        "processes": processes,
+        "torch": str(torch.__version__),
+    }
+
+
+def processor_name() -> str:
+    """The processor as the system calls it; where Linux tells no model, its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def launch(config: TrainConfig, device: str, devices: int) -> "Machine":

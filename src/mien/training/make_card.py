@@ -8,7 +8,7 @@ from torch import nn
 
 from mien.choices import FOLD_SPLITS
 from mien.data.splits import groups_sha256
-from mien.model.card import ModelCard
+from mien.model.card import NOT_STATED, ModelCard
 from mien.networks.profile import count_macs, count_parameters
 from mien.training.augment_config import AugmentConfig
 from mien.training.config import TrainConfig
@@ -47,7 +47,8 @@ def make_card(
         config: the training, its precision settled.
         data: its rows.
         network: what was trained.
-        parents: provenance of the networks it goes on from ("initial_weights") or learns from ("teachers").
+        parents: provenance of the networks it goes on from ("initial_weights") or learns from ("teachers"), and of the
+            training itself: "machine", "seconds" of the epochs up to this one, "extended_from".
         epoch: number of the epoch, from 1.
     """
     return ModelCard(
@@ -74,4 +75,5 @@ def make_card(
             **parents,
             "mien": __version__,
         },
+        licence=config.licence or NOT_STATED,
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 from mien.training.augment import augment, spoil
 from mien.training.config import TrainConfig
 from mien.training.distillation import Teachers, distillation_loss
-from mien.training.losses import balanced_weights, focal_loss, mixup, smooth, soft_cross_entropy
+from mien.training.losses import balanced_weights, focal_loss, log_priors, mixup, smooth, soft_cross_entropy
 from mien.training.views import TaughtViews
 
 Network = Callable[[Tensor], Tensor]
@@ -40,6 +40,8 @@ class Objective:
         self._config, self._frames, self._targets = config, frames, targets
         self._teachers, self._views, self._autocast = teachers, views, autocast
         self._weights = balanced_weights(targets) if config.loss.class_weights == "balanced" else None
+        strength = config.loss.logit_adjustment
+        self._adjustment = strength * log_priors(targets) if strength else None
         self._epoch = 0
         self._view: tuple[Tensor, Tensor] | None = None
 
@@ -55,14 +57,19 @@ class Objective:
         targets = self._targets[rows]
         if self._config.loss.name == "focal":
             logits = network(channels_last(inputs))
-            loss = focal_loss(logits, targets.argmax(1), self._config.loss.gamma, self._weights)
+            loss = focal_loss(self._adjusted(logits), targets.argmax(1), self._config.loss.gamma, self._weights)
             return self._with_teachers(loss, logits, inputs, taught)
         targets = smooth(targets, self._config.loss.label_smoothing)
         if self._mixes:
             inputs, targets, *rest = mixup(self._config.loss.mixup, *_present(inputs, targets, taught))
             taught = rest[0] if rest else None
         logits = network(channels_last(inputs))
-        return self._with_teachers(soft_cross_entropy(logits, targets, self._weights), logits, inputs, taught)
+        return self._with_teachers(
+            soft_cross_entropy(self._adjusted(logits), targets, self._weights), logits, inputs, taught
+        )
+
+    def _adjusted(self, logits: Tensor) -> Tensor:
+        return logits if self._adjustment is None else logits + self._adjustment
 
     def _faces(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         """Network input of some rows, and what teachers answered to it if they were asked before."""

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.choices import USAGES
+from mien.choices import CLASS_MAPS, FOLDER_LAYOUTS, USAGES
 from mien.data.export import export_data
-from mien.data.reading.class_maps import class_map
+from mien.data.reading.class_maps import TERMS, class_map, terms_of
 from mien.data.reading.importing import import_data
 from mien.data.reading.layouts import LAYOUTS, find_pictures
 from mien.data.store import FaceStore, StoreMeta
@@ -155,9 +155,8 @@ def test_an_imagefolder_imports_to_the_rows_it_was_made_of(tmp_path_factory, row
     faces = random_face(seed, (len(rows), 48, 48))
     export_data(FaceStore(faces, labels, usages, StoreMeta(len(rows), "x", "0" * 64)), folder / "out", "imagefolder")
     again = import_data(folder / "out", folder / "again")
-    order = np.lexsort((np.arange(len(rows)), np.array(["train", "validation", "test"])[usages]))
     for name, values in (("faces", faces), ("labels", labels), ("usages", usages)):
-        np.testing.assert_array_equal(getattr(again, name), values[order])
+        np.testing.assert_array_equal(getattr(again, name), values)
 
 
 @pytest.mark.parametrize(
@@ -245,3 +244,13 @@ def test_a_folder_of_another_layout_is_refused(tmp_path, layout):
         find_pictures(tmp_path)
     with pytest.raises(UsageError, match="for folders of pictures: leave them out"):
         import_data(tmp_path / "notes.txt", tmp_path / "store", layout=layout)
+
+
+def test_a_data_set_brings_its_owners_terms(expw, tmp_path):
+    folder, *_ = expw
+    assert import_data(folder, tmp_path / "a", usage="Training").meta.terms == "non-commercial research (ExpW)"
+    assert import_data(folder, tmp_path / "b", usage="Training", terms="mine").meta.terms == "mine"
+    assert FaceStore.open(tmp_path / "b").meta.terms == "mine"
+    assert terms_of(["contempt=skip", "CK+48"]) == "non-commercial research (CK+)"
+    assert terms_of(["fer2013"]) == ""
+    assert set(TERMS) <= {*CLASS_MAPS, *FOLDER_LAYOUTS}

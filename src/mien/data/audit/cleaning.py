@@ -102,6 +102,7 @@ def write_clean(store: FaceStore, removed: Sequence[Removal], out: Path) -> list
         groups=None if store.groups is None else store.groups[kept],
         files=None if store.files is None else store.files[kept],
         classes=store.classes,
+        terms=store.meta.terms,
     )
     return [out, table, rows]
 

@@ -45,6 +45,22 @@ _KNOWN: Final[dict[str, dict[str, str]]] = {
 """RAF-DB: Li et al., CVPR 2017; AffectNet: Mollahosseini et al., 2017; CK+: Lucey et al., 2010; JAFFE: Lyons, 1998."""
 
 
+TERMS: Final = {
+    "raf-db": "non-commercial research (RAF-DB)",
+    "affectnet": "non-commercial research (AffectNet)",
+    "ck+48": "non-commercial research (CK+)",
+    "jaffe": "non-commercial research (JAFFE)",
+    "expw": "non-commercial research (ExpW)",
+}
+"""What the owners of data sets demand of those who get them, in short, by the name of their class map or layout: what
+they say themselves counts."""
+
+
+def terms_of(names: Iterable[str]) -> str:
+    """The terms that go with the first of some names of class maps or layouts that has any; "" where none has."""
+    return next((TERMS[name.lower()] for name in names if name.lower() in TERMS), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """The classes of a data set, and what its own names mean.

@@ -8,7 +8,7 @@ grey levels with blanks between them, 48 lines of 48 (Goodfellow et al., "Challe
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -76,6 +76,28 @@ def read_fer2013(path: Path, progress: ReportProgress = no_progress) -> tuple[Fa
     except UNREADABLE as error:
         reason = str(error) or type(error).__name__
         raise DataError(f"{path}: cannot be read, truncated or damaged ({reason}); get the file again") from None
+
+
+def read_two_files(emotions: Path, pixels: Path) -> FaceRows:
+    """Rows of two files without headers, line by line: a label in one, 2304 grey levels in the other; all Training.
+
+    Raises:
+        DataError: unreadable, a malformed row, or files of different lengths; the message names file and line.
+    """
+    columns, rows = _Columns(2, 0, 1, None), FaceRows()
+    try:
+        with emotions.open("rb") as labels, pixels.open("rb") as faces:
+            joined = (
+                _Line(row, row + 1, label.strip() + b"," + face)
+                for row, (label, face) in enumerate(zip_longest(labels, faces, fillvalue=b""))
+            )
+            for lines in iter(lambda: list(islice(joined, _ROWS_AT_ONCE)), []):
+                rows.extend(*_parse_lines(lines, columns, f"{emotions.name} with {pixels}"))
+    except OSError as error:
+        raise DataError(f"{emotions} and {pixels}: cannot be read ({error.strerror})") from None
+    if not rows:
+        raise DataError(f"{emotions}: no rows; export the data again")
+    return rows
 
 
 def _choose(members: Members, archive: str) -> str:

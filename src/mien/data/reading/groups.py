@@ -16,6 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.data.columns import FILE_NAME, GROUP, LONGEST_NAME, matched, read_column
 from mien.data.reading.layouts import JAFFE_NAME, FoundPictures
 from mien.data.reading.pictures import LabelledPicture, listed
@@ -36,14 +39,17 @@ def grouped(folder: Path, found: FoundPictures, how: str | None) -> FoundPicture
     Args:
         folder: the folder they all lie in.
         found: what was found there.
-        how: a way of the table above; "none" leaves them out; None takes the subjects that the names tell, if all do.
+        how: a way of the table above; "none" leaves them out; None takes those that the layout states, else the
+            subjects that the names tell, if all do.
 
     Raises:
         DataError: a name tells no group, or a csv lacks a picture or names one that is not there.
     """
     pictures = [picture for picture in found.pictures if picture.label is not None]
-    if how == NO_GROUPS or (how is None and not all(map(_subject, pictures))):
+    if how is None and (any(picture.group for picture in pictures) or not all(map(_subject, pictures))):
         return found
+    if how == NO_GROUPS:
+        return replace(found, pictures=tuple(replace(picture, group="") for picture in found.pictures))
     groups = dict(zip((picture.path for picture in pictures), _groups(folder, found, pictures, how), strict=True))
     return replace(
         found, pictures=tuple(replace(picture, group=groups.get(picture.path, "")) for picture in found.pictures)
@@ -58,7 +64,8 @@ def _groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPictu
     elif how == FOLDER:
         names = [picture.path.parent.name[:LONGEST_NAME] for picture in pictures]
     else:
-        return _listed_groups(folder, found, pictures, str(how))
+        groups: list[str] = listed_column(folder, found, str(how), GROUP).tolist()
+        return groups
     if without := [picture.path.name for picture, name in zip(pictures, names, strict=True) if not name]:
         raise DataError(
             f"{folder}: the names {listed(without)} tell no {how}: expected names as of CK+48 (S010_004_00000017.png)"
@@ -67,12 +74,15 @@ def _groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPictu
     return names
 
 
-def _listed_groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPicture], path: str) -> list[str]:
-    wanted = [_name(folder, picture) for picture in pictures]
+def listed_column(folder: Path, found: FoundPictures, path: str | Path, column: str) -> NDArray[np.str_]:
+    """A column of a csv for the pictures that are not skipped, by their paths below the folder; text (N,).
+
+    Raises:
+        DataError: the csv is malformed, lacks a picture, or names one that is not there.
+    """
+    wanted = [_name(folder, picture) for picture in found.pictures if picture.label is not None]
     known = {_name(folder, picture) for picture in found.pictures}
-    values = read_column(path, FILE_NAME, GROUP)
-    groups: list[str] = matched(path, values, wanted, known).tolist()
-    return groups
+    return matched(path, read_column(path, FILE_NAME, column), wanted, known)
 
 
 def _name(folder: Path, picture: LabelledPicture) -> str:

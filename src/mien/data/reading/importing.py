@@ -1,4 +1,4 @@
-"""Import: a csv, an archive, a folder or a table of pictures becomes a store."""
+"""Import: a csv, an archive, an exported table, a folder or a table of pictures becomes a store."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mien.choices import AUTO_CLASSES, TEST_USAGES
 from mien.data.columns import GROUP, row_column
-from mien.data.reading.class_maps import ClassMap, class_map
+from mien.data.reading.class_maps import ClassMap, class_map, terms_of
+from mien.data.reading.exported import ReadTable, files_of, reader_of, sha256_of_names
 from mien.data.reading.fer2013 import read_fer2013
-from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped
+from mien.data.reading.groups import FOLDER, NO_GROUPS, SEQUENCE, SUBJECT, grouped, listed_column
 from mien.data.reading.layouts import FoundPictures, find_pictures, found_in_table
 from mien.data.reading.picture_tables import is_picture_table
 from mien.data.reading.pictures import FER2013_FACES, FaceKind, read_pictures
@@ -23,7 +24,6 @@ from mien.data.votes import FERPLUS_FILE, eight_labels, read_votes
 from mien.errors import DataError, UsageError
 from mien.files import refuse_existing
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.preprocess import FACE_SIZE
 
 # Between two pieces the hashing thread waits up to 5 ms for the interpreter's lock, so they are large.
 _PIECE: Final = 8 << 20
@@ -42,10 +42,12 @@ def import_data(  # noqa: PLR0913 - the options of the command
     groups: str | Path | None = None,
     classes: str = AUTO_CLASSES,
     kind: FaceKind = FER2013_FACES,
+    terms: str = "",
     tell: Callable[[FoundPictures], None] = lambda _found: None,
 ) -> FaceStore:
     """Make a store of a FER2013 csv, alone or archived (`read_fer2013`), of a folder of pictures (`find_pictures`), or
-    of a csv that names pictures (`mien.data.reading.picture_tables`).
+    of a csv that names pictures (`mien.data.reading.picture_tables`), or of a table that `mien data export` wrote
+    (`mien.data.reading.exported`).
 
     Args:
         source: the file or folder.
@@ -58,9 +60,11 @@ def import_data(  # noqa: PLR0913 - the options of the command
         skip_damaged: whether pictures of a folder that cannot be read are named on the logger and left out.
         groups: how rows are grouped: of a folder see `mien.data.reading.groups`; of a csv or archive "none", the
             default, or a csv with the columns row and group.
-        classes: one of `mien.choices.CLASS_SETS`: of pictures see `mien.data.reading.class_maps.understood`; of a
-            FER2013 csv "auto", its seven, or with votes "ferplus", the eight by `mien.data.votes.eight_labels`.
+        classes: one of `mien.choices.CLASS_SETS`: of pictures and exported tables see
+            `mien.data.reading.class_maps.understood`; of a FER2013 csv "auto", its seven, or with votes "ferplus", the
+            eight by `mien.data.votes.eight_labels`.
         kind: of pictures, what their faces are to be like, and what finds them in photos.
+        terms: what the data set's owners demand, in short; "" takes what the source says, or is known of the layout.
         tell: told what was found in a folder of pictures before it is read.
 
     Returns:
@@ -73,29 +77,34 @@ def import_data(  # noqa: PLR0913 - the options of the command
     """
     source, out = Path(source), Path(out)
     refuse_existing(out)
-    pictures = source.is_dir() or is_picture_table(source)
-    if pictures and ferplus is not None:
-        kind_of_source = "a folder" if source.is_dir() else "a csv"
-        raise DataError(
-            f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is {kind_of_source} of pictures"
-        )
+    read_table = reader_of(source) if layout is None else None
+    pictures = read_table is None and (source.is_dir() or is_picture_table(source))
+    if ferplus is not None and (pictures or read_table is not None):
+        held = f"a {'folder' if source.is_dir() else 'csv'} of pictures" if pictures else "an exported table"
+        raise DataError(f"{ferplus}: FER+ votes are for the rows of a FER2013 csv, but {source} is {held}")
+    if not pictures:
+        _refuse_picture_options(source, layout, names, usage, kind, skip_damaged=skip_damaged)
     if pictures:
         found = _found_pictures(source, layout, names, usage, classes, _text(groups))
         tell(found)
+        terms = terms or terms_of([found.layout])
         folder, name = source if source.is_dir() else source.parent, source.resolve().name
         rows, sha256 = read_pictures(
             folder, found.pictures, progress, found.lists, skip_damaged=skip_damaged, kind=kind, classes=found.classes
         )
+    elif read_table is not None:
+        rows, name, sha256 = _read_table(source, read_table, classes, progress)
+        rows.groups = _groups_of_rows(source, groups, len(rows)) or ([] if str(groups) == NO_GROUPS else rows.groups)
     else:
-        _refuse_picture_options(source, layout, names, usage, kind, skip_damaged=skip_damaged)
         rows, name, sha256 = _read_file(source, progress)
         rows.groups += _groups_of_rows(source, groups, len(rows))
     faces, labels, usages = rows.arrays()
-    votes = None if ferplus is None else read_votes(ferplus, usages)
-    if not pictures:
+    votes = rows.vote_counts() if ferplus is None else read_votes(ferplus, usages)
+    if read_table is None and not pictures:
         rows.classes, labels = _of_fer2013(source, classes, votes, labels)
+    found_in: dict[str, Any] = {"source": name, "source_sha256": sha256, "terms": terms or rows.terms}
     beside: dict[str, Any] = {"votes": votes, "groups": rows.group_names(), "files": rows.file_names()}
-    write_store(out, faces, labels, usages, source=name, source_sha256=sha256, classes=rows.classes, **beside)
+    write_store(out, faces, labels, usages, **found_in, classes=rows.classes, **beside)
     return FaceStore.open(out)
 
 
@@ -113,6 +122,12 @@ def _found_pictures(
     return found_in_table(source, class_map(()) if names is None else names, usage, classes)
 
 
+def _read_table(source: Path, read: ReadTable, classes: str, progress: ReportProgress) -> tuple[FaceRows, str, str]:
+    """Rows of an exported table, its name, and its SHA-256."""
+    sha256 = sha256_of_names((path.name, sha256_of_file(path)) for path in files_of(source))
+    return read(source, progress, classes), source.resolve().name, sha256
+
+
 def _refuse_picture_options(
     source: Path,
     layout: str | None,
@@ -128,9 +143,7 @@ def _refuse_picture_options(
     if skip_damaged:
         raise UsageError(f"{source}: damaged pictures are skipped in folders of pictures: leave out --skip-damaged")
     if kind != FER2013_FACES:
-        raise UsageError(
-            f"{source}: its faces are grey, {FACE_SIZE}x{FACE_SIZE}: leave out --detect, --face-size and --colour"
-        )
+        raise UsageError(f"{source}: its faces are taken as they are: leave out --detect, --face-size and --colour")
 
 
 def _of_fer2013(
@@ -164,7 +177,7 @@ def _groups_of_rows(source: Path, groups: str | Path | None, count: int) -> list
 def ferplus_beside(source: Path) -> Path | None:
     """The file with FER+'s votes (`FERPLUS_FILE`) in the folder of a csv or archive; None when there is none."""
     beside = source.parent / FERPLUS_FILE
-    return beside if source.is_file() and beside.is_file() else None
+    return beside if source.is_file() and beside.is_file() and reader_of(source) is None else None
 
 
 def faces_by_class(
@@ -187,11 +200,31 @@ def faces_by_class(
         DataError: the folder is malformed; see there.
     """
     folder = Path(folder)
-    found = grouped(folder, find_pictures(folder, "classes", names, TEST_USAGES[-1]), None)
+    found = grouped(folder, _pictures_by_class(folder, names), None)
     rows, sha256 = read_pictures(folder, found.pictures, progress, kind=kind, classes=found.classes)
     skipped = {name: pictures for name, (meaning, pictures) in found.counts().items() if meaning is None}
     meta = StoreMeta(len(rows), folder.resolve().name, sha256, classes=found.classes)
     return FaceStore(*rows.arrays(), meta, groups=rows.group_names(), files=rows.file_names()), skipped
+
+
+def _pictures_by_class(folder: Path, names: ClassMap) -> FoundPictures:
+    return find_pictures(folder, "classes", names, TEST_USAGES[-1])
+
+
+def column_of_pictures(folder: str | Path, names: ClassMap, path: str | Path, column: str) -> NDArray[np.str_]:
+    """A column of a csv for the rows that `faces_by_class` makes of a folder, text (N,) in their order.
+
+    Args:
+        folder: the folder.
+        names: what its classes mean.
+        path: the csv: ``file_name``, the picture's path below the folder with slashes, and ``column``.
+        column: the name of the column.
+
+    Raises:
+        DataError: the folder or the csv is malformed, or a picture is missing in the csv or unknown.
+    """
+    folder = Path(folder)
+    return listed_column(folder, _pictures_by_class(folder, names), path, column)
 
 
 def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:

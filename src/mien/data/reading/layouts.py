@@ -6,6 +6,7 @@ layout       where the class of a picture stands                                
 splits       ``train|validation|test/<class>/*.jpg``                                         by the folder
 classes      ``<class>/*.jpg``, as CK+48                                                     to be said
 imagefolder  ``train|validation|test/metadata.csv`` with file_name and emotion               by the folder
+numbered     ``train_set|verify_set/image_emotion.csv``, ``0.jpg,3`` a line                  Training
 raf-db       ``EmoLabel/list_patition_label.txt``, pictures in ``Image/aligned``             by the picture's name
 jaffe        two letters in the name, ``KA.AN1.39.tiff``                                     to be said
 expw         ``label/label.lst`` with the box of each face, pictures in ``image/origin``     to be said
@@ -16,7 +17,7 @@ RAF-DB: Li et al., CVPR 2017. JAFFE: Lyons et al., 1998. ExpW: Zhang et al., arX
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mien.choices import AUTO_CLASSES, KEEP_CLASSES, USAGES
+from mien.data.columns import FILE, GROUP, ROW, VOTE_COLUMNS
 from mien.data.reading.class_maps import ClassMap, class_map, understood
 from mien.data.reading.picture_tables import PICTURE_TABLE, has_usages, is_picture_table, table_pictures
 from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, NamedPicture, content, entries, listed
@@ -40,6 +42,8 @@ from mien.labels import EMOTIONS, class_key
 _RAF_LIST: Final = "list_patition_label.txt"  # the publisher's own spelling
 _RAF_USAGES: Final = {"train": "Training", "test": "PrivateTest"}
 _EXPW_LIST: Final = "label.lst"
+_NUMBERED_PARTS: Final = ("train_set", "verify_set")
+_NUMBERED_LIST: Final = "image_emotion.csv"
 _EXPW_FIELDS: Final = 8
 JAFFE_NAME: Final = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNORECASE)
 """Person, then class."""
@@ -205,7 +209,16 @@ def _understood(
     if naming.kept and (empty := [name for name in found.empty if class_key(name) not in names]):
         raise DataError(f"{place}: no pictures in {listed(empty)}: expected some of each class; remove the folder")
     pictures = (
-        LabelledPicture(item.path, item.name, naming.number(item.name), USAGES.index(item.usage), item.box, item.group)
+        LabelledPicture(
+            item.path,
+            item.name,
+            naming.number(item.name),
+            USAGES.index(item.usage),
+            item.box,
+            item.group,
+            item.votes,
+            item.file,
+        )
         for item in found.pictures
     )
     return FoundPictures(layout, tuple(pictures), tuple(found.lists), naming.classes, naming.kept)
@@ -227,7 +240,18 @@ _WITH_FOLDERS: Final = {"splits": _find_splits, "classes": _find_classes}
 def _find_imagefolder(folder: Path, _usage: str) -> _Named:
     lists = [part / METADATA_FILE for part in usage_folders(folder)]
     found = [picture for path in lists for picture in _described(path)]
-    return _Named(found, lists)
+    for what, held in (("group", [item.group for item in found]), ("votes", [item.votes for item in found])):
+        if any(held) and not all(held):
+            raise DataError(f"{folder}: some of its {METADATA_FILE} state {what}, others do not: expected all or none")
+    return _Named(_in_order_of_rows(found), lists)
+
+
+def _in_order_of_rows(found: list[NamedPicture]) -> list[NamedPicture]:
+    """By row number where each has its own, so that an export comes back in the order it had."""
+    rows = {item.row for item in found}
+    if None in rows or len(rows) < len(found):
+        return found
+    return sorted(found, key=lambda item: item.row or 0)
 
 
 def _described(path: Path) -> Iterator[NamedPicture]:
@@ -238,7 +262,32 @@ def _described(path: Path) -> Iterator[NamedPicture]:
         if not name or not emotion:
             raise DataError(f"{path}: line {line} lacks file_name or emotion: expected a column of either name")
         usage = USAGE_OF_FOLDER[path.parent.name.lower()]
-        yield NamedPicture(_inside(path.parent, name, f"{path}: line {line}"), emotion, usage)
+        where = f"{path}: line {line}"
+        number = row.get(ROW) or ""
+        place = int(number) if number.isascii() and number.isdigit() else None
+        picture, group, file = _inside(path.parent, name, where), row.get(GROUP) or "", row.get(FILE) or ""
+        yield NamedPicture(picture, emotion, usage, None, group, _votes(row, where), file, place)
+
+
+def _votes(row: Mapping[str, str | None], where: str) -> bytes:
+    """FER+'s votes in a line of a table; nothing where it has no such columns."""
+    cells = [row.get(name) for name in VOTE_COLUMNS]
+    if all(cell is None for cell in cells):
+        return b""
+    if not all(cell is not None and re.fullmatch(r"\d|10", cell) for cell in cells):
+        raise DataError(f"{where} has the votes {cells}: expected 0..10 in each of {', '.join(VOTE_COLUMNS)}")
+    return bytes(int(cell or 0) for cell in cells)
+
+
+def _find_numbered(folder: Path, _usage: str) -> _Named:
+    lists = [path for part in _NUMBERED_PARTS if (path := folder / part / _NUMBERED_LIST).is_file()]
+    found = []
+    for path in lists:
+        for line, cells in enumerate(csv.reader(StringIO(_text(path))), start=1):
+            if len(cells) != 2:
+                raise DataError(f"{path}: line {line} has {len(cells)} cells: expected a file name and an emotion")
+            found.append(NamedPicture(_inside(path.parent, cells[0], f"{path}: line {line}"), cells[1], USAGES[0]))
+    return _Named(found, lists)
 
 
 def _find_raf(folder: Path, _usage: str) -> _Named:
@@ -327,6 +376,10 @@ def _usage_entries(folder: Path) -> list[Path]:
     return [entry for entry in entries(folder) if entry.is_dir() and entry.name.lower() in USAGE_OF_FOLDER]
 
 
+def _is_numbered(folder: Path) -> bool:
+    return any((folder / part / _NUMBERED_LIST).is_file() for part in _NUMBERED_PARTS)
+
+
 def _is_jaffe(folder: Path) -> bool:
     return any(JAFFE_NAME.fullmatch(entry.name) for entry in entries(folder))
 
@@ -339,6 +392,7 @@ LAYOUTS: Final[dict[str, _Layout]] = {
     "raf-db": _Layout(_has_file(*_RAF_PLACES), _find_raf, ("raf-db",), states_usage=True, strict=True),
     "expw": _Layout(_has_file(*_EXPW_PLACES), _find_expw, ("fer2013",), strict=True),
     "imagefolder": _Layout(_is_imagefolder, _find_imagefolder, states_usage=True),
+    "numbered": _Layout(_is_numbered, _find_numbered, ("fer2013",), states_usage=True),
     "splits": _Layout(lambda folder: bool(_usage_entries(folder)), _find_splits, ("fer2013",), states_usage=True),
     "jaffe": _Layout(_is_jaffe, _find_jaffe, ("jaffe",), strict=True),
     "classes": _Layout(_has_folders, _find_classes),

@@ -45,6 +45,9 @@ class NamedPicture(NamedTuple):
         usage: one of `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
         group: name of the group that it belongs to, of all pictures or of none.
+        votes: FER+'s for each of `mien.labels.VOTE_CLASSES`, likewise.
+        file: what the face was cut out of before, where that is known.
+        row: number of the row that it was in the data set it comes from, where that is known.
     """
 
     path: Path
@@ -52,6 +55,9 @@ class NamedPicture(NamedTuple):
     usage: str
     box: FaceBox | None = None
     group: str = ""
+    votes: bytes = b""
+    file: str = ""
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,8 @@ class LabelledPicture:
         usage: index into `mien.choices.USAGES`.
         box: the face in the picture; None takes the whole picture.
         group: name of the group that it belongs to (`mien.data.reading.groups`), of all pictures or of none.
+        votes: FER+'s for each of `mien.labels.VOTE_CLASSES`, likewise.
+        file: what the face was cut out of before, where that is known.
     """
 
     path: Path
@@ -73,6 +81,8 @@ class LabelledPicture:
     usage: int
     box: FaceBox | None = None
     group: str = ""
+    votes: bytes = b""
+    file: str = ""
 
 
 FindFaces = Callable[[NDArray[np.uint8]], Sequence[NDArray[np.uint8]]]
@@ -146,7 +156,8 @@ def read_pictures(
                 if face is not None:
                     rows.extend(face, [picture.label], [picture.usage])
                     rows.groups.extend([picture.group] if picture.group else [])
-                    rows.files.append(picture.path.relative_to(folder).as_posix())
+                    rows.votes += picture.votes
+                    rows.files.append(picture.file or picture.path.relative_to(folder).as_posix())
             except DataError as error:
                 damaged.append(str(error))
         progress(number / len(pictures))

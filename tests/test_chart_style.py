@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mien.evaluation.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, save_chart
 
 
 def figure():
