@@ -11,6 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
 from mien.choices import ChartFormat
@@ -104,6 +105,8 @@ def _shrink(figure: Figure) -> None:
     for line in _parts(figure, Line2D):
         line.set_linewidth(line.get_linewidth() * _SMALLER)
         line.set_markersize(line.get_markersize() * _SMALLER)
+    for stairs in _parts(figure, StepPatch):
+        stairs.set_linewidth(stairs.get_linewidth() * _SMALLER)
     for marks in _parts(figure, PathCollection):
         marks.set_sizes(marks.get_sizes() * _SMALLER**2)
 
