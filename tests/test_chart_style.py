@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 
 
 def figure():
@@ -40,3 +40,15 @@ def test_titles_can_be_left_out(tmp_path):
     save_chart(bare, tmp_path, "bare", ChartStyle(title=False))
     assert [drawn.texts[0].get_visible() for drawn in (titled, bare)] == [True, False]
     assert bare.axes[0].get_position().height > titled.axes[0].get_position().height
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_long_names_stay_inside_the_picture(tmp_path, column):
+    drawn = Figure(figsize=(9, 5), layout="constrained")
+    lines = [drawn.subplots().plot([0, 1], [0, 1])[0]] * 8
+    names = [f"variant {number} with a name (3 seeds)" for number in range(8)]
+    outside_legend(drawn, (lines, names), "upper left")
+    save_chart(drawn, tmp_path, "chart", ChartStyle(column=column))
+    (legend,) = drawn.legends
+    assert [text.get_text()[:9] for text in legend.get_texts()] == [f"variant {number}" for number in range(8)]
+    assert legend.get_window_extent().x1 <= drawn.bbox.x1

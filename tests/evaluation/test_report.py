@@ -42,6 +42,9 @@ def test_the_figures_are_those_of_the_faces_of_the_usage(model, store):
     assert result["model"] == {"name": "linear", "sha256": model.sha256}
     assert result["data"] == {"source": "small.csv", "sha256": "ab" * 32}
     assert (result["usage"], result["tta"]) == ("PublicTest", "none")
+    assert result["selected_on"] is None
+    model.card = replace(model.card, training={"selected_on": "held_out"})
+    assert evaluate(model, store, "PublicTest").to_dict()["selected_on"] == "held_out"
 
 
 def test_everything_is_plain_json(model, store):

@@ -48,6 +48,7 @@ def draw_counts(statistics: Statistics) -> Figure:
         bars = axes.bar(chart_names(statistics.store.classes), values, color=_COLOURS[usage], width=0.7)
         axes.bar_label(bars, [f"{value:,}\n{value / total:.1%}" for value in values], padding=2, fontsize=8)
         axes.set_title(f"{usage}, {total:,} rows", loc="left", fontsize=10)
+        axes.set_ylabel("rows")
         axes.margins(y=0.3)
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))

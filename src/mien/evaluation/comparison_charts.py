@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 from mien.evaluation.comparison import Variant
 from mien.evaluation.metrics import wilson_interval
 
@@ -62,7 +62,7 @@ def draw_curves(variants: Sequence[Variant]) -> Figure:
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     figure.supxlabel("epoch", fontsize=10)
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
+    outside_legend(figure, grid[0].get_legend_handles_labels(), "upper left")
     return figure
 
 

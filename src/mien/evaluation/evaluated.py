@@ -42,6 +42,7 @@ class Evaluation:
         logits: finite, float32 (N, classes), before temperature.
         temperature: from the model's card.
         trained_on: how many of ``rows`` the model was trained on; None when its card does not say.
+        selected_on: the rows that the model's epoch was chosen on, as its card says; None when it does not.
         seen: whether a row also stands in Training, pixel for pixel, (N,), at least one of them not; None when that was
             not asked.
         restricted: whether the model could only answer classes that have faces among ``rows``.
@@ -64,6 +65,7 @@ class Evaluation:
     logits: NDArray[np.float32]
     temperature: float
     trained_on: TrainedOn | None = None
+    selected_on: str | None = None
     seen: NDArray[np.bool_] | None = None
     restricted: bool = False
     targets: str = TARGETS[0]
@@ -150,6 +152,7 @@ class Evaluation:
             **self._target_rule(),
             "n": len(self),
             "trained_on": asdict(self.trained_on) if self.trained_on else None,
+            "selected_on": self.selected_on,
             "accuracy": self.accuracy,
             **self._sampling(),
             "top2_accuracy": metrics.top_k_accuracy(self.logits, self.labels),

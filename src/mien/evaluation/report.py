@@ -82,6 +82,7 @@ def evaluate(
         logits=logits,
         temperature=classifier.card.temperature,
         trained_on=trained_on(classifier.card, store, rows),
+        selected_on=classifier.card.training.get("selected_on"),
         seen=seen,
         restricted=classes == "present",
         targets=targets,

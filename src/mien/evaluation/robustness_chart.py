@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.provenance import named_rows
 from mien.evaluation.robustness import CorruptionScores, Robustness
@@ -63,4 +63,4 @@ def _label(figure: Figure, results: Sequence[Robustness], panel: Axes) -> None:
         f"{result.model}: clean {result.clean.accuracy:.1%}, mean over corruptions {result.mean.accuracy:.1%}"
         for result in results
     ]
-    figure.legend(curves, names, loc="outside lower left", ncols=2, frameon=False, fontsize=9)
+    outside_legend(figure, (curves, names), "lower left", size=9)
