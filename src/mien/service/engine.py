@@ -265,7 +265,8 @@ class Engine:
         if error.signal:
             self._metrics.worker_ended("crash")
             return InputError(f"{name}: damaged, its decoder crashed")
-        return error
+        self._metrics.worker_ended("failed")
+        return RequestError(503, f"{name}: a worker failed ({error}); try again")
 
 
 class _Answer:
