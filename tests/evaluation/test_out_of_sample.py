@@ -110,7 +110,7 @@ def test_reads_probabilities(tmp_path):
     values = np.full((4, 7), 1 / 7, np.float32)
     values[2] = np.nan
     np.save(tmp_path / "p.npy", values)
-    assert judged(read_probabilities(tmp_path / "p.npy", 4)) == [0, 1, 3]
+    assert judged(read_probabilities(tmp_path / "p.npy", 4, 7)) == [0, 1, 3]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_reads_probabilities(tmp_path):
 def test_refuses_what_is_no_probabilities(tmp_path, values, problem):
     np.save(tmp_path / "p.npy", values, allow_pickle=True)
     with pytest.raises(DataError, match=problem):
-        read_probabilities(tmp_path / "p.npy", 4)
+        read_probabilities(tmp_path / "p.npy", 4, 7)
 
 
 def test_refuses_a_missing_file(tmp_path):
     with pytest.raises(DataError, match=r"gone\.npy"):
-        read_probabilities(tmp_path / "gone.npy", 4)
+        read_probabilities(tmp_path / "gone.npy", 4, 7)
