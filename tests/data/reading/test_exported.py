@@ -11,6 +11,7 @@ from pyarrow import parquet
 from mien.choices import EXPORT_FORMATS
 from mien.data.export import export_data
 from mien.data.reading.importing import ferplus_beside, import_data
+from mien.data.reading.pictures import FaceKind
 from mien.data.store import FaceStore, StoreMeta
 from mien.errors import MienError
 from mien.labels import EMOTIONS, VOTE_CLASSES
@@ -181,3 +182,26 @@ def test_an_export_takes_no_votes_from_a_file_beside_it(tmp_path, store):
     assert ferplus_beside(tmp_path / "a.npz") is None
     with pytest.raises(MienError, match="for folders of pictures: leave them out"):
         import_data(tmp_path / "a.npz", tmp_path / "out", usage="Training")
+
+
+@pytest.mark.parametrize("name", KEEPS_ALL)
+def test_classes_colours_files_and_terms_come_back(name, tmp_path):
+    """Of an image folder side and colour are given again, and terms stay behind, as the guide says."""
+    random = np.random.default_rng(3)
+    classes = ("开心", "calm", "other")
+    faces, usages = random.integers(0, 256, (12, 20, 20, 3), np.uint8), np.arange(12).astype(np.uint8) % 2
+    labels, groups = (
+        random.permutation(np.arange(12) % 3).astype(np.uint8),
+        np.array([f"p{row % 4}" for row in range(12)]),
+    )
+    files = np.array([f"photos/{row}.jpg" for row in range(12)])
+    meta = StoreMeta(12, "mine", "0" * 64, classes=classes, terms="ours alone")
+    path = tmp_path / f"out.{name}"
+    export_data(FaceStore(faces, labels, usages, meta, None, groups, files), path, name)
+    kind = {"kind": FaceKind(side=20, channels=3)} if name == "imagefolder" else {}
+    again = import_data(path, tmp_path / "again", **kind)
+    np.testing.assert_array_equal(again.faces, faces)
+    assert [again.class_of(row) for row in range(12)] == [classes[label] for label in labels]
+    assert (again.groups.tolist(), again.files.tolist()) == (groups.tolist(), files.tolist())
+    assert again.usages.tolist() == usages.tolist()
+    assert again.meta.terms == ("" if name == "imagefolder" else "ours alone")
