@@ -44,13 +44,21 @@ def started(folder, rows):
 
 
 def busy(process, rows):
-    """The workers, once some have written rows."""
-    wait_for(lambda: len(workers(process)) == 2 and rows.read_bytes().count(b"\n") > 16)
-    return workers(process)
+    """The workers and what started them, once some have written rows."""
+    wait_for(lambda: process.poll() is not None or rows.read_bytes().count(b"\n") > 16)
+    assert process.poll() is None, "all pictures are done: give the test more"
+    found = below(process)
+    assert len(found) >= 2
+    return found
 
 
-def workers(process):
-    return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+def below(process):
+    """All processes that a process started, and that these started, but for the one that tidies up after them."""
+    return [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline())
+    ]
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])
@@ -65,7 +73,7 @@ def test_what_is_written_is_whole_and_no_process_is_left(folder, tmp_path, how):
     _, said = process.communicate(timeout=HANG)
     assert "Traceback" not in said
     assert process.returncode != 0
-    wait_for(lambda: not any(child.is_running() for child in children))
+    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
     if how != "SIGKILL":
         frames = [json.loads(line) for line in rows.read_text().splitlines()]
         assert [frame["source"] for frame in frames] == [str(folder / f"{n:03d}.jpg") for n in range(len(frames))]
