@@ -54,11 +54,15 @@ def busy(process, rows):
 
 def below(process):
     """All processes that a process started, and that these started, but for the one that tidies up after them."""
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline())
-    ]
+    found = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in found if is_alive(child) and "resource_tracker" not in " ".join(child.cmdline())]
+
+
+def is_alive(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])
@@ -73,7 +77,7 @@ def test_what_is_written_is_whole_and_no_process_is_left(folder, tmp_path, how):
     _, said = process.communicate(timeout=HANG)
     assert "Traceback" not in said
     assert process.returncode != 0
-    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    wait_for(lambda: not any(map(is_alive, children)))
     if how != "SIGKILL":
         frames = [json.loads(line) for line in rows.read_text().splitlines()]
         assert [frame["source"] for frame in frames] == [str(folder / f"{n:03d}.jpg") for n in range(len(frames))]
