@@ -574,7 +574,7 @@ def _compared() -> Values:
 @row("S3", "live: detectMultiScale(gray, 1.3, 5)")
 def _haar() -> Values:
     detector = HaarDetector()
-    return "1.3, 5", f"{detector._scale:g}, {detector._neighbours}"
+    return "1.3, 5", f"{detector._options['scale']:g}, {detector._options['neighbours']}"
 
 
 @row("S3", "live: most frequent label of the last 10 frames")

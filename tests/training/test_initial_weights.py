@@ -58,7 +58,7 @@ def test_a_training_without_steps_of_any_length_keeps_the_weights_it_started_fro
     for name, tensor in child.named_parameters():
         torch.testing.assert_close(tensor, parent[name], rtol=1e-6, atol=1e-7)
     saved = load_network(tmp_path / "parent.safetensors")[1]
-    told = {"name": "a", "licence": "Apache-2.0"} | provenance(tmp_path / "parent.safetensors", saved)
+    told = {"name": "a", "licence": saved.licence} | provenance(tmp_path / "parent.safetensors", saved)
     assert card.training["initial_weights"] == told
 
 
@@ -67,10 +67,11 @@ def test_a_run_goes_on_from_the_weights_that_another_run_chose(data, tmp_path):
     train(config, data, tmp_path / "first", device="cpu")
     second = replace(config, initial_weights=str(tmp_path / "first"), seed=1)
     card = train(second, data, tmp_path / "second", device="cpu")
-    first = load_network(tmp_path / "first")[1].training
+    parent = load_network(tmp_path / "first")[1]
+    first = parent.training
     sha256 = hashlib.sha256((tmp_path / "first" / "best.safetensors").read_bytes()).hexdigest()
     assert card.training["initial_weights"] == {
-        **{"name": "mien_s", "licence": "Apache-2.0", "network": "mien_s", "sha256": sha256},
+        **{"name": "mien_s", "licence": parent.licence, "network": "mien_s", "sha256": sha256},
         **first,
     }
     assert first["rows"] == 60
