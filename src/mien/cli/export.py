@@ -12,6 +12,7 @@ from mien.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from mien.data.store import FaceStore
     from mien.model.card import ModelCard
 
 
@@ -65,24 +66,24 @@ def export(
 
 
 def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
+    from mien.data.store import FaceStore
     from mien.networks.saved import load_network
 
     if data is not None and out.suffix == ".safetensors":
         raise UsageError(f"--data calibrates an ONNX file anew: leave it out for {out.name}, which keeps its card")
-    return _written(*load_network(model), out, name, data, half=half)
+    store = None if data is None else FaceStore.open(data)
+    return _written(*load_network(model), out, name, store, half=half)
 
 
 def _written(
-    network: "Module", card: "ModelCard", out: Path, name: str | None, data: Path | None, *, half: bool
+    network: "Module", card: "ModelCard", out: Path, name: str | None, store: "FaceStore | None", *, half: bool
 ) -> str:
-    from mien.data.store import FaceStore
     from mien.export.onnx import export_onnx
     from mien.networks.saved import save_network
 
     if out.suffix == ".safetensors":
         save_network(out, network, replace(card, name=name or card.name), half=half)
         return "to train on"
-    store = None if data is None else FaceStore.open(data)
     difference = export_onnx(network, replace(card, name=name or card.name), out, half=half, store=store)
     return f"logits within {difference:.1e} of torch"
 
@@ -116,6 +117,7 @@ def _export_between(
 
     if len(models) != 2 or data is None:
         raise UsageError("--interpolate takes two runs of one network, and --data: the data set they were trained on")
-    network, card = interpolated(models[0], models[1], share, FaceStore.open(data), drop_rows)
-    agrees = _written(network, card, out, name, data if half else None, half=half)  # else calibrated already
+    store = FaceStore.open(data)
+    network, card = interpolated(models[0], models[1], share, store, drop_rows)
+    agrees = _written(network, card, out, name, store if half else None, half=half)  # else calibrated already
     return f"PublicTest {card.public_test['accuracy']:.4f}, {agrees}"
