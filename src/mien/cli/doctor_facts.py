@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import MienError
+from mien.processor import cpuinfo, processor_name
 from mien.threads import usable_cores
 from mien.version import __version__
 
@@ -49,7 +50,7 @@ def facts() -> dict[str, Fact]:
         "mien": lambda: __version__,
         "python": lambda: f"{platform.python_implementation()} {platform.python_version()}",
         "system": lambda: f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu_name,
+        "cpu": processor_name,
         "cpu_features": _cpu_features,
         "cores": lambda: {"usable": usable_cores(), "of": os.cpu_count()},
         "memory_gb": _memory,
@@ -87,21 +88,14 @@ def features(flags: Iterable[str]) -> dict[str, bool]:
 
 
 def _cpu_features() -> Fact:
-    cpuinfo = Path("/proc/cpuinfo")
-    return features(cpu_flags(cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else _flags_of_numpy())
+    text = cpuinfo()
+    return features(cpu_flags(text) if text else _flags_of_numpy())
 
 
 def _flags_of_numpy() -> set[str]:
     """What NumPy found out; it is the only one to ask on Windows and macOS, and does not know AMX."""
     core = import_module("numpy._core._multiarray_umath")
     return {name.lower() for name, there in core.__cpu_features__.items() if there}
-
-
-def _cpu_name() -> Fact:
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
-    found = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
-    return found[1] if found else platform.processor() or None
 
 
 def _memory() -> Fact:

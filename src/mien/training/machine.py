@@ -4,7 +4,6 @@ import logging
 import os
 import platform
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mien.errors import TrainingError
+from mien.processor import processor_name
 from mien.training.config import TrainConfig
 from mien.training.precision import FABRIC_PRECISION, Precision
 
@@ -109,22 +109,12 @@ def environment(device: torch.device, threads: int, processes: int) -> dict[str,
         processes: on all machines together.
     """
     return {
-        "processor": processor_name(),
+        "processor": processor_name() or platform.machine(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": threads,
         "processes": processes,
         "torch": str(torch.__version__),
     }
-
-
-def processor_name() -> str:
-    """The processor as the system calls it; where Linux tells no model, its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def launch(config: TrainConfig, device: str, devices: int) -> "Machine":
