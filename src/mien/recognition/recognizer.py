@@ -120,6 +120,11 @@ class Recognizer:
         return self.pipeline.classifier
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the expressions that the model knows, in its order."""
+        return self.header.labels
+
+    @property
     def header(self) -> Header:
         """What results come from: model, its hash, and how faces are found."""
         return self.pipeline.header
