@@ -21,10 +21,11 @@ extensions = [
 exclude_patterns = ["_build", "README.md"]
 nitpicky = False
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4  # as GitHub makes them, so that a link works in both places
 
 default_role = "code"
+highlight_language = "none"  # most blocks are commands
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False

@@ -102,7 +102,7 @@ def _command(name: str, command: Any) -> list[str]:
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
     usage = " ".join([name, *(_placeholder(parameter) for parameter in named), "[OPTIONS]" if options else ""])
     parts.append(f"```text\n{usage.rstrip()}\n```")
-    return [*parts, _table(command, [*named, *options])] if command.params else parts
+    return [*parts, _list(command, [*named, *options])] if command.params else parts
 
 
 def _placeholder(argument: Any) -> str:
@@ -110,28 +110,29 @@ def _placeholder(argument: Any) -> str:
     return name if argument.required else f"[{name}]"
 
 
-def _table(command: Any, parameters: list[Any]) -> str:
+def _list(command: Any, parameters: list[Any]) -> str:
     context = typer.Context(command)
-    rows = (_row(parameter, context) for parameter in parameters if not getattr(parameter, "hidden", False))
-    return "\n".join(["| option | what it does |", "|---|---|", *rows])
+    return "\n\n".join(
+        _entry(parameter, context) for parameter in parameters if not getattr(parameter, "hidden", False)
+    )
 
 
-def _row(parameter: Any, context: Any) -> str:
+def _entry(parameter: Any, context: Any) -> str:
     shown, what = parameter.get_help_record(context) or ("", parameter.help or "")
     if parameter.param_type_name == "argument":
-        return f"| `{_placeholder(parameter)}` | {_cell(what)} |"
-    names = [*parameter.opts, *parameter.secondary_opts]
+        return f"`{_placeholder(parameter)}`\n: {_escaped(what)}"
     value = "" if parameter.is_flag or " " not in shown else " " + _value(shown.split(" ", 1)[1].strip())
-    return f"| {', '.join(f'`{name}{value}`' for name in names)} | {_cell(what)} |"
+    names = ", ".join(f"`{name}{value}`" for name in [*parameter.opts, *parameter.secondary_opts])
+    return f"{names}\n: {_escaped(what)}"
 
 
 def _value(shown: str) -> str:
     """The placeholder of an option's value, or what it may be."""
-    return _TYPES.get(shown, shown.strip("<>").replace("|", "\\|"))
+    return _TYPES.get(shown, shown.strip("<>"))
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+def _escaped(text: str) -> str:
+    return re.sub(r"([<*_\[])", r"\\\1", " ".join(text.split()))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
