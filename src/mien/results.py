@@ -6,7 +6,7 @@ values only, so that they print, compare and serialise to JSON without help.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
@@ -103,6 +103,36 @@ class Probabilities(Mapping[str, float]):
         return "{" + ", ".join(f"{name}: {value:.2f}" for name, value in self._values.items()) + "}"
 
 
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a face is to read, for rules that exclude some.
+
+    Args:
+        face_size: height of the face's box in pixels of the picture.
+        sharpness: variance of the Laplacian of the face at 48x48 pixels, in squared grey levels.
+        brightness: mean grey level of the face, 0..255.
+        yaw: degrees by which the head is turned to the right side of the picture, -90..90; None without landmarks.
+        pitch: degrees by which it is raised; likewise.
+        roll: degrees by which it is tilted clockwise in the picture; likewise.
+    """
+
+    face_size: int
+    sharpness: float
+    brightness: float
+    yaw: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """JSON-ready values, one digit after the point."""
+        values = ((name, getattr(self, name)) for name in QUALITIES)
+        return {name: None if value is None else round(value, 1) for name, value in values}
+
+
+QUALITIES: Final = tuple(part.name for part in fields(Quality))
+"""Names of the measures of quality, in results and columns."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Face:
     """One face and its expression.
@@ -117,7 +147,8 @@ class Face:
             detector gives none.
         track: number of the person followed through a video, from 1; None for single pictures.
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
-        certain: whether the probability of the expression is as high as was asked for.
+        min_probability: probability from which the expression is certain, 0..1.
+        quality: how good it is to read; None where nobody looked.
     """
 
     box: Box
@@ -126,7 +157,8 @@ class Face:
     landmarks: tuple[Point, ...] = ()
     track: int | None = None
     steady: str | None = None
-    certain: bool = True
+    min_probability: float = 0.0
+    quality: Quality | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -149,6 +181,11 @@ class Face:
         """Probability of `emotion`, 0..1."""
         return self.probabilities[self.emotion]
 
+    @property
+    def certain(self) -> bool:
+        """Whether the probability of the expression is as high as was asked for."""
+        return self.probability >= self.min_probability
+
     def __repr__(self) -> str:
         track = "" if self.track is None else f", track {self.track}"
         reading = f"{self.emotion} {100 * self.probability:.0f} %"
@@ -162,6 +199,7 @@ class Face:
             "emotion": self.emotion,
             "probability": round(self.probability, _DIGITS),
             "certain": self.certain,
+            **(dict.fromkeys(QUALITIES) if self.quality is None else self.quality.to_dict()),
             "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,

@@ -8,6 +8,7 @@ import typer
 from mien.choices import (
     CLASS_MAPS,
     MOST_WORKERS,
+    MOST_YAW,
     SMALLEST_FACE,
     AnyDevice,
     ChartFormat,
@@ -16,6 +17,7 @@ from mien.choices import (
     TableFormat,
     TrainingDevice,
 )
+from mien.defaults import MIN_FACE
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
 Detector = Annotated[
@@ -25,12 +27,28 @@ MinConfidence = Annotated[
     float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
 ]
 MinFace = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--min-face",
         min=SMALLEST_FACE,
         metavar="PX",
-        help="Height in pixels from which YuNet finds faces in pictures of any size; the larger, the quicker.",
+        help="Leave out lower faces; YuNet finds the others in pictures of any size, the quicker the larger. Default: "
+        f"{MIN_FACE}, and lower ones where they are found.",
+    ),
+]
+MaxYaw = Annotated[
+    float | None,
+    typer.Option(
+        "--max-yaw", min=0, max=MOST_YAW, metavar="DEGREES", help="Leave out faces turned farther to either side."
+    ),
+]
+MinProbability = Annotated[
+    float,
+    typer.Option(
+        "--min-probability",
+        min=0,
+        max=1,
+        help="Probability from which an expression is certain; others are marked, and counted apart.",
     ),
 ]
 Workers = Annotated[

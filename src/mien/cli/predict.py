@@ -12,8 +12,8 @@ import typer
 
 from mien.choices import Alignment, RowFormat, SmoothingName
 from mien.cli.messages import log, was_said_last
-from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
+from mien.cli.options import Detector, MaxYaw, MinConfidence, MinFace, MinProbability, Model, RunOn, Threads, Workers
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
@@ -46,7 +46,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
-    min_face: MinFace = MIN_FACE,
+    min_face: MinFace = None,
+    max_yaw: MaxYaw = None,
+    min_probability: MinProbability = 0.0,
     alignment: Annotated[
         Alignment,
         typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
@@ -119,6 +121,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         device=device,
         min_confidence=min_confidence,
         min_face=min_face,
+        max_yaw=max_yaw,
+        min_probability=min_probability,
         threads=threads,
         alignment=alignment,
     )

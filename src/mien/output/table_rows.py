@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from mien.labels import columns_of
-from mien.results import Frame
+from mien.results import QUALITIES, Frame
 
 _BEFORE: Final = (
     *("source", "index", "time", "face", "track", "x", "y", "width", "height"),
-    *("confidence", "emotion", "probability", "certain"),
+    *("confidence", "emotion", "probability", "certain", *QUALITIES),
 )
 _AFTER: Final = ("error",)
 
