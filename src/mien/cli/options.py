@@ -51,6 +51,13 @@ MinProbability = Annotated[
         help="Probability from which an expression is certain; others are marked, and counted apart.",
     ),
 ]
+Blur = Annotated[
+    bool,
+    typer.Option(
+        "--blur",
+        help="Make faces in copies, timelines and the window unrecognisable; every frame of a video is searched then.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

@@ -12,7 +12,18 @@ import typer
 
 from mien.choices import Alignment, RowFormat, SmoothingName
 from mien.cli.messages import log, was_said_last
-from mien.cli.options import Detector, MaxYaw, MinConfidence, MinFace, MinProbability, Model, RunOn, Threads, Workers
+from mien.cli.options import (
+    Blur,
+    Detector,
+    MaxYaw,
+    MinConfidence,
+    MinFace,
+    MinProbability,
+    Model,
+    RunOn,
+    Threads,
+    Workers,
+)
 from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
@@ -87,6 +98,14 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         float | None,
         typer.Option(min=0.001, help="Treat the pictures of each source as one video at N frames per second."),
     ] = None,
+    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Write the expression beside each face.")] = True,
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw a bar for each probability beside a face.")
+    ] = True,
+    blur: Blur = False,
+    say_no_face: Annotated[
+        bool, typer.Option("--say-no-face", help='Write "no face found" on copies without a face.')
+    ] = False,
     font: Annotated[
         Path | None,
         typer.Option(help="Font file (.ttf, .otf, .ttc) for the class names in drawings."),
@@ -97,6 +116,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.predict_progress import with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
+    from mien.output.blurred_results import with_blurred
+    from mien.output.drawing_options import DrawingOptions
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.parallel import WORTH_SECONDS, Parallel
@@ -105,6 +126,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
+    if blur and (max_yaw is not None or min_face is not None):
+        raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
     if font is not None:
         from mien.output.fonts import use_font
 
@@ -126,10 +149,12 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         threads=threads,
         alignment=alignment,
     )
+    drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
+    every = 1 if blur and every is None else every
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
-    kept = sinks.saved(target, found, printed=form == "table", sound=not isolate)
-    window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
+    kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
+    window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
     processes = worker_count(workers, threads)
     parallel = Parallel(
@@ -141,6 +166,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
     images = with_progress(images, len(found.pictures), prints_rows=form != "table")
+    images = with_blurred(images) if blur else images
     failures, unwritten = 0, None
     try:
         with (

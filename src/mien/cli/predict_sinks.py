@@ -10,6 +10,7 @@ from mien.choices import RowFormat
 from mien.cli.predict_tables import PictureTable, print_people
 from mien.cli.stdout import write_stdout
 from mien.errors import MissingExtraError, UsageError
+from mien.output.drawing_options import DrawingOptions
 from mien.output.people import People, VideoSummary
 from mien.output.sink import PerVideo, Sink, Sinks
 from mien.results import Frame, Header
@@ -40,12 +41,13 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
     return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout, header)]
 
 
-def saved(folder: Path | None, found: "Sources", *, printed: bool, sound: bool) -> list[Sink]:
+def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, printed: bool, sound: bool) -> list[Sink]:
     """The sinks that write into a folder, if there is one, and those that print tables for people.
 
     Args:
         folder: the folder.
         found: what is recognised.
+        drawing: what is drawn in annotated copies.
         printed: whether tables are printed.
         sound: whether annotated videos get the sound of their originals.
 
@@ -60,9 +62,9 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool, sound: bool) 
     names = Names(folder, [entry for entry in files if isinstance(entry, Path)]) if folder else None
     if names is not None and any(isinstance(video, tuple) or is_camera(video) for video in found.videos):
         _check_writing()  # of others the reading says what is missing
-    sinks: list[Sink] = [AnnotatedPictures(names)] if names is not None else []
+    sinks: list[Sink] = [AnnotatedPictures(names, drawing)] if names is not None else []
     if names is not None or printed:
-        sinks.append(PerVideo(partial(_video, names, print_people if printed else None, sound)))
+        sinks.append(PerVideo(partial(_video, names, drawing, print_people if printed else None, sound)))
     return [*sinks, PictureTable()] if printed else sinks
 
 
@@ -73,7 +75,13 @@ def _check_writing() -> None:
         raise MissingExtraError("writing videos", "video") from None
 
 
-def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, sound: bool, first: Frame) -> Sink:
+def _video(
+    names: "Names | None",
+    drawing: DrawingOptions,
+    show: Callable[[VideoSummary], None] | None,
+    sound: bool,
+    first: Frame,
+) -> Sink:
     """The sinks of one video, whose people are summed up once."""
     if names is None:
         return People(show)
@@ -81,11 +89,11 @@ def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, s
     from mien.output.video_copy import AnnotatedVideo
 
     base, path = names.video(first.source), Path(first.source)
-    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if sound and path.is_file() else None)
+    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if sound and path.is_file() else None, drawing)
     return Sinks([copy, People(show, base.with_name(f"{base.name}.json")), Timelines(base)])
 
 
-def shown(folder: Path) -> "Window":
+def shown(folder: Path, drawing: DrawingOptions) -> "Window":
     """The preview window, a sink; snapshots go to the folder.
 
     Raises:
@@ -94,4 +102,4 @@ def shown(folder: Path) -> "Window":
     """
     from mien.output.window import Preview, Window
 
-    return Window(Preview("mien", folder))
+    return Window(Preview("mien", folder), drawing=drawing)

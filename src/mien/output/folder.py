@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from mien.errors import InputError, SinkError
 from mien.files import made_folder, shortened_name, write_text
 from mien.media.video_source import is_address
+from mien.output.drawing_options import DrawingOptions
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished, log, said
@@ -69,10 +70,11 @@ class AnnotatedPictures(Sink):
 
     Args:
         names: of the files.
+        drawing: what is drawn.
     """
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, drawing: DrawingOptions | None = None) -> None:
+        self._names, self._drawing = names, drawing or DrawingOptions()
         self._paths: list[Path] = []
         self._failures: list[str] = []
         self._header: Header | None = None
@@ -84,7 +86,7 @@ class AnnotatedPictures(Sink):
         self._header = frame.header or self._header
         try:
             target = self._names.picture(frame.source)
-            self._paths.append(said(write_picture(target, recognized.annotated())))
+            self._paths.append(said(write_picture(target, recognized.annotated(**self._drawing))))
         except InputError as error:
             log.error("%s", error)
             self._failures.append(str(error))
