@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from mien import __version__
 from mien.errors import UsageError
+from mien.face_quality import Quality
 from mien.labels import EMOTIONS
 from mien.output.table_rows import table_columns, table_rows
-from mien.results import Box, Face, Frame, Header, Probabilities, Quality
+from mien.results import Box, Face, Frame, Header, Probabilities
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
 QUALITY = Quality(113, 250.26, 127.0, yaw=-12.34)

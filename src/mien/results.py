@@ -6,10 +6,11 @@ values only, so that they print, compare and serialise to JSON without help.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
+from mien.face_quality import QUALITIES, Quality
 from mien.labels import EMOTIONS
 from mien.version import __version__
 
@@ -24,7 +25,14 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in whole pixels, origin top left; x and y are the corner, width and height at least 1."""
+    """A rectangle in whole pixels, origin top left; x and y are the corner, width and height at least 1.
+
+    Example:
+        >>> import mien
+        >>> x, y, width, height = mien.Box(178, 63, 90, 113)
+        >>> width, height
+        (90, 113)
+    """
 
     x: int
     y: int
@@ -103,36 +111,6 @@ class Probabilities(Mapping[str, float]):
         return "{" + ", ".join(f"{name}: {value:.2f}" for name, value in self._values.items()) + "}"
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How good a face is to read, for rules that exclude some.
-
-    Args:
-        face_size: height of the face's box in pixels of the picture.
-        sharpness: variance of the Laplacian of the face at 48x48 pixels, in squared grey levels.
-        brightness: mean grey level of the face, 0..255.
-        yaw: degrees by which the head is turned to the right side of the picture, -90..90; None without landmarks.
-        pitch: degrees by which it is raised; likewise.
-        roll: degrees by which it is tilted clockwise in the picture; likewise.
-    """
-
-    face_size: int
-    sharpness: float
-    brightness: float
-    yaw: float | None = None
-    pitch: float | None = None
-    roll: float | None = None
-
-    def to_dict(self) -> dict[str, float | None]:
-        """JSON-ready values, one digit after the point."""
-        values = ((name, getattr(self, name)) for name in QUALITIES)
-        return {name: None if value is None else round(value, 1) for name, value in values}
-
-
-QUALITIES: Final = tuple(part.name for part in fields(Quality))
-"""Names of the measures of quality, in results and columns."""
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Face:
     """One face and its expression.
@@ -149,6 +127,12 @@ class Face:
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
         min_probability: probability from which the expression is certain, 0..1.
         quality: how good it is to read; None where nobody looked.
+
+    Example:
+        >>> import mien
+        >>> face = mien.Face(mien.Box(178, 63, 90, 113), 0.9, {"happy": 0.75, "other": 0.25})
+        >>> face.emotion, face.probability, face.probabilities["other"]
+        ('happy', 0.75, 0.25)
     """
 
     box: Box

@@ -5,9 +5,10 @@ from skimage import data
 
 from mien.data.statistics import brightness
 from mien.evaluation.quality import sharpness
+from mien.face_quality import Quality
 from mien.faces.quality import MODEL, QualityLimits, pose, quality_of
 from mien.faces.yunet import YuNetDetector
-from mien.results import Box, Quality
+from mien.results import Box
 
 
 def rotation(yaw, pitch, roll):

@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.face_quality import Quality
 from mien.faces.align import FRAME_LANDMARKS
 from mien.opencv import cv2
 from mien.preprocess import FACE_SIZE, to_gray
-from mien.results import Box, Point, Quality
+from mien.results import Box, Point
 
 _DEPTHS: Final = (0.0, 0.0, -10.5, -1.3, -1.3)
 """How far the model's points lie behind the eyes, in pixels of FER2013's frame: nose tip and mouth corners before them,

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from mien.face_quality import QUALITIES
 from mien.labels import columns_of
-from mien.results import QUALITIES, Frame
+from mien.results import Frame
 
 _BEFORE: Final = (
     *("source", "index", "time", "face", "track", "x", "y", "width", "height"),

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mien.errors import MissingExtraError
+from mien.face_quality import QUALITIES
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
 from mien.output.table_rows import probability_columns, table_columns, table_rows
-from mien.results import QUALITIES, Header
+from mien.results import Header
 
 Write = Callable[[str], object]
 """Takes the next part of a text."""

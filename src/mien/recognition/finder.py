@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.defaults import DEFAULT_ALIGNMENT, MIN_FACE
+from mien.face_quality import Quality
 from mien.faces.align import crop_face
 from mien.faces.alignments import ALIGNMENTS
 from mien.faces.detection import Detection, Detector, stretched
@@ -17,7 +18,7 @@ from mien.faces.opencv_threads import use_threads
 from mien.faces.quality import NO_LIMITS, QualityLimits, quality_of
 from mien.media.decode_picture import Pixels, Reduced
 from mien.preprocess import FACE_SIZE, to_gray, to_rgb
-from mien.results import Box, Quality
+from mien.results import Box
 
 _SHARP: Final = 64
 """Height of a face in pixels from which its crop of 48x48 pixels loses nothing; of lower ones all pixels are read.
