@@ -59,7 +59,8 @@ def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, pri
     from mien.output.folder import AnnotatedPictures, Names
 
     files = [*found.pictures, *found.videos]
-    names = Names(folder, [entry for entry in files if isinstance(entry, Path)]) if folder else None
+    paths = [entry for entry in files if isinstance(entry, Path)]
+    names = Names(folder, paths, found.folders) if folder else None
     if names is not None and any(isinstance(video, tuple) or is_camera(video) for video in found.videos):
         _check_writing()  # of others the reading says what is missing
     sinks: list[Sink] = [AnnotatedPictures(names, drawing)] if names is not None else []

@@ -176,6 +176,21 @@ class Search:
         return [entry for entry in found if entry not in own]
 
 
+def searched_folders(sources: Iterable[str]) -> tuple[Path, ...]:
+    """The folders that are searched where folders and patterns are named: those themselves, and what stands before the
+    first wildcard.
+    """
+    folders: list[Path] = []
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            folders.append(path)
+        elif not path.exists() and _WILDCARDS.intersection(source):
+            wild = next(number for number, part in enumerate(path.parts) if _WILDCARDS.intersection(part))
+            folders.append(Path(*path.parts[:wild]))
+    return tuple(folders)
+
+
 def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
     """Whether a relative path fits a pattern, both split into parts; ``**`` stands for any number of folders."""
     if not patterns:
