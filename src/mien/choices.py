@@ -48,6 +48,9 @@ SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
 RowFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
 """How `mien predict` writes rows to standard output; ``table``: for people."""
 
+SortedAs = Literal["copy", "link"]
+"""How `mien predict --sort` puts pictures into folders."""
+
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
 """FER2013's three parts. PublicTest is the validation set, PrivateTest the test set for the one final figure."""
 

@@ -14,6 +14,7 @@ from mien.choices import (
     ChartFormat,
     DetectorName,
     ModelDevice,
+    SortedAs,
     TableFormat,
     TrainingDevice,
 )
@@ -51,6 +52,11 @@ MinProbability = Annotated[
         help="Probability from which an expression is certain; others are marked, and counted apart.",
     ),
 ]
+Sort = Annotated[
+    Path | None,
+    typer.Option("--sort", metavar="DIR", help="Sort copies of the pictures into folders by expression, in DIR."),
+]
+SortAs = Annotated[SortedAs, typer.Option("--sort-as", help="What --sort makes: copies, or symbolic links.")]
 Blur = Annotated[
     bool,
     typer.Option(

@@ -21,6 +21,8 @@ from mien.cli.options import (
     MinProbability,
     Model,
     RunOn,
+    Sort,
+    SortAs,
     Threads,
     Workers,
 )
@@ -103,6 +105,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         bool, typer.Option("--bars/--no-bars", help="Draw a bar for each probability beside a face.")
     ] = True,
     blur: Blur = False,
+    sort: Sort = None,
+    sort_as: SortAs = "copy",
     say_no_face: Annotated[
         bool, typer.Option("--say-no-face", help='Write "no face found" on copies without a face.')
     ] = False,
@@ -126,12 +130,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
-    if blur and (max_yaw is not None or min_face is not None):
-        raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
-    if font is not None:
-        from mien.output.fonts import use_font
-
-        use_font(font)
+    if blur:
+        _refuse_beside_blur(sort, min_face, max_yaw)
+    _use_font(font)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)
@@ -154,6 +155,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
+    kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
     window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
     processes = worker_count(workers, threads)
@@ -177,12 +179,32 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             failures = _feed(images, everywhere, window)
     except SinkError as error:
         unwritten = error
+    _end(failures, len(found.pictures) + len(found.videos), unwritten)
+
+
+def _end(failures: int, count: int, unwritten: SinkError | None) -> None:
+    """Say what failed of so many inputs, and end with status 1 if something did."""
     if failures:
-        log.error("%d of %d failed", failures, len(found.pictures) + len(found.videos))
+        log.error("%d of %d failed", failures, count)
     if unwritten is not None and not was_said_last(str(unwritten)):
         log.error("not everything was written: %s", unwritten)
     if failures or unwritten is not None:
         raise typer.Exit(1)
+
+
+def _use_font(font: Path | None) -> None:
+    if font is not None:
+        from mien.output.fonts import use_font
+
+        use_font(font)
+
+
+def _refuse_beside_blur(sort: Path | None, min_face: int | None, max_yaw: float | None) -> None:
+    """Refuse options that would leave faces clear."""
+    if sort is not None:
+        raise UsageError("--sort copies pictures as they are, with clear faces: leave --blur out, or use --out DIR")
+    if min_face is not None or max_yaw is not None:
+        raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
 
 
 def _refuse_sources(found: "Sources", *, show: bool, isolate: bool) -> None:

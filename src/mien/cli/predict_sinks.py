@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.choices import RowFormat
+from mien.choices import RowFormat, SortedAs
+from mien.cli.messages import log
 from mien.cli.predict_tables import PictureTable, print_people
 from mien.cli.stdout import write_stdout
 from mien.errors import MissingExtraError, UsageError
@@ -67,6 +68,27 @@ def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, pri
     if names is not None or printed:
         sinks.append(PerVideo(partial(_video, names, drawing, print_people if printed else None, sound)))
     return [*sinks, PictureTable()] if printed else sinks
+
+
+def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) -> Sink:
+    """The sink that sorts pictures into folders; what is not sorted is said.
+
+    Raises:
+        UsageError: there is nothing to sort.
+        InputError: the folder cannot be made, or written to.
+    """
+    from mien.media.video_source import without_password
+    from mien.output.sorted_pictures import SortedPictures
+
+    files = [entry for entry in found.pictures if isinstance(entry, Path)]
+    if not files:
+        raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
+    addresses = sum(isinstance(entry, str) for entry in found.pictures)
+    for count, what in ((len(found.videos), "video"), (addresses, "address")):
+        if count:
+            plural = "" if count == 1 else "es" if what.endswith("s") else "s"
+            log.info("--sort leaves out %d %s%s; it sorts picture files", count, what, plural)
+    return SortedPictures(folder, {without_password(str(path)): path for path in files}, header, kind)
 
 
 def _check_writing() -> None:
