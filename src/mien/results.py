@@ -118,6 +118,7 @@ class Face:
         track: number of the person followed through a video, from 1; None for single pictures.
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
         certain: whether the probability of the expression is as high as was asked for.
+        raw: the probabilities of this moment alone, beside smoothed ones, where they were asked for.
     """
 
     box: Box
@@ -127,6 +128,7 @@ class Face:
     track: int | None = None
     steady: str | None = None
     certain: bool = True
+    raw: Probabilities | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -156,6 +158,7 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""
+        raw = {"raw_probabilities": _rounded(self.raw)} if self.raw is not None else {}
         return {
             "box": list(self.box),
             "confidence": self.confidence,
@@ -165,6 +168,7 @@ class Face:
             "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
+            **raw,
         }
 
 

@@ -273,6 +273,7 @@ def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, ext
         (["clip.mp4", "--start", "soon"], 2, "start is 'soon': expected seconds (90, 90.5), mm:ss or hh:mm:ss.mmm"),
         (["clip.mp4", "--start", "2", "--end", "0:01"], 2, "the end, 1 s, is not behind the start, 2 s"),
         (["clip.mp4", "--step", "2", "--fps-out", "5"], 2, "step and fps_out contradict each other"),
+        (["clip.mp4", "--smooth", "mode", "--time-constant", "1"], 2, "time_constant is for smoothing"),
         (["0", "--end", "5"], 2, "0: a live source has no start and no end to choose"),
         (["clip.mp4", "--start", "1:00"], 1, "clip.mp4: its last frame is at 0.760 s, before the start asked for, 60"),
         (["77"], 1, "camera 77: cannot be opened"),
@@ -308,6 +309,19 @@ def test_pictures_are_not_shown_in_a_window(workplace):
     result = predict("photo.png", "--show")
     assert isinstance(result.exception, UsageError)
     assert "--show shows videos, and photo.png is a picture" in str(result.exception)
+
+
+def test_raw_probabilities_stand_beside_the_smoothed_ones_in_every_format(workplace):
+    plain = frames_of(predict("clip.mp4", "--format", "jsonl", "--smooth", "none"))
+    expected = [frame["faces"][0]["probabilities"] for frame in plain]
+    frames = frames_of(predict("clip.mp4", "--format", "jsonl", "--raw"))
+    assert [frame["faces"][0]["raw_probabilities"] for frame in frames] == expected
+    assert "raw_probabilities" not in plain[0]["faces"][0]
+    rows = list(csv.DictReader(io.StringIO(predict("clip.mp4", "--format", "csv", "--raw").stdout)))
+    table = pq.read_table(io.BytesIO(predict("clip.mp4", "--format", "parquet", "--raw").stdout_bytes)).to_pylist()
+    for row, record, shares in zip(rows, table, expected, strict=True):
+        assert {name: float(row[f"raw_{name}"]) for name in shares} == shares
+        assert {name: record[f"raw_{name}"] for name in shares} == shares
 
 
 def test_times_and_steps_are_for_videos(workplace):

@@ -240,6 +240,28 @@ def test_frames_that_are_searched_whole_in_both_give_the_same_rows_at_the_defaul
         assert part[searched - 20] == whole[searched]
 
 
+def test_the_smoothed_onset_of_a_clip_is_that_of_the_raw_one_and_raw_readings_stand_beside(recognizer, stage):
+    light, dark = (np.clip(stage((0, 100, 60)) * factor, 0, 255).astype(np.uint8) for factor in (1.1, 0.6))
+    images = [light] * 30 + [dark] * 30 + [light] * 30
+    raw, smooth, causal = (
+        list(recognizer.stream(Played(images), every=1, smooth=name, raw=True)) for name in ("none", "auto", "ema")
+    )
+    onsets = [
+        [n for n in range(1, 90) if frames[n].faces[0].emotion != frames[n - 1].faces[0].emotion]
+        for frames in (raw, smooth, causal)
+    ]
+    assert onsets[:2] == [[30, 60]] * 2
+    assert min(np.subtract(onsets[2], onsets[0])) > 3  # what a causal mean costs
+    for frame, other in zip(raw, smooth, strict=True):
+        assert other.faces[0].raw == frame.faces[0].probabilities == frame.faces[0].raw
+    assert smooth[30].faces[0].probabilities != raw[30].faces[0].probabilities
+
+
+def test_of_live_sources_what_looks_ahead_is_refused(recognizer, stage):
+    with pytest.raises(UsageError, match="symmetric looks ahead"):
+        list(recognizer.stream(Played([stage()] * 3, live=True), smooth="symmetric"))
+
+
 @pytest.mark.parametrize("source", [0, "0", "rtsp://camera/stream", Played([], live=True)])
 def test_a_live_source_has_no_start_and_no_end(recognizer, source):
     for options in ({"start": 1}, {"end": 1}):

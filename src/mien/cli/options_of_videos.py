@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mien.choices import SmoothingName
+
 Start = Annotated[
     str | None,
     typer.Option(metavar="T", help="Begin a video at T: seconds, mm:ss or hh:mm:ss.mmm. Times stay the video's."),
@@ -14,3 +16,16 @@ FpsOut = Annotated[
     float | None,
     typer.Option(min=0.001, metavar="F", help="Recognize at most F frames of each second of a video."),
 ]
+
+Smooth = Annotated[
+    SmoothingName,
+    typer.Option(
+        help="Temporal smoothing of expressions in videos. auto: symmetric for files, which moves no onset; ema for "
+        "live sources."
+    ),
+]
+TimeConstant = Annotated[
+    float | None,
+    typer.Option(min=0.001, metavar="SECONDS", help="Time constant of --smooth symmetric and ema. Default: 0.5."),
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Rows of videos have the probabilities before smoothing, too.")]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import Alignment, RowFormat, SmoothingName
+from mien.choices import Alignment, RowFormat
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
-from mien.cli.options_of_videos import End, FpsOut, Start, Step
+from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
 from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
@@ -67,9 +67,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             help="Run full-frame detection every N frames; faces are tracked in between. Default: twice a second.",
         ),
     ] = None,
-    smooth: Annotated[
-        SmoothingName, typer.Option(help="Temporal smoothing of expressions in videos.")
-    ] = DEFAULT_SMOOTHING,
+    smooth: Smooth = DEFAULT_SMOOTHING,
+    time_constant: TimeConstant = None,
+    raw: Raw = False,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
@@ -122,6 +122,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     options = StreamOptions(
         every=every,
         smooth=smooth,
+        time_constant=time_constant,
+        raw=raw,
         mirror=mirror,
         fps=fps or DEFAULT_FPS,
         batch=batch,

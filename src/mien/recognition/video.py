@@ -20,7 +20,8 @@ from mien.media.video_source import VideoImage, VideoSource, check_fps, is_live,
 from mien.output.recognized import Recognized
 from mien.recognition.finder import Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
-from mien.recognition.smoothing import MakeSmoothing, Smoother
+from mien.recognition.smoothing import SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
+from mien.recognition.symmetric import Symmetric
 from mien.results import Frame
 
 BATCH: Final = 16
@@ -37,8 +38,12 @@ class StreamKeywords(TypedDict, total=False):
     Args:
         every: run full-frame detection every N frames and track faces in between; by default twice a second, for live
             sources less often where the machine is slow.
-        smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
-            (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
+        smooth: how the expressions of a track are steadied: ``symmetric`` (a mean of as much before as after a moment,
+            which moves nothing), ``ema`` (a mean of what came before), ``mode`` (of the last 10 labels), ``none``; or a
+            subclass of `mien.Smoothing`, of which every person gets an object. By default ``auto``: ``symmetric`` for
+            files, whose frames then come 0.6 s later, and ``ema`` for live sources.
+        time_constant: of ``symmetric`` and ``ema``, seconds; 0.5 by default.
+        raw: whether faces carry the probabilities of their frame alone, too (`Face.raw`).
         mirror: whether images are mirrored left to right first; by default those of webcams.
         fps: frames a second of what has no times of its own (pictures, raw streams).
         start: frames before this time are left out: seconds, ``mm:ss`` or ``hh:mm:ss.mmm``. Decoding begins at the key
@@ -50,6 +55,8 @@ class StreamKeywords(TypedDict, total=False):
 
     every: int | None
     smooth: str | MakeSmoothing
+    time_constant: float | None
+    raw: bool
     mirror: bool | None
     fps: float
     start: str | float
@@ -71,6 +78,8 @@ class StreamOptions:
 
     every: int | None = None
     smooth: str | MakeSmoothing = DEFAULT_SMOOTHING
+    time_constant: float | None = None
+    raw: bool = False
     mirror: bool | None = None
     fps: float = DEFAULT_FPS
     batch: int = BATCH
@@ -84,7 +93,7 @@ class StreamOptions:
             raise UsageError(f"every is {self.every!r}: expected a whole number of frames, or None")
         if self.mirror is not None and type(self.mirror) is not bool:
             raise UsageError(f"mirror is {self.mirror!r}: expected True, False or None")
-        Smoother(self.smooth)
+        check_smoothing(self.smooth, self.time_constant)
         Pace(self.every)
         check_fps(self.fps)
         if self.batch < 1:
@@ -105,6 +114,10 @@ class StreamOptions:
         """Those that change results, as values of JSON."""
         smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
         options = {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
+        if self.time_constant is not None:
+            options["time_constant"] = self.time_constant
+        if self.raw:
+            options["raw"] = True
         return options | self.excerpt.to_dict()
 
 
@@ -138,18 +151,34 @@ def recognize_video(
     options = options or StreamOptions()
     opened = _opened(source, options)
     with closing(_search_opened(pipeline, opened, options, keep_images=True)) as searched:
-        yield from recognize_images(pipeline, searched, options, 1 if opened.live else options.batch)
+        yield from recognize_images(pipeline, searched, options, live=opened.live)
 
 
 def recognize_images(
-    pipeline: Pipeline, searched: Iterable[Searched], options: StreamOptions, batch: int
+    pipeline: Pipeline, searched: Iterable[Searched], options: StreamOptions, *, live: bool = False
 ) -> Generator[Recognized, None, None]:
-    """The images of one video in which faces were looked for, wherever that was done, classified and steadied."""
-    smoother = Smoother(options.smooth)
+    """The images of one video in which faces were looked for, wherever that was done, classified and steadied.
+
+    Raises:
+        UsageError: a live source is to be smoothed by what looks ahead.
+    """
     header = pipeline.header.with_options(**options.to_dict())
-    for together in batched(searched, batch):
-        for recognized in pipeline.recognized(together, header):
-            yield replace(recognized, frame=smoother.smooth(recognized.frame))
+    classified: Iterator[Recognized] = (
+        recognized
+        for together in batched(searched, 1 if live else options.batch)
+        for recognized in pipeline.recognized(together, header)
+    )
+    if options.raw:
+        classified = map(_with_raw, classified)
+    if options.smooth == SYMMETRIC or (options.smooth == DEFAULT_SMOOTHING and not live):
+        return Symmetric(options.time_constant or TIME_CONSTANT).steadied(classified)
+    smoother = Smoother(options.smooth, options.time_constant)
+    return (replace(seen, frame=smoother.smooth(seen.frame)) for seen in classified)
+
+
+def _with_raw(seen: Recognized) -> Recognized:
+    faces = tuple(replace(face, raw=face.probabilities) for face in seen.frame.faces)
+    return replace(seen, frame=replace(seen.frame, faces=faces))
 
 
 def search_video(
