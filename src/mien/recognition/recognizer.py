@@ -4,13 +4,14 @@ It ties together a detector and a classifier, which may both be handed in; it kn
 drawing or the command line.
 """
 
-from collections.abc import Generator, Hashable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien.choices import ALIGNMENTS, SMALLEST_FACE
@@ -31,6 +32,7 @@ from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
+from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
@@ -171,6 +173,20 @@ class Recognizer:
             return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
+    def embed(self, image: Picture) -> NDArray[np.float32]:
+        """The features of the faces in one picture, what the model's last layer reads: for clustering, charts and
+        classifiers of one's own.
+
+        Returns:
+            (faces, D), a row for each face of `predict`, in its order.
+
+        Raises:
+            InputError: the picture cannot be read.
+            ModelFileError: the model has no layer with weights before its answer.
+            UsageError: a classifier of one's own without ``features``, or an array of another type or shape.
+        """
+        return features_of(self.classifier, [candidate.crop for candidate in found_in(self.pipeline, image)])
+
     def stream(
         self,
         source: VideoInput,
@@ -239,40 +255,6 @@ def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
     if isinstance(classifier, Bundle):
         return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
     return Header(_named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))
-
-
-def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognized:
-    """The faces in a picture together with its pixels: ``Recognizer(**options).recognize(image)``.
-
-    The recognizers of the last four combinations of options are kept, so that a model is loaded only once.
-
-    Raises:
-        InputError: the picture cannot be read.
-        ModelFileError: the model is missing or unusable.
-        UsageError: an option out of range, or an array of another type or shape.
-    """
-    kept = all(isinstance(value, Hashable) for value in options.values())
-    recognizer = _shared(_stamp(options.get("model")), **options) if kept else Recognizer(**options)  # type: ignore[arg-type]  # TypedDicts hold Hashables
-    return recognizer.recognize(image)
-
-
-def analyze(image: Picture, **options: Unpack[RecognizerOptions]) -> list[Face]:
-    """The faces in a picture and their expressions, largest first; [] when there is none (see `recognize`)."""
-    return list(recognize(image, **options).faces)
-
-
-@lru_cache(maxsize=4)
-def _shared(stamp: tuple[int, int] | None, **options: Unpack[RecognizerOptions]) -> Recognizer:
-    """A recognizer to be used again, as long as the stamp of its model file is the same."""
-    return Recognizer(**options)
-
-
-def _stamp(model: object) -> tuple[int, int] | None:
-    """What changes when a model file is written anew: its time in nanoseconds and its size."""
-    if not isinstance(model, str | Path) or not Path(model).is_file():
-        return None
-    found = Path(model).stat()
-    return found.st_mtime_ns, found.st_size
 
 
 def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
