@@ -71,6 +71,14 @@ class Recognizer:
         alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
             model was trained on. Embedded models read faces as FER2013 frames them.
 
+    Example:
+        >>> from importlib.resources import files
+        >>> import mien
+        >>> recognizer = mien.Recognizer(min_confidence=0.8)
+        >>> photo = files("mien") / "samples" / "astronaut.jpg"
+        >>> [len(faces) for faces in recognizer.predict_batch([photo, photo])]
+        [1, 1]
+
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
         UsageError: an unknown detector or device, a device that is not there, a value out of range.
@@ -120,6 +128,11 @@ class Recognizer:
     def classifier(self) -> Classifier:
         """What reads the expressions: the `Bundle` of the model file, or the classifier that was handed in."""
         return self.pipeline.classifier
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the expressions that the model knows, in its order."""
+        return self.header.labels
 
     @property
     def header(self) -> Header:

@@ -1,4 +1,4 @@
-"""One call for one picture; the recognizers behind it are kept, so that a model is loaded only once."""
+"""One call for one picture: recognizers are made, kept and used again."""
 
 from collections.abc import Hashable
 from functools import lru_cache
@@ -16,6 +16,17 @@ def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognize
 
     The recognizers of the last four combinations of options are kept, so that a model is loaded only once.
 
+    Args:
+        image: a path, bytes, a PIL image, or an array of uint8: (H, W) or RGB (H, W, 3).
+        options: those of `Recognizer`: model, detector, device, min_confidence, min_face, threads, alignment.
+
+    Example:
+        >>> from importlib.resources import files
+        >>> import mien
+        >>> seen = mien.recognize(files("mien") / "samples" / "astronaut.jpg")
+        >>> [face.emotion for face in seen.faces]
+        ['happy']
+
     Raises:
         InputError: the picture cannot be read.
         ModelFileError: the model is missing or unusable.
@@ -27,7 +38,15 @@ def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognize
 
 
 def analyze(image: Picture, **options: Unpack[RecognizerOptions]) -> list[Face]:
-    """The faces in a picture and their expressions, largest first; [] when there is none (see `recognize`)."""
+    """The faces in a picture and their expressions, largest first; [] when there is none (see `recognize`).
+
+    Example:
+        >>> from importlib.resources import files
+        >>> import mien
+        >>> (face,) = mien.analyze(files("mien") / "samples" / "astronaut.jpg")
+        >>> face.emotion, tuple(face.box)
+        ('happy', (178, 63, 91, 113))
+    """
     return list(recognize(image, **options).faces)
 
 
