@@ -58,6 +58,11 @@ class TorchClassifier:
         """Hash of the file with the weights, lower-case hexadecimal; None for a network that lies in no file."""
         return hashlib.sha256(self._weights.read_bytes()).hexdigest() if self._weights else None
 
+    @property
+    def network(self) -> "torch.nn.Module":
+        """The network, in evaluation mode."""
+        return self._network.eval()
+
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (N, classes) of preprocessed faces, float32 (N, channels, S, S)."""
         import torch

@@ -48,6 +48,11 @@ class Names:
         suffix = Path(source).suffix.lower()
         return self._free(Path(source).stem, suffix if suffix in JPEG_SUFFIXES else ".png")
 
+    def explained(self, source: str) -> Path:
+        """For the explained faces of a picture, and for their JSON: without suffix."""
+        target = self.picture(source)
+        return target.with_name(f"{target.name.removesuffix(target.suffix).removesuffix('.mien')}.explained.mien")
+
     def video(self, source: str) -> Path:
         """For what is saved of a video, without suffix."""
         stem = Path(source).stem if Path(source).is_file() else re.sub(r"\W+", "-", source).strip("-") or "video"

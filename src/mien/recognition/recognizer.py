@@ -29,6 +29,7 @@ from mien.faces.detection import Detector
 from mien.labels import EMOTIONS
 from mien.media.read_image import Picture
 from mien.media.video_source import without_password
+from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
@@ -265,8 +266,9 @@ def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
     }
     if made_of["alignment"] != DEFAULT_ALIGNMENT:
         options["alignment"] = made_of["alignment"]
-    if isinstance(classifier, Bundle):
-        return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
+    card = getattr(classifier, "card", None)
+    if isinstance(card, ModelCard):
+        return Header(card.name, getattr(classifier, "sha256", None), options, card.labels)
     return Header(_named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))
 
 
