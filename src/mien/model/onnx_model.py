@@ -20,9 +20,10 @@ from mien.defaults import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.model.answer_layer import with_features
 from mien.model.card import METADATA_KEY, ModelCard
-from mien.model.embedded import embedded_models, read_embedded, versioned_name
+from mien.model.embedded import embedded_models, read_embedded, trust_file, versioned_name
 from mien.model.foreign import Description, Interface
 from mien.model.session import DIRECTML, open_session
+from mien.model.trust import SUFFIX, Trust
 
 _FLOAT: Final = "tensor(float)"
 
@@ -122,6 +123,17 @@ class Bundle:
     def sha256(self) -> str:
         """Hash of the file's content, lower-case hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def trust(self) -> Trust:
+        """The model's trust file: of an embedded model the package's, else the one beside the file.
+
+        Raises:
+            ModelFileError: there is none, or it is damaged or another model's.
+        """
+        version = versioned_name(self.source)
+        path = trust_file(version) if version else Path(self.source).with_suffix(SUFFIX)
+        return Trust.load(path, self.content, self.card.labels)
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
