@@ -10,7 +10,7 @@ from mien.choices import Alignment, ExplainMethod
 from mien.cli.messages import log, say_written
 from mien.cli.options import AsJson, Detector, MinConfidence, MinFace, Model, RunAnywhere, Threads
 from mien.cli.tables import print_text
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_FACE, MIN_SCORE
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
-    min_face: MinFace = MIN_FACE,
+    min_face: MinFace = None,
     alignment: Annotated[Alignment, typer.Option("--align", help="How faces are framed.")] = DEFAULT_ALIGNMENT,
     device: RunAnywhere = "auto",
     threads: Threads = None,
