@@ -170,7 +170,7 @@ def recognize_images(
     )
     if options.raw:
         classified = map(_with_raw, classified)
-    if options.smooth == SYMMETRIC or (options.smooth == DEFAULT_SMOOTHING and not live):
+    if not live and options.smooth in (SYMMETRIC, DEFAULT_SMOOTHING):
         return Symmetric(options.time_constant or TIME_CONSTANT).steadied(classified)
     smoother = Smoother(options.smooth, options.time_constant)
     return (replace(seen, frame=smoother.smooth(seen.frame)) for seen in classified)
