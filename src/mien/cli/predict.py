@@ -4,6 +4,7 @@ import io
 import signal
 import sys
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.choices import Alignment, RowFormat, SmoothingName
+from mien.cli.job_options import Cluster, Resume, Shard, TimeLimit, shard_of
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
+from mien.defaults import (
+    DEFAULT_ALIGNMENT,
+    DEFAULT_DETECTOR,
+    DEFAULT_MODEL,
+    DEFAULT_SMOOTHING,
+    JOB_SECONDS,
+    MIN_FACE,
+    MIN_SCORE,
+)
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
@@ -37,7 +47,11 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help=f"Folder for annotated copies; --save alone writes to {_DEFAULT_FOLDER}.")
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"Folder for annotated copies, or of a job; --save alone writes to {_DEFAULT_FOLDER}.",
+        ),
     ] = None,
     form: Annotated[RowFormat, typer.Option("--format", help="Output format on standard output.")] = "table",
     save: Annotated[
@@ -89,6 +103,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         Path | None,
         typer.Option(help="Font file (.ttf, .otf, .ttc) for the class names in drawings."),
     ] = None,
+    resume: Resume = False,
+    cluster: Cluster = None,
+    shard: Shard = None,
+    time_limit: TimeLimit = JOB_SECONDS,
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
@@ -101,6 +119,24 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
+    make = partial(
+        Recognizer,
+        model,
+        detector,
+        device=device,
+        min_confidence=min_confidence,
+        min_face=min_face,
+        threads=threads,
+        alignment=alignment,
+    )
+    options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
+    if resume or cluster is not None or shard is not None:
+        from mien.cli import predict_job as job
+
+        folder = job.refuse_options(out, form, {"--save": save, "--show": show, "--font": font})
+        running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
+        with _terminated_like_ctrl_c():
+            raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
     if font is not None:
@@ -113,17 +149,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     for line in found.left_out:
         log.info("%s", line)
     _refuse_sources(found, show=show, isolate=isolate)
-    recognizer = Recognizer(
-        model,
-        detector,
-        device=device,
-        min_confidence=min_confidence,
-        min_face=min_face,
-        threads=threads,
-        alignment=alignment,
-    )
-    options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
-    target = (out or _DEFAULT_FOLDER) if out or save else None
+    recognizer = make()
+    target = Path(out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, printed=form == "table", sound=not isolate)
     window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))

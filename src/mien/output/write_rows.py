@@ -124,6 +124,10 @@ class Parquet(Sink):
         if len(self._rows) >= _ROWS:
             self._flush()
 
+    def note(self, key: str, text: str) -> None:
+        """Add a text to the metadata of the file."""
+        self._writer.add_key_value_metadata({key: text})
+
     def close(self) -> Sequence[Path]:
         """Complete the file."""
         self._flush()
