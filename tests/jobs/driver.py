@@ -1,15 +1,12 @@
-"""A driver of a job for tests to kill: python driver.py IN OUT [SECONDS_A_PICTURE [PARTS_BEFORE_DEATH]].
+"""A driver of a job for tests to kill. Parts have four pictures."""
 
-Parts have four pictures. With the last argument the driver dies between writing and renaming a part.
-"""
-
+import argparse
 import os
 import signal
-import sys
 from pathlib import Path
 
 import mien.jobs
-from jobs.moody import Moody
+from jobs.moody import CountedClassifier, Moody
 from mien.jobs import manifest
 from mien.jobs.places import Folder
 from mien.recognition.recognizer import Recognizer
@@ -28,12 +25,23 @@ class DyingRename:
         source.replace(target)
 
 
-def main(folder, out, seconds="0.0", parts="-1"):
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, default=0.0, help="that a picture takes")
+    parser.add_argument("--dies-after", type=int, default=-1, help="parts, before it renames the next one")
+    parser.add_argument("--cluster")
+    parser.add_argument("--loads", help="folder where each process notes that it loaded the model")
+    arguments = parser.parse_args()
     manifest.PART_PICTURES = 4
-    recognizer = Recognizer(detector=Moody(seconds=float(seconds)), threads=1)
-    place = Folder(Path(out).absolute(), DyingRename(int(parts)))
-    mien.jobs.run([folder], place, recognizer, running=mien.jobs.Running(workers=2, seconds=20.0))
+    model = CountedClassifier(arguments.loads) if arguments.loads else "mien_s"
+    recognizer = Recognizer(model, Moody(seconds=arguments.seconds), threads=1)
+    place = Folder(arguments.out.absolute(), DyingRename(arguments.dies_after))
+    running = mien.jobs.Running(workers=2, seconds=20.0, cluster=arguments.cluster)
+    mien.jobs.run([arguments.folder], place, recognizer, running=running)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `mien predict` does
+    main()

@@ -1,4 +1,9 @@
-"""Small inputs of jobs, and the rows that come of them."""
+"""Small inputs of jobs, drivers in processes of their own, and the rows that come of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -32,3 +37,11 @@ def rows(out):
 
 def ordered(found):
     return sorted(found, key=lambda row: (row["source"], row["index"], row["face"] or 0))
+
+
+def started(folder, out, *arguments, **options):
+    """`driver.py` in a process of its own."""
+    tests = Path(__file__).parents[1]
+    command = [sys.executable, str(tests / "jobs/driver.py"), *map(str, (folder, out, *arguments))]
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | options
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(tests)}, **streams)

@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 from mien.faces.detection import Detection
 
 DEADLY, HANGING = 10, 20
@@ -24,3 +26,20 @@ class Moody:
             time.sleep(3600)
         time.sleep(self.seconds)
         return [Detection((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)]
+
+
+class CountedClassifier:
+    """Tells faces apart by their brightness, and notes in a folder whenever a process loads it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with (Path(folder) / f"{os.getpid()}.loads").open("a") as file:
+            file.write("loaded\n")
+
+    def __reduce__(self):
+        return CountedClassifier, (self.folder,)
+
+    def probabilities(self, faces):
+        bright = faces.reshape(len(faces), -1).mean(axis=1) / 255
+        shares = np.stack([bright, 1 - bright, *[np.full(len(faces), 0.2)] * 5], axis=1)
+        return shares / shares.sum(axis=1, keepdims=True)

@@ -2,12 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -15,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 import mien.jobs
-from jobs.inputs_of_jobs import draw, rows
+from jobs.inputs_of_jobs import draw, rows, started
 from jobs.moody import Moody
 from mien.recognition.recognizer import Recognizer
 from waiting import HANG, wait_for
@@ -23,7 +20,6 @@ from waiting import HANG, wait_for
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 
 COUNT = 80
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +33,6 @@ def expected(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("plain") / "out"
     mien.jobs.run([folder], out, Recognizer(detector=Moody(), threads=1))
     return rows(out)
-
-
-def started(folder, out, *arguments):
-    command = [sys.executable, str(TESTS / "jobs/driver.py"), str(folder), str(out), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def parts(out):
@@ -65,7 +55,7 @@ def finish(folder, out):
 def test_a_driver_killed_at_random_moments_is_resumed_at_once(folder, expected, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(1)
     begun = time.monotonic()
-    first = started(folder, out, 0.02)
+    first = started(folder, out, "--seconds", 0.02)
     wait_for(lambda: parts(out) or first.poll() is not None)
     start_up = time.monotonic() - begun  # on this machine, busy as it is
     first.kill()
@@ -73,7 +63,7 @@ def test_a_driver_killed_at_random_moments_is_resumed_at_once(folder, expected, 
     children = []
     for moment in rng.uniform(0.1, 1.3, 3):
         check_whole(out)
-        driver = started(folder, out, 0.02)
+        driver = started(folder, out, "--seconds", 0.02)
         time.sleep(moment * start_up)
         children += psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
@@ -87,7 +77,7 @@ def test_a_driver_killed_at_random_moments_is_resumed_at_once(folder, expected, 
 
 def test_workers_killed_at_random_moments_cost_nothing(folder, expected, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(2)
-    driver = started(folder, out, 0.02)
+    driver = started(folder, out, "--seconds", 0.02)
     killed = 0
     while driver.poll() is None and killed < 4:
         time.sleep(rng.uniform(0.02, 0.2))
@@ -118,7 +108,7 @@ def below(driver):
 @pytest.mark.parametrize("before", [pytest.param(0, marks=pytest.mark.slow), 7])
 def test_a_kill_between_write_and_rename_leaves_no_part(before, folder, expected, tmp_path):
     out = tmp_path / "out"
-    assert started(folder, out, 0, before).wait(HANG) == -signal.SIGKILL
+    assert started(folder, out, "--dies-after", before).wait(HANG) == -signal.SIGKILL
     assert len(parts(out)) == before
     (left,) = (out / "parts").glob(".*")
     assert parquet.read_table(left).num_rows == 4  # it was written whole, and has no name yet

@@ -4,18 +4,20 @@ Pictures, rows and files stay with the actors. Ray's own writing of Parquet, its
 are not used: all three lose or double inputs.
 """
 
+import io
 import logging
 import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from threading import Timer, current_thread, main_thread
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from mien.errors import MienError, MissingExtraError, UsageError, WorkerError
 from mien.jobs.accounts import Account
@@ -32,6 +34,12 @@ _AHEAD: Final = 2
 _STORE: Final = 80 * 2**20
 """Bytes of Ray's object store, which holds paths and accounts; Ray refuses less than 75 MiB."""
 
+_ANSWER: Final = 10.0
+"""Seconds in which a cluster answers."""
+
+_DEATH: Final = "A worker died or was killed"
+"""Begins what Ray prints when that happens."""
+
 _SILENCE: Final = 120.0
 """Seconds without a part after which something may be wrong with the cluster."""
 
@@ -43,7 +51,6 @@ _QUIET: Final = {
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",  # one message is posted in spite of the line above
     "RAY_DATA_LOG_LEVEL": "ERROR",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_TRAIN_V2_ENABLED": "0",
 }
 """Of every Ray: nothing is posted, nothing is said that a user cannot act on."""
 
@@ -71,14 +78,50 @@ class PartActor:
         return {"account": [account.to_json() for account in self._worker.accounts(parts)]}
 
 
-def check_ray() -> None:
-    """See that Ray is installed, before anything is done.
+class _Prints(io.TextIOBase):
+    """Standard output while Ray runs, whose threads print to it what ends there only by accident.
+
+    Args:
+        stdout: for what the thread prints that made this.
+    """
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout, self._owner = stdout, current_thread()
+
+    def write(self, text: str) -> int:
+        """Pass on what is not Ray's, and say of Ray's that a worker died."""
+        if current_thread() is self._owner:
+            return self._stdout.write(text)
+        if _DEATH in text:
+            log.warning("a process of the cluster died; its part is done again")
+        return len(text)
+
+    def flush(self) -> None:
+        """Bring out what was passed on."""
+        self._stdout.flush()
+
+    def fileno(self) -> int:
+        """That of standard output."""
+        return self._stdout.fileno()
+
+
+def check_ray(cluster: str) -> None:
+    """See that Ray is installed and the cluster answers, before anything is done.
 
     Raises:
-        MissingExtraError: it is not.
+        MissingExtraError: Ray is not installed.
+        UsageError: nothing answers at the address; Ray itself would try for minutes.
     """
     if find_spec("ray") is None:
         raise MissingExtraError("a cluster", "cluster")
+    host, _, port = cluster.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"--cluster {cluster} does not answer ({reason}): expected HOST:PORT of its head") from None
 
 
 def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | None, gpus: float) -> Iterator[Account]:
@@ -97,7 +140,7 @@ def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | N
     """
     own = cluster == OWN
     workers = workers or (usable_cores() if own else None)
-    with _environment(own), redirect_stdout(sys.stderr), _ray(cluster, workers):
+    with _environment(own), redirect_stdout(_Prints(sys.stdout)), _ray(cluster, workers):
         waiting = Timer(_SILENCE, log.warning, [f"no part is done after {_SILENCE:g} s: has the cluster a free core?"])
         waiting.daemon = True
         waiting.start()

@@ -144,7 +144,7 @@ def _engine(running: Running) -> Engine:
         return lambda work, parts: run_here(work, parts, worker_count(running.workers, None))
     from mien.jobs.cluster import check_ray, run_on_ray
 
-    check_ray()
+    check_ray(running.cluster)
     cluster, workers, gpus = running.cluster, running.workers, running.gpus
     return lambda work, parts: run_on_ray(work, parts, cluster, workers, gpus)
 
