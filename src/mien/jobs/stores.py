@@ -14,6 +14,9 @@ OBJECT_STORES: Final = ("s3", "gs", "gcs", "abfs", "abfss")
 
 _SCHEMES: Final = (*OBJECT_STORES, "file", "hdfs", "viewfs")
 _ADDRESS: Final = re.compile(rf"({'|'.join(_SCHEMES)})://([^/?]*)/?(.*?)(\?[a-z_]+=[^/]*)?", re.IGNORECASE | re.DOTALL)
+_DELAYED: Final = "allow_delayed_open"
+"""An option of pyarrow's S3: small files are sent in one request instead of three."""
+
 _PIECE: Final = 2**22
 
 
@@ -117,6 +120,8 @@ def _opened(scheme: str, place: str, query: str) -> tuple[Any, str]:
         from pyarrow import fs
     except ImportError:
         raise MissingExtraError("reading object stores", "tables") from None
+    if scheme == "s3" and _DELAYED not in query:
+        query = f"{query or '?'}{'&' if query else ''}{_DELAYED}=true"
     with reading_store(f"{scheme}://{place}"):
         system, root = fs.FileSystem.from_uri(f"{scheme}://{place}/{query}")
         return system, root
