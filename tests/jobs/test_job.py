@@ -227,3 +227,13 @@ def test_the_rate_is_of_the_last_parts(tmp_path):
     assert rate([account(now - 5000, now - 4990)]) == pytest.approx(3.0)
     parts = [account(now - 5000, now - 4990), account(now - 20, now - 10), account(now - 20, now)]
     assert rate(parts) == pytest.approx(3.0)
+
+
+def test_names_of_any_bytes_have_rows(tmp_path, moody):
+    folder = draw(tmp_path / "in", 1)
+    name = os.fsencode(folder) + b"/caf\xe9.png"
+    os.link(folder / "0000.png", name)
+    status = mien.jobs.run([folder], tmp_path / "out", moody, running=running(workers=1))
+    assert (status.inputs, status.failed) == (2, 0)
+    assert [row["source"].rpartition("/")[2] for row in rows(tmp_path / "out")] == ["0000.png", "caf\\udce9.png"]
+    assert mien.jobs.run([folder], tmp_path / "out", moody, running=running(workers=1)).finished
