@@ -171,6 +171,13 @@ def test_a_label_lies_on_its_own_face_only_where_the_face_fills_the_picture():
         assert not place.meets([other])
 
 
+def test_a_face_in_the_midst_of_a_crowd_has_no_label_rather_than_one_on_a_face():
+    boxes = [Place(300 + 52 * column, 200 + 62 * row, 50, 60) for row in range(3) for column in range(3)]
+    places = place_labels((800, 600), boxes, lambda text: [(5 * text, text)] * 9).places
+    assert [number for number, place in enumerate(places) if place is None] == [4]
+    assert not any(place.meets(boxes) for place in places if place is not None)
+
+
 def test_what_is_not_certain_is_paler():
     picture = np.zeros((600, 600, 3), np.uint8)
     sure, unsure = (
