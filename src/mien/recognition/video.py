@@ -12,13 +12,15 @@ import numpy as np
 
 from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING
 from mien.errors import UsageError
+from mien.faces.cuts import Cuts
 from mien.faces.follow import Follower, Pace
+from mien.faces.persons import Persons
 from mien.media.excerpt import WHOLE, Excerpt, not_live, seconds_of
 from mien.media.open_video import excerpted, open_video
 from mien.media.readahead import Reader
 from mien.media.video_source import VideoImage, VideoSource, check_fps, is_live, without_password
 from mien.output.recognized import Recognized
-from mien.recognition.finder import Finder
+from mien.recognition.finder import Candidate, Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.recognition.smoothing import SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
 from mien.recognition.symmetric import Symmetric
@@ -170,7 +172,7 @@ def recognize_images(
     )
     if options.raw:
         classified = map(_with_raw, classified)
-    if options.smooth == SYMMETRIC or (options.smooth == DEFAULT_SMOOTHING and not live):
+    if not live and options.smooth in {DEFAULT_SMOOTHING, SYMMETRIC}:
         return Symmetric(options.time_constant or TIME_CONSTANT).steadied(classified)
     smoother = Smoother(options.smooth, options.time_constant)
     return (replace(seen, frame=smoother.smooth(seen.frame)) for seen in classified)
@@ -217,9 +219,20 @@ def _opened(source: VideoInput, options: StreamOptions) -> VideoSource:
 def _search(
     finder: Finder, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
 ) -> Iterator[Searched]:
+    cuts, persons = Cuts(), Persons()
     for shown in images:
         image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
+        if cuts.cut(image, shown.time):
+            follower.cut()
+            persons.cut(back=cuts.back)
         height, width = image.shape[:2]
         found = finder.crop(image, follower.follow(image, shown.number, shown.time))
         seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
-        yield Searched(seen, image, tuple(found))
+        yield Searched(seen, image, tuple(_numbered(found, persons, shown.time)))
+
+
+def _numbered(found: Sequence[Candidate], persons: Persons, time: float) -> Iterator[Candidate]:
+    """The faces of a frame with the numbers of people instead of tracks."""
+    faces = [(face.track, face.box, face.crop) for face in found if face.track is not None]
+    numbers = persons.numbers(faces, time)
+    yield from (replace(face, track=number) for face, number in zip(found, numbers, strict=True))
