@@ -31,6 +31,9 @@ ALIGNMENTS: Final[tuple[str, ...]] = get_args(Alignment)
 SMALLEST_FACE: Final = 12
 """Height in pixels from which faces may be asked for: what YuNet sees at all."""
 
+MOST_YAW: Final = 90
+"""Degrees by which a face may be turned that is still asked for: profile."""
+
 MOST_WORKERS: Final = 256
 """Processes of one command; each takes some 100 MB, and what its picture takes."""
 
@@ -47,6 +50,9 @@ CausalSmoothing = Literal["auto", "ema", "mode", "none"]
 
 RowFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
 """How `mien predict` writes rows to standard output; ``table``: for people."""
+
+SortedAs = Literal["copy", "link"]
+"""How `mien predict --sort` puts pictures into folders."""
 
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
 """FER2013's three parts. PublicTest is the validation set, PrivateTest the test set for the one final figure."""

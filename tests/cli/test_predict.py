@@ -19,7 +19,10 @@ from mien.output.table_rows import table_columns
 from waiting import HANG
 
 KEYS = ["schema", "source", "index", "time", "width", "height", "faces", "error"]
-FACE_KEYS = [*("face", "box", "confidence", "emotion", "probability", "certain", "probabilities", "landmarks", "track")]
+FACE_KEYS = [
+    *("face", "box", "confidence", "emotion", "probability", "certain"),
+    *("face_size", "sharpness", "brightness", "yaw", "pitch", "roll", "probabilities", "landmarks", "track"),
+]
 
 
 @pytest.fixture

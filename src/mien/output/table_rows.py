@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from mien.face_quality import QUALITIES
 from mien.labels import columns_of
 from mien.results import Frame, Header
 
 _BEFORE: Final = (
     *("source", "index", "time", "face", "track", "x", "y", "width", "height"),
-    *("confidence", "emotion", "probability", "certain"),
+    *("confidence", "emotion", "probability", "certain", *QUALITIES),
 )
 _AFTER: Final = ("error",)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mien.errors import MissingExtraError
+from mien.face_quality import QUALITIES
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
 from mien.output.table_rows import has_raw, probability_columns, raw_columns, table_columns, table_rows
@@ -17,8 +18,8 @@ Write = Callable[[str], object]
 """Takes the next part of a text."""
 
 _ROWS: Final = 4096
-_INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height"})
-_NUMBERS: Final = frozenset({"time", "confidence", "probability"})
+_INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height", "face_size"})
+_NUMBERS: Final = frozenset({"time", "confidence", "probability", *QUALITIES}) - _INTEGERS
 
 
 class JsonLines(Sink):
