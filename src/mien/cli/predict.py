@@ -27,8 +27,16 @@ from mien.cli.options import (
     Threads,
     Workers,
 )
+from mien.cli.options_of_faces import MaxFaces, Prefer, Region
 from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.defaults import (
+    DEFAULT_ALIGNMENT,
+    DEFAULT_DETECTOR,
+    DEFAULT_MODEL,
+    DEFAULT_PREFERENCE,
+    DEFAULT_SMOOTHING,
+    MIN_SCORE,
+)
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
@@ -91,6 +99,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     show: Annotated[
         bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
+    max_faces: MaxFaces = None,
+    prefer: Prefer = DEFAULT_PREFERENCE,
+    region: Region = None,
     start: Start = None,
     end: End = None,
     step: Step = 1,
@@ -126,6 +137,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import Bars, span_of, with_progress
     from mien.defaults import DEFAULT_FPS
+    from mien.faces.selection import region_of
     from mien.media.sources import sort_sources
     from mien.output.blurred_results import with_blurred
     from mien.output.drawing_options import DrawingOptions
@@ -166,6 +178,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         min_confidence=min_confidence,
         min_face=min_face,
         max_yaw=max_yaw,
+        max_faces=max_faces,
+        prefer=prefer,
+        region=None if region is None else region_of(region),
         min_probability=min_probability,
         threads=threads,
         alignment=alignment,
