@@ -21,9 +21,9 @@ from mien.model.embedded import versioned_name
 from waiting import HANG
 
 NAMES = {
-    *("EMOTIONS", "Box", "Detection", "Detector", "Face", "Frame", "MienError", "Recognized", "Recognizer"),
+    *("EMOTIONS", "Box", "Detection", "Detector", "Episode", "Face", "Frame", "MienError", "Recognized", "Recognizer"),
     *("Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
-    *("analyze", "annotate", "recognize", "summarize", "to_pandas"),
+    *("analyze", "annotate", "find_episodes", "recognize", "summarize", "to_pandas"),
 }
 
 

@@ -24,6 +24,7 @@ if _TYPE_CHECKING:
     from mien.media.video_source import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
+    from mien.output.episodes import Episode, find_episodes
     from mien.output.people import summarize
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
@@ -40,6 +41,7 @@ __all__ = [
     "Box",
     "Detection",
     "Detector",
+    "Episode",
     "Face",
     "Frame",
     "MienError",
@@ -52,6 +54,7 @@ __all__ = [
     "__version__",
     "analyze",
     "annotate",
+    "find_episodes",
     "recognize",
     "summarize",
     "to_pandas",
@@ -60,6 +63,7 @@ __all__ = [
 _LAZY = {
     "Detection": "mien.faces.detection",
     "Detector": "mien.faces.detection",
+    "Episode": "mien.output.episodes",
     "Recognized": "mien.output.recognized",
     "Recognizer": "mien.recognition.recognizer",
     "Sink": "mien.output.sink",
@@ -68,6 +72,7 @@ _LAZY = {
     "VideoSource": "mien.media.video_source",
     "analyze": "mien.recognition.shortcuts",
     "annotate": "mien.output.drawing",
+    "find_episodes": "mien.output.episodes",
     "recognize": "mien.recognition.shortcuts",
     "summarize": "mien.output.people",
     "to_pandas": "mien.output.dataframe",

@@ -28,7 +28,18 @@ from mien.cli.options import (
     Workers,
 )
 from mien.cli.options_of_faces import MaxFaces, Prefer, Region
-from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
+from mien.cli.options_of_videos import (
+    End,
+    EpisodeProbability,
+    EpisodeSeconds,
+    FpsOut,
+    Raw,
+    Smooth,
+    Start,
+    Step,
+    TimeConstant,
+)
+from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
@@ -43,8 +54,6 @@ from mien.threads import worker_count
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from mien.media.excerpt import Excerpt
-    from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
     from mien.output.window import Window
@@ -93,6 +102,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     smooth: Smooth = DEFAULT_SMOOTHING,
     time_constant: TimeConstant = None,
     raw: Raw = False,
+    episode_min_probability: EpisodeProbability = 0.0,
+    episode_min_seconds: EpisodeSeconds = 0.0,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
@@ -141,6 +152,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.media.sources import sort_sources
     from mien.output.blurred_results import with_blurred
     from mien.output.drawing_options import DrawingOptions
+    from mien.output.episodes import EpisodeLimits
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.parallel import WORTH_SECONDS, Parallel
@@ -150,7 +162,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
     if blur:
-        _refuse_beside_blur(sort, min_face, max_yaw)
+        refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
     _use_font(font)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
@@ -170,7 +182,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         step=step,
         fps_out=fps_out,
     )
-    _refuse_sources(found, options.excerpt, show=show, isolate=isolate)
+    refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = Recognizer(
         model,
         detector,
@@ -187,7 +199,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     )
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
     target = (out or _DEFAULT_FOLDER) if out or save else None
-    kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
+    limits = EpisodeLimits(episode_min_probability, episode_min_seconds)
+    kept = sinks.saved(target, found, drawing, limits, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
     window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
@@ -231,33 +244,6 @@ def _use_font(font: Path | None) -> None:
         from mien.output.fonts import use_font
 
         use_font(font)
-
-
-def _refuse_beside_blur(sort: Path | None, min_face: int | None, max_yaw: float | None) -> None:
-    """Refuse options that would leave faces clear."""
-    if sort is not None:
-        raise UsageError("--sort copies pictures as they are, with clear faces: leave --blur out, or use --out DIR")
-    if min_face is not None or max_yaw is not None:
-        raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
-
-
-def _refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
-    """Refuse options that do not go with what there is to recognise."""
-    from mien.media.video_source import STANDARD_INPUT
-    from mien.recognition.video import check_source
-
-    pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
-    if show and pictures:
-        raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
-    if pictures and (given := excerpt.to_dict()):
-        named = f"--{next(iter(given)).replace('_', '-')}"
-        raise UsageError(
-            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
-        )
-    for video in found.videos:
-        check_source(video, excerpt)
-    if isolate and STANDARD_INPUT in found.videos:
-        raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
 
 
 @contextmanager
