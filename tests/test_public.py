@@ -21,8 +21,8 @@ from mien.model.embedded import versioned_name
 from waiting import HANG
 
 NAMES = {
-    *("EMOTIONS", "Box", "Detection", "Detector", "Episode", "Face", "Frame", "MienError", "Recognized", "Recognizer"),
-    *("Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
+    *("EMOTIONS", "Box", "Detection", "Detector", "Episode", "Explanation", "Face", "Frame", "MienError"),
+    *("Recognized", "Recognizer", "Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
     *("analyze", "annotate", "find_episodes", "recognize", "summarize", "to_pandas"),
 }
 

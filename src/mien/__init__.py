@@ -25,6 +25,7 @@ if _TYPE_CHECKING:
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
     from mien.output.episodes import Episode, find_episodes
+    from mien.output.explanation import Explanation
     from mien.output.people import summarize
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
@@ -42,6 +43,7 @@ __all__ = [
     "Detection",
     "Detector",
     "Episode",
+    "Explanation",
     "Face",
     "Frame",
     "MienError",
@@ -64,6 +66,7 @@ _LAZY = {
     "Detection": "mien.faces.detection",
     "Detector": "mien.faces.detection",
     "Episode": "mien.output.episodes",
+    "Explanation": "mien.output.explanation",
     "Recognized": "mien.output.recognized",
     "Recognizer": "mien.recognition.recognizer",
     "Sink": "mien.output.sink",

@@ -45,6 +45,11 @@ MOST_WORKERS: Final = 256
 FACE_SIDES: Final = (48, 112)
 """Sides in pixels at which faces of pictures may be kept: from FER2013's on."""
 
+ExplainMethod = Literal["rise", "grad-cam"]
+"""How an answer is explained: by hiding parts of the face, or by gradients, which only runs in torch have."""
+
+EXPLAIN_METHODS: Final[tuple[str, ...]] = get_args(ExplainMethod)
+
 SmoothingName = Literal["auto", "symmetric", "ema", "mode", "none"]
 """Temporal smoothing of expressions in videos; ``auto``: ``symmetric`` for files, ``ema`` for live sources."""
 

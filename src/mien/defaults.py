@@ -24,6 +24,9 @@ MIN_FACE: Final = 48
 DEFAULT_SMOOTHING: Final = "auto"
 """Of expressions in videos."""
 
+REOPEN_SECONDS: Final = 600.0
+"""For how long a live source that broke off is opened again."""
+
 DEFAULT_FPS: Final = 25.0
 """Frames a second of what has no times of its own: numbered pictures and raw streams."""
 

@@ -2,6 +2,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from mien.cli.main import app
 from mien.errors import UsageError
+from network_camera import jpeg, serving
 from waiting import HANG, wait_for
 
 COUNT = 20
@@ -328,6 +330,43 @@ def test_raw_probabilities_stand_beside_the_smoothed_ones_in_every_format(workpl
     for row, record, shares in zip(rows, table, expected, strict=True):
         assert {name: float(row[f"raw_{name}"]) for name in shares} == shares
         assert {name: record[f"raw_{name}"] for name in shares} == shares
+
+
+def test_several_cameras_have_rows_and_files_of_their_own(workplace, stage):
+    with serving([jpeg(stage((0, 100, 60)))] * 40) as one, serving([jpeg(stage((1, 200, 60)))] * 40) as two:
+        options = ["--reopen", "0", "--no-mirror", "--out", "out"]
+        result = predict(one, two, "clip.mp4", "--format", "jsonl", *options)
+    assert "2 of 3 failed" in result.stderr  # their lines are cut in the end
+    frames = [frame for frame in frames_of(result) if not frame["error"]]
+    for source, middle in ((one, 160), (two, 260)):
+        own = [frame for frame in frames if frame["source"] == source]
+        assert len(own) > 1
+        assert [frame["index"] for frame in own] == sorted({frame["index"] for frame in own})
+        assert all(abs(box[0] + box[2] / 2 - middle) < 30 for frame in own for box in [frame["faces"][0]["box"]])
+    assert {frame["source"] for frame in frames[:COUNT]} == {"clip.mp4"}  # files come first
+    copies = sorted(path.name for path in (workplace / "out").glob("*.mp4"))
+    assert len(copies) == 3
+    for name in copies:
+        with av.open(f"out/{name}") as file:
+            own = [frame for frame in frames if re.sub(r"\W+", "-", frame["source"]) == name.removesuffix(".mien.mp4")]
+            assert sum(1 for _ in file.decode(video=0)) == (len(own) or COUNT)
+    for option in ("--show", "--isolate"):
+        assert "takes one live source, and 0 and 1 are two" in str(predict("0", "1", option).exception)
+
+
+def test_a_camera_that_was_lost_has_rows_that_say_so(workplace, stage):
+    pictures = [jpeg(stage((0, 100, 60)))] * 9
+    with serving(pictures, refuses=lambda call: call > 2) as address:
+        result = predict(address, "--reopen", "0.7", "--format", "csv")
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    said = [row for row in rows if row["error"]]
+    assert ["opened again" in row["error"] for row in said] == [True, False, True, False]
+    assert "back after" in said[1]["error"]
+    assert "not back after 0.7 s" in said[3]["error"]
+    assert [row["time"] != "" for row in said] == [True, True, True, False]
+    assert rows.index(said[2]) > rows.index(said[1]) + 1  # it went on between
+    assert "1 of 1 failed" in result.stderr
 
 
 def test_times_and_steps_are_for_videos(workplace):

@@ -29,6 +29,10 @@ TimeConstant = Annotated[
     typer.Option(min=0.001, metavar="SECONDS", help="Time constant of --smooth symmetric and ema. Default: 0.5."),
 ]
 Raw = Annotated[bool, typer.Option("--raw", help="Rows of videos have the probabilities before smoothing, too.")]
+Reopen = Annotated[
+    float,
+    typer.Option(min=0, metavar="SECONDS", help="How long to open a lost camera or stream again; 0: not at all."),
+]
 EpisodeProbability = Annotated[
     float,
     typer.Option(

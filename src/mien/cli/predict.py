@@ -5,6 +5,7 @@ import signal
 import sys
 from contextlib import closing, contextmanager
 from functools import partial
+from logging import ERROR, WARNING
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +35,7 @@ from mien.cli.options_of_videos import (
     EpisodeSeconds,
     FpsOut,
     Raw,
+    Reopen,
     Smooth,
     Start,
     Step,
@@ -47,6 +49,7 @@ from mien.defaults import (
     DEFAULT_PREFERENCE,
     DEFAULT_SMOOTHING,
     MIN_SCORE,
+    REOPEN_SECONDS,
 )
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
@@ -102,6 +105,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     smooth: Smooth = DEFAULT_SMOOTHING,
     time_constant: TimeConstant = None,
     raw: Raw = False,
+    reopen: Reopen = REOPEN_SECONDS,
     episode_min_probability: EpisodeProbability = 0.0,
     episode_min_seconds: EpisodeSeconds = 0.0,
     mirror: Annotated[
@@ -181,6 +185,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         end=end,
         step=step,
         fps_out=fps_out,
+        reopen=reopen,
     )
     refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = Recognizer(
@@ -270,8 +275,9 @@ def _feed(images: "Generator[Recognized, None, None]", sink: "Sinks", window: "W
     for recognized in images:
         sink.add(recognized)
         if recognized.frame.error is not None:
-            failures += 1
-            log.error("%s", recognized.frame.error)
+            lost_only = recognized.frame.time is not None  # a live source, which is opened again
+            failures += not lost_only
+            log.log(WARNING if lost_only else ERROR, "%s", recognized.frame.error)
         if not sink.alive or (window is not None and window.quit):
             break
     return failures

@@ -52,5 +52,8 @@ def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate:
         )
     for video in found.videos:
         check_source(video, excerpt)
+    if len(found.live) > 1 and (show or isolate):
+        option, names = "--show" if show else "--isolate", f"{found.live[0]} and {found.live[1]}"
+        raise UsageError(f"{option} takes one live source, and {names} are two: start mien for each, or leave it out")
     if isolate and STANDARD_INPUT in found.videos:
         raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")

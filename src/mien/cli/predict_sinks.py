@@ -66,6 +66,7 @@ def saved(
         InputError: the folder cannot be made.
         MissingExtraError: writing videos needs PyAV, which is not installed.
     """
+    from mien.media.sources import video_name
     from mien.media.video_source import is_camera
     from mien.output.folder import AnnotatedPictures, Names
 
@@ -76,7 +77,8 @@ def saved(
         _check_writing()  # of others the reading says what is missing
     sinks: list[Sink] = [AnnotatedPictures(names, drawing)] if names is not None else []
     if names is not None or printed:
-        sinks.append(PerVideo(partial(_video, names, drawing, limits, print_people if printed else None, sound)))
+        begin = partial(_video, names, drawing, limits, print_people if printed else None, sound)
+        sinks.append(PerVideo(begin, [video_name(video) for video in found.live]))
     return [*sinks, PictureTable()] if printed else sinks
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien.choices import ALIGNMENTS, Preference
@@ -30,6 +31,7 @@ from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
+from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
@@ -201,6 +203,20 @@ class Recognizer:
         if workers == 1:
             return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
+
+    def embed(self, image: Picture) -> NDArray[np.float32]:
+        """The features of the faces in one picture, what the model's last layer reads: for clustering, charts and
+        classifiers of one's own.
+
+        Returns:
+            (faces, D), a row for each face of `predict`, in its order.
+
+        Raises:
+            InputError: the picture cannot be read.
+            ModelFileError: the model has no layer with weights before its answer.
+            UsageError: a classifier of one's own without ``features``, or an array of another type or shape.
+        """
+        return features_of(self.classifier, [candidate.crop for candidate in found_in(self.pipeline, image)])
 
     def stream(self, source: VideoInput, **options: Unpack[StreamKeywords]) -> Iterator[Frame]:
         """The frames of a video with its faces, followed through time; closing the iterator releases the source.
