@@ -1,18 +1,17 @@
 """`mien predict`: the expressions in pictures and videos."""
 
 import io
-import signal
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from logging import ERROR, WARNING
 from pathlib import Path
-from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien.choices import Alignment, RowFormat
+from mien.cli.job_options import Cluster, Resume, Shard, TimeLimit, shard_of
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import (
     Blur,
@@ -42,12 +41,14 @@ from mien.cli.options_of_videos import (
     TimeConstant,
 )
 from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources
+from mien.cli.termination import terminated_like_ctrl_c
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
     DEFAULT_MODEL,
     DEFAULT_PREFERENCE,
     DEFAULT_SMOOTHING,
+    JOB_SECONDS,
     MIN_SCORE,
     REOPEN_SECONDS,
 )
@@ -55,8 +56,9 @@ from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
+    from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
     from mien.output.window import Window
@@ -73,7 +75,11 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help=f"Folder for annotated copies; --save alone writes to {_DEFAULT_FOLDER}.")
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"Folder for annotated copies, or of a job; --save alone writes to {_DEFAULT_FOLDER}.",
+        ),
     ] = None,
     form: Annotated[RowFormat, typer.Option("--format", help="Output format on standard output.")] = "table",
     save: Annotated[
@@ -147,13 +153,16 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         Path | None,
         typer.Option(help="Font file (.ttf, .otf, .ttc) for the class names in drawings."),
     ] = None,
+    resume: Resume = False,
+    cluster: Cluster = None,
+    shard: Shard = None,
+    time_limit: TimeLimit = JOB_SECONDS,
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import Bars, span_of, with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.faces.selection import region_of
-    from mien.media.sources import sort_sources
     from mien.output.blurred_results import with_blurred
     from mien.output.drawing_options import DrawingOptions
     from mien.output.episodes import EpisodeLimits
@@ -163,16 +172,21 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
-    if out and save is False:
-        raise UsageError("--out and --no-save contradict each other: leave one out")
-    if blur:
-        refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
-    _use_font(font)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
-    found = sort_sources(sources, fps)
-    for line in found.left_out:
-        log.info("%s", line)
+    make = partial(
+        Recognizer,
+        model,
+        detector,
+        device=device,
+        min_confidence=min_confidence,
+        min_face=min_face,
+        max_yaw=max_yaw,
+        max_faces=max_faces,
+        prefer=prefer,
+        region=None if region is None else region_of(region),
+        min_probability=min_probability,
+        threads=threads,
+        alignment=alignment,
+    )
     options = StreamOptions(
         every=1 if blur and every is None else every,
         smooth=smooth,
@@ -187,23 +201,23 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         fps_out=fps_out,
         reopen=reopen,
     )
+    if resume or cluster is not None or shard is not None:
+        from mien.cli import predict_job as job
+
+        folder = job.refuse_options(out, form, {"--save": save, "--show": show, "--sort": sort, "--blur": blur})
+        running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
+        with terminated_like_ctrl_c():
+            raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
+    if out and save is False:
+        raise UsageError("--out and --no-save contradict each other: leave one out")
+    if blur:
+        refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
+    _use_font(font)
+    found = _found(sources, fps)
     refuse_sources(found, options.excerpt, show=show, isolate=isolate)
-    recognizer = Recognizer(
-        model,
-        detector,
-        device=device,
-        min_confidence=min_confidence,
-        min_face=min_face,
-        max_yaw=max_yaw,
-        max_faces=max_faces,
-        prefer=prefer,
-        region=None if region is None else region_of(region),
-        min_probability=min_probability,
-        threads=threads,
-        alignment=alignment,
-    )
+    recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
-    target = (out or _DEFAULT_FOLDER) if out or save else None
+    target = Path(out or _DEFAULT_FOLDER) if out or save else None
     limits = EpisodeLimits(episode_min_probability, episode_min_seconds)
     kept = sinks.saved(target, found, drawing, limits, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
@@ -224,7 +238,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     failures, unwritten = 0, None
     try:
         with (
-            _terminated_like_ctrl_c(),
+            terminated_like_ctrl_c(),
             Sinks([*rows, *([window] if window else []), *kept]) as everywhere,
             closing(images),
         ):
@@ -244,29 +258,23 @@ def _end(failures: int, count: int, unwritten: SinkError | None) -> None:
         raise typer.Exit(1)
 
 
+def _found(sources: list[str], fps: float | None) -> "Sources":
+    """What was asked for, sorted; what is left out of it is said."""
+    from mien.media.sources import sort_sources
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
+    found = sort_sources(sources, fps)
+    for line in found.left_out:
+        log.info("%s", line)
+    return found
+
+
 def _use_font(font: Path | None) -> None:
     if font is not None:
         from mien.output.fonts import use_font
 
         use_font(font)
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> "Iterator[None]":
-    """SIGTERM ends the block as Ctrl-C does; a second one, which some programs send, ends nothing earlier."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    if current_thread() is not main_thread():  # where no signal arrives
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _feed(images: "Generator[Recognized, None, None]", sink: "Sinks", window: "Window | None") -> int:

@@ -40,18 +40,25 @@ def recognize_all(
                 recognized = recognize_video(pipeline, video, options)
             else:
                 recognized = recognize_images(pipeline, images, options)
-            yield from _whole(pipeline, video, recognized)
+            yield from whole_video(pipeline, video_name(video), recognized)
     if together:
         yield from side_by_side([partial(_stream, pipeline, video, options) for video in together])
 
 
 def _stream(pipeline: Pipeline, video: VideoEntry, options: StreamOptions) -> Generator[Recognized, None, None]:
-    return _whole(pipeline, video, recognize_video(pipeline, video, options))
+    return whole_video(pipeline, video_name(video), recognize_video(pipeline, video, options))
 
 
-def _whole(
-    pipeline: Pipeline, video: VideoEntry, images: Generator[Recognized, None, None]
+def whole_video(
+    pipeline: Pipeline, name: str, images: Generator[Recognized, None, None]
 ) -> Generator[Recognized, None, None]:
+    """The images of a video; a frame with the error follows where it cannot be read or breaks off.
+
+    Args:
+        pipeline: what finds and classifies the faces.
+        name: what results call the video.
+        images: of `mien.recognition.video.recognize_images`.
+    """
     following = 0
     try:
         with closing(images):
@@ -59,4 +66,4 @@ def _whole(
                 yield recognized
                 following = recognized.frame.index + 1
     except MienError as error:
-        yield Recognized(Frame(video_name(video), following, error=str(error), header=pipeline.header), None)
+        yield Recognized(Frame(name, following, error=str(error), header=pipeline.header), None)
