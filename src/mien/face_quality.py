@@ -1,4 +1,4 @@
-"""What results say of how good a face is to read."""
+"""What results say of how good a face is to read, and how far its reading is to be trusted."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -32,3 +32,9 @@ class Quality:
 
 QUALITIES: Final = tuple(part.name for part in fields(Quality))
 """Names of the measures of quality, in results and columns."""
+
+OUT_OF_PLACE: Final = 0.05
+"""Typicality below which a face is out of place: of faces like the known ones so many are."""
+
+JUDGED: Final = ("emotions", "typicality", "out_of_place")
+"""What results say of a face only where it was asked for."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
-from mien.face_quality import QUALITIES, Quality
+from mien.face_quality import OUT_OF_PLACE, QUALITIES, Quality
 from mien.labels import EMOTIONS
 from mien.version import __version__
 
@@ -127,6 +127,9 @@ class Face:
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
         min_probability: probability from which the expression is certain, 0..1.
         quality: how good it is to read; None where nobody looked.
+        emotions: the conformal set of expressions, likeliest first, of this moment in a video; None where none was
+            asked for.
+        typicality: share of known faces that are as unusual as this one, or more, 0..1; likewise.
 
     Example:
         >>> import mien
@@ -143,6 +146,8 @@ class Face:
     steady: str | None = None
     min_probability: float = 0.0
     quality: Quality | None = None
+    emotions: tuple[str, ...] | None = None
+    typicality: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -170,6 +175,11 @@ class Face:
         """Whether the probability of the expression is as high as was asked for."""
         return self.probability >= self.min_probability
 
+    @property
+    def out_of_place(self) -> bool | None:
+        """Whether the face is unlike the known ones (`OUT_OF_PLACE`); None where `typicality` was not asked for."""
+        return None if self.typicality is None else self.typicality < OUT_OF_PLACE
+
     def __repr__(self) -> str:
         track = "" if self.track is None else f", track {self.track}"
         reading = f"{self.emotion} {100 * self.probability:.0f} %"
@@ -187,7 +197,15 @@ class Face:
             "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
+            **self._judged(),
         }
+
+    def _judged(self) -> dict[str, Any]:
+        """What was asked for of `JUDGED`."""
+        emotions = {} if self.emotions is None else {"emotions": list(self.emotions)}
+        if self.typicality is None:
+            return emotions
+        return {**emotions, "typicality": round(self.typicality, _DIGITS), "out_of_place": self.out_of_place}
 
 
 def _rounded(probabilities: Probabilities) -> dict[str, float]:

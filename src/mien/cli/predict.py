@@ -20,7 +20,9 @@ from mien.cli.options import (
     MinFace,
     MinProbability,
     Model,
+    OutOfPlace,
     RunOn,
+    Sets,
     Sort,
     SortAs,
     Threads,
@@ -62,6 +64,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     min_face: MinFace = None,
     max_yaw: MaxYaw = None,
     min_probability: MinProbability = 0.0,
+    sets: Sets = None,
+    out_of_place: OutOfPlace = False,
     alignment: Annotated[
         Alignment,
         typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
@@ -147,6 +151,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         min_face=min_face,
         max_yaw=max_yaw,
         min_probability=min_probability,
+        sets=sets,
+        out_of_place=out_of_place,
         threads=threads,
         alignment=alignment,
     )

@@ -77,7 +77,8 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
         yield frame.source, "-", "no face found"
     for number, face in enumerate(frame.faces):
         x, y, width, height = face.box
-        emotion = face.emotion if face.certain else f"{face.emotion} ?"
+        emotion = " | ".join(face.emotions or (face.emotion,)) + ("" if face.certain else " ?")
+        emotion += " (out of place)" if face.out_of_place else ""
         yield frame.source, str(number), emotion, f"{face.probability:.0%}", f"({x}, {y}) {width} x {height}"
 
 

@@ -31,11 +31,13 @@ from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
+from mien.recognition.classifier import Classifier
 from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
-from mien.recognition.pipeline import Classifier, Pipeline, crop_of
+from mien.recognition.pipeline import Pipeline, crop_of
+from mien.recognition.reading import Reader
 from mien.recognition.recognizer_options import check_options, check_trust, header_of, named
 from mien.recognition.smoothing import MakeSmoothing
 from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
@@ -58,6 +60,10 @@ class Recognizer:
         max_yaw: faces that are turned farther to either side are left out, degrees, 0..90; None: none. Faces without
             landmarks stay.
         min_probability: from which an expression is certain, 0..1.
+        sets: every face gets a conformal set, `Face.emotions`, that holds the true expression with this probability,
+            0.9 for example; None: none.
+        out_of_place: whether every face gets its `Face.typicality`. Both need a model with a trust file, which
+            embedded models have.
         threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
             last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
         alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
@@ -86,6 +92,8 @@ class Recognizer:
         min_face: int | None = None,
         max_yaw: float | None = None,
         min_probability: float = 0.0,
+        sets: float | None = None,
+        out_of_place: bool = False,
         threads: int | None = None,
         alignment: str = DEFAULT_ALIGNMENT,
     ) -> None:
@@ -101,6 +109,8 @@ class Recognizer:
             "min_face": min_face,
             "max_yaw": max_yaw,
             "min_probability": min_probability,
+            "sets": sets,
+            "out_of_place": out_of_place,
             "threads": threads,
             "alignment": alignment,
         }
@@ -116,6 +126,7 @@ class Recognizer:
             alignment=alignment,
             limits=limits,
             min_probability=min_probability,
+            read=Reader(classifier, sets, out_of_place=out_of_place),
         )
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 

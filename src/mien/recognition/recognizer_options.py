@@ -11,7 +11,7 @@ from mien.faces.detection import Detector
 from mien.faces.detectors import WITHOUT_LANDMARKS
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
-from mien.recognition.pipeline import Classifier
+from mien.recognition.classifier import Classifier
 from mien.results import Header
 
 
@@ -25,6 +25,8 @@ class RecognizerOptions(TypedDict, total=False):
     min_face: int | None
     max_yaw: float | None
     min_probability: float
+    sets: float | None
+    out_of_place: bool
     threads: int | None
     alignment: str
 
@@ -66,7 +68,13 @@ def header_of(classifier: Classifier, made_of: Mapping[str, Any]) -> Header:
     options = {"detector": named(made_of["detector"])} | {
         name: made_of[name] for name in ("min_confidence", "min_face")
     }
-    usual = {"alignment": DEFAULT_ALIGNMENT, "max_yaw": None, "min_probability": 0.0}
+    usual = {
+        "alignment": DEFAULT_ALIGNMENT,
+        "max_yaw": None,
+        "min_probability": 0.0,
+        "sets": None,
+        "out_of_place": False,
+    }
     options |= {name: made_of[name] for name, value in usual.items() if made_of[name] != value}
     card = getattr(classifier, "card", None)
     if isinstance(card, ModelCard):
