@@ -125,7 +125,7 @@ def squares(pictures, count, seed, least):
 
 
 def taken_for_faces(pictures):
-    finder = MakeFinder("yunet", 0.15, 24, 1)()
+    finder = MakeFinder("yunet", 0.15, 1)()
     found = [finder.find(image[:: 1 + large, :: 1 + large]) for image in pictures for large in range(3)]
     return np.array([candidate.crop for candidates in found for candidate in candidates])
 
