@@ -45,10 +45,13 @@ ExplainMethod = Literal["rise", "grad-cam"]
 
 EXPLAIN_METHODS: Final[tuple[str, ...]] = get_args(ExplainMethod)
 
-SmoothingName = Literal["none", "mode", "ema"]
-"""Temporal smoothing of expressions in videos."""
+SmoothingName = Literal["auto", "symmetric", "ema", "mode", "none"]
+"""Temporal smoothing of expressions in videos; ``auto``: ``symmetric`` for files, ``ema`` for live sources."""
 
 SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
+
+CausalSmoothing = Literal["auto", "ema", "mode", "none"]
+"""Those that do not look ahead: of live streams, each of whose pictures is answered at once."""
 
 RowFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
 """How `mien predict` writes rows to standard output; ``table``: for people."""

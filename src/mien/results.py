@@ -127,6 +127,7 @@ class Face:
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
         min_probability: probability from which the expression is certain, 0..1.
         quality: how good it is to read; None where nobody looked.
+        raw: the probabilities of this moment alone, beside smoothed ones, where they were asked for.
         emotions: the conformal set of expressions, likeliest first, of this moment in a video; None where none was
             asked for.
         typicality: share of known faces that are as unusual as this one, or more, 0..1; likewise.
@@ -146,6 +147,7 @@ class Face:
     steady: str | None = None
     min_probability: float = 0.0
     quality: Quality | None = None
+    raw: Probabilities | None = None
     emotions: tuple[str, ...] | None = None
     typicality: float | None = None
 
@@ -187,6 +189,7 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""
+        raw = {"raw_probabilities": _rounded(self.raw)} if self.raw is not None else {}
         return {
             "box": list(self.box),
             "confidence": self.confidence,
@@ -197,6 +200,7 @@ class Face:
             "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
+            **raw,
             **self._judged(),
         }
 

@@ -4,13 +4,14 @@ import io
 import signal
 import sys
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import Alignment, RowFormat, SmoothingName
+from mien.choices import Alignment, RowFormat
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import (
     Blur,
@@ -28,6 +29,7 @@ from mien.cli.options import (
     Threads,
     Workers,
 )
+from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
 from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
@@ -35,6 +37,7 @@ from mien.threads import worker_count
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from mien.media.excerpt import Excerpt
     from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
@@ -83,15 +86,19 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             help="Run full-frame detection every N frames; faces are tracked in between. Default: twice a second.",
         ),
     ] = None,
-    smooth: Annotated[
-        SmoothingName, typer.Option(help="Temporal smoothing of expressions in videos.")
-    ] = DEFAULT_SMOOTHING,
+    smooth: Smooth = DEFAULT_SMOOTHING,
+    time_constant: TimeConstant = None,
+    raw: Raw = False,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
+    start: Start = None,
+    end: End = None,
+    step: Step = 1,
+    fps_out: FpsOut = None,
     isolate: Annotated[
         bool,
         typer.Option(
@@ -121,7 +128,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
-    from mien.cli.predict_progress import with_progress
+    from mien.cli.predict_progress import Bars, span_of, with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
     from mien.output.blurred_results import with_blurred
@@ -142,7 +149,20 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     found = sort_sources(sources, fps)
     for line in found.left_out:
         log.info("%s", line)
-    _refuse_sources(found, show=show, isolate=isolate)
+    options = StreamOptions(
+        every=1 if blur and every is None else every,
+        smooth=smooth,
+        time_constant=time_constant,
+        raw=raw,
+        mirror=mirror,
+        fps=fps or DEFAULT_FPS,
+        batch=batch,
+        start=start or 0.0,
+        end=end,
+        step=step,
+        fps_out=fps_out,
+    )
+    _refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = Recognizer(
         model,
         detector,
@@ -157,8 +177,6 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         alignment=alignment,
     )
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
-    every = 1 if blur and every is None else every
-    options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
     target = (out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
@@ -173,7 +191,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         isolate=isolate,
     )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
-    images = with_progress(images, len(found.pictures), prints_rows=form != "table")
+    progress = Bars(len(found.pictures), partial(span_of, excerpt=options.excerpt))
+    images = with_progress(images, progress, prints_rows=form != "table")
     images = with_blurred(images) if blur else images
     failures, unwritten = 0, None
     try:
@@ -213,12 +232,21 @@ def _refuse_beside_blur(sort: Path | None, min_face: int | None, max_yaw: float 
         raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
 
 
-def _refuse_sources(found: "Sources", *, show: bool, isolate: bool) -> None:
+def _refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
     """Refuse options that do not go with what there is to recognise."""
     from mien.media.video_source import STANDARD_INPUT
+    from mien.recognition.video import check_source
 
-    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
+    pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
+    if show and pictures:
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
+    if pictures and (given := excerpt.to_dict()):
+        named = f"--{next(iter(given)).replace('_', '-')}"
+        raise UsageError(
+            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
+        )
+    for video in found.videos:
+        check_source(video, excerpt)
     if isolate and STANDARD_INPUT in found.videos:
         raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
 
