@@ -1,4 +1,4 @@
-"""What results say of how good a face is to read, and how far its reading is to be trusted."""
+"""What results say of a face beside its expression: how good it is to read, and how far to trust the reading."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -38,3 +38,16 @@ OUT_OF_PLACE: Final = 0.05
 
 JUDGED: Final = ("emotions", "typicality", "out_of_place")
 """What results say of a face only where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a frame of a video alone says of a face.
+
+    Args:
+        emotion: the answer to this frame, before smoothing.
+        still: whether the face looks as in the frame before; None where that one did not have it.
+    """
+
+    emotion: str
+    still: bool | None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
-from mien.face_quality import OUT_OF_PLACE, QUALITIES, Quality
+from mien.face_quality import OUT_OF_PLACE, QUALITIES, Moment, Quality
 from mien.labels import EMOTIONS
 from mien.version import __version__
 
@@ -131,6 +131,7 @@ class Face:
         emotions: the conformal set of expressions, likeliest first, of this moment in a video; None where none was
             asked for.
         typicality: share of known faces that are as unusual as this one, or more, 0..1; likewise.
+        moment: what the frame of a video alone says of it; None for pictures. It does not count in comparisons.
 
     Example:
         >>> import mien
@@ -150,6 +151,7 @@ class Face:
     raw: Probabilities | None = None
     emotions: tuple[str, ...] | None = None
     typicality: float | None = None
+    moment: Moment | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mien.errors import InputError
 from mien.files import write_text
+from mien.output.frame_noise import FrameNoise, NoiseMeter
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
@@ -51,6 +52,7 @@ class TrackSummary:
         uncertain: share of ``seconds`` in which no expression was certain (see `Face.certain`).
         changes: how often the expression changed from one to another; what is not certain is passed over.
         longest: the longest episodes, longest first.
+        noise: how often answers changed although the face did not.
     """
 
     track: int
@@ -62,6 +64,7 @@ class TrackSummary:
     uncertain: float
     changes: int
     longest: tuple[Episode, ...]
+    noise: FrameNoise
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -82,6 +85,7 @@ class _Record:
     since: float = 0.0
     until: float = 0.0
     episodes: list[Episode] = field(default_factory=list)
+    noise: NoiseMeter = field(default_factory=NoiseMeter)
 
     def see(self, emotion: str | None, start: float, end: float) -> None:
         """The expression from the time of one frame to that of the next; None: no expression is certain."""
@@ -138,6 +142,7 @@ class Summary:
                 if face.track not in self._records:
                     self._records[face.track] = _Record(start, dict.fromkeys(face.probabilities, 0.0))
                 record = self._records[face.track]
+                record.noise.see(face)
                 record.see(face.emotion if face.certain else None, start, start + self._step)
 
 
@@ -149,7 +154,7 @@ def _summed_up(track: int, record: _Record) -> TrackSummary:
         uncertain = float(record.certain is None)
         shares |= {} if record.certain is None else {record.certain: 1.0}
     seen, longest = (record.start, record.until, total, record.frames), tuple(record.episodes)
-    return TrackSummary(track, *seen, shares, uncertain, record.changes, longest)
+    return TrackSummary(track, *seen, shares, uncertain, record.changes, longest, record.noise.noise())
 
 
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from mien.defaults import DEFAULT_ALIGNMENT
+from mien.face_quality import Moment
 from mien.faces.detection import Detector
 from mien.faces.quality import NO_LIMITS, QualityLimits
 from mien.media.decode_picture import Pixels
@@ -78,16 +79,19 @@ class Pipeline(Finder):
         return [[self._face(candidate, next(rows)) for candidate in image] for image in candidates]
 
     def _face(self, found: Candidate, read: Reading) -> Face:
+        labels = self.header.labels
+        likeliest = labels[int(read.probabilities.argmax())]
         return Face(
             found.box,
             found.detection.score,
-            Probabilities.of(read.probabilities.tolist(), self.header.labels),
+            Probabilities.of(read.probabilities.tolist(), labels),
             found.detection.landmarks,
             found.track,
             min_probability=self._min_probability,
             quality=found.quality,
             emotions=read.emotions,
             typicality=read.typicality,
+            moment=None if found.track is None else Moment(likeliest, found.still),
         )
 
     def recognized(self, searched: Sequence[Searched], header: Header | None = None) -> Iterator[Recognized]:
