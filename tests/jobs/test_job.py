@@ -116,10 +116,12 @@ def test_a_job_goes_on_with_what_is_owed_and_does_nothing_twice(tmp_path, moody)
     before = {part: part.stat().st_mtime_ns for part in parts}
     parts[1].unlink()
     parts[2].write_bytes(parts[2].read_bytes()[:-7])  # as no crash of ours leaves it
-    assert (mien.jobs.status(tmp_path / "out").owed, mien.jobs.status(tmp_path / "out").done) == (8, 12)
+    half = mien.jobs.status(tmp_path / "out")
+    assert (half.owed, half.done, half.finished) == (8, 12, False)
     said = []
     status = mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running(), progress=said.append)
     assert [one.done for one in said] == [12, 16, 20]
+    assert not any(one.finished for one in said)
     assert status.finished
     assert rows(tmp_path / "out") == whole
     assert [part for part in parts if part.stat().st_mtime_ns != before[part]] == parts[1:3]

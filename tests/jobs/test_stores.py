@@ -79,6 +79,8 @@ def test_a_file_of_a_bucket_is_one_request_and_absent_when_its_block_fails(store
     assert place.write_once("manifest.json", b"1")
     assert not place.write_once("manifest.json", b"2")
     assert store.objects["bucket/out/manifest.json"] == b"1"
+    place.remove("manifest.json")
+    assert not place.exists("manifest.json")
 
 
 def test_file_addresses_name_files_folders_and_patterns(tmp_path, recognizer):

@@ -198,6 +198,8 @@ def _do(
             owed.append(part)
         else:
             ledger.add(account)
+    if owed:
+        work.place.remove(SUCCESS)
     mine = {part.name for part in shard_of(parts, running.shard)}
     owed = [part for part in owed if part.name in mine]
     progress(ledger.status())

@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -55,6 +56,10 @@ class Place(Protocol):
 
     def write_once(self, name: str, content: bytes) -> bool:
         """Write a file unless it exists; whether it was written."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
         ...
 
     def whole(self, name: str) -> Any:
@@ -140,6 +145,11 @@ class Folder:
                 partial.unlink(missing_ok=True)
         _flush_folder(target.parent)
         return True
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there; `UsageError` when it cannot be."""
+        with writing(self.path / name, UsageError):
+            (self.path / name).unlink(missing_ok=True)
 
     def _named(self, partial: Path, target: Path) -> bool:
         """Give a whole file its name unless another has it; whether it got it."""
@@ -229,6 +239,13 @@ class Bucket:
             file.write(content)
         return True
 
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there; `InputError` when it cannot be."""
+        if self.exists(name):
+            with reading_store(self._named(name)):
+                system, path = self._at(name)
+                system.delete_file(path)
+
     @contextmanager
     def whole(self, name: str) -> Iterator[BinaryIO]:
         """A file that is sent when the block succeeds, and else is not; `UsageError` when it cannot be."""
@@ -280,6 +297,8 @@ def _is_abandoned(file: Path) -> bool:
 
 
 def _is_alive(process: int) -> bool:
+    if sys.platform == "win32":  # where asking would interrupt it
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
