@@ -88,7 +88,7 @@ def dying(parts):
 def drive(options):
     """One run: what a child process of this program does."""
     import mien.jobs
-    from mien.jobs.places import Folder
+    from mien.jobs.folder import Folder
     from mien.recognition.recognizer import Recognizer
 
     moody = Recognizer(detector=Moody(), threads=1)
@@ -194,7 +194,7 @@ def faults(options, place, folder, expected):
         for seed in options.seeds:
             rng = np.random.default_rng(seed)
             for victim in ("worker", "driver"):
-                out, moment = place / f"{engine}-{victim}-{seed}", float(rng.uniform(0.02, 0.95)) * wall
+                out, moment = place / f"{engine}-{victim}-{seed}", float(rng.uniform(0.02, 0.7)) * wall
                 killed = kill(folder, out, engine, victim, moment, rng)
                 said(f"{engine}, seed {seed}, {victim} killed after {moment:.1f} s ({killed})", out, folder, expected)
         out = place / f"renaming-{engine}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import mien.jobs
 from jobs.moody import CountedClassifier, Moody
 from mien.jobs import manifest
-from mien.jobs.places import Folder
+from mien.jobs.folder import Folder
 from mien.recognition.recognizer import Recognizer
 
 

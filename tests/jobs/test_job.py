@@ -15,7 +15,7 @@ from jobs.moody import Moody
 from mien.errors import InputError, JobError, UsageError
 from mien.jobs import manifest
 from mien.jobs.accounts import Account, rate
-from mien.jobs.places import Folder
+from mien.jobs.folder import Folder
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 
@@ -229,6 +229,7 @@ def test_the_rate_is_of_the_last_parts(tmp_path):
     assert rate([account(now - 5000, now - 4990)]) == pytest.approx(3.0)
     parts = [account(now - 5000, now - 4990), account(now - 20, now - 10), account(now - 20, now)]
     assert rate(parts) == pytest.approx(3.0)
+    assert rate([account(now - 300, now - 295), *parts]) == pytest.approx(90 / 25)  # nobody worked in between
 
 
 def test_names_of_any_bytes_have_rows(tmp_path, moody):

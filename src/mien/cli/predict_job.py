@@ -47,9 +47,10 @@ def running(
     resume: bool,
     device: str,
 ) -> "Running":
-    """How a job is run, by the options of the command."""
+    """How a job is run, by the options of the command; of the shards of a job only the first begins it."""
     from mien.jobs import Running
 
+    resume = resume or shard is not None
     gpus = 1.0 if device == "cuda" else 0.0
     return Running(workers=workers, cluster=cluster, gpus=gpus, shard=shard, seconds=seconds, resume=resume)
 

@@ -24,7 +24,7 @@ from mien.jobs.accounts import Account
 from mien.jobs.ledger import read_account
 from mien.jobs.manifest import Part
 from mien.jobs.parts import PartWorker, Work
-from mien.jobs.places import part_file
+from mien.jobs.place import part_file
 from mien.threads import usable_cores
 
 OWN: Final = "local"

@@ -22,8 +22,10 @@ from mien.jobs.manifest import (
     written,
 )
 from mien.jobs.parts import PartWorker, Work
-from mien.jobs.places import Place, place_of
+from mien.jobs.place import Place
+from mien.jobs.places import place_of
 from mien.jobs.stores import address_of, is_store
+from mien.media.video_source import VIDEO_SUFFIXES
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.threads import worker_count
@@ -106,6 +108,7 @@ def run(
     inputs = find_inputs([str(source) for source in sources], fps)
     for line in inputs.left_out:
         log.info("%s", line)
+    _check_videos(inputs)
     recognizer = recognizer or Recognizer()
     settings = recognizer.header.with_options(**options.to_dict()).to_dict()
     manifest, parts = _begun(place, settings, inputs, resume=running.resume)
@@ -137,6 +140,15 @@ def _check_pyarrow() -> None:
         import pyarrow  # noqa: F401 - whether it can be imported is asked
     except ImportError:
         raise MissingExtraError("a job", "tables") from None
+
+
+def _check_videos(inputs: Inputs) -> None:
+    """See that videos can be read here, so that not all of them become errors."""
+    if any(video[0].path.lower().endswith(tuple(VIDEO_SUFFIXES)) for video in inputs.videos):
+        try:
+            import av  # noqa: F401 - whether it can be imported is asked
+        except ImportError:
+            raise MissingExtraError("reading videos", "video") from None
 
 
 def _engine(running: Running) -> Engine:
@@ -223,7 +235,8 @@ def _ended(place: Place, ledger: Ledger, parts: Sequence[Part], mine: set[str]) 
         raise JobError(_missing(place, mine))
     if {part.name for part in parts} <= there:
         place.write_once(SUCCESS, b"")
-        return ledger.status(finished=True)
+        known = ledger.status(finished=True)
+        return known if known.finished else read_status(place)  # others did some parts meanwhile
     return ledger.status()
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from mien.errors import InputError
 from mien.jobs.accounts import ACCOUNT, RECENT, Account, JobStatus, rate
 from mien.jobs.manifest import MANIFEST, Manifest, Part, read_head, read_parts
-from mien.jobs.places import Place, part_file
+from mien.jobs.place import Place, part_file
 
 SUCCESS: Final = "_SUCCESS"
 """An empty file that is there when every part is."""

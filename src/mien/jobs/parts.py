@@ -12,7 +12,7 @@ from mien.defaults import JOB_SECONDS
 from mien.errors import MienError, WorkerError
 from mien.jobs.accounts import ACCOUNT, Account
 from mien.jobs.manifest import Part
-from mien.jobs.places import Place, part_file
+from mien.jobs.place import Place, part_file
 from mien.jobs.reading import ALIVE, END, MakeReader, Reading
 from mien.output.recognized import Recognized
 from mien.output.write_rows import Parquet
