@@ -108,7 +108,9 @@ def _progress() -> "Iterator[Callable[[JobStatus], None]]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    bar = Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=Console(stderr=True))
+    bar = Progress(
+        BarColumn(), TextColumn("{task.description}", markup=False), console=Console(stderr=True), transient=True
+    )
     task = bar.add_task("begins", total=None)
     with bar:
         yield lambda status: bar.update(task, description=described(status), total=status.inputs, completed=status.done)
