@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 import mien.jobs
 from jobs.inputs_of_jobs import draw, draw_plain, ordered, rows
-from jobs.moody import Moody
+from jobs.moody import WAITING, Moody
 from mien.errors import InputError, JobError, UsageError
 from mien.jobs import manifest
 from mien.jobs.accounts import Account, rate
@@ -105,6 +105,21 @@ def test_a_video_is_read_again_when_its_process_dies_and_then_named(tmp_path, wr
     assert [row["index"] for row in found] == list(range(30))  # the last frame before a death is never sent
     assert [row["error"] is not None for row in found] == [False] * 29 + [True]
     assert len(list((tmp_path / "looked").iterdir())) == 2
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_long_video_delays_no_other_part(tmp_path, write_clip):
+    """It ends when all pictures are done: in one queue they would wait for each other."""
+    folder = draw(tmp_path / "in", 8)
+    write_clip(folder / "clip.mkv", [np.full((64, 64, 3), WAITING, np.uint8)] * 2, codec="ffv1", pixels="bgr0")
+    recognizer = Recognizer(detector=Moody(tmp_path), threads=1)
+
+    def go(status):
+        if status.done == 8:
+            (tmp_path / "go").touch()
+
+    status = mien.jobs.run([folder], tmp_path / "out", recognizer, running=running(seconds=60.0), progress=go)
+    assert (status.inputs, status.failed) == (9, 0)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -212,7 +227,7 @@ def test_missing_parts_are_said_and_done_later(tmp_path, moody):
         source.replace(target)
 
     with pytest.raises(JobError, match=r"No space left on device.*3 of 5 parts are missing; .*--resume goes on"):
-        mien.jobs.run([tmp_path / "in"], Folder(tmp_path / "out", full), moody, running=running())
+        mien.jobs.run([tmp_path / "in"], Folder(tmp_path / "out", full), moody, running=running(workers=1))
     assert JobError.exit_status == 3
     assert len(list((tmp_path / "out/parts").iterdir())) == 2
     assert not (tmp_path / "out/_SUCCESS").exists()

@@ -83,7 +83,7 @@ class PartActor:
         there = self._place.exists(part_file(part.name))
         account = read_account(self._place, part.name) if there else None
         if account is None:
-            (account,) = self._worker.accounts([part])
+            account = self._worker.account(part)
         return {"account": [account.to_json()]}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mien.defaults import JOB_SECONDS
 from mien.errors import JobError, MienError, MissingExtraError, UsageError
 from mien.jobs.accounts import Account, JobStatus
+from mien.jobs.here import run_here
 from mien.jobs.inputs import Input, Inputs, find_inputs
 from mien.jobs.ledger import SUCCESS, Ledger, read_account, read_manifest, read_status, refuse_foreign
 from mien.jobs.manifest import (
@@ -21,7 +22,7 @@ from mien.jobs.manifest import (
     shard_of,
     written,
 )
-from mien.jobs.parts import PartWorker, Work
+from mien.jobs.parts import Work
 from mien.jobs.place import Place
 from mien.jobs.places import place_of
 from mien.jobs.stores import address_of, is_store
@@ -159,12 +160,6 @@ def _engine(running: Running) -> Engine:
     check_ray(running.cluster)
     cluster, workers, gpus = running.cluster, running.workers, running.gpus
     return lambda work, parts: run_on_ray(work, parts, cluster, workers, gpus)
-
-
-def run_here(work: Work, parts: Sequence[Part], processes: int) -> Iterator[Account]:
-    """The engine of one machine: so many processes read, and this one classifies and writes."""
-    with PartWorker(work, processes) as worker:
-        yield from worker.accounts(parts)
 
 
 def _begun(place: Place, settings: dict[str, Any], inputs: Inputs, *, resume: bool) -> tuple[Manifest, list[Part]]:
