@@ -127,6 +127,7 @@ class Face:
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
         min_probability: probability from which the expression is certain, 0..1.
         quality: how good it is to read; None where nobody looked.
+        raw: the probabilities of this moment alone, beside smoothed ones, where they were asked for.
 
     Example:
         >>> import mien
@@ -143,6 +144,7 @@ class Face:
     steady: str | None = None
     min_probability: float = 0.0
     quality: Quality | None = None
+    raw: Probabilities | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -177,6 +179,7 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""
+        raw = {"raw_probabilities": _rounded(self.raw)} if self.raw is not None else {}
         return {
             "box": list(self.box),
             "confidence": self.confidence,
@@ -187,6 +190,7 @@ class Face:
             "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
+            **raw,
         }
 
 

@@ -14,6 +14,7 @@ from mien.cli.data import app as data
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
 from mien.cli.evaluate import evaluate
+from mien.cli.explain import explain
 from mien.cli.export import export
 from mien.cli.job_options import JobCommand
 from mien.cli.jobs import jobs
@@ -65,6 +66,7 @@ def _main(
 
 app.command("demo")(demo)
 app.command("predict", cls=JobCommand)(predict)
+app.command("explain")(explain)
 app.command("jobs")(jobs)
 app.command("serve")(serve)
 app.command("train")(train)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import Alignment, RowFormat, SmoothingName
+from mien.choices import Alignment, RowFormat
 from mien.cli.job_options import Cluster, Resume, Shard, TimeLimit, shard_of
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import (
@@ -28,6 +28,7 @@ from mien.cli.options import (
     Threads,
     Workers,
 )
+from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
 from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, JOB_SECONDS, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
@@ -35,6 +36,7 @@ from mien.threads import worker_count
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from mien.media.excerpt import Excerpt
     from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
@@ -85,15 +87,19 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             help="Run full-frame detection every N frames; faces are tracked in between. Default: twice a second.",
         ),
     ] = None,
-    smooth: Annotated[
-        SmoothingName, typer.Option(help="Temporal smoothing of expressions in videos.")
-    ] = DEFAULT_SMOOTHING,
+    smooth: Smooth = DEFAULT_SMOOTHING,
+    time_constant: TimeConstant = None,
+    raw: Raw = False,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
+    start: Start = None,
+    end: End = None,
+    step: Step = 1,
+    fps_out: FpsOut = None,
     isolate: Annotated[
         bool,
         typer.Option(
@@ -127,7 +133,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
-    from mien.cli.predict_progress import with_progress
+    from mien.cli.predict_progress import Bars, span_of, with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
     from mien.output.blurred_results import with_blurred
@@ -150,8 +156,19 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         threads=threads,
         alignment=alignment,
     )
-    every = 1 if blur and every is None else every
-    options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
+    options = StreamOptions(
+        every=1 if blur and every is None else every,
+        smooth=smooth,
+        time_constant=time_constant,
+        raw=raw,
+        mirror=mirror,
+        fps=fps or DEFAULT_FPS,
+        batch=batch,
+        start=start or 0.0,
+        end=end,
+        step=step,
+        fps_out=fps_out,
+    )
     if resume or cluster is not None or shard is not None:
         from mien.cli import predict_job as job
 
@@ -169,7 +186,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     found = sort_sources(sources, fps)
     for line in found.left_out:
         log.info("%s", line)
-    _refuse_sources(found, show=show, isolate=isolate)
+    _refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
     target = Path(out or _DEFAULT_FOLDER) if out or save else None
@@ -186,7 +203,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         isolate=isolate,
     )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
-    images = with_progress(images, len(found.pictures), prints_rows=form != "table")
+    progress = Bars(len(found.pictures), partial(span_of, excerpt=options.excerpt))
+    images = with_progress(images, progress, prints_rows=form != "table")
     images = with_blurred(images) if blur else images
     failures, unwritten = 0, None
     try:
@@ -226,12 +244,21 @@ def _refuse_beside_blur(sort: Path | None, min_face: int | None, max_yaw: float 
         raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
 
 
-def _refuse_sources(found: "Sources", *, show: bool, isolate: bool) -> None:
+def _refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
     """Refuse options that do not go with what there is to recognise."""
     from mien.media.video_source import STANDARD_INPUT
+    from mien.recognition.video import check_source
 
-    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
+    pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
+    if show and pictures:
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
+    if pictures and (given := excerpt.to_dict()):
+        named = f"--{next(iter(given)).replace('_', '-')}"
+        raise UsageError(
+            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
+        )
+    for video in found.videos:
+        check_source(video, excerpt)
     if isolate and STANDARD_INPUT in found.videos:
         raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
 

@@ -134,7 +134,7 @@ class PartWorker:
             raise WorkerError(f"{task.name}: {error}") from None
 
     def _video(self, task: Reading, searched: Iterator[Searched]) -> Iterator[Recognized]:
-        images = recognize_images(self._pipeline, searched, self._work.options, self._work.options.batch)
+        images = recognize_images(self._pipeline, searched, self._work.options)
         return whole_video(self._pipeline, task.name, images)
 
     def _written(self, part: Part, images: Iterable[Recognized], started: float) -> Account:

@@ -51,6 +51,11 @@ class Names:
         suffix = path.suffix.lower()
         return self._free(self._within(path), path.stem, suffix if suffix in JPEG_SUFFIXES else ".png")
 
+    def explained(self, source: str) -> Path:
+        """For the explained faces of a picture, and for their JSON: without suffix."""
+        target = self.picture(source)
+        return target.with_name(f"{target.name.removesuffix(target.suffix).removesuffix('.mien')}.explained.mien")
+
     def video(self, source: str) -> Path:
         """For what is saved of a video, without suffix."""
         path = Path(source)

@@ -29,7 +29,7 @@ class AnnotatedVideo(Sink):
             InputError: it cannot be written.
         """
         if self._writer is None:
-            self._writer = VideoWriter(self._target, self._sound)
+            self._writer = VideoWriter(self._target, self._sound, recognized.frame.time or 0.0)
         self._writer.write(recognized.annotated(**self._drawing), recognized.frame.time or 0.0)
 
     def close(self) -> Sequence[Path]:

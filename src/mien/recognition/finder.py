@@ -114,14 +114,15 @@ class Finder:
         visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
         visible.sort(key=lambda triple: -triple[0].area)
         factor = round(width / pixels.shape[1])  # the last block of a reduced picture may reach beyond it
+        side, _ = self.crop_kind
         candidates = [
-            _candidate(box, face, self._crop(pixels, stretched(face, 1 / factor)), track)
+            _candidate(box, face, self.cut(pixels, stretched(face, 1 / factor), side), track)
             for box, face, track in visible
         ]
         return [candidate for candidate in candidates if self._limits.hold(candidate.quality)]
 
-    def _crop(self, image: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
-        side, _ = self.crop_kind
+    def cut(self, image: NDArray[np.uint8], face: Detection, side: int) -> NDArray[np.uint8]:
+        """A face as classifiers see it, with a side in pixels of one's own: uint8 (side, side), or with 3 channels."""
         return self._align(image, face.landmarks, side) if face.landmarks else crop_face(image, face.box, side)
 
 

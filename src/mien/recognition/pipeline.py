@@ -15,8 +15,9 @@ from mien.defaults import DEFAULT_ALIGNMENT
 from mien.faces.detection import Detector
 from mien.faces.quality import NO_LIMITS, QualityLimits
 from mien.media.decode_picture import Pixels
-from mien.model.onnx_model import Bundle
+from mien.model.card import ModelCard
 from mien.output.recognized import Recognized
+from mien.recognition.explain import Explainer
 from mien.recognition.finder import CANONICAL_CROP, Candidate, Finder
 from mien.results import Face, Frame, Header, Probabilities
 
@@ -95,13 +96,15 @@ class Pipeline(Finder):
         header = header or self.header
         faces = self.classify([image.candidates for image in searched])
         for image, found in zip(searched, faces, strict=True):
-            yield Recognized(replace(image.frame, faces=tuple(found), header=header), image.image)
+            explainer = Explainer(self, self.classifier, image.candidates)
+            yield Recognized(replace(image.frame, faces=tuple(found), header=header), image.image, explainer)
 
 
 def crop_of(classifier: object) -> tuple[int, int]:
-    """Side and channels of the faces that a classifier reads, as the card of a `Bundle` says; else FER2013's."""
-    if isinstance(classifier, Bundle):
-        return classifier.card.preprocess.face_size, classifier.card.preprocess.channels
+    """Side and channels of the faces that a classifier reads, as its card says; without one FER2013's."""
+    card = getattr(classifier, "card", None)
+    if isinstance(card, ModelCard):
+        return card.preprocess.face_size, card.preprocess.channels
     return CANONICAL_CROP
 
 

@@ -8,18 +8,17 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien.choices import ALIGNMENTS
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
-    DEFAULT_FPS,
     DEFAULT_MODEL,
-    DEFAULT_SMOOTHING,
     MIN_SCORE,
 )
 from mien.errors import UsageError
@@ -30,13 +29,13 @@ from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
+from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
 from mien.recognition.pipeline import Classifier, Pipeline, crop_of
 from mien.recognition.recognizer_options import check_options, check_trust, header_of, named
-from mien.recognition.smoothing import MakeSmoothing
-from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
+from mien.recognition.video import StreamKeywords, StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
 from mien.threads import threads_each
 
@@ -191,26 +190,27 @@ class Recognizer:
             return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
-    def stream(
-        self,
-        source: VideoInput,
-        *,
-        every: int | None = None,
-        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
-        mirror: bool | None = None,
-        fps: float = DEFAULT_FPS,
-    ) -> Iterator[Frame]:
+    def embed(self, image: Picture) -> NDArray[np.float32]:
+        """The features of the faces in one picture, what the model's last layer reads: for clustering, charts and
+        classifiers of one's own.
+
+        Returns:
+            (faces, D), a row for each face of `predict`, in its order.
+
+        Raises:
+            InputError: the picture cannot be read.
+            ModelFileError: the model has no layer with weights before its answer.
+            UsageError: a classifier of one's own without ``features``, or an array of another type or shape.
+        """
+        return features_of(self.classifier, [candidate.crop for candidate in found_in(self.pipeline, image)])
+
+    def stream(self, source: VideoInput, **options: Unpack[StreamKeywords]) -> Iterator[Frame]:
         """The frames of a video with its faces, followed through time; closing the iterator releases the source.
 
         Args:
             source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
                 order, or a source of your own.
-            every: run full-frame detection every N frames and track faces in between; by default twice a second, for
-                live sources less often where the machine is slow.
-            smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
-                (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
-            mirror: whether images are mirrored left to right first; by default those of webcams.
-            fps: frames a second of what has no times of its own (pictures, raw streams).
+            options: of `StreamKeywords`.
 
         Yields:
             One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `index`.
@@ -221,21 +221,13 @@ class Recognizer:
                 frame.
             MissingExtraError: the source needs PyAV, which is not installed.
         """
-        return _frames(self.watch(source, every=every, smooth=smooth, mirror=mirror, fps=fps))
+        return _frames(self.watch(source, **options))
 
-    def watch(
-        self,
-        source: VideoInput,
-        *,
-        every: int | None = None,
-        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
-        mirror: bool | None = None,
-        fps: float = DEFAULT_FPS,
-    ) -> Generator[Recognized, None, None]:
+    def watch(self, source: VideoInput, **options: Unpack[StreamKeywords]) -> Generator[Recognized, None, None]:
         """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
-        options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
-        check_source(source)
-        return recognize_video(self.pipeline, source, options)
+        checked = StreamOptions(**options)
+        check_source(source, checked.excerpt)
+        return recognize_video(self.pipeline, source, checked)
 
 
 def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:

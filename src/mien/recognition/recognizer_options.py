@@ -10,7 +10,7 @@ from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.detectors import WITHOUT_LANDMARKS
 from mien.labels import EMOTIONS
-from mien.model.onnx_model import Bundle
+from mien.model.card import ModelCard
 from mien.recognition.pipeline import Classifier
 from mien.results import Header
 
@@ -68,8 +68,9 @@ def header_of(classifier: Classifier, made_of: Mapping[str, Any]) -> Header:
     }
     usual = {"alignment": DEFAULT_ALIGNMENT, "max_yaw": None, "min_probability": 0.0}
     options |= {name: made_of[name] for name, value in usual.items() if made_of[name] != value}
-    if isinstance(classifier, Bundle):
-        return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
+    card = getattr(classifier, "card", None)
+    if isinstance(card, ModelCard):
+        return Header(card.name, getattr(classifier, "sha256", None), options, card.labels)
     return Header(named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))
 
 

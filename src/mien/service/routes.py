@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, Web
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
 
-from mien.choices import MOST_YAW
+from mien.choices import MOST_YAW, CausalSmoothing
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import InputError, MienError, RequestError, TooLargeError, nearest
@@ -192,7 +192,7 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
     router = APIRouter(dependencies=KNOWN_ONLY)
 
     @router.websocket(guard.STREAM)
-    async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
+    async def stream(socket: WebSocket, smooth: CausalSmoothing = DEFAULT_SMOOTHING) -> None:
         await LiveStream(socket, engine, smooth, limits, metrics).run()
 
     return router
