@@ -228,6 +228,8 @@ def kill(folder, out, engine, victim, moment, target, rng):
         workers = []
         while not workers and driver.poll() is None:  # the first may have to come yet
             workers = workers_of(driver, engine)
+        if not workers:
+            return "not: the job had ended"
         workers[rng.integers(len(workers))].kill()
     driver.wait()
     if not (out / "_SUCCESS").exists():

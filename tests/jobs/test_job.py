@@ -164,6 +164,8 @@ def test_other_settings_and_changed_inputs_are_refused(tmp_path, monkeypatch, mo
         return mien.jobs.run([folder], out, recognizer, running=running(workers=1, **options))
 
     run()
+    with pytest.raises(UsageError, match=r"start is for videos, and .*0000.png is a picture"):
+        mien.jobs.run([folder], out, moody, StreamOptions(start=1.0))
     with pytest.raises(UsageError, match=r"holds a job: add --resume"):
         run(resume=False)
     with pytest.raises(UsageError, match=r"out: its job was begun with options.min_face null, not 60"):

@@ -110,6 +110,10 @@ def run(
     for line in inputs.left_out:
         log.info("%s", line)
     _check_videos(inputs)
+    if inputs.pictures and (given := options.excerpt.to_dict()):
+        raise UsageError(
+            f"{next(iter(given))} is for videos, and {inputs.pictures[0].path} is a picture: leave one out"
+        )
     recognizer = recognizer or Recognizer()
     settings = recognizer.header.with_options(**options.to_dict()).to_dict()
     manifest, parts = _begun(place, settings, inputs, resume=running.resume)
