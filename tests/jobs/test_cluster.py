@@ -155,6 +155,17 @@ def test_a_driver_that_ends_is_resumed_at_once_and_leaves_no_process(number, fol
 
 
 @pytest.mark.slow
+def test_actors_die_between_write_and_rename(folder, expected, tmp_path):
+    """Each does so after three parts; what it wrote without a name is removed at the end."""
+    out, loads = tmp_path / "out", tmp_path / "loads"
+    loads.mkdir()
+    assert started(folder, out, "--cluster", "local", "--loads", loads, "--dies-after", 3).wait(HANG) == 0
+    assert rows(out) == expected
+    assert len(list(loads.iterdir())) > 4
+    assert [*out.glob(".*"), *(out / "parts").glob(".*")] == []
+
+
+@pytest.mark.slow
 def test_one_of_two_nodes_is_killed(folder, expected, tmp_path, monkeypatch):
     """Two simulated machines; the actors of one die with it, and its parts are done by the other."""
     for name, value in {**cluster._QUIET, **cluster._LOOPBACK, "RAY_AUTH_TOKEN": "secret" * 8}.items():
