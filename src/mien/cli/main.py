@@ -23,6 +23,7 @@ from mien.cli.stdout import replace_closed_streams, silence_stdout
 from mien.cli.sweep import sweep
 from mien.cli.tables import print_text
 from mien.cli.train import train
+from mien.cli.web import web
 from mien.errors import MienError
 from mien.version import __version__
 
@@ -64,6 +65,7 @@ def _main(
 app.command("demo")(demo)
 app.command("predict")(predict)
 app.command("serve")(serve)
+app.command("web")(web)
 app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("compare")(compare)
