@@ -4,7 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+<<<<<<< HEAD
 .PHONY: demo test test-slow check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack web browser clean
+=======
+.PHONY: demo test test-slow check docs bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
+>>>>>>> main
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien demo --out demo
@@ -18,11 +22,14 @@ test: $(VENV)/.dev  ## run the tests, in 6 minutes at most; MIEN_FER2013=CSV add
 test-slow: $(VENV)/.dev  ## run what `make test` leaves out: before a release, and after a change of what it tests
 	$(BIN)/python -m pytest -m slow --durations 10
 
-check: $(VENV)/.dev  ## style, types, and who may import whom
+check: $(VENV)/.dev docs  ## style, types, who may import whom, and whether the site builds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev  ## build the site in docs/_build/html; a warning or a link that leads nowhere is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=DATA adds those that need FER2013
 	$(BIN)/python benchmarks/core_install.py
@@ -109,7 +116,7 @@ browser:  ## what the tests of the page need besides: Chromium, here from Debian
 	apt-get install --yes chromium
 
 clean:
-	rm -rf $(VENV) demo dist build
+	rm -rf $(VENV) demo dist build docs/_build docs/generated
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,4 +1,5 @@
 import copy
+import doctest
 import multiprocessing
 import os
 import pickle
@@ -35,6 +36,15 @@ def test_the_public_names_are_these_and_nothing_else_is_listed():
     assert set(mien.__all__) == NAMES
     assert len(mien.__all__) == len(NAMES)
     assert dir(mien) == sorted(NAMES)
+
+
+def test_the_examples_in_docstrings_run():
+    """Those that the reference shows, and no fewer."""
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
+    examples = [found for name in sorted(NAMES) for found in finder.find(getattr(mien, name), name) if found.examples]
+    assert len(examples) >= 8
+    for example in examples:
+        assert runner.run(example).failed == 0
 
 
 def test_every_public_name_exists_and_is_documented():

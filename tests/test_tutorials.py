@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from mien.cli.main import app
 from mien.model.embedded import versioned_name
@@ -49,6 +50,50 @@ def test_kaggles_train_csv_from_import_to_a_latex_table(work, monkeypatch, capsy
     for name in ("out/adamw/seed-0/curves.png", "out/curves.png", "paper/curves.pdf", "paper/accuracy.pdf",
                  "report/confusion.png"):  # fmt: skip
         assert (work / name).stat().st_size > 4000, name
+
+
+def commands(page):
+    """The lines of `mien` in a tutorial, as words."""
+    text = (TUTORIALS / page).read_text(encoding="utf-8")
+    return [shlex.split(line) for line in "".join(re.findall(r"```\n(mien .*?)```", text, re.DOTALL)).splitlines()]
+
+
+def test_fer2013_from_import_to_predict(work, monkeypatch, capsys):
+    monkeypatch.chdir(work)
+    rows = (work / "train.csv").read_text().splitlines()[1:]
+    usages = ["Training"] * 100 + ["PublicTest"] * 40
+    table = ["emotion,pixels,Usage", *(f"{row},{usage}" for row, usage in zip(rows, usages, strict=True))]
+    (work / "fer2013.csv").write_text("\n".join(table) + "\n")
+    (work / "photos").mkdir()
+    Image.fromarray(data.astronaut()).save(work / "photos/party.jpg")
+    small = [word for setting in ("epochs=1", *SMALL.replace('"', "").split(", ")) for word in ("--set", setting)]
+    for words in commands("fer2013.md"):
+        app([*words[1:], *small] if words[1] == "train" else words[1:], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "PublicTest, 40 faces" in said
+    assert "happy" in said
+    assert {path.name for path in (work / "report").glob("*.png")} >= {"confusion.png", "reliability.png"}
+
+
+@pytest.mark.parametrize("page", ["photos.md", "../zh/photos.md"])
+def test_photos_from_one_to_a_table(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos/2026").mkdir(parents=True)
+    Image.fromarray(data.astronaut()).save("party.jpg")
+    Image.fromarray(data.astronaut()).save("photos/2026/first.jpg")
+    Image.fromarray(data.coffee()).save("photos/coffee.jpg")
+    for words in commands(page):
+        redirected = words[words.index(">") + 1] if ">" in words else None
+        app(words[1 : words.index(">")] if redirected else words[1:], standalone_mode=False)
+        said = capsys.readouterr().out
+        if redirected:
+            (tmp_path / redirected).write_text(said, encoding="utf-8")
+    assert (tmp_path / "annotated/party.mien.jpg").stat().st_size > 10_000
+    text = (TUTORIALS / page).read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, page, "exec"), {})
+    (counted,) = re.findall(r"^.*60 %.*$", capsys.readouterr().out, re.MULTILINE)
+    assert [int(number) for number in re.findall(r"\d+", counted)][:2] == [1, 1]
 
 
 @pytest.fixture

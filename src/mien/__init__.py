@@ -27,7 +27,8 @@ if _TYPE_CHECKING:
     from mien.output.people import summarize
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
-    from mien.recognition.recognizer import Recognizer, analyze, recognize
+    from mien.recognition.recognizer import Recognizer
+    from mien.recognition.shortcuts import analyze, recognize
     from mien.recognition.smoothing import Smoothing
 
 # onnxruntime 1.31 reports its use to its maker and keeps a device id in the home folder; mien reports nothing.
@@ -65,9 +66,9 @@ _LAZY = {
     "Smoothing": "mien.recognition.smoothing",
     "VideoImage": "mien.media.video_source",
     "VideoSource": "mien.media.video_source",
-    "analyze": "mien.recognition.recognizer",
+    "analyze": "mien.recognition.shortcuts",
     "annotate": "mien.output.drawing",
-    "recognize": "mien.recognition.recognizer",
+    "recognize": "mien.recognition.shortcuts",
     "summarize": "mien.output.people",
     "to_pandas": "mien.output.dataframe",
 }

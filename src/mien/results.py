@@ -24,7 +24,14 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in whole pixels, origin top left; x and y are the corner, width and height at least 1."""
+    """A rectangle in whole pixels, origin top left; x and y are the corner, width and height at least 1.
+
+    Example:
+        >>> import mien
+        >>> x, y, width, height = mien.Box(178, 63, 90, 113)
+        >>> width, height
+        (90, 113)
+    """
 
     x: int
     y: int
@@ -118,6 +125,12 @@ class Face:
         track: number of the person followed through a video, from 1; None for single pictures.
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
         certain: whether the probability of the expression is as high as was asked for.
+
+    Example:
+        >>> import mien
+        >>> face = mien.Face(mien.Box(178, 63, 90, 113), 0.9, {"happy": 0.75, "other": 0.25})
+        >>> face.emotion, face.probability, face.probabilities["other"]
+        ('happy', 0.75, 0.25)
     """
 
     box: Box

@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Read the expression in a public-domain photo and write the annotated picture."""
     from mien.output.folder import Names
-    from mien.recognition.recognizer import recognize
+    from mien.recognition.shortcuts import recognize
 
     target = Names(out).picture(_PHOTO)
     seen = recognize((resources.files("mien") / "samples" / _PHOTO).read_bytes())

@@ -31,6 +31,13 @@ def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.D
         The columns of ``mien predict --format csv``. ``attrs["mien"]`` lists what the rows come from, each model and
         its options once.
 
+    Example:
+        >>> from importlib.resources import files
+        >>> import mien
+        >>> table = mien.to_pandas(mien.recognize(files("mien") / "samples" / "astronaut.jpg"))
+        >>> table.loc[0, "emotion"]
+        'happy'
+
     Raises:
         MissingExtraError: pandas is not installed.
         UsageError: something else than results.

@@ -83,6 +83,13 @@ def annotate(image: Pixels, faces: Sequence[Face]) -> Pixels:
     Returns:
         RGB uint8 (H, W, 3), or (k H, k W, 3) with a whole k for pictures below 400 pixels.
 
+    Example:
+        >>> import numpy as np
+        >>> import mien
+        >>> face = mien.Face(mien.Box(100, 80, 60, 70), 0.9, {"happy": 0.8, "other": 0.2})
+        >>> mien.annotate(np.zeros((480, 640), np.uint8), [face]).shape
+        (480, 640, 3)
+
     Raises:
         UsageError: ``image`` is no such array.
     """

@@ -143,7 +143,16 @@ def _summed_up(track: int, record: _Record) -> TrackSummary:
 
 
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:
-    """Each person of a video summed up: ``summarize(recognizer.stream("clip.mp4"))``."""
+    """Each person of a video summed up: ``summarize(recognizer.stream("clip.mp4"))``.
+
+    Example:
+        >>> import mien
+        >>> face = mien.Face(mien.Box(0, 0, 60, 70), 0.9, {"happy": 0.8, "other": 0.2}, track=1)
+        >>> seen = [mien.Frame("clip.mp4", n, n / 10, 640, 480, (face,)) for n in range(20)]
+        >>> (person,) = mien.summarize(seen)
+        >>> person.frames
+        20
+    """
     summary = Summary()
     for frame in frames:
         summary.add(frame)

@@ -4,11 +4,11 @@ It ties together a detector and a classifier, which may both be handed in; it kn
 drawing or the command line.
 """
 
-from collections.abc import Generator, Hashable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 import numpy as np
 from PIL import Image
@@ -69,6 +69,14 @@ class Recognizer:
         alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
             model was trained on. Embedded models read faces as FER2013 frames them.
 
+    Example:
+        >>> from importlib.resources import files
+        >>> import mien
+        >>> recognizer = mien.Recognizer(min_confidence=0.8)
+        >>> photo = files("mien") / "samples" / "astronaut.jpg"
+        >>> [len(faces) for faces in recognizer.predict_batch([photo, photo])]
+        [1, 1]
+
     Raises:
         ModelFileError: the model or the detector's weights are missing or unusable.
         UsageError: an unknown detector or device, a device that is not there, a value out of range.
@@ -118,6 +126,11 @@ class Recognizer:
     def classifier(self) -> Classifier:
         """What reads the expressions: the `Bundle` of the model file, or the classifier that was handed in."""
         return self.pipeline.classifier
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the expressions that the model knows, in its order."""
+        return self.header.labels
 
     @property
     def header(self) -> Header:
@@ -239,40 +252,6 @@ def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
     if isinstance(classifier, Bundle):
         return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
     return Header(_named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))
-
-
-def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognized:
-    """The faces in a picture together with its pixels: ``Recognizer(**options).recognize(image)``.
-
-    The recognizers of the last four combinations of options are kept, so that a model is loaded only once.
-
-    Raises:
-        InputError: the picture cannot be read.
-        ModelFileError: the model is missing or unusable.
-        UsageError: an option out of range, or an array of another type or shape.
-    """
-    kept = all(isinstance(value, Hashable) for value in options.values())
-    recognizer = _shared(_stamp(options.get("model")), **options) if kept else Recognizer(**options)  # type: ignore[arg-type]  # TypedDicts hold Hashables
-    return recognizer.recognize(image)
-
-
-def analyze(image: Picture, **options: Unpack[RecognizerOptions]) -> list[Face]:
-    """The faces in a picture and their expressions, largest first; [] when there is none (see `recognize`)."""
-    return list(recognize(image, **options).faces)
-
-
-@lru_cache(maxsize=4)
-def _shared(stamp: tuple[int, int] | None, **options: Unpack[RecognizerOptions]) -> Recognizer:
-    """A recognizer to be used again, as long as the stamp of its model file is the same."""
-    return Recognizer(**options)
-
-
-def _stamp(model: object) -> tuple[int, int] | None:
-    """What changes when a model file is written anew: its time in nanoseconds and its size."""
-    if not isinstance(model, str | Path) or not Path(model).is_file():
-        return None
-    found = Path(model).stat()
-    return found.st_mtime_ns, found.st_size
 
 
 def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
