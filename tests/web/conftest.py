@@ -1,12 +1,9 @@
-"""The folder that `mien web` writes, fixtures of parity, and where Node and Chromium are."""
+"""The folder that `mien web` writes, fixtures of parity, and Node."""
 
-import functools
-import http.server
 import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -55,35 +52,3 @@ def parity(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parity")
     fixtures.main(folder)
     return folder
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """`python -m http.server`, without its log, and with connections that stay open."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def served():
-    """Serves a folder until `stop` is called or the test ends: served(folder) gives the address and `stop`."""
-    servers = []
-
-    def serve(folder):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-
-        def stop():
-            server.shutdown()
-            server.server_close()
-
-        return f"http://127.0.0.1:{server.server_port}/", stop
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()

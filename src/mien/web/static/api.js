@@ -67,8 +67,12 @@ async function frameOf(mien, file) {
   try {
     return await mien.frame(file, { source: file.name });
   } catch (error) {
-    return { schema: header.schema, source: file.name, index: 0, time: null, width: 0, height: 0, faces: [], error: error.message };
+    return failedFrame(file, error.message);
   }
+}
+
+function failedFrame(file, error) {
+  return { schema: header.schema, source: file.name, index: 0, time: null, width: 0, height: 0, faces: [], error };
 }
 
 /** The frames of a video file, one by one. */
@@ -79,11 +83,16 @@ export async function* predictVideo(file) {
   try {
     const seconds = await durationOf(video, file);
     const stream = await mien.stream({ source: file.name, smooth: "ema" });
-    for (let time = 0; time < seconds; time += STEP) {
+    const count = Math.max(1, Math.ceil(seconds / STEP - 0.1)); // durations are rounded up
+    for (let number = 0; number < count; number++) {
+      const time = Math.round(number * STEP * 1e6) / 1e6;
       await seeked(video, time, file);
       yield stream.next(video, time);
     }
     await stream.close();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    yield failedFrame(file, error.message);
   } finally {
     URL.revokeObjectURL(video.src);
     video.removeAttribute("src");
