@@ -24,6 +24,7 @@ nitpicky = False
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4  # as GitHub makes them, so that a link works in both places
 
+smartquotes = False  # they would turn the two dashes of options into one long one
 default_role = "code"
 highlight_language = "none"  # most blocks are commands
 autodoc_typehints = "signature"

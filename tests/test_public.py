@@ -21,8 +21,19 @@ from mien.model.embedded import versioned_name
 from waiting import HANG
 
 NAMES = {
-    *("EMOTIONS", "Box", "Detection", "Detector", "Face", "Frame", "MienError", "Recognized", "Recognizer"),
-    *("Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
+    *(
+        "EMOTIONS",
+        "Box",
+        "Detection",
+        "Detector",
+        "Explanation",
+        "Face",
+        "Frame",
+        "MienError",
+        "Recognized",
+        "Recognizer",
+    ),
+    *("Recognizer", "Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
     *("analyze", "annotate", "recognize", "summarize", "to_pandas"),
 }
 

@@ -64,6 +64,18 @@ def test_the_hooks_use_the_ruff_of_the_constraints():
     assert all(hook["additional_dependencies"] == [pinned] for hook in hooks)
 
 
+def test_the_lowest_versions_are_those_that_the_package_allows():
+    pinned = dict(re.findall(r"^([\w-]+)==([\d.]+)$", (ROOT / "constraints-lowest.txt").read_text(), re.MULTILINE))
+    allowed = dict(
+        re.findall(r"([\w-]+)(?:>=|==)([\d.]+?)(?:\.\*)?(?:,|$)", "\n".join(PROJECT["dependencies"]), re.MULTILINE)
+    )
+    assert pinned.keys() == allowed.keys()
+    assert all(
+        f"{version}.0.0".startswith(f"{allowed[name]}.") or version.startswith(allowed[name])
+        for name, version in pinned.items()
+    )
+
+
 def test_the_citation_is_of_this_version():
     citation = read("CITATION.cff")
     assert {"cff-version", "message", "title", "authors"} <= set(citation)

@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from mien import __version__
 from mien.errors import UsageError
+from mien.face_quality import Quality
 from mien.labels import EMOTIONS
 from mien.output.table_rows import table_columns, table_rows
 from mien.results import Box, Face, Frame, Header, Probabilities
 
 LANDMARKS = ((1.5, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.5))
+QUALITY = Quality(113, 250.26, 127.0, yaw=-12.34)
 numbers = st.floats(-1e4, 1e4)
 boxes = st.builds(Box, st.integers(0, 999), st.integers(0, 999), st.integers(1, 999), st.integers(1, 999))
 faces = st.builds(
@@ -25,6 +28,7 @@ faces = st.builds(
     st.permutations([0.4, 0.2, 0.15, 0.1, 0.1, 0.05, 0.0]).map(tuple),
     st.sampled_from([(), LANDMARKS]),
     st.none() | st.integers(0),
+    quality=st.none() | st.just(QUALITY),
 )
 frames = st.builds(
     Frame,
@@ -146,18 +150,33 @@ def test_json_is_one_line_that_says_everything(frame):
 
 
 def test_json_has_the_documented_keys():
-    found = json.loads(Frame("a.jpg", 0, None, 640, 480, (a_face(landmarks=LANDMARKS, track=3),)).to_json())
+    found = json.loads(
+        Frame("a.jpg", 0, None, 640, 480, (a_face(landmarks=LANDMARKS, track=3, quality=QUALITY),)).to_json()
+    )
     assert found == {
         "schema": 2, "source": "a.jpg", "index": 0, "time": None, "width": 640, "height": 480, "error": None,
         "faces": [
             {
                 "face": 0, "box": [1, 2, 3, 4], "confidence": 0.9, "emotion": "happy", "probability": 0.7,
-                "certain": True, "track": 3,
+                "certain": True, "track": 3, "face_size": 113, "sharpness": 250.3, "brightness": 127.0,
+                "yaw": -12.3, "pitch": None, "roll": None,
                 "probabilities": dict(zip(EMOTIONS, [0, 0, 0, 0.7, 0, 0.3, 0], strict=True)),
                 "landmarks": [[1.5, 2.0], [3.0, 2.0], [2.0, 3.0], [1.0, 4.0], [3.0, 4.5]],
             }
         ],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("least", "certain"), [(0.0, True), (0.7, True), (0.71, False), (1.0, False)])
+def test_an_expression_is_certain_from_the_least_probability_on(least, certain):
+    assert a_face(min_probability=least).certain is certain
+    assert a_face(min_probability=least).to_dict()["certain"] is certain
+
+
+def test_what_is_certain_follows_a_steadied_expression():
+    surprised = a_face(min_probability=0.5, steady="surprise")
+    assert not surprised.certain
+    assert replace(surprised, probabilities=(0, 0, 0, 0.4, 0, 0.6, 0)).certain
 
 
 def test_probabilities_have_six_digits_in_json_and_tables():
@@ -208,11 +227,11 @@ def test_the_table_has_a_row_per_face_and_one_per_frame_without(frames):
 
 def test_a_table_row_becomes_a_csv_line():
     failed = Frame("b.jpg", error="b.jpg: not a picture")
-    rows = list(table_rows([Frame("a.jpg", 2, 0.5, 10, 10, (a_face(track=1),)), failed], EMOTIONS))
+    rows = list(table_rows([Frame("a.jpg", 2, 0.5, 10, 10, (a_face(track=1, quality=QUALITY),)), failed], EMOTIONS))
     text = io.StringIO()
     writer = csv.DictWriter(text, table_columns(EMOTIONS))
     writer.writerows(rows)
     assert text.getvalue().splitlines() == [
-        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
-        "b.jpg,0,,,,,,,,,,,,,,,,,,,b.jpg: not a picture",
+        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,113,250.3,127.0,-12.3,,,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
+        "b.jpg,0,,,,,,,,,,,,,,,,,,,,,,,,,b.jpg: not a picture",
     ]

@@ -24,6 +24,7 @@ if _TYPE_CHECKING:
     from mien.media.video_source import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
+    from mien.output.explanation import Explanation
     from mien.output.people import summarize
     from mien.output.recognized import Recognized
     from mien.output.sink import Sink
@@ -40,6 +41,7 @@ __all__ = [
     "Box",
     "Detection",
     "Detector",
+    "Explanation",
     "Face",
     "Frame",
     "MienError",
@@ -60,6 +62,7 @@ __all__ = [
 _LAZY = {
     "Detection": "mien.faces.detection",
     "Detector": "mien.faces.detection",
+    "Explanation": "mien.output.explanation",
     "Recognized": "mien.output.recognized",
     "Recognizer": "mien.recognition.recognizer",
     "Sink": "mien.output.sink",

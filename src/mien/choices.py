@@ -31,19 +31,33 @@ ALIGNMENTS: Final[tuple[str, ...]] = get_args(Alignment)
 SMALLEST_FACE: Final = 12
 """Height in pixels from which faces may be asked for: what YuNet sees at all."""
 
+MOST_YAW: Final = 90
+"""Degrees by which a face may be turned that is still asked for: profile."""
+
 MOST_WORKERS: Final = 256
 """Processes of one command; each takes some 100 MB, and what its picture takes."""
 
 FACE_SIDES: Final = (48, 112)
 """Sides in pixels at which faces of pictures may be kept: from FER2013's on."""
 
-SmoothingName = Literal["none", "mode", "ema"]
-"""Temporal smoothing of expressions in videos."""
+ExplainMethod = Literal["rise", "grad-cam"]
+"""How an answer is explained: by hiding parts of the face, or by gradients, which only runs in torch have."""
+
+EXPLAIN_METHODS: Final[tuple[str, ...]] = get_args(ExplainMethod)
+
+SmoothingName = Literal["auto", "symmetric", "ema", "mode", "none"]
+"""Temporal smoothing of expressions in videos; ``auto``: ``symmetric`` for files, ``ema`` for live sources."""
 
 SMOOTHINGS: Final[tuple[str, ...]] = get_args(SmoothingName)
 
+CausalSmoothing = Literal["auto", "ema", "mode", "none"]
+"""Those that do not look ahead: of live streams, each of whose pictures is answered at once."""
+
 RowFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
 """How `mien predict` writes rows to standard output; ``table``: for people."""
+
+SortedAs = Literal["copy", "link"]
+"""How `mien predict --sort` puts pictures into folders."""
 
 Usage = Literal["Training", "PublicTest", "PrivateTest"]
 """FER2013's three parts. PublicTest is the validation set, PrivateTest the test set for the one final figure."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mien.choices import CLEANING_RULES, Alignment, DetectorName, SmoothingName
+from mien.choices import CLEANING_RULES, Alignment, DetectorName
 
 DEFAULT_MODEL: Final = "mien_s"
 """Embedded model."""
@@ -19,7 +19,7 @@ craters, and 0.76 to part of a motorcycle.
 MIN_FACE: Final = 48
 """Height in pixels from which faces are found in pictures of any size: the side of the crops that networks read."""
 
-DEFAULT_SMOOTHING: Final[SmoothingName] = "ema"
+DEFAULT_SMOOTHING: Final = "auto"
 """Of expressions in videos."""
 
 DEFAULT_FPS: Final = 25.0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
+from mien.face_quality import QUALITIES, Quality
 from mien.labels import EMOTIONS
 from mien.version import __version__
 
@@ -124,7 +125,9 @@ class Face:
             detector gives none.
         track: number of the person followed through a video, from 1; None for single pictures.
         steady: name of the expression that holds over time in a video; None: the likeliest of this moment.
-        certain: whether the probability of the expression is as high as was asked for.
+        min_probability: probability from which the expression is certain, 0..1.
+        quality: how good it is to read; None where nobody looked.
+        raw: the probabilities of this moment alone, beside smoothed ones, where they were asked for.
 
     Example:
         >>> import mien
@@ -139,7 +142,9 @@ class Face:
     landmarks: tuple[Point, ...] = ()
     track: int | None = None
     steady: str | None = None
-    certain: bool = True
+    min_probability: float = 0.0
+    quality: Quality | None = None
+    raw: Probabilities | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -162,6 +167,11 @@ class Face:
         """Probability of `emotion`, 0..1."""
         return self.probabilities[self.emotion]
 
+    @property
+    def certain(self) -> bool:
+        """Whether the probability of the expression is as high as was asked for."""
+        return self.probability >= self.min_probability
+
     def __repr__(self) -> str:
         track = "" if self.track is None else f", track {self.track}"
         reading = f"{self.emotion} {100 * self.probability:.0f} %"
@@ -169,15 +179,18 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien predict --format jsonl`."""
+        raw = {"raw_probabilities": _rounded(self.raw)} if self.raw is not None else {}
         return {
             "box": list(self.box),
             "confidence": self.confidence,
             "emotion": self.emotion,
             "probability": round(self.probability, _DIGITS),
             "certain": self.certain,
+            **(dict.fromkeys(QUALITIES) if self.quality is None else self.quality.to_dict()),
             "probabilities": _rounded(self.probabilities),
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
+            **raw,
         }
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn import metrics as sk
@@ -12,6 +13,8 @@ from sklearn import metrics as sk
 from mien.data.store import FaceStore
 from mien.evaluation.corruptions import CORRUPTIONS
 from mien.labels import EMOTIONS
+from mien.model.onnx_model import Bundle
+from mien.model.trust import Trust
 from mien.preprocess import PreprocessSpec
 from waiting import HANG
 
@@ -68,7 +71,58 @@ def test_out_adds_a_report_and_leaves_standard_output_alone(model, small_store, 
     done = mien(*arguments, "--out", tmp_path / "report")
     assert json.loads(done.stdout) == json.loads((tmp_path / "report" / "report.json").read_text())
     assert "wrote" in done.stderr
-    assert len(list((tmp_path / "report").glob("*.png"))) == 3
+    assert len(list((tmp_path / "report").glob("*.png"))) == 4
+
+
+def test_selective_answers_are_those_of_the_predictions(model, small_store, tmp_path, mien):
+    """Thresholds applied to predictions.csv answer as many faces as rightly as the report says."""
+    mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--out", tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    probability = table[list(EMOTIONS)].max(axis=1)
+    for entry, wanted in zip(report["selective"]["at"], (0.9, 0.8, 0.7), strict=True):
+        answered = probability >= round(entry["threshold"], 6) - 1e-6
+        assert answered.mean() == pytest.approx(entry["coverage"]) == pytest.approx(wanted, abs=0.012)
+        assert (table["label"] == table["predicted"])[answered].mean() == pytest.approx(entry["accuracy"])
+
+
+def test_features_are_what_the_last_layer_reads(model, small_store, tmp_path, mien, linear_card):
+    target = tmp_path / "features.parquet"
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--features", target)
+    assert done.returncode == 0
+    table, store = pd.read_parquet(target), FaceStore.open(small_store)
+    expected = linear_card.preprocess.apply(store.faces[60:]).reshape(90, -1)
+    np.testing.assert_allclose(table[[f"f{number}" for number in range(144)]], expected, atol=1e-6)
+    assert table["row"].tolist() == list(range(60, 150))
+    assert table["label"].tolist() == [EMOTIONS[label] for label in store.labels[60:]]
+    with Image.open(tmp_path / "features.png") as chart:
+        assert min(chart.size) >= 800
+
+
+def test_a_trust_file_belongs_to_the_model_and_covers_what_it_says(model, small_store, tmp_path, mien):
+    target = tmp_path / "model.trust.npz"
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--trust", target)
+    assert done.returncode == 0
+    bundle, store = Bundle.load(model), FaceStore.open(small_store)
+    trust = Trust.load(target, bundle.content, bundle.card.labels)
+    assert trust.data == "half (seed 0) of small.csv, PublicTest, 47 faces"
+    typicality = trust.typicality(bundle.features(store.faces[60:]))
+    assert 0.3 < typicality.mean() < 0.7
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--features", "out.csv"], "expected a name that ends in .parquet"),
+        (["--trust", "out.npz"], "expected a name that ends in .trust.npz"),
+        (["--trust", "out.trust.npz", "--tta", "flip"], "leave --map, --classes and --tta out"),
+        (["--features", "nowhere/out.parquet"], "its folder is not there"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_first(model, small_store, mien, option, words):
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -174,7 +228,7 @@ def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path,
 def test_corruptions_and_drop_seen_exclude_each_other(model, small_store, mien):
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions", "--drop-seen")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--drop-seen, --classes and --groups do not go with --corruptions" in done.stderr
+    assert "--drop-seen, --classes, --groups, --features and --trust do not go with --corruptions" in done.stderr
 
 
 def test_two_models_are_compared_under_corruption(model, small_store, tmp_path, mien):

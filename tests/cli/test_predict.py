@@ -19,7 +19,10 @@ from mien.output.table_rows import table_columns
 from waiting import HANG
 
 KEYS = ["schema", "source", "index", "time", "width", "height", "faces", "error"]
-FACE_KEYS = [*("face", "box", "confidence", "emotion", "probability", "certain", "probabilities", "landmarks", "track")]
+FACE_KEYS = [
+    *("face", "box", "confidence", "emotion", "probability", "certain"),
+    *("face_size", "sharpness", "brightness", "yaw", "pitch", "roll", "probabilities", "landmarks", "track"),
+]
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_json_is_one_document_of_the_same_frames(workplace):
     assert document["schema"] == 2
     assert document["model"] == {"name": "linear", "sha256": Bundle.load("model.onnx").sha256}
     assert document["options"]["detector"] == "yunet"
-    assert document["options"]["smooth"] == "ema"
+    assert document["options"]["smooth"] == "auto"
 
 
 def test_csv_has_a_row_for_every_face_and_for_every_picture_without_one(workplace):

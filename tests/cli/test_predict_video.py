@@ -270,6 +270,12 @@ def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, ext
         (["clip.mp4", "--every", "0"], 2, "every"),
         (["clip.mp4", "--smooth", "median"], 2, "smooth"),
         (["clip.mp4", "--fps", "-1"], 2, "fps"),
+        (["clip.mp4", "--start", "soon"], 2, "start is 'soon': expected seconds (90, 90.5), mm:ss or hh:mm:ss.mmm"),
+        (["clip.mp4", "--start", "2", "--end", "0:01"], 2, "the end, 1 s, is not behind the start, 2 s"),
+        (["clip.mp4", "--step", "2", "--fps-out", "5"], 2, "step and fps_out contradict each other"),
+        (["clip.mp4", "--smooth", "mode", "--time-constant", "1"], 2, "time_constant is for smoothing"),
+        (["0", "--end", "5"], 2, "0: a live source has no start and no end to choose"),
+        (["clip.mp4", "--start", "1:00"], 1, "clip.mp4: its last frame is at 0.760 s, before the start asked for, 60"),
         (["77"], 1, "camera 77: cannot be opened"),
         (["rtsp://127.0.0.1:1/x"], 1, "not a video that can be read"),
     ],
@@ -303,6 +309,41 @@ def test_pictures_are_not_shown_in_a_window(workplace):
     result = predict("photo.png", "--show")
     assert isinstance(result.exception, UsageError)
     assert "--show shows videos, and photo.png is a picture" in str(result.exception)
+
+
+def test_raw_probabilities_stand_beside_the_smoothed_ones_in_every_format(workplace):
+    plain = frames_of(predict("clip.mp4", "--format", "jsonl", "--smooth", "none"))
+    expected = [frame["faces"][0]["probabilities"] for frame in plain]
+    frames = frames_of(predict("clip.mp4", "--format", "jsonl", "--raw"))
+    assert [frame["faces"][0]["raw_probabilities"] for frame in frames] == expected
+    assert "raw_probabilities" not in plain[0]["faces"][0]
+    rows = list(csv.DictReader(io.StringIO(predict("clip.mp4", "--format", "csv", "--raw").stdout)))
+    table = pq.read_table(io.BytesIO(predict("clip.mp4", "--format", "parquet", "--raw").stdout_bytes)).to_pylist()
+    for row, record, shares in zip(rows, table, expected, strict=True):
+        assert {name: float(row[f"raw_{name}"]) for name in shares} == shares
+        assert {name: record[f"raw_{name}"] for name in shares} == shares
+
+
+def test_times_and_steps_are_for_videos(workplace):
+    Image.new("RGB", (40, 40)).save(workplace / "photo.png")
+    for option in (["--start", "1"], ["--step", "2"], ["--fps-out", "2"]):
+        result = predict("photo.png", "clip.mp4", *option)
+        assert str(result.exception).startswith(f"{option[0]} is for videos, and photo.png is a picture")
+
+
+def test_an_excerpt_keeps_its_times_in_rows_and_begins_its_copy_with_its_first_frame(workplace):
+    whole = frames_of(predict("clip.mp4", "--format", "jsonl", "--every", "1", "--smooth", "none"))
+    options = ["--start", "0:00.2", "--end", "0.6", "--every", "1", "--smooth", "none"]
+    result = predict("clip.mp4", "--format", "jsonl", "--out", "out", *options)
+    assert result.exit_code == 0, result.stderr
+    assert frames_of(result) == whole[5:15]
+    with av.open("out/clip.mien.mp4") as file:
+        assert [frame.time for frame in file.decode(video=0)] == pytest.approx([n / 25 for n in range(10)], abs=1e-3)
+    with av.open("out/clip.mien.mp4") as file:
+        sound = [packet for packet in file.demux(audio=0) if packet.size]
+        assert 0.3 < sum(packet.duration * packet.time_base for packet in sound) < 0.6
+    header = json.loads(predict("clip.mp4", "--format", "json", *options).stdout)
+    assert (header["options"]["start"], header["options"]["end"]) == (0.2, 0.6)
 
 
 def test_a_broken_picture_of_a_sequence_is_an_error_and_not_a_dropped_frame(workplace, stage):

@@ -99,3 +99,22 @@ def test_a_run_without_torch_asks_for_the_extra(run, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mien.networks.saved", None)
     with pytest.raises(MissingExtraError, match=r"mien\[train\]"):
         open_classifier(run[0])
+
+
+def test_features_of_torch_are_what_the_last_layer_was_given(faces, linear_card):
+    torch.manual_seed(0)
+    body = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
+    network = torch.nn.Sequential(body, torch.nn.Flatten(), torch.nn.Dropout(), torch.nn.Linear(4, 7))
+    model, inputs = TorchClassifier(network, linear_card), linear_card.preprocess.apply(faces)
+    logits, features = model.features_of_input(inputs)
+    with torch.inference_mode():
+        expected = body(torch.from_numpy(inputs)).flatten(1)
+    np.testing.assert_allclose(features, expected, atol=1e-6)
+    np.testing.assert_array_equal(logits, model.logits_of_input(inputs))
+
+
+def test_features_of_a_convolution_are_averaged_over_places(faces, linear_card):
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 7, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    inputs = linear_card.preprocess.apply(faces)
+    _, features = TorchClassifier(network, linear_card).features_of_input(inputs)
+    np.testing.assert_allclose(features, inputs.mean(axis=(2, 3)), atol=1e-6)

@@ -122,7 +122,7 @@ def test_answers_that_are_not_finite_are_refused(tmp_path, store, write_linear_m
 def test_the_folder_gets_report_predictions_and_pictures(model, store, tmp_path):
     result = evaluate(model, store, "PublicTest")
     written = ReportFolder(tmp_path / "new" / "report").write(result)
-    names = ["report.json", "predictions.csv", "confusion.png", "reliability.png", "per_class.png"]
+    names = ["report.json", "predictions.csv", "confusion.png", "reliability.png", "per_class.png", "risk_coverage.png"]
     assert [path.name for path in written] == names
     assert json.loads(written[0].read_text()) == result.to_dict()
     for path in written[2:]:

@@ -51,7 +51,20 @@ def test_every_nth_picture_is_searched_whole(every):
 def test_by_default_the_whole_picture_is_searched_by_time():
     detector = Seeing()
     run(Follower(detector, 0.6, Pace()), [scene((100, 80))] * 101)
-    assert len(detector.searches) == len(np.arange(0, 4.001, round(SEARCH_INTERVAL / 0.04 + 0.499) * 0.04))
+    halves = [int(number * 0.04 / SEARCH_INTERVAL + 1e-6) for number in range(101)]
+    assert detector.searches == [number for number, half in enumerate(halves) if half not in halves[:number]]
+
+
+@pytest.mark.parametrize("pace", [{}, {"every": 7}])
+def test_an_excerpt_has_the_frames_searched_that_the_whole_video_has(pace):
+    searched = {}
+    for first in (0, 31):
+        kept = Pace(**pace)
+        for number in range(first, 101):
+            if kept.due(number, number * 0.04):
+                kept.search(Seeing(), scene(), number, number * 0.04)
+                searched.setdefault(first, []).append(number)
+    assert searched[31] == [31, *(number for number in searched[0] if number > 31)]
 
 
 def test_a_slow_search_of_a_live_source_is_made_less_often():

@@ -6,7 +6,8 @@ from skimage import data
 
 from mien.labels import EMOTIONS
 from mien.output.colours import COLOURS
-from mien.output.drawing import LEAST_SIDE, annotate
+from mien.output.drawing import annotate
+from mien.output.layout import Place, bar_places, place_labels
 from mien.results import Box, Face
 
 HAPPY = (0.02, 0.03, 0.05, 0.7, 0.05, 0.1, 0.05)
@@ -83,11 +84,11 @@ def test_bars_never_cover_another_face():
 
 
 def test_bars_are_left_out_where_there_is_no_room():
-    picture = np.full((80, 400, 3), 128, np.uint8)
-    drawn = changed(picture, annotate(picture, [face(150, 5, 60, 70)]))
-    assert drawn[:, 145:260].any()
+    picture = np.full((60, 400, 3), 128, np.uint8)
+    drawn = changed(picture, annotate(picture, [face(150, 5, 60, 50)]))
+    assert drawn[:, 210:300].any()  # the label stands beside the face
     assert not drawn[:, :145].any()
-    assert not drawn[:, 260:].any()
+    assert not drawn[:, 300:].any()
 
 
 def test_a_whole_image_that_is_a_face_keeps_its_middle_free():
@@ -97,12 +98,95 @@ def test_a_whole_image_that_is_a_face_keeps_its_middle_free():
     assert not drawn[100:240, 100:380].any()
 
 
-@pytest.mark.parametrize("side", [60, 48, 1, 399])
-def test_tiny_pictures_are_enlarged_by_a_whole_number(side):
-    drawn = annotate(np.full((side, side), 128, np.uint8), [face(0, 0, side, side)])
-    assert drawn.shape[0] % side == 0
-    assert drawn.shape[0] >= LEAST_SIDE
-    assert annotate(np.zeros((LEAST_SIDE, 30), np.uint8), []).shape == (LEAST_SIDE, 30, 3)
+@pytest.mark.parametrize("shape", [(60, 60), (48, 48), (1, 1), (399, 30)])
+def test_a_copy_has_the_size_of_the_picture(shape):
+    assert annotate(np.full(shape, 128, np.uint8), [face(0, 0, *shape[::-1])]).shape == (*shape, 3)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_label_and_no_bars_lie_on_a_face(seed):
+    """1 to 40 faces that do not overlap, of sizes that differ up to eightfold, in pictures of 300 to 6000 pixels."""
+    random = np.random.default_rng(seed)
+    canvas = tuple(random.integers(300, 6000, 2).tolist())
+    boxes = []
+    for side in min(canvas) * random.uniform(0.03, 0.24, random.integers(1, 41)):
+        width, height = int(0.8 * side), int(side)
+        box = Place(*(int(random.integers(0, most)) for most in np.subtract(canvas, (width, height))), width, height)
+        if not box.meets(boxes):
+            boxes.append(box)
+    lengths = random.uniform(3, 9, len(boxes))
+    labels = place_labels(canvas, boxes, lambda text: [(round(text * ems), round(1.3 * text)) for ems in lengths])
+    taken = [place for place in labels.places if place is not None]
+    assert len(taken) >= len(boxes) - 1
+    for box in boxes:
+        others = [other for other in boxes if other is not box]
+        taken += list(bar_places(canvas, box, (8 * labels.text, 7 * labels.text), others, taken))[:1]
+    for number, place in enumerate(taken):
+        assert not place.meets([*boxes, *taken[:number]])
+        assert min(place.left, place.top) >= 0
+        assert place.right <= canvas[0]
+        assert place.bottom <= canvas[1]
+
+
+def test_the_labels_of_a_group_photo_are_no_wider_than_a_person():
+    """The case of the issue that this answers: faces of 95 pixels in 24 megapixels, 200 pixels apart."""
+    boxes = [Place(600 + 200 * column, 500 + 300 * row, 76, 95) for column in range(20) for row in range(2)]
+    labels = place_labels((6000, 4002), boxes, lambda text: [(round(5.5 * text), round(1.3 * text))] * 40)
+    assert None not in labels.places
+    assert 14 <= labels.text <= 20
+    assert all(place.width <= 1.5 * 76 for place in labels.places)
+
+
+def test_labels_find_a_place_between_neighbours_by_becoming_smaller():
+    boxes = [Place(20 + 130 * number, 200, 100, 130) for number in range(7)]
+    narrow = place_labels((950, 500), boxes, lambda text: [(9 * text, round(1.3 * text))] * 7)
+    wide = place_labels((950, 500), boxes, lambda text: [(4 * text, round(1.3 * text))] * 7)
+    assert None not in narrow.places + wide.places
+    assert narrow.text < wide.text
+
+
+def test_a_label_lies_on_its_own_face_only_where_the_face_fills_the_picture():
+    (place,) = place_labels((100, 100), [Place(2, 2, 96, 96)], lambda text: [(4 * text, text)]).places
+    assert place.top in {2, 98 - place.height}
+    crowded = [Place(0, 0, 50, 100), Place(50, 0, 50, 100)]
+    found = place_labels((100, 100), crowded, lambda text: [(4 * text, text)] * 2).places
+    for place, box, other in zip(found, crowded, reversed(crowded), strict=True):
+        assert place.meets([box])
+        assert not place.meets([other])
+
+
+def test_what_is_not_certain_is_paler():
+    picture = np.zeros((600, 600, 3), np.uint8)
+    sure, unsure = (
+        annotate(picture, [Face(Box(200, 200, 150, 200), 0.9, HAPPY, min_probability=least)]) for least in (0.7, 0.71)
+    )
+    red, green, blue = sure[300, 201].tolist()
+    paler = unsure[300, 201].tolist()
+    assert paler == pytest.approx([value + 0.6 * (255 - value) for value in (red, green, blue)], abs=1)
+    label = np.s_[160:198, 200:380]
+    assert (unsure[label] == paler).all(axis=2).sum() > (sure[label] == (red, green, blue)).all(axis=2).sum()  # "?"
+
+
+def test_options_leave_out_labels_and_bars():
+    picture = np.zeros((600, 600, 3), np.uint8)
+    faces = [face(200, 200, 150, 200)]
+    every, none = annotate(picture, faces), annotate(picture, faces, labels=False, bars=False)
+    around = np.ones((600, 600), bool)
+    around[194:406, 194:356] = False
+    assert changed(picture, every)[around].any()
+    assert not changed(picture, none)[around].any()
+    assert changed(picture, none).any()
+    no_bars = annotate(picture, faces, bars=False)
+    assert changed(picture, no_bars)[150:195].any()
+    assert not changed(picture, no_bars)[:, 400:].any()
+
+
+def test_no_face_is_said_when_asked_for():
+    picture = np.full((600, 600, 3), 90, np.uint8)
+    drawn = changed(picture, annotate(picture, [], say_no_face=True))
+    assert drawn[:60, :300].any()
+    assert not drawn[60:].any()
+    np.testing.assert_array_equal(annotate(picture, [face(5, 5, 40, 40)], say_no_face=True)[500:], picture[500:])
 
 
 def test_line_and_text_grow_with_the_picture():
@@ -111,7 +195,7 @@ def test_line_and_text_grow_with_the_picture():
         drawn = annotate(picture, [face(100 * scale, 200 * scale, 100 * scale, 120 * scale)])
         label = drawn[170 * scale : 199 * scale, 100 * scale : 300 * scale]
         share = (label == COLOURS["happy"]).all(axis=2).mean()
-        assert share == pytest.approx(0.3, abs=0.15)
+        assert share == pytest.approx(0.45, abs=0.1)
 
 
 @settings(max_examples=40)
@@ -126,4 +210,4 @@ def test_any_faces_in_any_picture_can_be_drawn(height, width, seed, count):
         faces.append(Face(box, 0.5, tuple(random.dirichlet([0.5] * 7).tolist())))
     drawn = annotate(picture, faces)
     assert drawn.dtype == np.uint8
-    assert drawn.shape[0] % height == drawn.shape[1] % width == 0
+    assert drawn.shape == picture.shape

@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mien.errors import InputError, SinkError
+from mien.media.sources import sort_sources
 from mien.output.drawing import annotate
 from mien.output.folder import HEADER_FILE, AnnotatedPictures, Names
 from mien.output.recognized import Recognized
@@ -52,6 +54,34 @@ def test_jpeg_stays_jpeg_and_all_else_becomes_png(tmp_path, source, name, form):
 def test_sources_of_one_name_do_not_overwrite_each_other(tmp_path):
     names = [path.name for path in saved(tmp_path, "a/x.jpg", "b/x.jpg", "c/x.jpg")]
     assert names == ["x.mien.jpg", "x-2.mien.jpg", "x-3.mien.jpg"]
+
+
+def test_subfolders_of_searched_folders_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos/x.png", "photos/a/x.png", "photos/a/b/x.jpg", "more/a/x.png", "alone/x.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(PICTURE).save(name)
+    found = sort_sources(["photos", "more/*/x.png", "alone/x.png"])
+    assert found.folders == (Path("photos"), Path("more"))
+    names = Names(tmp_path / "out", found.pictures, found.folders)
+    kept = [names.picture(str(source)).relative_to(tmp_path / "out") for source in found.pictures]
+    assert dict(zip(map(str, found.pictures), map(str, kept), strict=True)) == {
+        "photos/x.png": "x.mien.png", "photos/a/x.png": "a/x.mien.png", "photos/a/b/x.jpg": "a/b/x.mien.jpg",
+        "more/a/x.png": "a/x-2.mien.png", "alone/x.png": "x-2.mien.png",
+    }  # fmt: skip
+    assert names.video("photos/a/x.png") == tmp_path / "out" / "a" / "x.mien"
+    assert Names(tmp_path / "o", (), sort_sources(["."]).folders).picture("photos/a/x.png").parent.name == "a"
+
+
+def test_a_subfolder_that_cannot_be_made_keeps_nothing_else_from_being_written(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").touch()
+    sink = AnnotatedPictures(Names(tmp_path / "out", searched=(Path("in"),)))
+    for source in ("in/a/x.png", "in/y.png", "../in/z.png"):
+        sink.add(recognized(source))
+    with pytest.raises(SinkError, match="out/a: cannot be made a folder") as caught:
+        sink.close()
+    assert [path.name for path in caught.value.paths] == ["y.mien.png", "z.mien.png"]
 
 
 def test_no_source_is_ever_overwritten(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mien.choices import SMOOTHINGS
 from mien.errors import InputError
 from mien.labels import EMOTIONS
 from mien.media.mp4 import VideoWriter
@@ -22,7 +24,7 @@ from mien.output.people import People, summarize
 from mien.output.recognized import Recognized
 from mien.output.sink import Sinks
 from mien.output.table_rows import table_columns, table_rows
-from mien.output.timeline import Timelines, TrackHistory
+from mien.output.timeline import SMOOTHED, Timelines, TrackHistory
 from mien.output.video_copy import AnnotatedVideo
 from mien.output.write_rows import Parquet
 from mien.results import Box, Face, Frame, Header
@@ -183,6 +185,7 @@ def test_a_video_that_cannot_be_written_is_named(tmp_path):
 
 FULL_DISK = """
 import resource
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from mien.errors import SinkError
@@ -303,6 +306,27 @@ def test_thumbnails_stay_few_and_spread():
     assert times[0] == 0
     assert times[-1] > 100
     assert max(np.diff(times)) < 20
+
+
+def test_a_timeline_names_the_file_alone_and_says_what_its_areas_are(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(TrackHistory, "draw", lambda _self, *words: said.append(words) or Image.new("RGB", (9, 9)))
+    for source, options in (
+        ("/home/me/secret/clip.mp4", {"smooth": "mode"}),
+        ("rtsp://camera/hall", {"smooth": "ema", "time_constant": 0.25}),
+        ("0", {}),
+    ):
+        timelines = Timelines(tmp_path / "a")
+        for frame in frames_of([{1: 3}] * 60):
+            header = Header("mien_s", None, options)
+            timelines.add(Recognized(replace(frame, source=source, header=header), IMAGE))
+        timelines.close()
+    assert said == [
+        ("clip.mp4, person 1", "Areas: shares of the expressions among the last readings (mode)"),
+        ("hall, person 1", "Areas: probabilities, averaged over what came before (ema, time constant 0.25 s)"),
+        ("0, person 1", "Areas: probabilities, smoothed"),
+    ]
+    assert set(SMOOTHED) >= set(SMOOTHINGS)
 
 
 def test_a_person_seen_once_has_a_timeline():

@@ -124,7 +124,7 @@ def test_a_picture_that_kills_its_worker_is_named_and_stops_nothing(recognizer, 
     for number in range(12):
         image = np.random.default_rng(number).integers(0, 256, (30, 30), np.uint8)
         Image.fromarray(image * (number % 4 != 2)).save(tmp_path / f"{number:02d}.png")
-    make = MakeFinder(Deadly(), 0.6, 48, 1)
+    make = MakeFinder(Deadly(), 0.6, 1)
     parallel = Parallel(make, 2, keep_images=False, **AT_ONCE)
     found = sort_sources([str(tmp_path)])
     frames = [seen.frame for seen in recognize_all(recognizer.pipeline, found, StreamOptions(), parallel)]
@@ -133,7 +133,7 @@ def test_a_picture_that_kills_its_worker_is_named_and_stops_nothing(recognizer, 
 
 
 def test_each_worker_loads_the_network_once(recognizer, photos, tmp_path):
-    make = MakeFinder(Counting(tmp_path), 0.6, 48, 1)
+    make = MakeFinder(Counting(tmp_path), 0.6, 1)
     parallel = Parallel(make, 2, keep_images=False, **AT_ONCE)
     found = sort_sources([str(photos)])
     assert len(list(recognize_all(recognizer.pipeline, found, StreamOptions(), parallel))) == 40
@@ -178,7 +178,7 @@ def test_a_video_that_kills_its_worker_is_named_and_stops_nothing(recognizer, tm
     for number in range(3):
         images = [stage((0, 100, 60))] * 4 + [flat if number == 1 else stage((0, 100, 60))] * 4
         write_clip(tmp_path / f"{number}.mp4", images, options={"crf": "0"})
-    parallel = Parallel(MakeFinder(Deadly(), 0.6, 48, 1), 2, keep_images=False, **AT_ONCE)
+    parallel = Parallel(MakeFinder(Deadly(), 0.6, 1), 2, keep_images=False, **AT_ONCE)
     found = sort_sources([str(tmp_path)])
     options = StreamOptions(every=1, batch=2)
     frames = [seen.frame for seen in recognize_all(recognizer.pipeline, found, options, parallel)]
@@ -209,7 +209,7 @@ def test_isolated_everything_is_read_by_workers(recognizer, tmp_path, write_clip
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_isolated_one_picture_that_kills_its_worker_is_named(recognizer, tmp_path):
     Image.new("L", (30, 30), 9).save(tmp_path / "a.png")
-    parallel = Parallel(MakeFinder(Deadly(), 0.6, 48, 1), 1, isolate=True)
+    parallel = Parallel(MakeFinder(Deadly(), 0.6, 1), 1, isolate=True)
     found = sort_sources([str(tmp_path)])
     (seen,) = recognize_all(recognizer.pipeline, found, StreamOptions(), parallel)
     assert seen.frame.error == f"{tmp_path / 'a.png'}: the worker process that read it died (signal 9)"

@@ -107,8 +107,27 @@ def test_people_who_are_gone_are_forgotten():
 
 
 def test_an_unknown_smoothing_lists_what_exists():
-    with pytest.raises(UsageError, match="'median': expected one of none, mode, ema"):
+    with pytest.raises(UsageError, match="'median': expected one of auto, symmetric, ema, mode, none"):
         Smoother("median")
+
+
+def test_a_time_constant_of_ones_own_is_used_and_checked():
+    faces = [reading(0, 1.0)] + [reading(3, 1.0)] * 25
+    smoother = Smoother("auto", 2.0)
+    frames = [smoother.smooth(Frame("a", n, n / 25, 9, 9, (face,))) for n, face in enumerate(faces)]
+    assert frames[-1].faces[0].probabilities["happy"] == pytest.approx(1 - np.exp(-1 / 2))
+    for smooth, seconds, words in (
+        ("ema", 0.0, "is 0.0"),
+        ("ema", np.nan, "is nan"),
+        ("mode", 1.0, "is for smoothing"),
+    ):
+        with pytest.raises(UsageError, match=f"time_constant {words}"):
+            Smoother(smooth, seconds)
+
+
+def test_what_looks_ahead_is_refused_for_live_sources():
+    with pytest.raises(UsageError, match="symmetric looks ahead"):
+        Smoother("symmetric")
 
 
 class Median(Smoothing):

@@ -19,7 +19,7 @@ def received(stream):
 def test_a_person_keeps_the_number(address, astronaut_jpeg):
     with connect(f"ws://{address}/v1/stream") as stream:
         header = json.loads(stream.response.headers["mien-results"])
-        assert (header["schema"], header["options"]["smooth"]) == (2, "ema")
+        assert (header["schema"], header["options"]["smooth"]) == (2, "auto")
         assert header["model"]["name"] == versioned_name("mien_s")
         frames = []
         for _ in range(4):

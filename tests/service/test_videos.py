@@ -28,7 +28,7 @@ def test_a_video_gives_what_the_recogniser_gives(client, recognizer, clip):
     assert lines_of(answer) == expected
     header = json.loads(answer.headers["mien-results"])
     assert header["model"] == recognizer.header.to_dict()["model"]
-    assert header["options"]["smooth"] == "ema"
+    assert header["options"]["smooth"] == "auto"
     assert {face["track"] for frame in expected for face in frame["faces"]} == {1}
 
 

@@ -10,7 +10,7 @@ from mien.cli.audit import audit
 from mien.cli.data_export import data_export
 from mien.cli.data_stats import data_stats
 from mien.cli.options import AsJson, ClassMaps, DataSet, Detector
-from mien.defaults import DEFAULT_DETECTOR, MIN_FACE, MIN_SCORE
+from mien.defaults import DEFAULT_DETECTOR, MIN_SCORE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,7 +135,7 @@ def _kind(side: int, channels: int, detector: DetectorName | None) -> "FaceKind"
         return FaceKind(side, channels)
     from mien.recognition.finder import MakeFinder
 
-    finder = MakeFinder(detector, MIN_SCORE, MIN_FACE, None, (side, channels))()
+    finder = MakeFinder(detector, MIN_SCORE, None, (side, channels))()
     return FaceKind(side, channels, lambda image: [candidate.crop for candidate in finder.find(image)])
 
 

@@ -14,6 +14,7 @@ from mien.cli.data import app as data
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
 from mien.cli.evaluate import evaluate
+from mien.cli.explain import explain
 from mien.cli.export import export
 from mien.cli.messages import log, show_messages
 from mien.cli.models import models
@@ -64,6 +65,7 @@ def _main(
 
 app.command("demo")(demo)
 app.command("predict")(predict)
+app.command("explain")(explain)
 app.command("serve")(serve)
 app.command("web")(web)
 app.command("train")(train)

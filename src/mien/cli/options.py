@@ -8,14 +8,17 @@ import typer
 from mien.choices import (
     CLASS_MAPS,
     MOST_WORKERS,
+    MOST_YAW,
     SMALLEST_FACE,
     AnyDevice,
     ChartFormat,
     DetectorName,
     ModelDevice,
+    SortedAs,
     TableFormat,
     TrainingDevice,
 )
+from mien.defaults import MIN_FACE
 
 Model = Annotated[str, typer.Option("--model", help="Name of an embedded model, or a model file.")]
 Detector = Annotated[
@@ -25,12 +28,40 @@ MinConfidence = Annotated[
     float, typer.Option("--min-confidence", min=0, max=1, help="Minimum detector confidence of a face.")
 ]
 MinFace = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--min-face",
         min=SMALLEST_FACE,
         metavar="PX",
-        help="Height in pixels from which YuNet finds faces in pictures of any size; the larger, the quicker.",
+        help="Leave out lower faces; YuNet finds the others in pictures of any size, the quicker the larger. Default: "
+        f"{MIN_FACE}, and lower ones where they are found.",
+    ),
+]
+MaxYaw = Annotated[
+    float | None,
+    typer.Option(
+        "--max-yaw", min=0, max=MOST_YAW, metavar="DEGREES", help="Leave out faces turned farther to either side."
+    ),
+]
+MinProbability = Annotated[
+    float,
+    typer.Option(
+        "--min-probability",
+        min=0,
+        max=1,
+        help="Probability from which an expression is certain; others are marked, and counted apart.",
+    ),
+]
+Sort = Annotated[
+    Path | None,
+    typer.Option("--sort", metavar="DIR", help="Sort copies of the pictures into folders by expression, in DIR."),
+]
+SortAs = Annotated[SortedAs, typer.Option("--sort-as", help="What --sort makes: copies, or symbolic links.")]
+Blur = Annotated[
+    bool,
+    typer.Option(
+        "--blur",
+        help="Make faces in copies, timelines and the window unrecognisable; every frame of a video is searched then.",
     ),
 ]
 Workers = Annotated[

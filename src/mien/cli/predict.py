@@ -4,22 +4,38 @@ import io
 import signal
 import sys
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import Alignment, RowFormat, SmoothingName
+from mien.choices import Alignment, RowFormat
 from mien.cli.messages import log, was_said_last
-from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads, Workers
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_FACE, MIN_SCORE
+from mien.cli.options import (
+    Blur,
+    Detector,
+    MaxYaw,
+    MinConfidence,
+    MinFace,
+    MinProbability,
+    Model,
+    RunOn,
+    Sort,
+    SortAs,
+    Threads,
+    Workers,
+)
+from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from mien.media.excerpt import Excerpt
     from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
@@ -46,7 +62,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
-    min_face: MinFace = MIN_FACE,
+    min_face: MinFace = None,
+    max_yaw: MaxYaw = None,
+    min_probability: MinProbability = 0.0,
     alignment: Annotated[
         Alignment,
         typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
@@ -64,15 +82,19 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             help="Run full-frame detection every N frames; faces are tracked in between. Default: twice a second.",
         ),
     ] = None,
-    smooth: Annotated[
-        SmoothingName, typer.Option(help="Temporal smoothing of expressions in videos.")
-    ] = DEFAULT_SMOOTHING,
+    smooth: Smooth = DEFAULT_SMOOTHING,
+    time_constant: TimeConstant = None,
+    raw: Raw = False,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
+    start: Start = None,
+    end: End = None,
+    step: Step = 1,
+    fps_out: FpsOut = None,
     isolate: Annotated[
         bool,
         typer.Option(
@@ -85,6 +107,16 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         float | None,
         typer.Option(min=0.001, help="Treat the pictures of each source as one video at N frames per second."),
     ] = None,
+    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Write the expression beside each face.")] = True,
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw a bar for each probability beside a face.")
+    ] = True,
+    blur: Blur = False,
+    sort: Sort = None,
+    sort_as: SortAs = "copy",
+    say_no_face: Annotated[
+        bool, typer.Option("--say-no-face", help='Write "no face found" on copies without a face.')
+    ] = False,
     font: Annotated[
         Path | None,
         typer.Option(help="Font file (.ttf, .otf, .ttc) for the class names in drawings."),
@@ -92,9 +124,11 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
-    from mien.cli.predict_progress import with_progress
+    from mien.cli.predict_progress import Bars, span_of, with_progress
     from mien.defaults import DEFAULT_FPS
     from mien.media.sources import sort_sources
+    from mien.output.blurred_results import with_blurred
+    from mien.output.drawing_options import DrawingOptions
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.parallel import WORTH_SECONDS, Parallel
@@ -103,29 +137,44 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
 
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
-    if font is not None:
-        from mien.output.fonts import use_font
-
-        use_font(font)
+    if blur:
+        _refuse_beside_blur(sort, min_face, max_yaw)
+    _use_font(font)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
     found = sort_sources(sources, fps)
     for line in found.left_out:
         log.info("%s", line)
-    _refuse_sources(found, show=show, isolate=isolate)
+    options = StreamOptions(
+        every=1 if blur and every is None else every,
+        smooth=smooth,
+        time_constant=time_constant,
+        raw=raw,
+        mirror=mirror,
+        fps=fps or DEFAULT_FPS,
+        batch=batch,
+        start=start or 0.0,
+        end=end,
+        step=step,
+        fps_out=fps_out,
+    )
+    _refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = Recognizer(
         model,
         detector,
         device=device,
         min_confidence=min_confidence,
         min_face=min_face,
+        max_yaw=max_yaw,
+        min_probability=min_probability,
         threads=threads,
         alignment=alignment,
     )
-    options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps or DEFAULT_FPS, batch=batch)
+    drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
     target = (out or _DEFAULT_FOLDER) if out or save else None
-    kept = sinks.saved(target, found, printed=form == "table", sound=not isolate)
-    window = sinks.shown(target or _DEFAULT_FOLDER) if show else None
+    kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
+    kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
+    window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
     processes = worker_count(workers, threads)
     parallel = Parallel(
@@ -136,7 +185,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         isolate=isolate,
     )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
-    images = with_progress(images, len(found.pictures), prints_rows=form != "table")
+    progress = Bars(len(found.pictures), partial(span_of, excerpt=options.excerpt))
+    images = with_progress(images, progress, prints_rows=form != "table")
+    images = with_blurred(images) if blur else images
     failures, unwritten = 0, None
     try:
         with (
@@ -147,20 +198,49 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             failures = _feed(images, everywhere, window)
     except SinkError as error:
         unwritten = error
+    _end(failures, len(found.pictures) + len(found.videos), unwritten)
+
+
+def _end(failures: int, count: int, unwritten: SinkError | None) -> None:
+    """Say what failed of so many inputs, and end with status 1 if something did."""
     if failures:
-        log.error("%d of %d failed", failures, len(found.pictures) + len(found.videos))
+        log.error("%d of %d failed", failures, count)
     if unwritten is not None and not was_said_last(str(unwritten)):
         log.error("not everything was written: %s", unwritten)
     if failures or unwritten is not None:
         raise typer.Exit(1)
 
 
-def _refuse_sources(found: "Sources", *, show: bool, isolate: bool) -> None:
+def _use_font(font: Path | None) -> None:
+    if font is not None:
+        from mien.output.fonts import use_font
+
+        use_font(font)
+
+
+def _refuse_beside_blur(sort: Path | None, min_face: int | None, max_yaw: float | None) -> None:
+    """Refuse options that would leave faces clear."""
+    if sort is not None:
+        raise UsageError("--sort copies pictures as they are, with clear faces: leave --blur out, or use --out DIR")
+    if min_face is not None or max_yaw is not None:
+        raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
+
+
+def _refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
     """Refuse options that do not go with what there is to recognise."""
     from mien.media.video_source import STANDARD_INPUT
+    from mien.recognition.video import check_source
 
-    if show and (pictures := [entry for entry in found.pictures if isinstance(entry, Path | str)]):
+    pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
+    if show and pictures:
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
+    if pictures and (given := excerpt.to_dict()):
+        named = f"--{next(iter(given)).replace('_', '-')}"
+        raise UsageError(
+            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
+        )
+    for video in found.videos:
+        check_source(video, excerpt)
     if isolate and STANDARD_INPUT in found.videos:
         raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
 

@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.choices import RowFormat
+from mien.choices import RowFormat, SortedAs
+from mien.cli.messages import log
 from mien.cli.predict_tables import PictureTable, print_people
 from mien.cli.stdout import write_stdout
 from mien.errors import MissingExtraError, UsageError
+from mien.output.drawing_options import DrawingOptions
 from mien.output.people import People, VideoSummary
 from mien.output.sink import PerVideo, Sink, Sinks
 from mien.results import Frame, Header
@@ -40,12 +42,13 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
     return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout, header)]
 
 
-def saved(folder: Path | None, found: "Sources", *, printed: bool, sound: bool) -> list[Sink]:
+def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, printed: bool, sound: bool) -> list[Sink]:
     """The sinks that write into a folder, if there is one, and those that print tables for people.
 
     Args:
         folder: the folder.
         found: what is recognised.
+        drawing: what is drawn in annotated copies.
         printed: whether tables are printed.
         sound: whether annotated videos get the sound of their originals.
 
@@ -57,13 +60,35 @@ def saved(folder: Path | None, found: "Sources", *, printed: bool, sound: bool) 
     from mien.output.folder import AnnotatedPictures, Names
 
     files = [*found.pictures, *found.videos]
-    names = Names(folder, [entry for entry in files if isinstance(entry, Path)]) if folder else None
+    paths = [entry for entry in files if isinstance(entry, Path)]
+    names = Names(folder, paths, found.folders) if folder else None
     if names is not None and any(isinstance(video, tuple) or is_camera(video) for video in found.videos):
         _check_writing()  # of others the reading says what is missing
-    sinks: list[Sink] = [AnnotatedPictures(names)] if names is not None else []
+    sinks: list[Sink] = [AnnotatedPictures(names, drawing)] if names is not None else []
     if names is not None or printed:
-        sinks.append(PerVideo(partial(_video, names, print_people if printed else None, sound)))
+        sinks.append(PerVideo(partial(_video, names, drawing, print_people if printed else None, sound)))
     return [*sinks, PictureTable()] if printed else sinks
+
+
+def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) -> Sink:
+    """The sink that sorts pictures into folders; what is not sorted is said.
+
+    Raises:
+        UsageError: there is nothing to sort.
+        InputError: the folder cannot be made, or written to.
+    """
+    from mien.media.video_source import without_password
+    from mien.output.sorted_pictures import SortedPictures
+
+    files = [entry for entry in found.pictures if isinstance(entry, Path)]
+    if not files:
+        raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
+    addresses = sum(isinstance(entry, str) for entry in found.pictures)
+    for count, what in ((len(found.videos), "video"), (addresses, "address")):
+        if count:
+            plural = "" if count == 1 else "es" if what.endswith("s") else "s"
+            log.info("--sort leaves out %d %s%s; it sorts picture files", count, what, plural)
+    return SortedPictures(folder, {without_password(str(path)): path for path in files}, header, kind)
 
 
 def _check_writing() -> None:
@@ -73,7 +98,13 @@ def _check_writing() -> None:
         raise MissingExtraError("writing videos", "video") from None
 
 
-def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, sound: bool, first: Frame) -> Sink:
+def _video(
+    names: "Names | None",
+    drawing: DrawingOptions,
+    show: Callable[[VideoSummary], None] | None,
+    sound: bool,
+    first: Frame,
+) -> Sink:
     """The sinks of one video, whose people are summed up once."""
     if names is None:
         return People(show)
@@ -81,11 +112,11 @@ def _video(names: "Names | None", show: Callable[[VideoSummary], None] | None, s
     from mien.output.video_copy import AnnotatedVideo
 
     base, path = names.video(first.source), Path(first.source)
-    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if sound and path.is_file() else None)
+    copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if sound and path.is_file() else None, drawing)
     return Sinks([copy, People(show, base.with_name(f"{base.name}.json")), Timelines(base)])
 
 
-def shown(folder: Path) -> "Window":
+def shown(folder: Path, drawing: DrawingOptions) -> "Window":
     """The preview window, a sink; snapshots go to the folder.
 
     Raises:
@@ -94,4 +125,4 @@ def shown(folder: Path) -> "Window":
     """
     from mien.output.window import Preview, Window
 
-    return Window(Preview("mien", folder))
+    return Window(Preview("mien", folder), drawing=drawing)

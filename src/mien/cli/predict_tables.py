@@ -1,6 +1,7 @@
 """What `mien predict` prints for people: a table of the faces in pictures, and one of the people in each video."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +77,8 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
         yield frame.source, "-", "no face found"
     for number, face in enumerate(frame.faces):
         x, y, width, height = face.box
-        yield frame.source, str(number), face.emotion, f"{face.probability:.0%}", f"({x}, {y}) {width} x {height}"
+        emotion = face.emotion if face.certain else f"{face.emotion} ?"
+        yield frame.source, str(number), emotion, f"{face.probability:.0%}", f"({x}, {y}) {width} x {height}"
 
 
 def print_people(summary: "VideoSummary") -> None:
@@ -87,8 +89,24 @@ def print_people(summary: "VideoSummary") -> None:
 
 
 def _described(person: "TrackSummary") -> tuple[str, ...]:
-    # Of equal shares the name decides, so that the order is always the same.
-    shares = sorted(((share, emotion) for emotion, share in person.shares.items()), reverse=True)
-    mixture = ", ".join(f"{emotion} {share:.0%}" for share, emotion in shares if share >= _LEAST_SHARE)
     times = f"{person.start:.2f} s", f"{person.end:.2f} s", f"{person.seconds:.2f} s"
-    return str(person.track), *times, str(person.changes), mixture
+    return str(person.track), *times, str(person.changes), _mixture(person.shares, person.uncertain)
+
+
+def _mixture(shares: Mapping[str, float], uncertain: float) -> str:
+    """Shares as whole percents that sum to 100, the largest first; small ones together, then what is not certain."""
+    # Of equal shares the name decides, so that the order is always the same.
+    named = sorted(((share, name) for name, share in shares.items() if share >= _LEAST_SHARE), reverse=True)
+    rest = sum(share for share in shares.values() if share < _LEAST_SHARE)
+    parts = [(name, share) for share, name in named] + [("others", rest), ("not certain", uncertain)]
+    percents = percents_of([share for _, share in parts])
+    return ", ".join(f"{name} {percent}%" for (name, _), percent in zip(parts, percents, strict=True) if percent)
+
+
+def percents_of(shares: Sequence[float]) -> list[int]:
+    """Shares that sum to 1 as whole percents that sum to 100 (method of the largest remainder)."""
+    percents = [math.floor(100 * share) for share in shares]
+    remainders = sorted(range(len(shares)), key=lambda place: percents[place] - 100 * shares[place])
+    for place in remainders[: 100 - sum(percents)]:
+        percents[place] += 1
+    return percents

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_FACE, MIN_SCORE
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.service.limits import MEGABYTE, Limits
 from mien.service.memory import Shares, memory_at_hand, usual_memory
@@ -31,7 +31,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     model: Model = DEFAULT_MODEL,
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
-    min_face: MinFace = MIN_FACE,
+    min_face: MinFace = None,
     device: RunOn = "auto",
     threads: Threads = None,
     workers: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, ModelFileError
 from mien.model.card import ModelCard
 from mien.model.onnx_model import Bundle
 from mien.runs import network_file
@@ -58,6 +58,11 @@ class TorchClassifier:
         """Hash of the file with the weights, lower-case hexadecimal; None for a network that lies in no file."""
         return hashlib.sha256(self._weights.read_bytes()).hexdigest() if self._weights else None
 
+    @property
+    def network(self) -> "torch.nn.Module":
+        """The network, in evaluation mode."""
+        return self._network.eval()
+
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (N, classes) of preprocessed faces, float32 (N, channels, S, S)."""
         import torch
@@ -67,6 +72,30 @@ class TorchClassifier:
             batches = torch.split(torch.from_numpy(inputs), _BATCH)
             logits = torch.cat([self._network(batch.to(self._device)).float().cpu() for batch in batches])
         return np.asarray(logits.numpy(), np.float32)
+
+    def features_of_input(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (N, classes), and the features (N, D) that the last layer with weights reads, as `Bundle` gives them.
+
+        Raises:
+            ModelFileError: the network has no such layer.
+        """
+        import torch
+
+        read: dict[torch.nn.Module, list[torch.Tensor]] = {}
+        hooks = [
+            layer.register_forward_pre_hook(lambda layer, given: read.update({layer: [*read.pop(layer, []), given[0]]}))
+            for layer in self._network.modules()
+            if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)
+        ]
+        try:
+            logits = self.logits_of_input(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not read:
+            raise ModelFileError(f"model {self.card.name}: no layer with weights, so it has no features to give")
+        features = torch.cat(list(read.values())[-1]).float().cpu()  # the layer that was called last
+        return logits, np.asarray(features.mean(dim=(2, 3)) if features.ndim == 4 else features.flatten(1), np.float32)
 
 
 def open_classifier(model: str | Path, device: str = "cpu", threads: int | None = None) -> Classifier:

@@ -12,13 +12,15 @@ from mien.choices import TARGETS
 from mien.evaluation import calibration, metrics
 from mien.evaluation.calibration import calibrated_ece_band
 from mien.evaluation.clustered import clustered_interval, clustered_standard_error, number_of_groups
+from mien.evaluation.conformal import tested_sets
 from mien.evaluation.provenance import TrainedOn, named_rows
 from mien.evaluation.quality import accuracy_by_quarter
+from mien.evaluation.selective import RiskCoverage, risk_coverage
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.model.onnx_model import softmax
 
-_LEAST_FOR_QUARTERS: Final = 40
-"""Faces below which quarters say nothing."""
+_LEAST_FOR_PARTS: Final = 40
+"""Faces below which quarters and halves say nothing."""
 
 _EIGHT_RULE: Final = (
     "one of FER+'s eight classes has more than half of the votes, those for answers that one person alone gave left out"
@@ -138,6 +140,11 @@ class Evaluation:
         """Where the ECE of a perfectly calibrated model with the same confidences lies, in nine cases of ten."""
         return calibrated_ece_band(self.probabilities.max(axis=1))
 
+    @cached_property
+    def risk_coverage(self) -> RiskCoverage:
+        """Wrong answers when only the most confident faces are answered."""
+        return risk_coverage(self.probabilities.max(axis=1), self.predictions == self.labels)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; the keys are those of `mien evaluate --json`. Shares are 0..1, `nll` is in nats.
 
@@ -167,6 +174,8 @@ class Evaluation:
             "ece_band": list(self.ece_band),
             "ece_uncalibrated": self.reliability_uncalibrated.expected_calibration_error,
             "temperature": float(self.temperature),
+            "selective": self.risk_coverage.to_dict(),
+            "conformal": self._conformal(),
             "per_class": self._per_class(),
             "by_quality": self._by_quality(),
             "labels": list(self.classes),
@@ -222,13 +231,18 @@ class Evaluation:
         return {"seen": int(self.seen.sum()), "without_seen": figures}
 
     def _by_quality(self) -> dict[str, list[dict[str, float]]]:
-        if len(self) < _LEAST_FOR_QUARTERS:
+        if len(self) < _LEAST_FOR_PARTS:
             return {}
         right = self.predictions == self.labels
         return {
             name: [asdict(quarter) for quarter in accuracy_by_quarter(measure, right)]
             for name, measure in self.qualities.items()
         }
+
+    def _conformal(self) -> Any:
+        if len(self) < _LEAST_FOR_PARTS:
+            return None
+        return tested_sets(self.probabilities, self.labels, self.classes)
 
     def _per_class(self) -> dict[str, dict[str, float | int]]:
         scores = metrics.class_scores(self.confusion)

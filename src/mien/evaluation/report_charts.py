@@ -13,6 +13,7 @@ from mien.chart_style import ChartStyle, save_chart
 from mien.data.chart_names import chart_names
 from mien.evaluation import calibration, metrics
 from mien.evaluation.evaluated import Evaluation
+from mien.evaluation.selective import COVERAGES
 
 _BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"
 _DARK: Final = 0.55
@@ -21,8 +22,12 @@ _MARK_AREA: Final = 900
 """Area in square points of a mark that stands for all faces."""
 
 
+_FEWEST_DRAWN: Final = 20
+"""Answers below which their accuracy is not drawn."""
+
+
 def draw_all(evaluation: Evaluation, folder: Path, style: ChartStyle | None = None) -> list[Path]:
-    """Write the charts confusion, reliability and per_class into a folder; returns their paths."""
+    """Write the charts confusion, reliability, per_class and risk_coverage into a folder; returns their paths."""
     return [save_chart(draw(evaluation), folder, name, style) for name, draw in _PICTURES.items()]
 
 
@@ -97,10 +102,38 @@ def draw_per_class(evaluation: Evaluation) -> Figure:
     return figure
 
 
+def draw_risk_coverage(evaluation: Evaluation) -> Figure:
+    """Accuracy and threshold when only the most confident faces are answered, by the share of them."""
+    curve = evaluation.risk_coverage
+    area = f"area under the risk-coverage curve {curve.area:.3f}, at least {curve.least_area:.3f}"
+    figure = _figure(evaluation, f"selective answers; {area}", 6.6, 6.2)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    drawn = curve.coverage >= _FEWEST_DRAWN / len(evaluation)
+    coverage, accuracy = curve.coverage[drawn], 1 - curve.risk[drawn]
+    bounds = [metrics.wilson_interval(share, n) for share, n in zip(accuracy, coverage * len(evaluation), strict=True)]
+    above.fill_between(coverage, *np.transpose(bounds), color=_BLUE, alpha=0.18, linewidth=0, label="95 %")
+    above.plot(coverage, accuracy, color=_BLUE, label="accuracy of the answers")
+    below.plot(coverage, curve.confidence[drawn], color=_ORANGE, label="least probability of an answer")
+    for found in map(curve.at, COVERAGES):
+        for axes, height in ((above, found.accuracy), (below, found.threshold)):
+            axes.plot(found.coverage, height, "o", color=_INK, markersize=4, zorder=3)
+            text = f"{height:.1%}" if axes is above else f"{height:.2f}"
+            axes.annotate(text, (found.coverage, height), (4, 5), textcoords="offset points", fontsize=8.5)
+    above.yaxis.set_major_formatter("{x:.0%}")
+    below.xaxis.set_major_formatter("{x:.0%}")
+    above.set(xlim=(0, 1.02), ylabel="accuracy, not from 0")
+    below.set(xlabel="coverage: share of the faces that are answered", ylabel="--min-probability", ylim=(0, 1))
+    _open_frame(above)
+    _open_frame(below)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
 _PICTURES: Final[dict[str, Callable[[Evaluation], Figure]]] = {
     "confusion": draw_confusion,
     "reliability": draw_reliability,
     "per_class": draw_per_class,
+    "risk_coverage": draw_risk_coverage,
 }
 
 

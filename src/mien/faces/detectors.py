@@ -20,6 +20,9 @@ _DETECTORS: Final[dict[str, Callable[[float, int, int | None], Detector]]] = {
     "none": lambda *_: WholeImage(),
 }
 
+WITHOUT_LANDMARKS: Final = frozenset({"haar", "none"})
+"""Names of those that give boxes alone."""
+
 
 def create_detector(
     name: str, *, min_score: float = MIN_SCORE, min_face: int = MIN_FACE, threads: int | None = None

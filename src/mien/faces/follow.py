@@ -27,13 +27,15 @@ _NEAR_REACH: Final = 2.0
 _NEAR_SIDE: Final = 128
 _NEAR_IOU: Final = 0.2
 _COST_FACTOR: Final = 2.0
+_EPSILON: Final = 1e-6
 
 
 class Pace:
     """Schedule of full-frame detections.
 
     Args:
-        every: one every N frames; by default by time.
+        every: one in the first frame and in those whose number is a multiple; by default by time, in the first frame of
+            every half second. So an excerpt of a video has the same frames searched as the whole one.
         clock: wall clock in seconds, for live sources: the interval is then at least twice what the last full-frame
             detection took, so that they take no more than half of the time.
 
@@ -53,8 +55,10 @@ class Pace:
         if self._last is None:
             return True
         if self._every is not None:
-            return number - self._last[0] >= self._every
-        return time - self._last[1] >= self._interval - 1e-6
+            return number // self._every > self._last[0] // self._every
+        if self._clock is not None:
+            return time - self._last[1] >= self._interval - _EPSILON
+        return (time + _EPSILON) // SEARCH_INTERVAL > (self._last[1] + _EPSILON) // SEARCH_INTERVAL
 
     def search(self, detector: Detector, image: NDArray[np.uint8], number: int, time: float) -> list[Detection]:
         """The faces of a whole picture, and a note that it was searched."""

@@ -3,9 +3,6 @@
 What is damaged or missing becomes an error after the last frame that can be read.
 """
 
-import logging
-import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -19,20 +16,21 @@ from av import VideoFrame
 
 from mien.defaults import DEFAULT_FPS
 from mien.errors import InputError
-from mien.media.clock import Clock
 from mien.media.decode_picture import MAX_PIXELS, Pixels
+from mien.media.excerpt import WHOLE, Excerpt
+from mien.media.seek import Beginning, by_index, by_reading
 from mien.media.video_orientation import Orientation
-from mien.media.video_source import RAW_SUFFIXES, STANDARD_INPUT, VideoImage, is_address, without_password
-
-log: Final = logging.getLogger("mien")
+from mien.media.video_source import (
+    LIVE_SCHEMES,
+    RAW_SUFFIXES,
+    STANDARD_INPUT,
+    VideoImage,
+    is_address,
+    without_password,
+)
+from mien.media.video_times import VideoTimes
 
 _PATIENCE: Final = 10.0
-_ALWAYS_LIVE: Final = frozenset({"rtsp", "rtsps", "rtp", "udp", "srt", "rtmp"})
-_MAY_JUMP: Final = 0x0200
-"""AVFMT_TS_DISCONT of FFmpeg's avformat.h."""
-
-_NAMED_JUMPS: Final = 5
-_DURATION_TAG: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 class Container:
@@ -49,43 +47,78 @@ class Container:
     origin = Fraction(0)
     """When the first frame is shown by the clock of the file, seconds; known when it was read."""
 
-    def __init__(self, source: str, fps: float = DEFAULT_FPS) -> None:
-        self.name = without_password(source)
-        self._container = _open(source, self.name, fps)
-        self._stream = video_stream(self._container, self.name)
+    excerpt = WHOLE
+    """Which frames are given."""
+
+    _file: tuple[str, float] | None = None
+    """What can be opened anew, to begin at another place."""
+
+    def __init__(self, source: str, fps: float = DEFAULT_FPS, excerpt: Excerpt = WHOLE) -> None:
+        self.name, self.excerpt = without_password(source), excerpt
+        self._open(source, fps)
         if self._stream.width * self._stream.height > MAX_PIXELS:
             self.close()
             raise InputError(f"{self.name}: frames of more than {MAX_PIXELS // 10**6} megapixels")
         scheme = urlsplit(source).scheme.lower() if is_address(source) else ""
-        self.live = scheme in _ALWAYS_LIVE or (bool(scheme) and self._container.duration is None)
+        self._file = (source, fps) if not scheme and source != STANDARD_INPUT else None
+        self.live = scheme in LIVE_SCHEMES or (bool(scheme) and self._container.duration is None)
+
+    def _open(self, source: str, fps: float) -> None:
+        self._container = _open(source, self.name, fps)
+        self._stream = video_stream(self._container, self.name)
         # Threads over frames would add latency; and PyAV drops what they still hold when the last packets are damaged.
         self._stream.thread_type = "SLICE"
 
     def images(self) -> Iterator[VideoImage]:
-        damage = _Damage()
-        times, orientation = _Times(self.name, self._container, self._stream), Orientation()
-        number = 0
-        for frame in self._frames(damage, times):
+        damage, orientation, wanted = _Damage(), Orientation(), self.excerpt.choice()
+        times = VideoTimes(self.name, self._container, self._stream)
+        beginning = self._beginning(times)
+        number = beginning.number
+        for frame in self._frames(damage, times, beginning):
             moment = times.of(frame)
             self.origin = times.clock.origin or Fraction(0)
-            yield VideoImage(number, moment, orientation.upright(frame, _pixels(frame)))
+            orientation.note(frame)
+            if wanted(moment):
+                yield VideoImage(number, moment, orientation.upright(_pixels(frame)))
+            if wanted.over:
+                break
             number += 1
         times.sum_up()
-        damage.check(self.name, number, times)
+        damage.check(self.name, number, times, to_the_end=not wanted.over)
+        wanted.check(self.name)
+
+    def _beginning(self, times: VideoTimes) -> Beginning:
+        """Where decoding begins, at the key frame before the first wanted frame."""
+        start = self.excerpt.start
+        if start > 0 and self._file is not None:
+            found = by_index(self._container, self._stream, times, start)
+            if found is not None:
+                return found
+            self._reopen(self._file)
+            place = by_reading(self._container, self._stream, times.fresh_clock(), start)
+            self._reopen(self._file)
+            if place is not None:
+                return place.beginning(self._container, self._stream, times)
+        return Beginning(self._container.demux(self._stream))
+
+    def _reopen(self, file: tuple[str, float]) -> None:
+        self.close()
+        self._open(*file)
 
     def close(self) -> None:
         self._container.close()
 
-    def _frames(self, damage: "_Damage", times: "_Times") -> Iterator[VideoFrame]:
+    def _frames(self, damage: "_Damage", times: VideoTimes, beginning: Beginning) -> Iterator[VideoFrame]:
         """Every frame that decodes; what does not is noted."""
-        packets = self._container.demux(self._stream)
+        packets = beginning.packets
         while (packet := damage.of_file(lambda: next(packets, None))) is not None:
             frames = damage.of_packet(packet.decode)
             if frames is not None:
                 times.note(packet)
             for frame in frames or ():
-                damage.broken += frame.is_corrupt
-                yield frame
+                if beginning.has(frame):
+                    damage.broken += frame.is_corrupt
+                    yield frame
 
 
 def video_stream(container: Any, name: str) -> Any:
@@ -133,8 +166,8 @@ class _Damage:
             self.reason = self.reason or f", first: {_said(error)}"
             return None
 
-    def check(self, name: str, count: int, times: "_Times") -> None:
-        """Raise if the video was damaged or ended before its header says it does."""
+    def check(self, name: str, count: int, times: VideoTimes, *, to_the_end: bool) -> None:
+        """Raise if the video was damaged or, where it was read to the end, ended before its header says it does."""
         read = f"the {count} frames that could be read are there"
         if not count:
             raise InputError(f"{name}: no frame of it can be decoded{self.reason or ', it is empty'}")
@@ -142,75 +175,22 @@ class _Damage:
             raise InputError(f"{name}: breaks off at {times.end:.2f} s ({self.stopped}); {read}")
         if self.broken:
             raise InputError(f"{name}: damaged (places: {self.broken}{self.reason}); {read}")
-        if times.missing > 0:
+        if to_the_end and times.missing > 0:
             lacking = f"{times.missing:.2f} s before its header says; truncated?"
             raise InputError(f"{name}: ends at {times.end:.2f} s, {lacking} {read.capitalize()}")
 
 
-class _Times:
-    """When the frames of a stream are shown, seconds from the first of them, never falling.
-
-    AVI says only when packets are decoded. Its frames are shown in the order of these moments, one for one; packets
-    that do not decode, and places that were left empty when it was filmed, shift nothing.
-    """
-
-    def __init__(self, name: str, container: Any, stream: Any) -> None:
-        rate = stream.average_rate or stream.guessed_rate
-        self._step = 1 / Fraction(rate) if rate else Fraction(1 / DEFAULT_FPS)
-        self._decoded: deque[Fraction] | None = deque() if container.format.name == "avi" else None
-        self._name, self._warnings = name, 0
-        self.clock = Clock(self._step, jumps=clock_may_jump(container), warn=self._warn)
-        self._announced = _announced_end(stream)
-        self._moment = self._file_end = Fraction(0)
-        self.end = 0.0
-
-    def note(self, packet: Any) -> None:
-        """Take in a packet that was decoded, before its frames."""
-        if self._decoded is not None and packet.dts is not None:
-            self._decoded.append(packet.dts * packet.time_base)
-
-    def of(self, frame: VideoFrame) -> float:
-        """The time of the next frame."""
-        stamp = self._stamp(frame)
-        self._moment = self.clock.time(stamp)
-        lasting = frame.duration * frame.time_base if frame.duration and frame.time_base else self._step
-        self._file_end = max(self._file_end, (self._moment if stamp is None else stamp) + lasting)
-        self.end = max(self.end, float(self._moment + lasting))
-        return float(self._moment)
-
-    def _stamp(self, frame: VideoFrame) -> Fraction | None:
-        if self._decoded is not None:
-            return self._decoded.popleft() if self._decoded else None
-        if frame.pts is None or frame.time_base is None:
-            return None
-        return frame.pts * frame.time_base
-
-    def _warn(self, sentence: str) -> None:
-        self._warnings += 1
-        if self._warnings <= _NAMED_JUMPS:
-            place = f"after {float(self._moment):.2f} s of the video"
-            log.warning("%s: its clock %s, %s; times go on by the frame rate", self._name, sentence, place)
-
-    def sum_up(self) -> None:
-        """Say how often the clock jumped, if not every jump was named."""
-        if self._warnings > _NAMED_JUMPS:
-            log.warning("%s: its clock jumps %d times in all", self._name, self._warnings)
-
-    @property
-    def missing(self) -> float:
-        """Seconds between the end that was read and the one announced, as far as they are more than two frames.
-
-        Headers count from the zero of the file's clock, or, in Matroska of some writers, from the first frame.
-        """
-        if self._announced is None:
-            return 0.0
-        missing = self._announced - max(float(self._file_end), self.end)
-        return missing if missing > max(2 * float(self._step), 0.1) else 0.0
-
-
-def clock_may_jump(container: Any) -> bool:
-    """Whether the format of a container of PyAV lets its clock jump."""
-    return bool(container.format.flags & _MAY_JUMP)
+def length_of(path: Path) -> float | None:
+    """How long a video is by its header, seconds; None where that does not say, or where it is no video."""
+    try:
+        with _open(str(path), str(path), DEFAULT_FPS) as container:
+            stream = video_stream(container, str(path))
+            for ticks, tick in ((stream.duration, stream.time_base), (container.duration, Fraction(1, av.time_base))):
+                if ticks is not None and tick is not None:
+                    return float(ticks * tick)
+    except InputError:  # whoever reads it says so
+        pass
+    return None
 
 
 def first_stamp(path: Path) -> Fraction:
@@ -222,22 +202,6 @@ def first_stamp(path: Path) -> Fraction:
     with closing(Container(str(path))) as video:
         next(video.images(), None)
         return video.origin
-
-
-def _announced_end(stream: Any) -> float | None:
-    """When a stream ends by its header, seconds; None where the header does not say, or only guesses."""
-    tag = _DURATION_TAG.match(stream.metadata.get("DURATION", ""))
-    if tag:
-        hours, minutes, seconds = tag.groups()
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    # FFmpeg guesses the duration of an AVI without index; the count is the header's.
-    if stream.container.format.name == "avi":
-        return float(stream.frames / stream.average_rate) if stream.frames and stream.average_rate else None
-    if stream.duration is None or "mp4" not in stream.container.format.name:
-        return None
-    # The header of a fragmented file counts no frames; its duration runs from the zero of the clock.
-    start = (stream.start_time or 0) if stream.frames else 0
-    return float((start + stream.duration) * stream.time_base)
 
 
 def _open(source: str, name: str, fps: float) -> Any:

@@ -54,6 +54,9 @@ _SOUNDS: Final = frozenset({".m4a", ".m4b", ".m4r", ".mka", ".wma", ".oga", ".og
 MARK: Final = "made by mien, which leaves it out of folders"
 """Stands as a comment in every picture and video that mien writes."""
 
+SORTED_FILE: Final = "sorted.mien.json"
+"""Lies in a folder of sorted copies, which is left out where the folder around it is searched."""
+
 _OWN: Final = ".mien."
 _ENDS: Final = 1 << 14
 """Bytes at both ends of a file in which its kind and `MARK` are looked for."""

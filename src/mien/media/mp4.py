@@ -29,13 +29,14 @@ class VideoWriter:
         target: the file; its folder exists.
         sound: a video whose sound is taken along: copied when MP4 can hold it, else encoded as AAC. What cannot
             be taken along is left out, which a warning says.
+        start: time of that video with which the file begins, seconds.
 
     Raises:
         InputError: the file cannot be written.
     """
 
-    def __init__(self, target: Path, sound: Path | None = None) -> None:
-        self.target = target
+    def __init__(self, target: Path, sound: Path | None = None, start: float = 0.0) -> None:
+        self.target, self._start = target, start
         self._partial = partial_path(target)
         self._video: Any = None
         self._sound: Sound | None = None
@@ -48,7 +49,7 @@ class VideoWriter:
             self._partial.unlink(missing_ok=True)
             raise
         try:
-            self._sound = Sound(sound, self._file) if sound is not None else None
+            self._sound = Sound(sound, self._file, start) if sound is not None else None
         except BaseException:
             self._release()
             raise
@@ -68,7 +69,7 @@ class VideoWriter:
         frame = VideoFrame.from_ndarray(even, "rgb24")
         if self._video is not None and (frame.width, frame.height) != (self._video.width, self._video.height):
             frame = _fitted(frame, self._video.width, self._video.height)
-        frame.pts = max(self._last + 1, round(time * _TICKS))
+        frame.pts = max(self._last + 1, round((time - self._start) * _TICKS))
         frame.time_base = Fraction(1, _TICKS)
         if self._video is not None:
             self._step = frame.pts - self._last
@@ -77,7 +78,7 @@ class VideoWriter:
             self._video = _h264(self._file, frame)
         self._mux(self._video.encode(frame))
         if self._sound is not None:
-            self._mux_sound(self._sound, self._sound.until(time))
+            self._mux_sound(self._sound, self._sound.until(time - self._start))
 
     def close(self) -> Path | None:
         """Finish the file; its path, None when nothing was written to it.

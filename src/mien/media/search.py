@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import InputError
-from mien.media.kinds import is_own, looks_like_one
+from mien.media.kinds import SORTED_FILE, is_own, looks_like_one
 
 _WILDCARDS: Final = frozenset("*?[")
 _ANY_DEPTH: Final = "**"
@@ -39,6 +39,7 @@ class Search:
         self._own: list[Path] = []
         self._hidden: list[Path] = []
         self._hidden_folders: list[Path] = []
+        self._sorted: list[Path] = []
         self._repeated: list[Path] = []
         self._dangling: list[Path] = []
 
@@ -67,6 +68,7 @@ class Search:
             (self._own, "file", "made by mien", "; name it alone to read it"),
             (self._hidden, "file", "hidden", ""),
             (self._hidden_folders, "folder", "hidden", "; name it to read it"),
+            (self._sorted, "folder", "sorted by mien", "; name it to read it"),
             (self._repeated, "file", "found before", ""),
             (self._dangling, "file", "links to nothing", ""),
         )
@@ -121,7 +123,7 @@ class Search:
 
         `glob` would follow links around a loop; with several loops it would not come to an end.
         """
-        for path in _walk(folder, self._repeated, self._hidden_folders) if folder.is_dir() else ():
+        for path in self._walked(folder) if folder.is_dir() else ():
             if isinstance(path, EmptySource):
                 continue
             parts = path.relative_to(folder).parts
@@ -134,7 +136,7 @@ class Search:
 
     def _searched(self, root: Path) -> list[Path | EmptySource]:
         """The pictures and videos below a folder, sorted by path; then what could not be searched."""
-        walked = list(_walk(root, self._repeated, self._hidden_folders))
+        walked = list(self._walked(root))
         closed = [entry for entry in walked if isinstance(entry, EmptySource)]
         wanted = [path for path in sorted(_paths(walked)) if self._is_wanted(path)]
         closed += filter(None, map(_no_file, wanted))
@@ -142,6 +144,10 @@ class Search:
         plain, links = [path for path in files if not _is_link(path)], [path for path in files if _is_link(path)]
         links = self._once(links, {os.path.realpath(path) for path in plain})
         return [*sorted(self._without_own([*plain, *links])), *closed]
+
+    def _walked(self, root: Path) -> Iterator[Path | EmptySource]:
+        """The files below a folder that is not to be left out, and the folders that cannot be read."""
+        return _walk(root, self._repeated, self._hidden_folders, self._sorted)
 
     def _is_wanted(self, path: Path) -> bool:
         if not looks_like_one(path):
@@ -176,6 +182,21 @@ class Search:
         return [entry for entry in found if entry not in own]
 
 
+def searched_folders(sources: Iterable[str]) -> tuple[Path, ...]:
+    """The folders that are searched where folders and patterns are named: those themselves, and what stands before the
+    first wildcard.
+    """
+    folders: list[Path] = []
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            folders.append(path)
+        elif not path.exists() and _WILDCARDS.intersection(source):
+            wild = next(number for number, part in enumerate(path.parts) if _WILDCARDS.intersection(part))
+            folders.append(Path(*path.parts[:wild]))
+    return tuple(folders)
+
+
 def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
     """Whether a relative path fits a pattern, both split into parts; ``**`` stands for any number of folders."""
     if not patterns:
@@ -201,9 +222,12 @@ def _no_file(path: Path) -> EmptySource | None:
     return EmptySource(str(path), f"{path}: a pipe, socket or device, not a file; name it to read it")
 
 
-def _walk(root: Path, repeated: list[Path], hidden: list[Path]) -> Iterator[Path | EmptySource]:
+def _walk(
+    root: Path, repeated: list[Path], hidden: list[Path], sorted_ones: list[Path]
+) -> Iterator[Path | EmptySource]:
     """The files below a folder, and the folders that cannot be read. Links to folders are followed after all others, to
-    each folder once; those that lead back, or into what encloses the root, are noted instead, and hidden ones too.
+    each folder once; those that lead back, or into what encloses the root, are noted instead, and hidden ones and those
+    that mien sorted pictures into, too.
     """
     seen = {_identity(folder) for folder in (root, *root.resolve().parents)}
     pending, links = [root], list[Path]()
@@ -213,6 +237,9 @@ def _walk(root: Path, repeated: list[Path], hidden: list[Path]) -> Iterator[Path
             repeated.append(folder)
             continue
         seen.add(_identity(folder))
+        if folder != root and os.path.exists(folder / SORTED_FILE):  # noqa: PTH110 - as in `_is_link`
+            sorted_ones.append(folder)
+            continue
         try:
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 path = folder / entry.name

@@ -14,7 +14,8 @@ import av
 
 from mien.errors import InputError
 from mien.media.clock import Clock
-from mien.media.files_and_streams import clock_may_jump, first_stamp
+from mien.media.files_and_streams import first_stamp
+from mien.media.video_times import clock_may_jump
 
 log: Final = logging.getLogger("mien")
 
@@ -119,10 +120,11 @@ class Sound:
     Args:
         path: the video; none of its errors is raised.
         file: the file of PyAV that is written; it gets a stream.
+        start: time of the video with which that file begins, seconds.
     """
 
-    def __init__(self, path: Path, file: Any) -> None:
-        self._name = str(path)
+    def __init__(self, path: Path, file: Any, start: float = 0.0) -> None:
+        self._name, self._start = str(path), Fraction(start)
         self._container: Any = None
         self._next: tuple[Any, Fraction] | None = None
         chosen = _chosen(path)
@@ -146,7 +148,7 @@ class Sound:
         self._next = self._following()
 
     def until(self, time: float) -> Iterator[Any]:
-        """The packets that begin before a moment, seconds from the first image of the video."""
+        """The packets that begin before a moment, seconds from the first image of the file that is written."""
         while self._next is not None and self._next[1] <= time:
             packet, moment = self._next
             yield from self._tried(lambda: self._way.packets(packet, moment))  # noqa: B023 - used at once
@@ -183,7 +185,7 @@ class Sound:
                 if packet.stream.index == self._images.index:
                     self._follow_images(packet)
                     continue
-                moment = self._clock.time(_stamp(packet))
+                moment = self._clock.time(_stamp(packet)) - self._start
                 if moment > -_GAP:  # what is heard before the first image has no place in the copy
                     return packet, moment
         return None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from mien.errors import UsageError
 from mien.media.animated import is_animation
 from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
-from mien.media.search import EmptySource, Search
+from mien.media.search import EmptySource, Search, searched_folders
 from mien.media.video_source import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video, without_password
 
 _STREAM_SUFFIXES: Final = frozenset({".m3u8", ".mpd", ".sdp"})
@@ -36,11 +36,13 @@ class Sources:
         pictures: to be read one by one, and what was found empty.
         videos: to be followed through time, animated pictures among them.
         left_out: a line for each kind of files that were found and left out.
+        folders: where folders and patterns were searched.
     """
 
     pictures: tuple[PictureEntry, ...]
     videos: tuple[VideoEntry, ...]
     left_out: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
 
 
 def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
@@ -70,7 +72,8 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
         entries = search.expand(named) if named or not elsewhere else []
         videos = [entry for entry in entries if isinstance(entry, Path) and _moves(entry)]
         found = [entry for entry in entries if entry not in videos]
-    return Sources((*found, *addresses), (*videos, *live), tuple(search.left_out()))
+    folders = searched_folders(named)
+    return Sources((*found, *addresses), (*videos, *live), tuple(search.left_out()), folders)
 
 
 def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource | Path], list[VideoEntry]]:

@@ -21,16 +21,14 @@ class Orientation:
         self._rotation: int | None = None
         self._was_key = False
 
-    def upright(self, frame: Any, image: Pixels) -> Pixels:
-        """The pixels of the next frame, upright.
-
-        Args:
-            frame: of PyAV.
-            image: its pixels, uint8 (H, W, 3).
-        """
+    def note(self, frame: Any) -> None:
+        """Take in the next frame of PyAV."""
         if self._is_new(frame):
             self._matrix, self._rotation = _display_matrix(frame), frame.rotation
         self._was_key = frame.key_frame
+
+    def upright(self, image: Pixels) -> Pixels:
+        """The pixels of the frame that was noted last, uint8 (H, W, 3), upright."""
         return upright(image, self._matrix) if self._matrix is not None else image
 
     def _is_new(self, frame: Any) -> bool:

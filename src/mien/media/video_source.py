@@ -21,6 +21,9 @@ VIDEO_SUFFIXES: Final = frozenset(
 """Lower-case suffixes by which videos are told from pictures."""
 
 STANDARD_INPUT: Final = "-"
+LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtp", "udp", "srt", "rtmp"})
+"""Of addresses that are live whatever they hold."""
+
 RAW_SUFFIXES: Final = frozenset({".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265", ".265", ".hevc"})
 """Those of raw streams, which have no times of their own."""
 
@@ -41,7 +44,7 @@ class VideoImage:
 
 
 class VideoSource(Protocol):
-    """Something that gives images in order."""
+    """Something that gives images in order. One that has ``mirrored = True`` is shown as in a mirror by default."""
 
     name: str
     """What to call it in results; without the password of an address."""
@@ -68,6 +71,13 @@ def is_video(source: str | Path) -> bool:
 def is_camera(source: str | Path | int) -> bool:
     """Whether a source is the number of a webcam."""
     return isinstance(source, int) or (isinstance(source, str) and source.isascii() and source.isdigit())
+
+
+def is_live(source: str | int) -> bool:
+    """Whether a source is live by its name: the number of a webcam, or the address of a stream that can be no file."""
+    if is_camera(source):
+        return isinstance(source, int) or not Path(source).exists()
+    return str(source).partition("://")[0].lower() in LIVE_SCHEMES
 
 
 def is_address(source: str) -> bool:

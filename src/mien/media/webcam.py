@@ -24,6 +24,7 @@ class Camera:
     """
 
     live = True
+    mirrored = True
 
     def __init__(
         self,

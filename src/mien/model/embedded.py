@@ -45,6 +45,11 @@ def weights_file(version: str) -> Path | None:
     return file if file.is_file() else None
 
 
+def trust_file(version: str) -> Any:
+    """The trust file of an embedded model (`mien.model.trust`), by its versioned name."""
+    return _weights() / f"{version}.trust.npz"
+
+
 def trainable_models() -> tuple[str, ...]:
     """Versioned names of the models that a training may start from, as `embedded_versions` orders them."""
     return tuple(version for version in embedded_versions() if weights_file(version))

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from mien.defaults import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
+from mien.model.answer_layer import with_features
 from mien.model.card import METADATA_KEY, ModelCard
-from mien.model.embedded import embedded_models, read_embedded, versioned_name
+from mien.model.embedded import embedded_models, read_embedded, trust_file, versioned_name
 from mien.model.foreign import Description, Interface
 from mien.model.session import DIRECTML, open_session
+from mien.model.trust import SUFFIX, Trust
 
 _FLOAT: Final = "tensor(float)"
 
@@ -127,6 +129,17 @@ class Bundle:
         """Hash of the file's content, lower-case hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @cached_property
+    def trust(self) -> Trust:
+        """The model's trust file: of an embedded model the package's, else the one beside the file.
+
+        Raises:
+            ModelFileError: there is none, or it is damaged or another model's.
+        """
+        version = versioned_name(self.source)
+        path = trust_file(version) if version else Path(self.source).with_suffix(SUFFIX)
+        return Trust.load(path, self.content, self.card.labels)
+
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
         """An embedded model by its name, with or without a version, or a model file by its path.
@@ -151,22 +164,57 @@ class Bundle:
         """
         if not len(inputs):
             return np.empty((0, len(self.card.labels)), np.float32)
-        size = self._fixed_batch or _BATCH
-        chunks = [self._run(inputs[start : start + size]) for start in range(0, len(inputs), size)]
-        logits = self._interface.logits(np.concatenate(chunks), self.source)
+        return self._finite_logits(self._outputs(self._session, inputs)[0])
+
+    def features_of_input(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (N, classes), and the features (N, D) that the answer layer reads, of preprocessed faces.
+
+        Maps of a convolution are averaged over the face; of a mean of several networks the features stand side by side.
+
+        Args:
+            inputs: float32 (N, channels, S, S), N at least 1.
+
+        Raises:
+            ModelFileError: the network has no layer with weights before its answer, or gives what is not finite.
+        """
+        answers, *layers = self._outputs(self._session_with_features, inputs)
+        features = np.concatenate([_flat(layer, len(inputs)) for layer in layers], axis=1)
+        if not np.isfinite(features).all():
+            raise ModelFileError(f"{self.source}: the network gives features that are not finite; export it again")
+        return self._finite_logits(answers), features
+
+    def features(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (N, D) of face crops, uint8 (N, H, W) or (N, H, W, 3) (see `features_of_input`)."""
+        if not len(faces):
+            return self.features(np.zeros((1, 1, 1), np.uint8))[:0]
+        return self.features_of_input(self.card.preprocess.apply(faces))[1]
+
+    @cached_property
+    def _session_with_features(self) -> Any:
+        content, _ = with_features(self.content, self.source)
+        return open_session(content, self._options["device"], self._options["threads"])
+
+    def _finite_logits(self, answers: NDArray[Any]) -> NDArray[np.float32]:
+        logits = self._interface.logits(answers, self.source)
         if not np.isfinite(logits).all():
             raise ModelFileError(f"{self.source}: the network gives logits that are not finite; export it again")
         return logits
 
-    def _run(self, inputs: NDArray[np.float32]) -> NDArray[Any]:
+    def _outputs(self, session: Any, inputs: NDArray[np.float32]) -> list[NDArray[Any]]:
+        """Every output of a session for all inputs, batch by batch."""
+        size = self._fixed_batch or _BATCH
+        chunks = [self._run(session, inputs[start : start + size]) for start in range(0, len(inputs), size)]
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def _run(self, session: Any, inputs: NDArray[np.float32]) -> list[NDArray[Any]]:
         """The network's raw outputs for at most one batch."""
         count = len(inputs)
         lacking = (self._fixed_batch or count) - count
         filled = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else inputs
         try:
             with self._turn:
-                outputs = self._session.run(None, {self._input: self._interface.arranged(filled)})
-            return np.asarray(outputs[0])[:count]
+                outputs = session.run(None, {self._input: self._interface.arranged(filled)})
+            return [np.asarray(output)[:count] for output in outputs]
         except Exception as error:  # sizes that the file left open and that its layers then refuse, mostly
             reason = str(error).partition("\n")[0]
             raise ModelFileError(f"{self.source}: the network fails on inputs {filled.shape} ({reason})") from None
@@ -184,6 +232,12 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     """Softmax over the last axis, in float64."""
     shifted = np.exp(np.asarray(logits, np.float64) - np.max(logits, axis=-1, keepdims=True, initial=-np.inf))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _flat(layer: NDArray[Any], faces: int) -> NDArray[np.float32]:
+    """A vector for each face: maps (N, C, H, W) are averaged over their places."""
+    averaged = layer.mean(axis=(2, 3)) if layer.ndim == 4 else layer
+    return np.asarray(averaged.reshape(faces, -1), np.float32)
 
 
 def _own_card(metadata: str, source: str) -> ModelCard:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mien.errors import MissingExtraError, UsageError
 from mien.labels import EMOTIONS
-from mien.output.table_rows import table_columns, table_rows
+from mien.output.table_rows import has_raw, table_columns, table_rows
 from mien.results import Frame, Header
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def to_pandas(results: "Frame | HasFrame | Iterable[Frame | HasFrame]") -> "pd.D
     headers: list[Header] = []
     frames = list(_noted(_frames(results), headers))
     labels = _labels(frames, headers)
-    table = pd.DataFrame(list(table_rows(frames, labels)), columns=list(table_columns(labels)))
+    raw = any(map(has_raw, headers))
+    table = pd.DataFrame(list(table_rows(frames, labels, raw=raw)), columns=list(table_columns(labels, raw=raw)))
     table.attrs["mien"] = [header.to_dict() for header in headers]
     return table
 

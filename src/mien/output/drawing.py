@@ -1,87 +1,54 @@
 """Drawing what was recognised: a box, the expression and bars of the probabilities for each face.
 
-Sizes follow the picture and the face. Text stands on plates, so that it can be read on any background, and stays inside
-the picture; bars are left out where they would cover another face. Colours are told apart with any common colour vision
-(Okabe and Ito, 2008), and every colour stands beside the name of its emotion.
+Sizes follow the faces (`mien.output.layout`). Text stands on plates, so that it can be read on any background; neither
+labels nor bars cover another face. Colours are told apart with any common colour vision (Okabe and Ito, 2008), and
+every colour stands beside the name of its emotion. What is not certain is paler and has a question mark.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Unpack
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from mien.errors import UsageError
 from mien.media.decode_picture import Pixels
-from mien.opencv import cv2
+from mien.output.blur import blurred
 from mien.output.colours import Colour, colours_of
-from mien.output.fonts import Font, Lettering, lettering
+from mien.output.drawing_options import DrawingOptions
+from mien.output.fonts import Lettering, font_of, lettering
+from mien.output.layout import Place, Size, bar_places, place_labels, text_sizes
+from mien.preprocess import to_rgb
 from mien.results import Box, Face
 
-LEAST_SIDE: Final = 400
-"""Pictures with a shorter longest side are enlarged by a whole number first, or their text could not be read, pixels.
-"""
+NO_FACE: Final = "no face found"
 
 _PLATE: Final = (0, 0, 0, 165)
 _TRACK: Final = (255, 255, 255, 60)
 _BLACK: Final = (0, 0, 0)
 _WHITE: Final = (255, 255, 255)
-_SMALLEST_TEXT: Final = 11
-_TEXT_OF_PICTURE: Final = (0.016, 0.05)
-_TEXT_OF_FACE: Final = 0.16
-_TEXT_OF_BARS: Final = (0.75, 0.5)
+_PALENESS: Final = 0.6
 _LINE_HEIGHT: Final = 1.3
+_PADDING: Final = 0.7
+_TEXT_OF_BARS: Final = (0.75, 0.6)
+_SMALLEST_BARS: Final = 8
 _BAR_LENGTH: Final = 4.0
-_OWN_FACE_SHARE: Final = 0.4
 _MOST_BARS: Final = 12
 """Of a model with more classes the likeliest have bars."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A rectangle on the canvas, in whole pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.top + self.height
-
-    @property
-    def corners(self) -> tuple[int, int, int, int]:
-        return self.left, self.top, self.right - 1, self.bottom - 1
-
-    def moved(self, left: int, top: int) -> "_Place":
-        return _Place(left, top, self.width, self.height)
-
-    def within(self, width: int, height: int) -> bool:
-        return self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
-
-    def overlap(self, other: "_Place") -> int:
-        across = min(self.right, other.right) - max(self.left, other.left)
-        down = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(0, across) * max(0, down)
-
-
-def annotate(image: Pixels, faces: Sequence[Face]) -> Pixels:
+def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOptions]) -> Pixels:
     """A copy of a picture with its faces drawn in.
 
     Args:
         image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W).
         faces: what was recognised in it, the most important first.
+        options: ``labels`` (by default True): the expression and its probability beside each face; ``bars`` (True): a
+            bar for every probability where there is room; ``blur`` (False): faces are made unrecognisable
+            (`mien.output.blur`); ``say_no_face`` (False): a note in pictures without faces.
 
     Returns:
-        RGB uint8 (H, W, 3), or (k H, k W, 3) with a whole k for pictures below 400 pixels.
+        RGB uint8 (H, W, 3), of the size of the picture.
 
     Example:
         >>> import numpy as np
@@ -94,10 +61,13 @@ def annotate(image: Pixels, faces: Sequence[Face]) -> Pixels:
         UsageError: ``image`` is no such array.
     """
     _check(image)
-    factor = max(1, -(-LEAST_SIDE // max(image.shape[:2])))
-    canvas = Image.fromarray(_enlarged(image, factor))
-    sheet = _Sheet(canvas, [_scaled(face.box, factor) for face in faces])
-    sheet.draw(faces)
+    image = blurred(image, (face.box for face in faces)) if options.get("blur") else image
+    canvas = Image.fromarray(to_rgb(image))
+    sheet = _Sheet(canvas, [_place(face.box) for face in faces])
+    if faces:
+        sheet.draw(faces, labels=options.get("labels", True), bars=options.get("bars", True))
+    elif options.get("say_no_face"):
+        sheet.note(NO_FACE)
     return np.array(canvas)
 
 
@@ -110,129 +80,99 @@ def _check(image: Pixels) -> None:
 class _Sheet:
     """A canvas on which the drawing of every face keeps clear of the others."""
 
-    def __init__(self, canvas: Image.Image, boxes: Sequence[_Place]) -> None:
+    def __init__(self, canvas: Image.Image, boxes: Sequence[Place]) -> None:
         self._pen = ImageDraw.Draw(canvas, "RGBA")
         self._size = canvas.size
         self._boxes = boxes
-        self._taken: list[_Place] = []
+        self._taken: list[Place] = []
 
-    def draw(self, faces: Sequence[Face]) -> None:
-        texts = [self._text_size(box) for box in self._boxes]
-        for face, box, text in zip(reversed(faces), reversed(self._boxes), reversed(texts), strict=True):
-            self._outline(box, _colours(face)[face.emotion], max(2, text // 6))
-        for face, box, text in zip(faces, self._boxes, texts, strict=True):
-            self._label(face, box, text)
-        for face, box, text in zip(faces, self._boxes, texts, strict=True):
-            self._bars(face, box, text)
+    def note(self, words: str) -> None:
+        """A line of text in the upper left corner."""
+        text = text_sizes(self._size, ())[0]
+        font = font_of("", text)
+        width, height = _plate(font.getlength(words), text)
+        self._pen.rectangle(Place(0, 0, width, height).corners, fill=_PLATE)
+        self._pen.text((width / 2, height / 2), words, font=font, fill=_WHITE, anchor="mm")
 
-    def _text_size(self, box: _Place) -> int:
-        least, most = (round(share * math.sqrt(math.prod(self._size))) for share in _TEXT_OF_PICTURE)
-        return max(_SMALLEST_TEXT, least, min(most, round(_TEXT_OF_FACE * box.height)))
+    def draw(self, faces: Sequence[Face], *, labels: bool, bars: bool) -> None:
+        placed = place_labels(self._size, self._boxes, lambda text: [_label_size(face, text) for face in faces])
+        for face, box in zip(reversed(faces), reversed(self._boxes), strict=True):
+            self._outline(box, _colour(face), max(1 if box.height < 60 else 2, placed.text // 6))
+        if labels:
+            for face, place in zip(faces, placed.places, strict=True):
+                if place is not None:
+                    self._label(face, place, placed.text)
+        if bars:
+            for face, box in zip(faces, self._boxes, strict=True):
+                self._bars(face, box, placed.text)
 
-    def _outline(self, box: _Place, colour: Colour, width: int) -> None:
+    def _outline(self, box: Place, colour: Colour, width: int) -> None:
         left, top, right, bottom = box.corners
         edge = max(1, width // 3)
         around = left - edge, top - edge, right + edge, bottom + edge
         self._pen.rectangle(around, outline=_BLACK, width=width + 2 * edge)
         self._pen.rectangle(box.corners, outline=colour, width=width)
 
-    def _label(self, face: Face, box: _Place, text: int) -> None:
-        person = "" if face.track is None else f"#{face.track} "
-        letters = _lettering(face)
-        words = f"{person}{letters.words[face.emotion]} {face.probability:.0%}"
-        font, plate = self._fitting(words, text, letters)
-        place = self._label_place(box, plate)
-        colour = _colours(face)[face.emotion]
+    def _label(self, face: Face, place: Place, text: int) -> None:
+        colour, font = _colour(face), _lettering(face).font(text)
         self._pen.rounded_rectangle(place.corners, radius=place.height // 6, fill=colour, outline=_BLACK)
         middle = place.left + place.width / 2, place.top + place.height / 2
-        self._pen.text(middle, words, font=font, fill=_ink(colour), anchor="mm")
+        self._pen.text(middle, _words(face), font=font, fill=_ink(colour), anchor="mm")
         self._taken.append(place)
 
-    def _fitting(self, words: str, text: int, letters: Lettering) -> tuple[Font, _Place]:
-        """The font and the plate of a line of text, made smaller until it fits the picture's width."""
-        for size in range(text, 5, -1):
-            font = letters.font(size)
-            plate = _Place(0, 0, round(font.getlength(words) + 0.7 * size), round(_LINE_HEIGHT * size))
-            if plate.width <= self._size[0]:
-                break
-        return font, plate
-
-    def _label_place(self, box: _Place, plate: _Place) -> _Place:
-        """Above the box, below it or inside, wherever the label covers least of other labels and faces."""
-        tops = (box.top - plate.height, box.bottom, box.top, box.bottom - plate.height)
-        places = [self._pushed_inside(plate.moved(box.left, top)) for top in tops]
-        others = [other for other in self._boxes if other is not box]
-        return min(
-            places, key=lambda place: self._covered(place, self._taken) * 4 + self._covered(place, [*others, box])
-        )
-
-    def _pushed_inside(self, place: _Place) -> _Place:
-        width, height = self._size
-        return place.moved(max(0, min(place.left, width - place.width)), max(0, min(place.top, height - place.height)))
-
-    @staticmethod
-    def _covered(place: _Place, others: Iterable[_Place]) -> int:
-        return sum(place.overlap(other) for other in others)
-
-    def _bars(self, face: Face, box: _Place, text: int) -> None:
+    def _bars(self, face: Face, box: Place, text: int) -> None:
         """The bars of a face, at the larger of two sizes that finds a place, or not at all."""
+        others = [other for other in self._boxes if other is not box]
         for share in _TEXT_OF_BARS:
-            size = max(_SMALLEST_TEXT, round(share * text))
-            place = next(self._bar_places(box, _panel(face, size)), None)
+            size = max(_SMALLEST_BARS, round(share * text))
+            place = next(bar_places(self._size, box, _panel(face, size), others, self._taken), None)
             if place is not None:
                 self._taken.append(place)
                 self._draw_bars(face, place, size)
                 return
 
-    def _draw_bars(self, face: Face, place: _Place, text: int) -> None:
-        pad, row = text // 2, round(_LINE_HEIGHT * text)
-        start, letters, colours = place.left + 2 * pad + _names_width(face, text), _lettering(face), _colours(face)
+    def _draw_bars(self, face: Face, place: Place, text: int) -> None:
+        pad, row, colours, letters = text // 2, round(_LINE_HEIGHT * text), _colours(face), _lettering(face)
+        font, start = letters.font(text), place.left + 2 * pad + _names_width(face, text)
         self._pen.rounded_rectangle(place.corners, radius=pad // 2, fill=_PLATE)
         for number, (name, share) in enumerate(_with_bars(face).items()):
             top = place.top + pad // 2 + number * row
-            words, font = letters.words[name], letters.font(text)
-            self._pen.text((place.left + pad, top + row / 2), words, font=font, fill=_WHITE, anchor="lm")
-            track = _Place(start, top + row // 5, place.right - pad - start, row - 2 * (row // 5))
+            middle = top + row / 2
+            self._pen.text((place.left + pad, middle), letters.words[name], font=font, fill=_WHITE, anchor="lm")
+            self._pen.text((place.right - pad, middle), f"{share:.0%}", font=font, fill=_WHITE, anchor="rm")
+            track = Place(start, top + row // 5, round(_BAR_LENGTH * text), row - 2 * (row // 5))
             self._pen.rectangle(track.corners, fill=_TRACK)
             filled = round(track.width * share)
             if filled:
-                self._pen.rectangle(_Place(start, track.top, filled, track.height).corners, fill=colours[name])
-
-    def _bar_places(self, box: _Place, panel: _Place) -> Iterator[_Place]:
-        """Places for a panel beside the box, then inside the box if that is large, that cover nothing else."""
-        gap = max(4, panel.height // 30)
-        beside = (
-            (box.right + gap, box.top),
-            (box.left - gap - panel.width, box.top),
-            (box.left, box.bottom + gap),
-            (box.left, box.top - gap - panel.height),
-        )
-        outside = (self._pushed_inside(panel.moved(*corner)) for corner in beside)
-        inside = [panel.moved(box.left + gap, box.bottom - gap - panel.height)]
-        small = panel.width * panel.height <= _OWN_FACE_SHARE * box.width * box.height
-        for place in chain((place for place in outside if not place.overlap(box)), inside if small else ()):
-            others = chain(self._taken, (other for other in self._boxes if other is not box))
-            if place.within(*self._size) and not self._covered(place, others):
-                yield place
+                self._pen.rectangle(Place(start, track.top, filled, track.height).corners, fill=colours[name])
 
 
-def _enlarged(image: Pixels, factor: int) -> Pixels:
-    rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-    if factor == 1:
-        return rgb
-    size = rgb.shape[1] * factor, rgb.shape[0] * factor
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+def _place(box: Box) -> Place:
+    return Place(*box)
 
 
-def _scaled(box: Box, factor: int) -> _Place:
-    return _Place(*(factor * value for value in box))
+def _words(face: Face) -> str:
+    """The label of a face."""
+    person = "" if face.track is None else f"#{face.track} "
+    doubt = "" if face.certain else "?"
+    return f"{person}{_lettering(face).words[face.emotion]}{doubt} {face.probability:.0%}"
 
 
-def _panel(face: Face, text: int) -> _Place:
-    """The plate of a face's bars with their names at a size of text, in the corner of the canvas."""
+def _label_size(face: Face, text: int) -> Size:
+    return _plate(_lettering(face).font(text).getlength(_words(face)), text)
+
+
+def _plate(length: float, text: int) -> Size:
+    """What a line of text of a length needs."""
+    return round(length + _PADDING * text), round(_LINE_HEIGHT * text)
+
+
+def _panel(face: Face, text: int) -> Size:
+    """What the bars of a face need at a size of text: their names, the bars, and percents."""
     pad, row = text // 2, round(_LINE_HEIGHT * text)
-    width = _names_width(face, text) + round(_BAR_LENGTH * text) + 3 * pad
-    return _Place(0, 0, width, row * len(_with_bars(face)) + pad)
+    percents = round(_lettering(face).font(text).getlength("100%"))
+    width = _names_width(face, text) + round(_BAR_LENGTH * text) + percents + 4 * pad
+    return width, row * len(_with_bars(face)) + pad
 
 
 def _names_width(face: Face, text: int) -> int:
@@ -253,6 +193,15 @@ def _lettering(face: Face) -> Lettering:
 
 def _colours(face: Face) -> dict[str, Colour]:
     return colours_of(tuple(face.probabilities))
+
+
+def _colour(face: Face) -> Colour:
+    """That of the expression, paler where it is not certain."""
+    colour = _colours(face)[face.emotion]
+    if face.certain:
+        return colour
+    red, green, blue = (round(part + _PALENESS * (255 - part)) for part in colour)
+    return red, green, blue
 
 
 def _ink(background: Colour) -> Colour:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from mien.errors import InputError, SinkError
 from mien.files import made_folder, shortened_name, write_text
 from mien.media.video_source import is_address
+from mien.output.drawing_options import DrawingOptions
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished, log, said
@@ -27,38 +28,57 @@ _LONGEST_STEM: Final = 220
 class Names:
     """Names in a folder, never those of a source, and none twice: ``party.jpg`` becomes ``party.mien.jpg``, a second
     one ``party-2.mien.jpg``; ``clip.mp4`` becomes ``clip.mien``, to which suffixes are added. What an earlier run saved
-    is replaced.
+    is replaced. The subfolders of a searched folder are kept: they are made when something is named in them.
 
     Args:
         folder: is made when it is not there.
         sources: every file that may be saved under a name of its own, so that none is ever overwritten.
+        searched: folders whose subfolders are kept.
 
     Raises:
-        InputError: the folder cannot be made.
+        InputError: a folder cannot be made, now or when something is named in it.
     """
 
-    def __init__(self, folder: Path, sources: Iterable[Path] = ()) -> None:
-        self.folder = made_folder(folder, InputError)
+    def __init__(self, folder: Path, sources: Iterable[Path] = (), searched: Sequence[Path] = ()) -> None:
+        self.folder, self._searched = made_folder(folder, InputError), searched
         self._taken = {source.absolute() for source in sources}
 
     def picture(self, source: str) -> Path:
         """For the annotated copy of a picture: JPEG for what came as JPEG, else PNG."""
         if is_address(source):
             source = re.sub(r"[^\w.]+", "-", urlsplit(source).path.rpartition("/")[2]).strip("-.") or "picture"
-        suffix = Path(source).suffix.lower()
-        return self._free(Path(source).stem, suffix if suffix in JPEG_SUFFIXES else ".png")
+        path = Path(source)
+        suffix = path.suffix.lower()
+        return self._free(self._within(path), path.stem, suffix if suffix in JPEG_SUFFIXES else ".png")
+
+    def explained(self, source: str) -> Path:
+        """For the explained faces of a picture, and for their JSON: without suffix."""
+        target = self.picture(source)
+        return target.with_name(f"{target.name.removesuffix(target.suffix).removesuffix('.mien')}.explained.mien")
 
     def video(self, source: str) -> Path:
         """For what is saved of a video, without suffix."""
-        stem = Path(source).stem if Path(source).is_file() else re.sub(r"\W+", "-", source).strip("-") or "video"
-        return self._free(stem, ".mp4").with_suffix("")
+        path = Path(source)
+        if path.is_file():
+            return self._free(self._within(path), path.stem, ".mp4").with_suffix("")
+        return self._free(self.folder, re.sub(r"\W+", "-", source).strip("-") or "video", ".mp4").with_suffix("")
 
-    def _free(self, stem: str, suffix: str) -> Path:
+    def _within(self, source: Path) -> Path:
+        """The folder for what is saved of a file: as far below this one as the file is below the folder that was
+        searched.
+        """
+        root = next((folder for folder in self._searched if folder in source.parents), source.parent)
+        below = source.parent.relative_to(root)
+        if below == Path() or ".." in below.parts:
+            return self.folder
+        return made_folder(self.folder / below, InputError)
+
+    def _free(self, folder: Path, stem: str, suffix: str) -> Path:
         stem = shortened_name(stem, _LONGEST_STEM)
-        number, target = 1, self.folder / f"{stem}.mien{suffix}"
+        number, target = 1, folder / f"{stem}.mien{suffix}"
         while target.absolute() in self._taken:
             number += 1
-            target = self.folder / f"{stem}-{number}.mien{suffix}"
+            target = folder / f"{stem}-{number}.mien{suffix}"
         self._taken.add(target.absolute())
         return target
 
@@ -69,10 +89,11 @@ class AnnotatedPictures(Sink):
 
     Args:
         names: of the files.
+        drawing: what is drawn.
     """
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, drawing: DrawingOptions | None = None) -> None:
+        self._names, self._drawing = names, drawing or DrawingOptions()
         self._paths: list[Path] = []
         self._failures: list[str] = []
         self._header: Header | None = None
@@ -84,7 +105,7 @@ class AnnotatedPictures(Sink):
         self._header = frame.header or self._header
         try:
             target = self._names.picture(frame.source)
-            self._paths.append(said(write_picture(target, recognized.annotated())))
+            self._paths.append(said(write_picture(target, recognized.annotated(**self._drawing))))
         except InputError as error:
             log.error("%s", error)
             self._failures.append(str(error))

@@ -47,8 +47,9 @@ class TrackSummary:
         start, end: when the face was seen first and last, seconds.
         seconds: for how long it was seen.
         frames: in how many frames.
-        shares: of ``seconds`` in which each of the model's classes was shown, sum 1.
-        changes: how often the expression changed from one to another.
+        shares: of ``seconds`` in which each of the model's classes was shown; with ``uncertain`` their sum is 1.
+        uncertain: share of ``seconds`` in which no expression was certain (see `Face.certain`).
+        changes: how often the expression changed from one to another; what is not certain is passed over.
         longest: the longest episodes, longest first.
     """
 
@@ -58,6 +59,7 @@ class TrackSummary:
     seconds: float
     frames: int
     shares: dict[str, float]
+    uncertain: float
     changes: int
     longest: tuple[Episode, ...]
 
@@ -72,22 +74,28 @@ class _Record:
 
     start: float
     seconds: dict[str, float]
+    uncertain: float = 0.0
     frames: int = 0
     changes: int = 0
     emotion: str | None = None
+    certain: str | None = None
     since: float = 0.0
     until: float = 0.0
     episodes: list[Episode] = field(default_factory=list)
 
-    def see(self, emotion: str, start: float, end: float) -> None:
-        """The expression from the time of one frame to that of the next."""
+    def see(self, emotion: str | None, start: float, end: float) -> None:
+        """The expression from the time of one frame to that of the next; None: no expression is certain."""
         if self.emotion is None or emotion != self.emotion or start - self.until > _GAP:
             self.close()
-            self.changes += self.emotion not in {None, emotion}
             self.emotion, self.since = emotion, start
         self.until = end
         self.frames += 1
-        self.seconds[emotion] += end - start
+        if emotion is None:
+            self.uncertain += end - start
+        else:
+            self.changes += self.certain not in {None, emotion}
+            self.certain = emotion
+            self.seconds[emotion] += end - start
 
     def close(self) -> None:
         """End the episode that lasts, and keep the longest ones."""
@@ -130,16 +138,18 @@ class Summary:
                 if face.track not in self._records:
                     self._records[face.track] = _Record(start, dict.fromkeys(face.probabilities, 0.0))
                 record = self._records[face.track]
-                record.see(face.emotion, start, start + self._step)
+                record.see(face.emotion if face.certain else None, start, start + self._step)
 
 
 def _summed_up(track: int, record: _Record) -> TrackSummary:
-    total = sum(record.seconds.values())
+    total = sum(record.seconds.values()) + record.uncertain
     shares = {name: seconds / (total or 1.0) for name, seconds in record.seconds.items()}
-    if not total and record.emotion is not None:  # a video of one frame
-        shares[record.emotion] = 1.0
-    longest = tuple(record.episodes)
-    return TrackSummary(track, record.start, record.until, total, record.frames, shares, record.changes, longest)
+    uncertain = record.uncertain / (total or 1.0)
+    if not total:  # a video of one frame
+        uncertain = float(record.certain is None)
+        shares |= {} if record.certain is None else {record.certain: 1.0}
+    seen, longest = (record.start, record.until, total, record.frames), tuple(record.episodes)
+    return TrackSummary(track, *seen, shares, uncertain, record.changes, longest)
 
 
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:

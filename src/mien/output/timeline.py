@@ -20,7 +20,7 @@ from mien.output.fonts import Font, font_of, lettering
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
-from mien.results import Box, Face
+from mien.results import Box, Face, Frame, Header
 
 LEAST_TIMELINE: Final = 1.0
 """Seconds for which a person must have been followed to get a timeline."""
@@ -35,7 +35,18 @@ _LEGEND_LINE: Final = 24
 _MOST_THUMBNAILS: Final = 32
 _LONGEST_HOLE: Final = 1.0
 _TICK_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+SMOOTHED: Final = {
+    "auto": "probabilities, averaged over what came before and, in files, after",
+    "symmetric": "probabilities, averaged over what came before and after",
+    "ema": "probabilities, averaged over what came before",
+    "mode": "shares of the expressions among the last readings",
+    "none": "probabilities of each frame by itself",
+}
+"""What the areas of a timeline are under each smoothing."""
+
 _INK: Final = (30, 30, 30)
+_PALE_INK: Final = (95, 95, 95)
+_CAPTION_LINE: Final = 20
 _PAPER: Final = (255, 255, 255)
 
 
@@ -73,13 +84,18 @@ class TrackHistory:
         """From first to last sight."""
         return self._values[-self._fields] - self._values[0] if self._values else 0.0
 
-    def draw(self, title: str) -> Image.Image:
-        """The timeline, RGB, 1200 pixels wide."""
+    def draw(self, title: str, caption: str = "") -> Image.Image:
+        """The timeline, RGB, 1200 pixels wide.
+
+        Args:
+            title: its first line.
+            caption: its second one: what the areas are.
+        """
         samples = np.frombuffer(self._values, np.float32).reshape(-1, self._fields).astype(np.float64)
         start, end = samples[0, 0], max(samples[-1, 0], samples[0, 0] + 1e-3)
         colours = colours_of(self._labels)
         plot = _stacked(samples[:, 0], samples[:, 1:], list(colours.values()), start, end)
-        return _page(title, plot, self._thumbnails, colours, (start, end))
+        return _page((title, caption), plot, self._thumbnails, colours, (start, end))
 
 
 class Timelines(Sink):
@@ -91,12 +107,12 @@ class Timelines(Sink):
 
     def __init__(self, base: Path) -> None:
         self._base = base
-        self._source = ""
+        self._last: Frame | None = None
         self.tracks: dict[int, TrackHistory] = {}
 
     def add(self, recognized: Recognized) -> None:
         frame, image = recognized.frame, recognized.image
-        self._source = frame.source
+        self._last = frame
         for face in frame.faces:
             if face.track is not None and image is not None:
                 if face.track not in self.tracks:
@@ -114,7 +130,18 @@ class Timelines(Sink):
 
     def _write(self, track: int, history: TrackHistory) -> Path:
         target = self._base.with_name(f"{self._base.name}.person-{track}.png")
-        return write_picture(target, np.asarray(history.draw(f"{self._source}, person {track}")))
+        source, header = ("", None) if self._last is None else (self._last.source, self._last.header)
+        title = f"{Path(source).name or source}, person {track}"
+        return write_picture(target, np.asarray(history.draw(title, _meaning(header))))
+
+
+def _meaning(header: Header | None) -> str:
+    """What the areas are, by the options of the results."""
+    options = {} if header is None else header.options
+    smooth = options.get("smooth", "")
+    constant = f", time constant {options['time_constant']:g} s" if "time_constant" in options else ""
+    asked = f" ({smooth}{constant})" if smooth else ""
+    return f"Areas: {SMOOTHED.get(smooth, 'probabilities, smoothed')}{asked}"
 
 
 def _thumbnail(image: Pixels, box: Box) -> Image.Image:
@@ -163,18 +190,19 @@ def _columns(
 
 
 def _page(
-    title: str,
+    words: tuple[str, str],
     plot: Pixels,
     thumbnails: list[tuple[float, Image.Image]],
     colours: Mapping[str, Colour],
     span: tuple[float, float],
 ) -> Image.Image:
-    """The whole picture; ``span`` is where the plot begins and ends, seconds."""
-    (start, end), top, legend = span, _MARGIN + 2 * _TEXT + _THUMBNAIL, _legend(colours)
+    """The whole picture; ``words`` stand above the faces, ``span`` is where the plot begins and ends, seconds."""
+    (start, end), top, legend = span, _MARGIN + 3 * _TEXT + _THUMBNAIL, _legend(colours)
     lines = max(line for _, line, _ in legend)
     page = Image.new("RGB", (_WIDTH, top + _AREA + 5 * _TEXT + lines * _LEGEND_LINE), _PAPER)
     pen = ImageDraw.Draw(page)
-    pen.text((_LEFT, _MARGIN // 2), title, font=_font(), fill=_INK)
+    for line, (text, ink) in enumerate(zip(words, (_INK, _PALE_INK), strict=True)):
+        pen.text((_LEFT, _MARGIN // 2 + line * _CAPTION_LINE), text, font=_font(), fill=ink)
     page.paste(Image.fromarray(plot), (_LEFT, top))
     for share in (0.0, 0.5, 1.0):
         pen.text((_LEFT - 8, top + (1 - share) * _AREA), f"{share:.0%}", font=_font(), fill=_INK, anchor="rm")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.media.mp4 import VideoWriter
+from mien.output.drawing_options import DrawingOptions
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, said
 
@@ -14,10 +15,11 @@ class AnnotatedVideo(Sink):
     Args:
         target: the file; its folder exists.
         sound: the video whose sound is taken along; None when it is no file.
+        drawing: what is drawn.
     """
 
-    def __init__(self, target: Path, sound: Path | None) -> None:
-        self._target, self._sound = target, sound
+    def __init__(self, target: Path, sound: Path | None, drawing: DrawingOptions | None = None) -> None:
+        self._target, self._sound, self._drawing = target, sound, drawing or DrawingOptions()
         self._writer: VideoWriter | None = None
 
     def add(self, recognized: Recognized) -> None:
@@ -27,8 +29,8 @@ class AnnotatedVideo(Sink):
             InputError: it cannot be written.
         """
         if self._writer is None:
-            self._writer = VideoWriter(self._target, self._sound)
-        self._writer.write(recognized.annotated(), recognized.frame.time or 0.0)
+            self._writer = VideoWriter(self._target, self._sound, recognized.frame.time or 0.0)
+        self._writer.write(recognized.annotated(**self._drawing), recognized.frame.time or 0.0)
 
     def close(self) -> Sequence[Path]:
         """Finish the file; none when nothing was written to it.

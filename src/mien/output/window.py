@@ -15,6 +15,7 @@ import numpy as np
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.files import writing
 from mien.media.decode_picture import Pixels
+from mien.output.drawing_options import DrawingOptions
 from mien.output.picture_file import write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
@@ -173,10 +174,13 @@ class Window(Sink):
     Args:
         window: shows the images.
         clock: wall clock in seconds.
+        drawing: what is drawn.
     """
 
-    def __init__(self, window: Preview, clock: Callable[[], float] = monotonic) -> None:
-        self._window, self._clock = window, clock
+    def __init__(
+        self, window: Preview, clock: Callable[[], float] = monotonic, drawing: DrawingOptions | None = None
+    ) -> None:
+        self._window, self._clock, self._drawing = window, clock, drawing or DrawingOptions()
         self._rate = FrameRate(clock)
         self._started = clock()
         self._last: Frame | None = None
@@ -196,7 +200,7 @@ class Window(Sink):
         self._started = max(self._started, self._clock() - frame.time - _MOST_LATE)
         self._await(self._started + frame.time)
         speed = self._rate.tick()
-        self._window.show(recognized.annotated(), "" if speed is None else f"{speed:.0f} frames/s")
+        self._window.show(recognized.annotated(**self._drawing), "" if speed is None else f"{speed:.0f} frames/s")
 
     def close(self) -> Sequence[Path]:
         """Close the window."""

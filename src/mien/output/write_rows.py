@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mien.errors import MissingExtraError
+from mien.face_quality import QUALITIES
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
-from mien.output.table_rows import probability_columns, table_columns, table_rows
+from mien.output.table_rows import has_raw, probability_columns, raw_columns, table_columns, table_rows
 from mien.results import Header
 
 Write = Callable[[str], object]
 """Takes the next part of a text."""
 
 _ROWS: Final = 4096
-_INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height"})
-_NUMBERS: Final = frozenset({"time", "confidence", "probability"})
+_INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height", "face_size"})
+_NUMBERS: Final = frozenset({"time", "confidence", "probability", *QUALITIES}) - _INTEGERS
 
 
 class JsonLines(Sink):
@@ -68,13 +69,13 @@ class Csv(Sink):
     """
 
     def __init__(self, write: Write, header: Header) -> None:
-        self._write, self._labels = write, header.labels
-        self._columns = table_columns(header.labels)
+        self._write, self._labels, self._raw = write, header.labels, has_raw(header)
+        self._columns = table_columns(header.labels, raw=self._raw)
         self._begun = False
 
     def add(self, recognized: Recognized) -> None:
         self._begin()
-        for row in table_rows([recognized.frame], self._labels):
+        for row in table_rows([recognized.frame], self._labels, raw=self._raw):
             self._write_row(row)
 
     def close(self) -> Sequence[Path]:
@@ -111,16 +112,16 @@ class Parquet(Sink):
             from pyarrow import parquet
         except ImportError:
             raise MissingExtraError("writing Parquet", "tables") from None
-        self._labels = header.labels
-        shares = frozenset(probability_columns(header.labels))
-        kinds = [(name, _kind(pa, name, shares)) for name in table_columns(header.labels)]
+        self._labels, self._raw = header.labels, has_raw(header)
+        shares = frozenset((*probability_columns(header.labels), *raw_columns(header.labels)))
+        kinds = [(name, _kind(pa, name, shares)) for name in table_columns(header.labels, raw=self._raw)]
         self._schema = pa.schema(kinds, {"mien": header.to_json()})
         self._batch: Any = pa.RecordBatch
         self._writer = parquet.ParquetWriter(file, self._schema)
         self._rows: list[dict[str, Any]] = []
 
     def add(self, recognized: Recognized) -> None:
-        self._rows += table_rows([recognized.frame], self._labels)
+        self._rows += table_rows([recognized.frame], self._labels, raw=self._raw)
         if len(self._rows) >= _ROWS:
             self._flush()
 

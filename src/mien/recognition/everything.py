@@ -31,7 +31,7 @@ def recognize_all(
             if images is None:
                 recognized = recognize_video(pipeline, video, options)
             else:
-                recognized = recognize_images(pipeline, images, options, options.batch)
+                recognized = recognize_images(pipeline, images, options)
             yield from _whole(pipeline, video, recognized)
 
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.defaults import DEFAULT_ALIGNMENT
+from mien.defaults import DEFAULT_ALIGNMENT, MIN_FACE
+from mien.face_quality import Quality
 from mien.faces.align import crop_face
 from mien.faces.alignments import ALIGNMENTS
 from mien.faces.detection import Detection, Detector, stretched
 from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Followed, Follower, Pace
 from mien.faces.opencv_threads import use_threads
+from mien.faces.quality import NO_LIMITS, QualityLimits, quality_of
 from mien.media.decode_picture import Pixels, Reduced
 from mien.preprocess import FACE_SIZE, to_gray, to_rgb
 from mien.results import Box
@@ -31,11 +32,14 @@ CANONICAL_CROP: Final = (FACE_SIZE, 1)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A face that was found and not yet classified: where it is, its crop, uint8 (S, S) or (S, S, 3), and its track."""
+    """A face that was found and not yet classified: where it is, its crop, uint8 (S, S) or (S, S, 3), how good it is to
+    read, and its track.
+    """
 
     box: Box
     detection: Detection
     crop: NDArray[np.uint8]
+    quality: Quality
     track: int | None = None
 
 
@@ -47,6 +51,7 @@ class Finder:
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         crop: side in pixels and channels, 1 or 3, of the faces that are cut out.
         alignment: of faces with landmarks, one of `mien.choices.ALIGNMENTS`.
+        limits: faces that are left out.
     """
 
     def __init__(
@@ -56,9 +61,10 @@ class Finder:
         crop: tuple[int, int] = CANONICAL_CROP,
         *,
         alignment: str = DEFAULT_ALIGNMENT,
+        limits: QualityLimits = NO_LIMITS,
     ) -> None:
         self.detector, self._min_confidence, self.crop_kind = detector, min_confidence, crop
-        self._align = ALIGNMENTS[alignment]
+        self._align, self._limits = ALIGNMENTS[alignment], limits
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
@@ -94,7 +100,8 @@ class Finder:
         found: Sequence[tuple[Detection, int | None]],
         size: tuple[int, int] | None = None,
     ) -> list[Candidate]:
-        """Faces that were found in an image, each with its track, largest first, aligned.
+        """Faces that were found in an image, each with its track, largest first, aligned, but for those that are left
+        out.
 
         Args:
             image: the image.
@@ -107,13 +114,20 @@ class Finder:
         visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
         visible.sort(key=lambda triple: -triple[0].area)
         factor = round(width / pixels.shape[1])  # the last block of a reduced picture may reach beyond it
-        return [
-            Candidate(box, face, self._crop(pixels, stretched(face, 1 / factor)), track) for box, face, track in visible
-        ]
-
-    def _crop(self, image: NDArray[np.uint8], face: Detection) -> NDArray[np.uint8]:
         side, _ = self.crop_kind
+        candidates = [
+            _candidate(box, face, self.cut(pixels, stretched(face, 1 / factor), side), track)
+            for box, face, track in visible
+        ]
+        return [candidate for candidate in candidates if self._limits.hold(candidate.quality)]
+
+    def cut(self, image: NDArray[np.uint8], face: Detection, side: int) -> NDArray[np.uint8]:
+        """A face as classifiers see it, with a side in pixels of one's own: uint8 (side, side), or with 3 channels."""
         return self._align(image, face.landmarks, side) if face.landmarks else crop_face(image, face.box, side)
+
+
+def _candidate(box: Box, face: Detection, crop: NDArray[np.uint8], track: int | None) -> Candidate:
+    return Candidate(box, face, crop, quality_of(box, face.landmarks, crop), track)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +137,18 @@ class MakeFinder:
     Args:
         detector: its name, or a detector that can be pickled.
         min_confidence: see `Finder`.
-        min_face: see `mien.faces.detectors.create_detector`.
         threads: threads of a named detector and of OpenCV.
         crop: see `Finder`.
         alignment: see `Finder`.
+        limits: see `Finder`; from their ``min_face`` on a named detector finds faces in pictures of any size.
     """
 
     detector: str | Detector
     min_confidence: float
-    min_face: int
     threads: int | None
     crop: tuple[int, int] = CANONICAL_CROP
     alignment: str = DEFAULT_ALIGNMENT
+    limits: QualityLimits = NO_LIMITS
 
     def __call__(self) -> Finder:
         """The finder.
@@ -143,8 +157,9 @@ class MakeFinder:
             UsageError: an unknown detector, or a value out of range.
         """
         use_threads(self.threads)
-        if not isinstance(self.detector, str):
-            return Finder(self.detector, self.min_confidence, self.crop, alignment=self.alignment)
-        create = partial(create_detector, self.detector, min_score=WEAK_SHARE * self.min_confidence)
-        detector = create(min_face=self.min_face, threads=self.threads)
-        return Finder(detector, self.min_confidence, self.crop, alignment=self.alignment)
+        detector = self._created(self.detector) if isinstance(self.detector, str) else self.detector
+        return Finder(detector, self.min_confidence, self.crop, alignment=self.alignment, limits=self.limits)
+
+    def _created(self, name: str) -> Detector:
+        score, face = WEAK_SHARE * self.min_confidence, self.limits.min_face
+        return create_detector(name, min_score=score, min_face=MIN_FACE if face is None else face, threads=self.threads)

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from mien.defaults import DEFAULT_ALIGNMENT
 from mien.faces.detection import Detector
+from mien.faces.quality import NO_LIMITS, QualityLimits
 from mien.media.decode_picture import Pixels
-from mien.model.onnx_model import Bundle
+from mien.model.card import ModelCard
 from mien.output.recognized import Recognized
+from mien.recognition.explain import Explainer
 from mien.recognition.finder import CANONICAL_CROP, Candidate, Finder
 from mien.results import Face, Frame, Header, Probabilities
 
@@ -58,6 +60,8 @@ class Pipeline(Finder):
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
         header: what results come from.
         alignment: see `Finder`.
+        limits: see `Finder`.
+        min_probability: from which an expression is certain, 0..1.
     """
 
     def __init__(
@@ -68,29 +72,39 @@ class Pipeline(Finder):
         header: Header,
         *,
         alignment: str = DEFAULT_ALIGNMENT,
+        limits: QualityLimits = NO_LIMITS,
+        min_probability: float = 0.0,
     ) -> None:
-        super().__init__(detector, min_confidence, crop_of(classifier), alignment=alignment)
+        super().__init__(detector, min_confidence, crop_of(classifier), alignment=alignment, limits=limits)
         self.classifier, self.header = classifier, header
+        self._min_probability = min_probability
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
         """The expressions of the faces of several images, in one forward pass; lists as they came."""
         crops = [candidate.crop for image in candidates for candidate in image]
         rows = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
-        labels = self.header.labels
-        return [[_face(candidate, next(rows), labels) for candidate in image] for image in candidates]
+        return [[self._face(candidate, next(rows)) for candidate in image] for image in candidates]
+
+    def _face(self, found: Candidate, probabilities: NDArray[np.float64]) -> Face:
+        named = Probabilities.of(probabilities.tolist(), self.header.labels)
+        score, landmarks = found.detection.score, found.detection.landmarks
+        least, quality = self._min_probability, found.quality
+        return Face(found.box, score, named, landmarks, found.track, min_probability=least, quality=quality)
 
     def recognized(self, searched: Sequence[Searched], header: Header | None = None) -> Iterator[Recognized]:
         """Several images with the expressions of their faces, in one forward pass, and what they come from."""
         header = header or self.header
         faces = self.classify([image.candidates for image in searched])
         for image, found in zip(searched, faces, strict=True):
-            yield Recognized(replace(image.frame, faces=tuple(found), header=header), image.image)
+            explainer = Explainer(self, self.classifier, image.candidates)
+            yield Recognized(replace(image.frame, faces=tuple(found), header=header), image.image, explainer)
 
 
 def crop_of(classifier: object) -> tuple[int, int]:
-    """Side and channels of the faces that a classifier reads, as the card of a `Bundle` says; else FER2013's."""
-    if isinstance(classifier, Bundle):
-        return classifier.card.preprocess.face_size, classifier.card.preprocess.channels
+    """Side and channels of the faces that a classifier reads, as its card says; without one FER2013's."""
+    card = getattr(classifier, "card", None)
+    if isinstance(card, ModelCard):
+        return card.preprocess.face_size, card.preprocess.channels
     return CANONICAL_CROP
 
 
@@ -117,9 +131,3 @@ def batched(searched: Iterable[Searched], size: int) -> Iterator[list[Searched]]
 
 def _pixels(searched: Searched) -> int:
     return 0 if searched.image is None else searched.image.shape[0] * searched.image.shape[1]
-
-
-def _face(candidate: Candidate, probabilities: NDArray[np.float64], labels: Sequence[str]) -> Face:
-    detection = candidate.detection
-    named = Probabilities.of(probabilities.tolist(), labels)
-    return Face(candidate.box, detection.score, named, detection.landmarks, candidate.track)

@@ -8,49 +8,36 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from mien.choices import ALIGNMENTS, SMALLEST_FACE
+from mien.choices import ALIGNMENTS
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
-    DEFAULT_FPS,
     DEFAULT_MODEL,
-    DEFAULT_SMOOTHING,
-    MIN_FACE,
     MIN_SCORE,
 )
 from mien.errors import UsageError
 from mien.faces.detection import Detector
-from mien.labels import EMOTIONS
+from mien.faces.quality import QualityLimits
 from mien.media.read_image import Picture
 from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
+from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
 from mien.recognition.pipeline import Classifier, Pipeline, crop_of
-from mien.recognition.smoothing import MakeSmoothing
-from mien.recognition.video import StreamOptions, VideoInput, check_source, recognize_video
+from mien.recognition.recognizer_options import check_options, check_trust, header_of, named
+from mien.recognition.video import StreamKeywords, StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
 from mien.threads import threads_each
-
-
-class RecognizerOptions(TypedDict, total=False):
-    """What a `Recognizer` is made with."""
-
-    model: str | Path | Classifier
-    detector: str | Detector
-    device: str
-    min_confidence: float
-    min_face: int
-    threads: int | None
-    alignment: str
 
 
 class Recognizer:
@@ -62,8 +49,12 @@ class Recognizer:
         device: where the classifier runs, one of `mien.choices.MODEL_DEVICES`; without effect on one that is handed
             in. ``auto`` falls back to the CPU, any other is used or refused.
         min_confidence: faces with a lower score of the detector are dropped, 0..1.
-        min_face: height in pixels from which YuNet finds faces in pictures of any size, at least
-            `mien.choices.SMALLEST_FACE`; without effect on other detectors. The larger, the quicker.
+        min_face: lower faces are left out, pixels, at least `mien.choices.SMALLEST_FACE`; YuNet finds the others in
+            pictures of any size, the quicker the larger they are. None: none is left out, and YuNet finds those of
+            `mien.defaults.MIN_FACE` pixels in pictures of any size.
+        max_yaw: faces that are turned farther to either side are left out, degrees, 0..90; None: none. Faces without
+            landmarks stay.
+        min_probability: from which an expression is certain, 0..1.
         threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
             last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
         alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
@@ -82,18 +73,21 @@ class Recognizer:
         UsageError: an unknown detector or device, a device that is not there, a value out of range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of a recognition
         self,
         model: str | Path | Classifier = DEFAULT_MODEL,
         detector: str | Detector = DEFAULT_DETECTOR,
         *,
         device: str = "auto",
         min_confidence: float = MIN_SCORE,
-        min_face: int = MIN_FACE,
+        min_face: int | None = None,
+        max_yaw: float | None = None,
+        min_probability: float = 0.0,
         threads: int | None = None,
         alignment: str = DEFAULT_ALIGNMENT,
     ) -> None:
-        _check_options(model, detector, min_confidence, min_face)
+        check_options(model, detector, min_confidence, min_face)
+        check_trust(detector, max_yaw, min_probability)
         if alignment not in ALIGNMENTS:
             raise UsageError(f"alignment is {alignment!r}: expected one of {', '.join(ALIGNMENTS)}")
         self._made_of: dict[str, Any] = {
@@ -102,13 +96,24 @@ class Recognizer:
             "device": device,
             "min_confidence": min_confidence,
             "min_face": min_face,
+            "max_yaw": max_yaw,
+            "min_probability": min_probability,
             "threads": threads,
             "alignment": alignment,
         }
-        finder = MakeFinder(detector, min_confidence, min_face, threads)()
+        limits = QualityLimits(min_face, max_yaw)
+        finder = MakeFinder(detector, min_confidence, threads, limits=limits)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
-        header = _header(classifier, self._made_of)
-        self.pipeline = Pipeline(finder.detector, classifier, min_confidence, header, alignment=alignment)
+        header = header_of(classifier, self._made_of)
+        self.pipeline = Pipeline(
+            finder.detector,
+            classifier,
+            min_confidence,
+            header,
+            alignment=alignment,
+            limits=limits,
+            min_probability=min_probability,
+        )
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -119,7 +124,7 @@ class Recognizer:
         return partial(type(self), **{**self._made_of, "model": model}), ()
 
     def __repr__(self) -> str:
-        model, detector = (_named(self._made_of[part]) for part in ("model", "detector"))
+        model, detector = (named(self._made_of[part]) for part in ("model", "detector"))
         return f"Recognizer({model}, {detector}, min_confidence {self._made_of['min_confidence']:g})"
 
     @property
@@ -141,8 +146,9 @@ class Recognizer:
         """Makes what finds the faces, in another process, one of so many that share the threads."""
         made_of = self._made_of
         threads = threads_each(made_of["threads"], processes)
-        detector, confidence, face = made_of["detector"], made_of["min_confidence"], made_of["min_face"]
-        return MakeFinder(detector, confidence, face, threads, crop_of(self.classifier), made_of["alignment"])
+        detector, confidence, align = made_of["detector"], made_of["min_confidence"], made_of["alignment"]
+        limits = QualityLimits(made_of["min_face"], made_of["max_yaw"])
+        return MakeFinder(detector, confidence, threads, crop_of(self.classifier), align, limits)
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
@@ -184,26 +190,27 @@ class Recognizer:
             return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
-    def stream(
-        self,
-        source: VideoInput,
-        *,
-        every: int | None = None,
-        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
-        mirror: bool | None = None,
-        fps: float = DEFAULT_FPS,
-    ) -> Iterator[Frame]:
+    def embed(self, image: Picture) -> NDArray[np.float32]:
+        """The features of the faces in one picture, what the model's last layer reads: for clustering, charts and
+        classifiers of one's own.
+
+        Returns:
+            (faces, D), a row for each face of `predict`, in its order.
+
+        Raises:
+            InputError: the picture cannot be read.
+            ModelFileError: the model has no layer with weights before its answer.
+            UsageError: a classifier of one's own without ``features``, or an array of another type or shape.
+        """
+        return features_of(self.classifier, [candidate.crop for candidate in found_in(self.pipeline, image)])
+
+    def stream(self, source: VideoInput, **options: Unpack[StreamKeywords]) -> Iterator[Frame]:
         """The frames of a video with its faces, followed through time; closing the iterator releases the source.
 
         Args:
             source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
                 order, or a source of your own.
-            every: run full-frame detection every N frames and track faces in between; by default twice a second, for
-                live sources less often where the machine is slow.
-            smooth: how the expressions of a track are steadied: ``none``, ``mode`` (of the last 10 labels), ``ema``
-                (time constant 0.5 s), or a subclass of `mien.Smoothing`, of which every person gets an object.
-            mirror: whether images are mirrored left to right first; by default those of webcams.
-            fps: frames a second of what has no times of its own (pictures, raw streams).
+            options: of `StreamKeywords`.
 
         Yields:
             One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `index`.
@@ -214,44 +221,13 @@ class Recognizer:
                 frame.
             MissingExtraError: the source needs PyAV, which is not installed.
         """
-        return _frames(self.watch(source, every=every, smooth=smooth, mirror=mirror, fps=fps))
+        return _frames(self.watch(source, **options))
 
-    def watch(
-        self,
-        source: VideoInput,
-        *,
-        every: int | None = None,
-        smooth: str | MakeSmoothing = DEFAULT_SMOOTHING,
-        mirror: bool | None = None,
-        fps: float = DEFAULT_FPS,
-    ) -> Generator[Recognized, None, None]:
+    def watch(self, source: VideoInput, **options: Unpack[StreamKeywords]) -> Generator[Recognized, None, None]:
         """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
-        options = StreamOptions(every=every, smooth=smooth, mirror=mirror, fps=fps)
-        check_source(source)
-        return recognize_video(self.pipeline, source, options)
-
-
-def _check_options(model: object, detector: object, min_confidence: object, min_face: object) -> None:
-    """Refuse what is of the wrong kind before anything is loaded."""
-    if not isinstance(model, str | Path) and not hasattr(model, "probabilities"):
-        raise UsageError(f"model is {model!r}: expected a name, a path or a classifier (see `Classifier`)")
-    if not isinstance(detector, str) and not hasattr(detector, "detect"):
-        raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
-    if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
-        raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
-    if not isinstance(min_face, int) or isinstance(min_face, bool) or min_face < SMALLEST_FACE:
-        raise UsageError(f"min_face is {min_face!r}: expected a whole number of pixels, at least {SMALLEST_FACE}")
-
-
-def _header(classifier: Classifier, made_of: dict[str, Any]) -> Header:
-    options = {"detector": _named(made_of["detector"])} | {
-        name: made_of[name] for name in ("min_confidence", "min_face")
-    }
-    if made_of["alignment"] != DEFAULT_ALIGNMENT:
-        options["alignment"] = made_of["alignment"]
-    if isinstance(classifier, Bundle):
-        return Header(classifier.card.name, classifier.sha256, options, classifier.card.labels)
-    return Header(_named(classifier), None, options, tuple(getattr(classifier, "labels", EMOTIONS)))
+        checked = StreamOptions(**options)
+        check_source(source, checked.excerpt)
+        return recognize_video(self.pipeline, source, checked)
 
 
 def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:
@@ -265,7 +241,3 @@ def _source(image: Picture) -> str:
     if isinstance(image, str | Path):
         return without_password(str(image))
     return getattr(image, "filename", "") or "picture"
-
-
-def _named(part: object) -> str:
-    return str(part) if isinstance(part, str | Path) else type(part).__name__

@@ -7,7 +7,8 @@ from typing import Unpack
 
 from mien.media.read_image import Picture
 from mien.output.recognized import Recognized
-from mien.recognition.recognizer import Recognizer, RecognizerOptions
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.recognizer_options import RecognizerOptions
 from mien.results import Face
 
 
@@ -18,7 +19,8 @@ def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognize
 
     Args:
         image: a path, bytes, a PIL image, or an array of uint8: (H, W) or RGB (H, W, 3).
-        options: those of `Recognizer`: model, detector, device, min_confidence, min_face, threads, alignment.
+        options: those of `Recognizer`: model, detector, device, min_confidence, min_face, max_yaw,
+            min_probability, threads, alignment.
 
     Example:
         >>> from importlib.resources import files

@@ -1,7 +1,8 @@
-"""Temporal smoothing of expressions, separately for every track of a video.
+"""Causal temporal smoothing of expressions, separately for every track of a video.
 
 `mode` is the majority vote of the last labels; `ema` is an exponential moving average in time, so that it means the
 same at any frame rate. With hysteresis: the named expression changes only when another one leads by a margin.
+For files: `mien.recognition.symmetric`.
 """
 
 import math
@@ -9,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,7 +29,8 @@ TIME_CONSTANT: Final = 0.5
 MARGIN: Final = 0.1
 """Hysteresis: probability by which another expression must lead before `ema` names it."""
 
-_FORGET: Final = 5.0
+FORGET: Final = 5.0
+"""Seconds after which somebody who is not seen any more is forgotten."""
 
 Readings = NDArray[np.float64]
 
@@ -85,7 +88,17 @@ class Exponential(Smoothing):
 
 MakeSmoothing = Callable[[], Smoothing]
 
-_SMOOTHINGS: Final[dict[str, MakeSmoothing | None]] = {"none": None, "mode": Mode, "ema": Exponential}
+SYMMETRIC: Final = "symmetric"
+TIMED: Final = ("auto", SYMMETRIC, "ema")
+"""Smoothings that have a time constant."""
+
+_SMOOTHINGS: Final[dict[str, Callable[[float], MakeSmoothing | None]]] = {
+    "auto": lambda seconds: partial(Exponential, seconds),
+    SYMMETRIC: lambda seconds: partial(Exponential, seconds),
+    "ema": lambda seconds: partial(Exponential, seconds),
+    "mode": lambda _: Mode,
+    "none": lambda _: None,
+}
 
 
 @dataclass(slots=True)
@@ -96,17 +109,22 @@ class _Person:
 
 
 class Smoother:
-    """Steadies the faces of a video's frames, given in order; each track by itself, faces without one not at all.
+    """Steadies the faces of a live source's frames, given in order; each track by itself, faces without one not at all.
 
     Args:
-        smooth: ``none``, ``mode``, ``ema``, or what makes a `Smoothing` for a new person, such as its class.
+        smooth: one of `mien.choices.SMOOTHINGS`, or what makes a `Smoothing` for a new person, such as its class.
+            ``auto`` is ``ema``.
+        time_constant: seconds, more than 0, of ``auto`` and ``ema``; None: `TIME_CONSTANT`.
 
     Raises:
-        UsageError: another name, or something else.
+        UsageError: another name, something else, a value out of range, or ``symmetric``, which looks ahead.
     """
 
-    def __init__(self, smooth: str | MakeSmoothing) -> None:
-        self._make = _maker(smooth)
+    def __init__(self, smooth: str | MakeSmoothing, time_constant: float | None = None) -> None:
+        check_smoothing(smooth, time_constant)
+        if smooth == SYMMETRIC:
+            raise UsageError("smoothing symmetric looks ahead, which a live source does not allow: use auto or ema")
+        self._make = smooth if callable(smooth) else _SMOOTHINGS[smooth](time_constant or TIME_CONSTANT)
         self._people: dict[int, _Person] = {}
 
     def smooth(self, frame: Frame) -> Frame:
@@ -115,7 +133,7 @@ class Smoother:
             return frame
         time = frame.time or 0.0
         faces = tuple(self._steadied(face, time, self._make) for face in frame.faces)
-        self._people = {number: person for number, person in self._people.items() if time - person.seen <= _FORGET}
+        self._people = {number: person for number, person in self._people.items() if time - person.seen <= FORGET}
         return replace(frame, faces=faces)
 
     def _steadied(self, face: Face, time: float, make: MakeSmoothing) -> Face:
@@ -129,13 +147,25 @@ class Smoother:
         return replace(face, probabilities=steady, steady=person.label)
 
 
-def _maker(smooth: str | MakeSmoothing) -> MakeSmoothing | None:
-    if callable(smooth):
-        return smooth
-    if not isinstance(smooth, str) or smooth not in _SMOOTHINGS:
+def check_smoothing(smooth: object, time_constant: float | None) -> None:
+    """Refuse a smoothing that there is not.
+
+    Args:
+        smooth: one of `mien.choices.SMOOTHINGS`, or what makes a `Smoothing`.
+        time_constant: seconds, more than 0, where the smoothing has one.
+
+    Raises:
+        UsageError: another name, something else, a value out of range, or a time constant that would change nothing.
+    """
+    if not callable(smooth) and (not isinstance(smooth, str) or smooth not in _SMOOTHINGS):
         known = ", ".join(SMOOTHINGS)
         raise UsageError(f"unknown smoothing {smooth!r}: expected one of {known}, or a subclass of mien.Smoothing")
-    return _SMOOTHINGS[smooth]
+    if time_constant is None:
+        return
+    if not 0 < time_constant < math.inf:
+        raise UsageError(f"time_constant is {time_constant}: expected seconds above 0")
+    if smooth not in TIMED:
+        raise UsageError(f"time_constant is for smoothing {', '.join(TIMED)}: leave it out")
 
 
 def _label(probabilities: Probabilities, shown: str | None, margin: float) -> str:

@@ -6,21 +6,22 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 
 from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING
 from mien.errors import UsageError
 from mien.faces.follow import Follower, Pace
-from mien.media.open_video import open_video
+from mien.media.excerpt import WHOLE, Excerpt, not_live, seconds_of
+from mien.media.open_video import excerpted, open_video
 from mien.media.readahead import Reader
-from mien.media.video_source import VideoImage, VideoSource, check_fps
-from mien.media.webcam import Camera
+from mien.media.video_source import VideoImage, VideoSource, check_fps, is_live, without_password
 from mien.output.recognized import Recognized
 from mien.recognition.finder import Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
-from mien.recognition.smoothing import MakeSmoothing, Smoother
+from mien.recognition.smoothing import SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
+from mien.recognition.symmetric import Symmetric
 from mien.results import Frame
 
 BATCH: Final = 16
@@ -31,15 +32,44 @@ log: Final = logging.getLogger("mien")
 VideoInput = str | Path | int | Sequence[str | Path] | VideoSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamOptions:
-    """How a video is recognised; see `Recognizer.stream`.
+class StreamKeywords(TypedDict, total=False):
+    """How `Recognizer.stream` and `Recognizer.watch` read a video.
 
     Args:
-        every: frames between two searches of the whole picture, at least 1; None: by time.
-        smooth: ``none``, ``mode``, ``ema``, or what makes a `mien.Smoothing` for a new person.
-        mirror: whether images are mirrored; None: those of webcams.
-        fps: of what has no times of its own.
+        every: run full-frame detection every N frames and track faces in between; by default twice a second, for live
+            sources less often where the machine is slow.
+        smooth: how the expressions of a track are steadied: ``symmetric`` (a mean of as much before as after a moment,
+            which moves nothing), ``ema`` (a mean of what came before), ``mode`` (of the last 10 labels), ``none``; or a
+            subclass of `mien.Smoothing`, of which every person gets an object. By default ``auto``: ``symmetric`` for
+            files, whose frames then come 0.6 s later, and ``ema`` for live sources.
+        time_constant: of ``symmetric`` and ``ema``, seconds; 0.5 by default.
+        raw: whether faces carry the probabilities of their frame alone, too (`Face.raw`).
+        mirror: whether images are mirrored left to right first; by default those of webcams.
+        fps: frames a second of what has no times of its own (pictures, raw streams).
+        start: frames before this time are left out: seconds, ``mm:ss`` or ``hh:mm:ss.mmm``. Decoding begins at the key
+            frame before it; times and numbers of frames stay those of the whole video.
+        end: frames from this time on are left out, likewise.
+        step: of the frames in between every N-th is recognised, from the first one on.
+        fps_out: at most so many frames a second are recognised: of each stretch of 1/fps_out seconds the first.
+    """
+
+    every: int | None
+    smooth: str | MakeSmoothing
+    time_constant: float | None
+    raw: bool
+    mirror: bool | None
+    fps: float
+    start: str | float
+    end: str | float | None
+    step: int
+    fps_out: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """How a video is recognised: `StreamKeywords`, checked.
+
+    Args:
         batch: frames of a file whose faces are classified together, at least 1.
 
     Raises:
@@ -48,32 +78,55 @@ class StreamOptions:
 
     every: int | None = None
     smooth: str | MakeSmoothing = DEFAULT_SMOOTHING
+    time_constant: float | None = None
+    raw: bool = False
     mirror: bool | None = None
     fps: float = DEFAULT_FPS
     batch: int = BATCH
+    start: str | float = 0.0
+    end: str | float | None = None
+    step: int = 1
+    fps_out: float | None = None
 
     def __post_init__(self) -> None:
         if self.every is not None and type(self.every) is not int:
             raise UsageError(f"every is {self.every!r}: expected a whole number of frames, or None")
         if self.mirror is not None and type(self.mirror) is not bool:
             raise UsageError(f"mirror is {self.mirror!r}: expected True, False or None")
-        Smoother(self.smooth)
+        check_smoothing(self.smooth, self.time_constant)
         Pace(self.every)
         check_fps(self.fps)
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}: expected at least 1")
+        _ = self.excerpt
+
+    @property
+    def excerpt(self) -> Excerpt:
+        """Which frames are recognised.
+
+        Raises:
+            UsageError: an option out of range.
+        """
+        end = None if self.end is None else seconds_of(self.end, "end")
+        return Excerpt(start=seconds_of(self.start, "start"), end=end, step=self.step, rate=self.fps_out)
 
     def to_dict(self) -> dict[str, Any]:
         """Those that change results, as values of JSON."""
         smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
-        return {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
+        options = {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
+        if self.time_constant is not None:
+            options["time_constant"] = self.time_constant
+        if self.raw:
+            options["raw"] = True
+        return options | self.excerpt.to_dict()
 
 
-def check_source(source: object) -> None:
+def check_source(source: object, excerpt: Excerpt = WHOLE) -> None:
     """Refuse what no video can be read from, before the first frame is asked for.
 
     Raises:
-        UsageError: it is no path, number, address, list of pictures or `mien.VideoSource`.
+        UsageError: it is no path, number, address, list of pictures or `mien.VideoSource`; or it is live, and the
+            excerpt has a start or an end.
     """
     if isinstance(source, bool) or not (
         isinstance(source, str | Path | int | Sequence) or callable(getattr(source, "images", None))
@@ -82,6 +135,8 @@ def check_source(source: object) -> None:
             f"a {type(source).__name__} is no video: expected a path, an address, the number of a webcam, a list of "
             "pictures or a mien.VideoSource"
         )
+    if excerpt.cuts and (getattr(source, "live", False) or (isinstance(source, str | int) and is_live(source))):
+        raise not_live(without_password(str(getattr(source, "name", source))))
 
 
 def recognize_video(
@@ -94,20 +149,36 @@ def recognize_video(
         MissingExtraError: the source needs PyAV, which is not installed.
     """
     options = options or StreamOptions()
-    opened = _opened(source, options.fps)
-    with closing(search_video(pipeline, opened, options)) as searched:
-        yield from recognize_images(pipeline, searched, options, 1 if opened.live else options.batch)
+    opened = _opened(source, options)
+    with closing(_search_opened(pipeline, opened, options, keep_images=True)) as searched:
+        yield from recognize_images(pipeline, searched, options, live=opened.live)
 
 
 def recognize_images(
-    pipeline: Pipeline, searched: Iterable[Searched], options: StreamOptions, batch: int
+    pipeline: Pipeline, searched: Iterable[Searched], options: StreamOptions, *, live: bool = False
 ) -> Generator[Recognized, None, None]:
-    """The images of one video in which faces were looked for, wherever that was done, classified and steadied."""
-    smoother = Smoother(options.smooth)
+    """The images of one video in which faces were looked for, wherever that was done, classified and steadied.
+
+    Raises:
+        UsageError: a live source is to be smoothed by what looks ahead.
+    """
     header = pipeline.header.with_options(**options.to_dict())
-    for together in batched(searched, batch):
-        for recognized in pipeline.recognized(together, header):
-            yield replace(recognized, frame=smoother.smooth(recognized.frame))
+    classified: Iterator[Recognized] = (
+        recognized
+        for together in batched(searched, 1 if live else options.batch)
+        for recognized in pipeline.recognized(together, header)
+    )
+    if options.raw:
+        classified = map(_with_raw, classified)
+    if not live and options.smooth in (SYMMETRIC, DEFAULT_SMOOTHING):
+        return Symmetric(options.time_constant or TIME_CONSTANT).steadied(classified)
+    smoother = Smoother(options.smooth, options.time_constant)
+    return (replace(seen, frame=smoother.smooth(seen.frame)) for seen in classified)
+
+
+def _with_raw(seen: Recognized) -> Recognized:
+    faces = tuple(replace(face, raw=face.probabilities) for face in seen.frame.faces)
+    return replace(seen, frame=replace(seen.frame, faces=faces))
 
 
 def search_video(
@@ -119,9 +190,14 @@ def search_video(
         InputError: see `recognize_video`.
         MissingExtraError: likewise.
     """
-    opened = _opened(source, options.fps)
+    return _search_opened(finder, _opened(source, options), options, keep_images=keep_images)
+
+
+def _search_opened(
+    finder: Finder, opened: VideoSource, options: StreamOptions, *, keep_images: bool
+) -> Generator[Searched, None, None]:
     follower = finder.follower(Pace(options.every, monotonic if opened.live else None))
-    mirror = isinstance(opened, Camera) if options.mirror is None else options.mirror
+    mirror = getattr(opened, "mirrored", False) if options.mirror is None else options.mirror
     images = Reader(opened)
     try:
         for found in _search(finder, follower, images, Frame(opened.name), mirror=mirror):
@@ -132,8 +208,10 @@ def search_video(
             log.warning("%s: %d of %d frames dropped to keep up", opened.name, images.dropped, images.count)
 
 
-def _opened(source: VideoInput, fps: float) -> VideoSource:
-    return open_video(source, fps) if isinstance(source, str | Path | int | Sequence) else source
+def _opened(source: VideoInput, options: StreamOptions) -> VideoSource:
+    if isinstance(source, str | Path | int | Sequence):
+        return open_video(source, options.fps, options.excerpt)
+    return excerpted(source, options.excerpt)
 
 
 def _search(

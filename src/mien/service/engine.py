@@ -53,7 +53,7 @@ class Viewer:
     """State of one live stream: tracks, and the temporal smoothing of each.
 
     Args:
-        smooth: ``none``, ``mode`` or ``ema``.
+        smooth: one of `mien.choices.CausalSmoothing`.
 
     Raises:
         UsageError: an unknown smoothing.

@@ -73,7 +73,7 @@ class LiveStream:
     Args:
         socket: the client's WebSocket, not accepted yet.
         engine: runs the inference.
-        smooth: ``none``, ``mode`` or ``ema``.
+        smooth: one of `mien.choices.CausalSmoothing`.
         limits: of size and time.
         metrics: count pictures.
         clock: monotonic seconds.

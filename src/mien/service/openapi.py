@@ -36,6 +36,7 @@ _FACE: Final = {
     "emotion": "happy",
     "probability": 0.976,
     "certain": True,
+    **{"face_size": 156, "sharpness": 412.3, "brightness": 131.7, "yaw": -4.2, "pitch": 1.9, "roll": -1.7},
     "probabilities": dict(zip(EMOTIONS, (0.002, 0.001, 0.003, 0.976, 0.004, 0.005, 0.009), strict=True)),
     "landmarks": [[315.0, 126.5], [368.2, 124.9], [343.1, 158.8], [321.7, 181.0], [366.9, 179.6]],
     "track": None,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, Web
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
 
+from mien.choices import MOST_YAW, CausalSmoothing
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import InputError, MienError, RequestError, TooLargeError, nearest
@@ -39,6 +40,8 @@ Every = Annotated[int | None, Query(ge=1, description="Run full-frame detection 
 MinConfidence = Annotated[float, Query(ge=0, le=1, description="Of the detector; below the service's own: no change.")]
 MinProbability = Annotated[float, Query(ge=0, le=1, description="Of an expression to be `certain`.")]
 MaxFaces = Annotated[int | None, Query(ge=1, description="The largest faces only.")]
+MinFace = Annotated[int | None, Query(ge=1, description="No faces that are lower, in pixels.")]
+MaxYaw = Annotated[float | None, Query(ge=0, le=MOST_YAW, description="No faces turned farther, in degrees.")]
 
 PNG: Final = "image/png"
 LINES_TYPE: Final = "application/x-ndjson"
@@ -122,6 +125,8 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         min_confidence: MinConfidence = 0.0,
         min_probability: MinProbability = 0.0,
         max_faces: MaxFaces = None,
+        min_face: MinFace = None,
+        max_yaw: MaxYaw = None,
     ) -> Response:
         """The faces in pictures and what they express.
 
@@ -129,7 +134,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         be read have an `error`; when none can be read, the status says so. With `Accept: image/png`, the answer to one
         picture is that picture with its faces drawn in.
         """
-        wishes = Wishes(min_confidence, min_probability, max_faces)
+        wishes = Wishes(min_confidence, min_probability, max_faces, min_face, max_yaw)
         uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
         client = guard.client_of(request.scope)
         with places.place("request", client):
@@ -187,7 +192,7 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
     router = APIRouter(dependencies=KNOWN_ONLY)
 
     @router.websocket(guard.STREAM)
-    async def stream(socket: WebSocket, smooth: Smoothing = DEFAULT_SMOOTHING) -> None:
+    async def stream(socket: WebSocket, smooth: CausalSmoothing = DEFAULT_SMOOTHING) -> None:
         await LiveStream(socket, engine, smooth, limits, metrics).run()
 
     return router

@@ -35,6 +35,12 @@ class FaceResult(_Document):
     emotion: Annotated[str, Field(description="The likeliest of the model's `labels`; in videos after smoothing.")]
     probability: Annotated[Probability, Field(description="Of `emotion`.")]
     certain: Annotated[bool, Field(description="Whether `probability` is as high as was asked for.")]
+    face_size: Annotated[int | None, Field(ge=1, description="Height of the face in pixels.")]
+    sharpness: Annotated[float | None, Field(ge=0, description="Variance of the Laplacian at 48x48 pixels.")]
+    brightness: Annotated[float | None, Field(ge=0, le=255, description="Mean grey level of the face.")]
+    yaw: Annotated[float | None, Field(ge=-90, le=90, description="Degrees turned to the right side of the picture.")]
+    pitch: Annotated[float | None, Field(ge=-180, le=180, description="Degrees raised.")]
+    roll: Annotated[float | None, Field(ge=-180, le=180, description="Degrees tilted clockwise in the picture.")]
     probabilities: Annotated[dict[str, Probability], Field(description="Calibrated class probabilities, sum 1.")]
     landmarks: Annotated[
         list[Annotated[list[float], Field(min_length=2, max_length=2)]],

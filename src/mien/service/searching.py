@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from mien.faces.follow import Followed
+from mien.faces.quality import QualityLimits
 from mien.media.decode_picture import Pixels, decode_picture, decode_reduced
 from mien.output.drawing import annotate
 from mien.recognition.finder import Candidate, Finder, MakeFinder
@@ -68,26 +69,33 @@ class Wishes:
 
     Args:
         min_confidence: of the detector, 0..1; below that of the service it changes nothing.
-        min_probability: of an expression to be called certain, 0..1.
+        min_probability: of an expression to be called certain, 0..1; below that of the service it changes nothing.
         max_faces: the largest faces only.
+        min_face: no faces that are lower, pixels.
+        max_yaw: no faces that are turned farther to either side, degrees.
     """
 
     min_confidence: float = 0.0
     min_probability: float = 0.0
     max_faces: int | None = None
+    min_face: int | None = None
+    max_yaw: float | None = None
 
     def options(self) -> dict[str, float]:
         """What was asked for, by name; what was not is left out."""
-        return {name: value for name, value in asdict(self).items() if value}
+        usual = asdict(ALL)
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
     def wanted(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Those of the faces, largest first, that are asked for."""
-        found = [face for face in candidates if face.detection.score >= self.min_confidence]
-        return found[: self.max_faces]
+        limits = QualityLimits(self.min_face, self.max_yaw)
+        sure = [face for face in candidates if face.detection.score >= self.min_confidence]
+        return [face for face in sure if limits.hold(face.quality)][: self.max_faces]
 
     def judged(self, frame: Frame) -> Frame:
         """A frame whose faces say whether they are certain."""
-        faces = (replace(face, certain=face.probability >= self.min_probability) for face in frame.faces)
+        least = self.min_probability
+        faces = (replace(face, min_probability=max(least, face.min_probability)) for face in frame.faces)
         return replace(frame, faces=tuple(faces))
 
 

@@ -80,7 +80,7 @@ def _frames(
 ) -> Generator[Frame, None, None]:
     last: Frame | None = None
     try:
-        with closing(images), closing(recognize_images(pipeline, images, options, options.batch)) as recognized:
+        with closing(images), closing(recognize_images(pipeline, images, options)) as recognized:
             for image in recognized:
                 last = image.frame
                 yield last

@@ -12,7 +12,7 @@ from mien.errors import ModelFileError, UsageError
 from mien.faces.detection import Detection, Detector
 from mien.faces.haar import HaarDetector
 from mien.media.decode_picture import Pixels
-from mien.recognition.finder import Candidate
+from mien.recognition.finder import Candidate, Finder
 from mien.recognition.pipeline import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.results import Face
@@ -131,7 +131,9 @@ class FER:
     def _cut_out(self, image: Pixels, rectangles: Rectangles) -> list[Candidate]:
         """Faces at rectangles, in their order."""
         faces = [Detection((float(x), float(y), float(w), float(h)), 1.0) for x, y, w, h in rectangles]
-        return [found for face in faces for found in self._recognizer.pipeline.crop(image, [(face, None)])]
+        pipeline = self._recognizer.pipeline
+        cutter = Finder(pipeline.detector, 0.0, pipeline.crop_kind)  # one that leaves no size out
+        return [found for face in faces for found in cutter.crop(image, [(face, None)])]
 
 
 def _entry(face: Face) -> dict[str, Any]:

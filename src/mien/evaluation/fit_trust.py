@@ -1,0 +1,90 @@
+"""Makes the trust file of a model of its answers to rows that it did not learn from (`mien.model.trust`)."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.store import FaceStore
+from mien.errors import UsageError
+from mien.evaluation.conformal import SEED, halves, true_probabilities
+from mien.evaluation.evaluated import Evaluation
+from mien.model.trust import Trust, directions, mahalanobis, packed, unpacked
+
+_SHRINKAGE: Final = 0.02
+"""Share of the covariance that is replaced by a multiple of the identity, so that it can be inverted; of 0.02, 0.1 and
+0.3 the least told cartoons from faces best (docs/experiments.md).
+"""
+
+MOST_FEATURES: Final = 1024
+"""A model with more has a trust file without them: the covariance would take more memory than the model."""
+
+MOST_REFERENCES: Final = 4000
+"""Training rows that are looked at; more of them changed nothing."""
+
+FEWEST_FACES: Final = 40
+"""Of the rows, half of which are fitted on."""
+
+
+def fit_trust(evaluation: Evaluation, features: NDArray[np.float32], reference: NDArray[np.float32]) -> Trust:
+    """The trust file of a model: fitted on the first half of the rows (`conformal.halves`), so that the other tests it.
+
+    Args:
+        evaluation: the model's answers, in its own classes.
+        features: of its rows (N, D).
+        reference: features (M, D) of faces that say how faces look, Training rows as a rule; with none half of the
+            rows that are fitted on take their place.
+
+    Raises:
+        UsageError: fewer than `FEWEST_FACES`, or rows that the model was trained on.
+    """
+    if len(evaluation) < FEWEST_FACES:
+        raise UsageError(f"--trust: {len(evaluation)} faces: expected at least {FEWEST_FACES}")
+    if evaluation.trained_on is not None and evaluation.trained_on.rows:
+        raise UsageError("--trust: the model was trained on some of these rows; choose others, PublicTest as a rule")
+    fitted, _ = halves(evaluation.labels)
+    mean, factor, distances = typical(reference, features[fitted])
+    return Trust(
+        sha256=evaluation.model_sha256 or "",
+        labels=evaluation.classes,
+        data=f"half (seed {SEED}) of {evaluation.where}, {len(fitted):,} faces",
+        true_probabilities=true_probabilities(evaluation.probabilities[fitted], evaluation.labels[fitted]),
+        mean=mean,
+        factor=factor,
+        distances=distances,
+    )
+
+
+def reference_rows(store: FaceStore) -> NDArray[np.intp]:
+    """Training rows of a data set, ascending, at most `MOST_REFERENCES` of them, drawn at random."""
+    rows = np.random.default_rng(SEED).permutation(store.rows_of("Training"))
+    return np.sort(rows[:MOST_REFERENCES])
+
+
+def typical(
+    reference: NDArray[np.float32], features: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Mean (D,) and factor (D, D) of some faces, and the distances of other faces from them, ascending.
+
+    Args:
+        reference: features (M, D) of the first; with none every second one of the others is taken.
+        features: (N, D) of the others.
+    """
+    if features.shape[1] > MOST_FEATURES:
+        none = np.empty(0, np.float32)
+        return none, none.reshape(0, 0), none
+    if not len(reference):
+        reference, features = features[::2], features[1::2]
+    mean, factor = _mean_and_factor(reference)
+    return mean, factor, np.sort(mahalanobis(features, mean, factor))
+
+
+def _mean_and_factor(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean of the directions, and the Cholesky factor of their inverse covariance, as precise as it is stored."""
+    ways = directions(features).astype(np.float64)
+    mean = ways.mean(axis=0)
+    covariance = (ways - mean).T @ (ways - mean) / len(ways)
+    size, scale = len(mean), max(float(np.trace(covariance)) / len(mean), np.finfo(np.float32).tiny)
+    precision = np.linalg.inv((1 - _SHRINKAGE) * covariance / scale + _SHRINKAGE * np.eye(size))
+    factor = np.linalg.cholesky(precision).astype(np.float32)  # of a covariance of mean 1, so that float16 holds it
+    return mean.astype(np.float32), unpacked(packed(factor), size)

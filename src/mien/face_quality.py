@@ -1,0 +1,34 @@
+"""What results say of how good a face is to read."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a face is to read, for rules that exclude some.
+
+    Args:
+        face_size: height of the face's box in pixels of the picture.
+        sharpness: variance of the Laplacian of the face at 48x48 pixels, in squared grey levels.
+        brightness: mean grey level of the face, 0..255.
+        yaw: degrees by which the head is turned to the right side of the picture, -90..90; None without landmarks.
+        pitch: degrees by which it is raised; likewise.
+        roll: degrees by which it is tilted clockwise in the picture; likewise.
+    """
+
+    face_size: int
+    sharpness: float
+    brightness: float
+    yaw: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """JSON-ready values, one digit after the point."""
+        values = ((name, getattr(self, name)) for name in QUALITIES)
+        return {name: None if value is None else round(value, 1) for name, value in values}
+
+
+QUALITIES: Final = tuple(part.name for part in fields(Quality))
+"""Names of the measures of quality, in results and columns."""

@@ -1,0 +1,235 @@
+"""Where labels and bars of faces stand in a drawing, and how large their text is: geometry alone, nothing is drawn.
+
+All labels of a picture have one size, the largest at which each finds a place beside its face that covers no face and
+no other label.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TEXT_OF_FACE: Final = 0.18
+_TEXT_OF_PICTURE: Final = 0.05
+_SMALLEST_TEXT: Final = 11
+_CROWDED_TEXT: Final = 8
+_TINIEST_TEXT: Final = 6
+"""Smaller than `_SMALLEST_TEXT` where labels find no place else, down to 6 pixels in pictures of up to 120."""
+
+_LEAST_LINES: Final = 20
+
+_STEP: Final = 0.88
+"""From one size of text to the next one that is tried."""
+
+_FILLS: Final = 0.5
+"""Share of the picture from which a face fills it: what finds no place beside it may lie within it."""
+
+_BARS_WITHIN: Final = 0.4
+"""Share of such a face that its bars may cover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A rectangle on the canvas, in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column beyond it."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.top + self.height
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """First and last column and row, as Pillow takes them."""
+        return self.left, self.top, self.right - 1, self.bottom - 1
+
+    def moved(self, left: int, top: int) -> "Place":
+        """The same size elsewhere."""
+        return Place(left, top, self.width, self.height)
+
+    def meets(self, others: Iterable["Place"]) -> bool:
+        """Whether it shares a pixel with one of others."""
+        return any(
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+            for other in others
+        )
+
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+def text_sizes(canvas: Size, boxes: Sequence[Place]) -> list[int]:
+    """Sizes of text in pixels to try for the labels of a picture, the largest first.
+
+    The first is a share of the geometric mean of the largest face's height and the median one's, within bounds of the
+    picture's size.
+
+    Args:
+        canvas: size of the picture.
+        boxes: of the faces; without any a size for notes.
+    """
+    least = max(_TINIEST_TEXT, min(_CROWDED_TEXT, min(canvas) // _LEAST_LINES))
+    most = max(_SMALLEST_TEXT, round(_TEXT_OF_PICTURE * math.sqrt(canvas[0] * canvas[1])))
+    heights = sorted(box.height for box in boxes)
+    usual = math.sqrt(heights[-1] * heights[len(heights) // 2]) if heights else 0.0
+    sizes = [max(_SMALLEST_TEXT, min(most, round(_TEXT_OF_FACE * usual if heights else most / 2)))]
+    while sizes[-1] > least:
+        sizes.append(max(least, min(sizes[-1] - 1, round(_STEP * sizes[-1]))))
+    return sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of a picture.
+
+    Args:
+        text: size of their text, pixels.
+        places: one for each face, None where there is none that covers no other face.
+    """
+
+    text: int
+    places: tuple[Place | None, ...]
+
+
+def place_labels(canvas: Size, boxes: Sequence[Place], plates: Callable[[int], Sequence[Size]]) -> Labels:
+    """The size of all labels, and a place for each.
+
+    A label stands beside its face. Only where no size of text leaves room for all of them, or a face fills the picture,
+    labels lie at the edge of their own faces. None lies on another face or label.
+
+    Args:
+        canvas: size of the picture.
+        boxes: of the faces.
+        plates: gives the sizes of the labels at a size of text.
+    """
+    sizes = text_sizes(canvas, boxes)
+    best = Labels(sizes[0], (None,) * len(boxes))
+    filling = any(_fills(canvas, box) for box in boxes)
+    for text in sizes:
+        around = [_around(canvas, box, plate) for box, plate in zip(boxes, plates(text), strict=True)]
+        labels = Labels(text, tuple(_placed(boxes, around)))
+        labels = _with_inner(canvas, boxes, plates, labels) if filling else labels
+        if labels.places.count(None) < best.places.count(None):
+            best = labels
+        if None not in best.places:
+            return best
+    return _with_inner(canvas, boxes, plates, best)
+
+
+def _with_inner(
+    canvas: Size, boxes: Sequence[Place], plates: Callable[[int], Sequence[Size]], labels: Labels
+) -> Labels:
+    """The same labels, and at the edges of their own faces those that have no other place."""
+    places = list(labels.places)
+    for number, (box, plate) in enumerate(zip(boxes, plates(labels.text), strict=True)):
+        if places[number] is None:
+            others = [other for other in boxes if other is not box] + [place for place in places if place is not None]
+            inner = _within(canvas, box, plate)
+            places[number] = next((place for place in inner if not place.meets(others)), None)
+    return Labels(labels.text, tuple(places))
+
+
+def _within(canvas: Size, box: Place, plate: Size) -> list[Place]:
+    """Places for a label at the upper and the lower edge of its own face."""
+    places = [_pushed(Place(box.left, top, *plate), canvas) for top in (box.top, box.bottom - plate[1])]
+    return [place for place in places if _fits(place, canvas)]
+
+
+def _around(canvas: Size, box: Place, plate: Size) -> list[Place]:
+    """Places for a label beside a box, within the canvas, the best first."""
+    width, height = plate
+    lefts = (box.left, box.right - width, box.left + (box.width - width) // 2)
+    tops = (box.top, box.bottom - height, box.top + (box.height - height) // 2)
+    above = [Place(left, box.top - height, width, height) for left in lefts]
+    below = [Place(left, box.bottom, width, height) for left in lefts]
+    right = [Place(box.right, top, width, height) for top in tops]
+    left = [Place(box.left - width, top, width, height) for top in tops]
+    pushed = (_pushed(place, canvas) for place in (*above, *below, *right, *left))
+    return [place for place in dict.fromkeys(pushed) if _fits(place, canvas) and not place.meets((box,))]
+
+
+def _placed(boxes: Sequence[Place], around: Sequence[Sequence[Place]]) -> list[Place | None]:
+    """One of the places around each face that covers no face and no label; who has the fewest chooses first."""
+    free = _free(boxes, around)
+    found: list[Place | None] = [None] * len(boxes)
+    taken: list[Place] = []
+    for number in sorted(range(len(boxes)), key=lambda number: len(free[number])):
+        place = next((place for place in free[number] if not place.meets(taken)), None)
+        if place is not None:
+            found[number] = place
+            taken.append(place)
+    return found
+
+
+def _free(boxes: Sequence[Place], around: Sequence[Sequence[Place]]) -> list[list[Place]]:
+    """Those of the places around each face that cover no face."""
+    every = [place for places in around for place in places]
+    if not every:
+        return [[] for _ in around]
+    some, others = _edges(every), _edges(boxes)
+    begins = np.all(some[:, None, :2] < others[None, :, 2:], axis=2)
+    ends = np.all(some[:, None, 2:] > others[None, :, :2], axis=2)
+    covers = np.asarray(np.any(begins & ends, axis=1)).tolist()
+    clear = iter(zip(every, [not covered for covered in covers], strict=True))
+    return [[place for place, is_clear in (next(clear) for _ in places) if is_clear] for places in around]
+
+
+def _edges(places: Sequence[Place]) -> NDArray[np.intp]:
+    return np.array([(place.left, place.top, place.right, place.bottom) for place in places], np.intp)
+
+
+def bar_places(
+    canvas: Size, box: Place, panel: Size, others: Sequence[Place], taken: Sequence[Place]
+) -> Iterator[Place]:
+    """Places for the bars of a face, the best first: beside it where they cover no face and nothing that is drawn;
+    within it where it fills the picture and the bars are small.
+
+    Args:
+        canvas: size of the picture.
+        box: of the face.
+        panel: size of the bars.
+        others: boxes of the other faces.
+        taken: what is drawn already.
+    """
+    width, height = panel
+    gap = max(4, height // 30)
+    beside = (
+        (box.right + gap, box.top),
+        (box.left - gap - width, box.top),
+        (box.left, box.bottom + gap),
+        (box.left, box.top - gap - height),
+    )
+    outside = [_pushed(Place(*corner, width, height), canvas) for corner in beside]
+    outside = [place for place in outside if not place.meets((box,))]
+    small = width * height <= _BARS_WITHIN * box.width * box.height
+    inside = [Place(box.left + gap, box.bottom - gap - height, width, height)] if small and _fills(canvas, box) else []
+    for place in (*outside, *inside):
+        if _fits(place, canvas) and not place.meets((*others, *taken)):
+            yield place
+
+
+def _fills(canvas: Size, box: Place) -> bool:
+    return box.width * box.height >= _FILLS * canvas[0] * canvas[1]
+
+
+def _pushed(place: Place, canvas: Size) -> Place:
+    """The same place moved into the canvas, as far as it fits."""
+    left, top = max(0, min(place.left, canvas[0] - place.width)), max(0, min(place.top, canvas[1] - place.height))
+    return place.moved(left, top)
+
+
+def _fits(place: Place, canvas: Size) -> bool:
+    return place.right <= canvas[0] and place.bottom <= canvas[1]
