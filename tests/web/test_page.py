@@ -239,6 +239,44 @@ def test_it_is_written_from_right_to_left_and_fits_a_phone(page, photo):
     wait_for(lambda: "النموذج" in page.inner_text("#about"))
 
 
+CANVAS_NOISE = """
+const { getImageData } = OffscreenCanvasRenderingContext2D.prototype;
+OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...place) {
+  const image = getImageData.apply(this, place);
+  image.data[4] ^= 1;
+  return image;
+};
+"""
+FRAME_NOISE = """
+const { copyTo } = VideoFrame.prototype;
+VideoFrame.prototype.copyTo = async function (into, options) {
+  await copyTo.call(this, into, options);
+  into[4] ^= 1;
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("noise", "fidelity"), [(CANVAS_NOISE, "copied"), (CANVAS_NOISE + FRAME_NOISE, "altered")], ids=["canvas", "both"]
+)
+def test_a_browser_that_alters_pixels_is_told_from_others(browser, web_folder, photo, noise, fidelity):
+    """The worker gets a canvas that changes one level of a picture, as protection against tracking does."""
+    (worker,) = web_folder.glob("assets/worker-*.js")
+    context = browser.new_context(service_workers="block", locale="en-GB")
+    context.set_default_timeout(1000 * HANG)
+    script = {"content_type": "text/javascript", "body": noise + worker.read_text()}
+    context.route(f"**/{worker.name}", lambda route: route.fulfill(**script))
+    page = context.new_page()
+    with serving(web_folder) as address:
+        page.goto(address)
+        page.wait_for_selector(f"#about[data-ready='{fidelity}']")
+        assert page.is_visible("#altered") == (fidelity == "altered")
+        page.set_input_files("#file", photo)
+        page.wait_for_selector(".card")
+    assert page.inner_text(".verdict").startswith("happy ")
+    context.close()
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: cd web && npm ci")
 def test_axe_finds_nothing_serious(browser, visit):
     """In light and in dark. The script is not the page's: the policy would refuse it."""
