@@ -104,6 +104,8 @@ def check_faces(found, expected, bound):
     assert len(found) == len(expected)
     for face, other in zip(found, expected, strict=True):
         assert face.keys() == (other.keys() - {"crop", "logits"}) | {"face"}
+        for measure in ("brightness", "yaw", "pitch", "roll"):
+            assert abs(face[measure] - other[measure]) <= 0.31
         assert largest(face["box"], other["box"]) <= 2
         assert largest(itertools.chain(*face["landmarks"]), itertools.chain(*other["landmarks"])) <= 1
         assert list(face["probabilities"]) == list(other["probabilities"])
@@ -204,6 +206,7 @@ def test_a_video_is_read_every_tenth_of_a_second(page, stage, write_clip, tmp_pa
     places = [frame["faces"][0]["box"][0] for frame in frames]
     assert largest([place - places[0] for place in places], [10 * number for number in range(10)]) <= 4
     assert {face["track"] for frame in frames for face in frame["faces"]} == {1}
+    assert page.inner_text("#timeline-title") == "Over the video"
 
 
 def test_a_video_that_cannot_be_played_is_said(page):

@@ -30,15 +30,12 @@ export class EngineHost implements Host {
     ort.env.logLevel = "error";
     if (wasm.startsWith("file:")) ort.env.wasm.wasmBinary = (await content(wasm)).buffer as ArrayBuffer;
     else ort.env.wasm.wasmPaths = { wasm };
-    const [detectorFile, modelFile, cardText, reader] = await Promise.all([
-      content(detector),
-      content(model),
-      content(card),
+    const values = content(card).then((text) => JSON.parse(new TextDecoder().decode(text)) as Record<string, unknown>);
+    const [engine, reader] = await Promise.all([
+      Engine.open({ ort: ort as unknown as Runtime, detector: content(detector), model: content(model), card: values }),
       typeof OffscreenCanvas === "undefined" ? undefined : PixelReader.tested(),
     ]);
-    this.#reader = reader;
-    const values = JSON.parse(new TextDecoder().decode(cardText));
-    this.#engine = await Engine.open({ ort: ort as unknown as Runtime, detector: detectorFile, model: modelFile, card: values });
+    [this.#engine, this.#reader] = [engine, reader];
     const runtime = `onnxruntime-web ${ort.env.versions.web}`;
     return { card: this.#engine.card, fidelity: reader?.fidelity ?? "exact", threads, runtime, pace: threads > 1 ? await this.pace() : 0 };
   }

@@ -94,6 +94,9 @@ test("options out of range are refused in words", () => {
   assert.throws(() => core.pixelsOf({ data: new Uint8Array(5), width: 2, height: 1 }), /expected width/);
 });
 
+const QUALITY = ["face_size", "sharpness", "brightness", "yaw", "pitch", "roll"];
+const QUALITY_BOUND = (measure, other) => (measure === "face_size" ? 2 : measure === "sharpness" ? 0.02 * other.sharpness + 0.2 : 0.31);
+
 /** Compare faces with Python's: boxes within 2 px, crops within a grey level, probabilities within a bound. */
 function compare(name, faces, expected, bound) {
   assert.equal(faces.length, expected.length, `${name}: ${faces.length} faces`);
@@ -102,6 +105,8 @@ function compare(name, faces, expected, bound) {
     assert.ok(farthest(face.box, other.box) <= 2, `${name}: ${face.box} and ${other.box}`);
     assert.ok(farthest(face.landmarks.flat(), other.landmarks.flat()) <= 1, `${name}: landmarks`);
     assert.ok(Math.abs(face.confidence - other.confidence) < 0.02);
+    // A crop may differ by a grey level; angles are rounded to a tenth.
+    for (const measure of QUALITY) assert.ok(Math.abs(face[measure] - other[measure]) <= QUALITY_BOUND(measure, other), `${name}: ${measure} ${face[measure]} and ${other[measure]}`);
     const off = farthest(Object.values(face.probabilities), Object.values(other.probabilities));
     assert.ok(off <= bound, `${name}: probabilities differ by ${off}`);
     assert.equal(face.emotion, other.emotion, name);

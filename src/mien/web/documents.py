@@ -19,12 +19,13 @@ _MEANING: Final = '<p data-text="meaning"></p>'
 _MINE: Final = ('href="icon.svg"', 'href="style.css"', 'src="app.js"')
 
 
-def index_html(service_page: str, folder: str) -> str:
+def index_html(service_page: str, folder: str, modules: Sequence[str]) -> str:
     """The page of the service made that of the edition: without token, with a policy and its own scripts first.
 
     Args:
         service_page: ``index.html`` of the service.
         folder: where the page's modules lie.
+        modules: paths of all modules, which are asked for at once instead of one after the other.
     """
     start, end = service_page.index(_DIALOG[0]), service_page.index(_DIALOG[1]) + len(_DIALOG[1])
     page = service_page[:start] + service_page[end:]
@@ -34,6 +35,7 @@ def index_html(service_page: str, folder: str) -> str:
         f'<meta http-equiv="content-security-policy" content="{PAGE_POLICY}">',
         '<meta name="referrer" content="no-referrer">',
         '<link rel="manifest" href="manifest.webmanifest">',
+        *(f'<link rel="modulepreload" href="{module}">' for module in modules),
         f'<script type="module" src="{folder}/edition.js"></script>',
     )
     page = _replaced(page, _HEAD, "\n  ".join((_HEAD, *added)))

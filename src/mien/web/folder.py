@@ -73,7 +73,9 @@ def site_files(bundle: Bundle) -> Files:
     page = _page(engine_module(named))
     folder = f"page-{_digest(page)}"
     files = {**assets, **{f"{folder}/{name}": content for name, content in page.items()}}
-    files["index.html"] = index_html(_text("mien.service", "index.html"), folder).encode()
+    modules = [name for name in sorted(files) if name.startswith(folder) and name.endswith(".js")]
+    page_text = index_html(_text("mien.service", "index.html"), folder, [*modules, named["library"]])
+    files["index.html"] = page_text.encode()
     files["manifest.webmanifest"] = web_manifest(folder).encode()
     worker = service_worker(_text("mien.web", "sw.js"), _digest(files), sorted(files), named["worker"])
     return {**files, "sw.js": worker.encode(), "_headers": headers_file(named["worker"]).encode()}

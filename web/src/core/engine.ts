@@ -6,7 +6,8 @@ import { YuNetDetector } from "./detector.js";
 import { Follower, WEAK_SHARE } from "./follow.js";
 import { Model } from "./model.js";
 import { MienError, toGray, toRgb, type Pixels } from "./pixels.js";
-import { inside, rounded, SCHEMA, type Detection, type Face, type Frame } from "./results.js";
+import { inside, rounded, SCHEMA, type Detection, type Face, type Frame, type Quality } from "./results.js";
+import { qualityOf } from "./quality.js";
 import type { Runtime } from "./runtime.js";
 import { Smoother, SMOOTHINGS, type Reading, type SmoothingName } from "./smoothing.js";
 import { YuNet } from "./yunet.js";
@@ -15,12 +16,12 @@ import { YuNet } from "./yunet.js";
 export interface Parts {
   /** The module `onnxruntime-web/wasm`, or another build of onnxruntime. */
   ort: Runtime;
-  /** Content of YuNet's file. */
-  detector: Uint8Array;
+  /** Content of YuNet's file; like the others it may still be on its way. */
+  detector: Uint8Array | Promise<Uint8Array>;
   /** Content of a model file. */
-  model: Uint8Array;
+  model: Uint8Array | Promise<Uint8Array>;
   /** Its card, as `mien web` writes it; by default the card inside the file. */
-  card?: Record<string, unknown> | undefined;
+  card?: Record<string, unknown> | Promise<Record<string, unknown>> | undefined;
   /** Execution providers of onnxruntime, for example `["webgpu"]`. */
   providers?: readonly string[] | undefined;
 }
@@ -65,6 +66,7 @@ interface Candidate {
   readonly box: [number, number, number, number];
   readonly detection: Detection;
   readonly crop: Pixels;
+  readonly quality: Quality;
   readonly track: number | null;
 }
 
@@ -79,7 +81,11 @@ export class Engine {
 
   /** @throws MienError: a file or the card is unusable. */
   static async open({ ort, detector, model, card, providers }: Parts): Promise<Engine> {
-    return new Engine(ort, await YuNet.open(ort, detector, providers), await Model.open(ort, model, card, providers), providers);
+    const [yunet, opened] = await Promise.all([
+      Promise.resolve(detector).then((file) => YuNet.open(ort, file, providers)),
+      Promise.all([model, card]).then(([file, values]) => Model.open(ort, file, values, providers)),
+    ]);
+    return new Engine(ort, yunet, opened, providers);
   }
 
   get card(): Card {
@@ -135,7 +141,10 @@ export class Engine {
     visible.splice(asked.maxFaces);
     if (!visible.length) return [];
     const pixels = channels === 1 ? toGray(image) : toRgb(image);
-    const candidates = visible.map((face): Candidate => ({ ...face, crop: alignFace(pixels, face.detection.landmarks, side) }));
+    const candidates = visible.map((face): Candidate => {
+      const crop = alignFace(pixels, face.detection.landmarks, side);
+      return { ...face, crop, quality: qualityOf(face.box[3], face.detection, crop) };
+    });
     const rows = await this.model.probabilities(candidates.map(({ crop }) => crop));
     return candidates.map((candidate, number) => reading(candidate, number, rows[number]!, this.card.labels, asked.minProbability));
   }
@@ -171,7 +180,7 @@ export class Stream {
   }
 }
 
-function reading({ box, detection, track }: Candidate, number: number, probabilities: number[], labels: readonly string[], least: number): Reading {
+function reading({ box, detection, track, quality }: Candidate, number: number, probabilities: number[], labels: readonly string[], least: number): Reading {
   const best = probabilities.indexOf(Math.max(...probabilities));
   const face: Face = {
     face: number,
@@ -180,6 +189,7 @@ function reading({ box, detection, track }: Candidate, number: number, probabili
     emotion: labels[best]!,
     probability: rounded(probabilities[best]!),
     certain: probabilities[best]! >= least,
+    ...quality,
     probabilities: Object.fromEntries(labels.map((label, index) => [label, rounded(probabilities[index]!)])),
     landmarks: detection.landmarks.map(([x, y]) => [x, y]),
     track,

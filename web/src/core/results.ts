@@ -16,7 +16,21 @@ export interface Detection {
   readonly landmarks: readonly Point[];
 }
 
-export interface Face {
+/** How good a face is to read. */
+export interface Quality {
+  /** Height of its box in pixels. */
+  face_size: number;
+  /** Variance of the Laplacian at 48x48 pixels. */
+  sharpness: number;
+  /** Mean grey level, 0..255. */
+  brightness: number;
+  /** Degrees by which the head is turned to the right side of the picture, raised, tilted clockwise. */
+  yaw: number | null;
+  pitch: number | null;
+  roll: number | null;
+}
+
+export interface Face extends Quality {
   /** Number in the frame, from 0, largest first. */
   face: number;
   /** x, y, width, height in whole pixels, inside the image. */

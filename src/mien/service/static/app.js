@@ -77,7 +77,7 @@ async function changeModel(file) {
   state.video?.close();
   state.video = null;
   clear();
-  timelines.clear();
+  clearTimelines();
   $("people").replaceChildren();
   showLegend($("legend"));
   say(() => text("modelUsed", { name }));
@@ -152,7 +152,7 @@ async function lookAtVideo(file) {
   const task = ++state.task;
   const video = new Video(file, () => state.video === video && showMoment());
   Object.assign(state, { video, pictures: [] });
-  timelines.clear();
+  clearTimelines({ whole: true });
   await video.read((frame) => {
     if (task !== state.task) return;
     if (frame.error) {
@@ -170,6 +170,13 @@ async function lookAtVideo(file) {
   $("downloads").hidden = false;
   showMoment();
   say(() => summary([video.frame]));
+}
+
+/** Begin the timelines anew: of the last seconds, or of a whole video. */
+function clearTimelines({ whole = false } = {}) {
+  timelines.clear({ whole });
+  $("timeline-title").dataset.text = whole ? "wholeTimeline" : "timeline";
+  $("timeline-title").textContent = text($("timeline-title").dataset.text);
 }
 
 /** Draw the moment of the video that is shown. */
@@ -251,7 +258,7 @@ async function startCamera() {
   state.video?.close();
   clear();
   Object.assign(state, { camera, video: null, answered: [] });
-  timelines.clear();
+  clearTimelines();
   $("history").hidden = false;
   showCameraButtons();
   camera.onPicture(() => animate(camera));

@@ -43,6 +43,7 @@ const WORDS = {
     nobodyYet: "Results appear here.",
     nobody: "No face found.",
     timeline: "Last 30 seconds",
+    wholeTimeline: "Over the video",
     privacy:
       "Pictures go to this server only. It looks at them in memory and keeps nothing: no picture, no face, no result.",
     meaning:
@@ -104,6 +105,7 @@ const WORDS = {
     nobodyYet: "结果会显示在这里。",
     nobody: "没有找到人脸。",
     timeline: "最近 30 秒",
+    wholeTimeline: "整段视频",
     privacy: "图片只发送到这台服务器，仅在内存中处理，不保留任何内容：不保留图片、人脸或结果。",
     meaning: "表情不等于情绪：看起来生气的人可能只是在专注。使用前请告知被拍摄者；请勿用于工作场所或学校中的人员。",
     tokenNeeded: "此服务器需要访问令牌。",
@@ -163,6 +165,7 @@ const WORDS = {
     nobodyYet: "تظهر النتائج هنا.",
     nobody: "لم يُعثر على وجه.",
     timeline: "آخر 30 ثانية",
+    wholeTimeline: "طوال الفيديو",
     privacy: "تذهب الصور إلى هذا الخادم وحده. يعالجها في الذاكرة ولا يحتفظ بشيء: لا صورة ولا وجه ولا نتيجة.",
     meaning: "التعبير ليس شعورًا: من يبدو غاضبًا قد يكون مركّزًا. أخبر الناس قبل أن توجّه هذا نحوهم، ولا تستخدمه مع الناس في العمل أو المدرسة.",
     tokenNeeded: "يطلب هذا الخادم رمزًا.",
