@@ -31,7 +31,7 @@ _FEW_COLOURS: Final = 0.08
 FLASH: Final = 0.25
 """Seconds within which a scene may come back, so that what was between is a flash and not two cuts."""
 
-_SIZE: Final = (64, 36)
+_SIZE: Final = (36, 64)
 _BITS: Final = 5
 
 
@@ -98,18 +98,20 @@ def _recoloured(last: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
 
 def _shifted(last: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
     """The correlation where one picture is shifted as fits best, if they then share half of their pixels; else -1."""
-    window = cv2.createHanningWindow(_SIZE, cv2.CV_32F)
+    height, width = last.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     (across, down), _ = cv2.phaseCorrelate(last.astype(np.float32), image.astype(np.float32), window)
     right, low = round(across), round(down)
-    first = last[max(0, -low) : _SIZE[1] - max(0, low), max(0, -right) : _SIZE[0] - max(0, right)]
-    second = image[max(0, low) : _SIZE[1] - max(0, -low), max(0, right) : _SIZE[0] - max(0, -right)]
+    first = last[max(0, -low) : height - max(0, low), max(0, -right) : width - max(0, right)]
+    second = image[max(0, low) : height - max(0, -low), max(0, right) : width - max(0, -right)]
     return correlation(first, second) if 2 * first.size >= last.size else -1.0
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A copy of at most 64x36 pixels, of every so manieth row and column: cheap at any size."""
-    step = max(1, min(image.shape[0] // (2 * _SIZE[1]), image.shape[1] // (2 * _SIZE[0])))
-    return np.asarray(cv2.resize(np.ascontiguousarray(image[::step, ::step]), _SIZE, interpolation=cv2.INTER_AREA))
+    """At most 64x36 of the pixels, evenly spaced: nothing is averaged, so that it costs the same at any size."""
+    down, across = (max(1, side // most) for side, most in zip(image.shape[:2], _SIZE, strict=True))
+    rows, columns = (slice(step // 2, step * most, step) for step, most in zip((down, across), _SIZE, strict=True))
+    return np.ascontiguousarray(image[rows, columns])
 
 
 def _luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
