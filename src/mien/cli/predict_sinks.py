@@ -96,10 +96,9 @@ def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) 
     if not files:
         raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
     addresses = sum(isinstance(entry, str) for entry in found.pictures)
-    for count, what in ((len(found.videos), "video"), (addresses, "address")):
+    for count, one, many in ((len(found.videos), "video", "videos"), (addresses, "address", "addresses")):
         if count:
-            plural = "" if count == 1 else "es" if what.endswith("s") else "s"
-            log.info("--sort leaves out %d %s%s; it sorts picture files", count, what, plural)
+            log.info("--sort leaves out %d %s; it sorts picture files", count, one if count == 1 else many)
     return SortedPictures(folder, {without_password(str(path)): path for path in files}, header, kind)
 
 
