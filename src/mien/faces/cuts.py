@@ -6,6 +6,7 @@ of before. Where the scene was calm, fewer colours suffice, if no shift of the p
 correlation). Dissolves and fades are no cuts.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,7 @@ FLASH: Final = 0.25
 """Seconds within which a scene may come back, so that what was between is a flash and not two cuts."""
 
 _SIZE: Final = (36, 64)
+_BLANK: Final = 1e-3
 _BITS: Final = 5
 
 
@@ -70,9 +72,16 @@ class Cuts:
 
 def correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Normalized cross-correlation of two images of one shape, -1..1; of two without contrast 1, of one 0."""
-    one, other = (image.astype(np.float32) - image.mean(dtype=np.float32) for image in (first, second))
-    scale = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / scale if scale else float(one.any() == other.any())
+    one, other = (image.ravel().astype(np.float64) for image in (first, second))
+    product, own, others = _covariance(one, other), _covariance(one, one), _covariance(other, other)
+    if own > _BLANK and others > _BLANK:
+        return product / math.sqrt(own * others)
+    return float((own > _BLANK) == (others > _BLANK))
+
+
+def _covariance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Of so many values, times their number; by dot products, which cost least."""
+    return float(one @ other) - float(one.sum()) * float(other.sum()) / len(one)
 
 
 def _is_other(last: NDArray[np.uint8], image: NDArray[np.uint8], *, calm: bool) -> bool:
