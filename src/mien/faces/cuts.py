@@ -2,8 +2,8 @@
 
 Two small copies of the frames are compared. After a cut neither their structure (normalized cross-correlation, which a
 flash or a change of exposure leaves alone) nor their colours (histograms, which a pan or a zoom leaves alone) are those
-of before. Where the scene was calm, fewer colours suffice, if no shift of the picture explains the new structure (phase
-correlation). Dissolves and fades are no cuts.
+of before. Where the scene was calm and half of the picture stays as it is, such as a wall behind people, fewer colours
+suffice, if no shift of the picture explains the new structure (phase correlation). Dissolves and fades are no cuts.
 """
 
 import math
@@ -26,6 +26,8 @@ quarter of the width from frame to frame.
 
 _CALM: Final = 0.9
 _SHIFTED: Final = 0.8
+_SAME: Final = 4
+_BEHIND: Final = 0.5
 _FEW_COLOURS: Final = 0.08
 """The same for a calm scene: 0.1 where a face takes the place of another one before the same wall."""
 
@@ -87,7 +89,11 @@ def _covariance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 def _is_other(last: NDArray[np.uint8], image: NDArray[np.uint8], *, calm: bool) -> bool:
     """Whether a picture of another structure is of another scene."""
     changed = _recoloured(last, image)
-    return changed > COLOURS or (calm and changed > _FEW_COLOURS and _shifted(_luma(last), _luma(image)) < _SHIFTED)
+    if changed > COLOURS or not (calm and changed > _FEW_COLOURS):
+        return changed > COLOURS
+    before, now = _luma(last), _luma(image)
+    same = np.abs(before.astype(np.int16) - now) <= _SAME
+    return bool(same.mean() >= _BEHIND) and _shifted(before, now) < _SHIFTED
 
 
 def _is_same(before: NDArray[np.uint8], image: NDArray[np.uint8]) -> bool:
