@@ -1,7 +1,7 @@
 """Progress bars of `mien predict` on standard error, unless the terminal shows results at the same time."""
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
