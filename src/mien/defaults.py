@@ -27,3 +27,6 @@ DEFAULT_FPS: Final = 25.0
 
 DEFAULT_RULES: Final = CLEANING_RULES[:4]
 """Cleaning rules that need neither a model nor a debatable threshold."""
+
+JOB_SECONDS: Final = 60.0
+"""In a job: time limit of a picture, or of the next frame of a video."""

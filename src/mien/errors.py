@@ -7,6 +7,7 @@ MienError
 ├── SinkError        some results could not be written
 ├── WorkerError      a worker process died or failed
 │   └── LimitError     a task needed more time or memory than it may have
+├── JobError         a job ended with parts missing
 ├── RequestError     the service refuses a request
 ├── DataError        a data set is malformed
 ├── ModelFileError   a model file or checkpoint is missing, damaged or without its metadata
@@ -89,6 +90,12 @@ class LimitError(WorkerError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         return type(self), (self.limit, str(self))
+
+
+class JobError(MienError):
+    """A job ended and parts are missing; what is there is whole, and the job can be resumed."""
+
+    exit_status = 3
 
 
 class RequestError(MienError):

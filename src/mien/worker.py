@@ -20,7 +20,7 @@ from typing import Any, Final
 from mien.errors import LimitError, WorkerError
 from mien.worker_process import END, LAST, UNBOUND, Bounds, WithContent, Work, run_worker
 
-_PRELOADED: Final = ["mien.recognition.parallel", "mien.service.searching"]
+_PRELOADED: Final = ["mien.recognition.parallel", "mien.service.searching", "mien.jobs.reading"]
 """What the server that forks imports: what the workers of this package do, by name; nothing here imports it."""
 _LINUX: Final = sys.platform == "linux"
 

@@ -16,6 +16,8 @@ from mien.cli.doctor import doctor
 from mien.cli.evaluate import evaluate
 from mien.cli.explain import explain
 from mien.cli.export import export
+from mien.cli.job_options import JobCommand
+from mien.cli.jobs import jobs
 from mien.cli.messages import log, show_messages
 from mien.cli.models import models
 from mien.cli.predict import predict
@@ -63,8 +65,9 @@ def _main(
 
 
 app.command("demo")(demo)
-app.command("predict")(predict)
+app.command("predict", cls=JobCommand)(predict)
 app.command("explain")(explain)
+app.command("jobs")(jobs)
 app.command("serve")(serve)
 app.command("train")(train)
 app.command("sweep")(sweep)

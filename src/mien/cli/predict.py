@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.choices import Alignment, RowFormat
+from mien.cli.job_options import Cluster, Resume, Shard, TimeLimit, shard_of
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import (
     Blur,
@@ -30,7 +31,7 @@ from mien.cli.options import (
     Workers,
 )
 from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, MIN_SCORE
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, JOB_SECONDS, MIN_SCORE
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
@@ -55,7 +56,11 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help=f"Folder for annotated copies; --save alone writes to {_DEFAULT_FOLDER}.")
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"Folder for annotated copies, or of a job; --save alone writes to {_DEFAULT_FOLDER}.",
+        ),
     ] = None,
     form: Annotated[RowFormat, typer.Option("--format", help="Output format on standard output.")] = "table",
     save: Annotated[
@@ -125,6 +130,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         Path | None,
         typer.Option(help="Font file (.ttf, .otf, .ttc) for the class names in drawings."),
     ] = None,
+    resume: Resume = False,
+    cluster: Cluster = None,
+    shard: Shard = None,
+    time_limit: TimeLimit = JOB_SECONDS,
 ) -> None:
     """Detect the faces in pictures and videos and classify their expressions."""
     from mien.cli import predict_sinks as sinks
@@ -139,16 +148,20 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
-    if out and save is False:
-        raise UsageError("--out and --no-save contradict each other: leave one out")
-    if blur:
-        _refuse_beside_blur(sort, min_face, max_yaw)
-    _use_font(font)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
-    found = sort_sources(sources, fps)
-    for line in found.left_out:
-        log.info("%s", line)
+    make = partial(
+        Recognizer,
+        model,
+        detector,
+        device=device,
+        min_confidence=min_confidence,
+        min_face=min_face,
+        max_yaw=max_yaw,
+        min_probability=min_probability,
+        sets=sets,
+        out_of_place=out_of_place,
+        threads=threads,
+        alignment=alignment,
+    )
     options = StreamOptions(
         every=1 if blur and every is None else every,
         smooth=smooth,
@@ -162,22 +175,27 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         step=step,
         fps_out=fps_out,
     )
+    if resume or cluster is not None or shard is not None:
+        from mien.cli import predict_job as job
+
+        folder = job.refuse_options(out, form, {"--save": save, "--show": show, "--sort": sort, "--blur": blur})
+        running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
+        with _terminated_like_ctrl_c():
+            raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
+    if out and save is False:
+        raise UsageError("--out and --no-save contradict each other: leave one out")
+    if blur:
+        _refuse_beside_blur(sort, min_face, max_yaw)
+    _use_font(font)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
+    found = sort_sources(sources, fps)
+    for line in found.left_out:
+        log.info("%s", line)
     _refuse_sources(found, options.excerpt, show=show, isolate=isolate)
-    recognizer = Recognizer(
-        model,
-        detector,
-        device=device,
-        min_confidence=min_confidence,
-        min_face=min_face,
-        max_yaw=max_yaw,
-        min_probability=min_probability,
-        sets=sets,
-        out_of_place=out_of_place,
-        threads=threads,
-        alignment=alignment,
-    )
+    recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
-    target = (out or _DEFAULT_FOLDER) if out or save else None
+    target = Path(out or _DEFAULT_FOLDER) if out or save else None
     kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
     window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None

@@ -71,7 +71,8 @@ def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
     else:
         entries = search.expand(named) if named or not elsewhere else []
         videos = [entry for entry in entries if isinstance(entry, Path) and _moves(entry)]
-        found = [entry for entry in entries if entry not in videos]
+        moving = set(videos)  # of a million files a list would be searched for each
+        found = [entry for entry in entries if entry not in moving]
     folders = searched_folders(named)
     return Sources((*found, *addresses), (*videos, *live), tuple(search.left_out()), folders)
 

@@ -19,6 +19,7 @@ Write = Callable[[str], object]
 
 _ROWS: Final = 4096
 _INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height", "face_size"})
+_NAMES: Final = ("source", "error")
 _NUMBERS: Final = frozenset({"time", "confidence", "probability", "typicality", *QUALITIES}) - _INTEGERS
 _TRUTHS: Final = frozenset({"certain", "out_of_place"})
 
@@ -122,9 +123,14 @@ class Parquet(Sink):
         self._rows: list[dict[str, Any]] = []
 
     def add(self, recognized: Recognized) -> None:
-        self._rows += table_rows([recognized.frame], self._labels, raw=self._raw)
+        for row in table_rows([recognized.frame], self._labels, raw=self._raw):
+            self._rows.append(row | {name: _encodable(row[name]) for name in _NAMES})
         if len(self._rows) >= _ROWS:
             self._flush()
+
+    def note(self, key: str, text: str) -> None:
+        """Add a text to the metadata of the file."""
+        self._writer.add_key_value_metadata({key: text})
 
     def close(self) -> Sequence[Path]:
         """Complete the file."""
@@ -135,6 +141,11 @@ class Parquet(Sink):
     def _flush(self) -> None:
         self._writer.write_batch(self._batch.from_pylist(self._rows, schema=self._schema))
         self._rows = []
+
+
+def _encodable(text: str | None) -> str | None:
+    """A text that UTF-8 can hold: names of files may be made of any bytes."""
+    return text if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _kind(pa: Any, name: str, shares: Collection[str]) -> Any:

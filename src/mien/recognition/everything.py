@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 from mien.errors import MienError
-from mien.media.sources import Sources, VideoEntry, video_name
+from mien.media.sources import Sources, video_name
 from mien.output.recognized import Recognized
 from mien.recognition.parallel import Parallel
 from mien.recognition.pictures import recognize_searched
@@ -32,12 +32,19 @@ def recognize_all(
                 recognized = recognize_video(pipeline, video, options)
             else:
                 recognized = recognize_images(pipeline, images, options)
-            yield from _whole(pipeline, video, recognized)
+            yield from whole_video(pipeline, video_name(video), recognized)
 
 
-def _whole(
-    pipeline: Pipeline, video: VideoEntry, images: Generator[Recognized, None, None]
+def whole_video(
+    pipeline: Pipeline, name: str, images: Generator[Recognized, None, None]
 ) -> Generator[Recognized, None, None]:
+    """The images of a video; a frame with the error follows where it cannot be read or breaks off.
+
+    Args:
+        pipeline: what finds and classifies the faces.
+        name: what results call the video.
+        images: of `mien.recognition.video.recognize_images`.
+    """
     following = 0
     try:
         with closing(images):
@@ -45,4 +52,4 @@ def _whole(
                 yield recognized
                 following = recognized.frame.index + 1
     except MienError as error:
-        yield Recognized(Frame(video_name(video), following, error=str(error), header=pipeline.header), None)
+        yield Recognized(Frame(name, following, error=str(error), header=pipeline.header), None)

@@ -1,0 +1,179 @@
+"""The inputs of a job: which pictures and videos there are, and the size and time by which a change is seen."""
+
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from mien.errors import InputError, UsageError
+from mien.jobs.lists import is_list, listed
+from mien.jobs.stores import Address, address_of, is_store, reading_store
+from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, suffix
+from mien.media.search import EmptySource
+from mien.media.sources import PictureEntry, VideoEntry, sort_sources
+from mien.media.video_source import VIDEO_SUFFIXES, without_password
+
+_OWN: Final = ".mien."
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A picture, a video or an image of a sequence, as it was when the job began.
+
+    Args:
+        path: as it was asked for; an address for what lies elsewhere.
+        size: bytes; None where there is no file.
+        modified: nanoseconds since 1970; None likewise.
+        error: why there is nothing to read: a folder without pictures, for example.
+    """
+
+    path: str
+    size: int | None = None
+    modified: int | None = None
+    error: str | None = None
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Input":
+        """As the file is now."""
+        try:
+            found = path.stat()
+        except (OSError, ValueError):
+            return cls(str(path))
+        return cls(str(path), found.st_size, found.st_mtime_ns)
+
+    def to_list(self) -> list[Any]:
+        """JSON-ready values."""
+        values = [self.path, self.size, self.modified]
+        return values if self.error is None else [*values, self.error]
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What a job is to read.
+
+    Args:
+        pictures: one by one.
+        videos: files, and sequences of pictures.
+        left_out: a line for each kind of files that were found and left out.
+    """
+
+    pictures: list[Input] = field(default_factory=list)
+    videos: list[tuple[Input, ...]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def find_inputs(sources: Sequence[str], fps: float | None = None) -> Inputs:
+    """The inputs that files, folders, patterns, lists and addresses of object stores name, each once.
+
+    Args:
+        sources: see `mien.media.sources.sort_sources` and `mien.jobs.lists`.
+        fps: not None: pictures of each source are the frames of one video.
+
+    Raises:
+        InputError: nothing is found, or a list or store cannot be read.
+        UsageError: a camera or stream, whose pictures cannot be had again.
+    """
+    named = [entry for source in sources for entry in (listed(source) if is_list(source) else [source])]
+    here = [source for source in named if not is_store(source)]
+    inputs = Inputs()
+    if here or not named:
+        found = sort_sources(here, fps)
+        inputs.pictures += map(_picture, found.pictures)
+        inputs.videos += map(_video, found.videos)
+        inputs.left_out += found.left_out
+    elsewhere = dict.fromkeys(source for source in named if is_store(source))
+    for source in elsewhere:
+        _add_store(inputs, address_of(source), fps)
+    return inputs
+
+
+def _picture(entry: PictureEntry) -> Input:
+    if isinstance(entry, EmptySource):
+        return Input(entry.source, error=entry.error)
+    if isinstance(entry, Path):
+        return Input.of_file(entry)
+    if entry != without_password(entry):
+        raise UsageError(f"{without_password(entry)}: leave the password out, the manifest would keep it")
+    return Input(entry)
+
+
+def _video(entry: VideoEntry) -> tuple[Input, ...]:
+    if isinstance(entry, str):
+        raise UsageError(f"{without_password(entry)}: a live source is no input of a job; leave out --resume")
+    return tuple(Input.of_file(path) for path in ([entry] if isinstance(entry, Path) else entry))
+
+
+def _add_store(inputs: Inputs, source: Address, fps: float | None) -> None:
+    """The pictures and videos that an address names: a file, a pattern, or all below it."""
+    known = {entry.path for entry in inputs.pictures} | {video[0].path for video in inputs.videos}
+    files = [file for file in sorted(_files(source), key=lambda file: file.path) if file.path not in known]
+    own = [file for file in files if _OWN in PurePosixPath(file.path).name]
+    if len(own) < len(files):
+        files = [file for file in files if file not in own]
+        inputs.left_out += [f"left out {len(own)} files, made by mien: {own[0].path}, ..."] if own else []
+    if not files:
+        error = f"{source.name}: no pictures or videos there (looked for *.jpg, *.png, *.mp4, ...)"
+        if not inputs.pictures and not inputs.videos:
+            raise InputError(error)
+        inputs.pictures.append(Input(source.name, error=error))
+    videos = [file for file in files if _suffix(file) in VIDEO_SUFFIXES]
+    pictures = [file for file in files if _suffix(file) not in VIDEO_SUFFIXES]
+    inputs.videos += [(video,) for video in videos]
+    if fps is not None and pictures:
+        raise UsageError(f"{source.name}: --fps takes pictures of folders, not of object stores")
+    inputs.pictures += pictures
+
+
+def _suffix(file: Input) -> str:
+    return suffix(address_of(file.path).key)
+
+
+def _files(source: Address) -> Iterator[Input]:
+    from pyarrow import fs
+
+    with reading_store(source.name):
+        system, path = source.system
+        exact = system.get_file_info(path)
+        if exact.type == fs.FileType.File:
+            yield _stored(source, source.key, exact)
+            return
+        pattern = source.key if glob.has_magic(source.key) else None
+        folder = str(PurePosixPath(*_plain_parts(source.key))) if pattern else source.key
+        base = path[: len(path) - len(source.key.rstrip("/"))]
+        selector = fs.FileSelector(base + folder.strip("/") or base, allow_not_found=True, recursive=True)
+        for info in system.get_file_info(selector):
+            key = info.path[len(base) :].lstrip("/")
+            if info.type == fs.FileType.File and _is_wanted(key, pattern):
+                yield _stored(source, key, info)
+
+
+def _plain_parts(key: str) -> Iterable[str]:
+    """The folders before the first pattern."""
+    for part in PurePosixPath(key).parts[:-1]:
+        if glob.has_magic(part):
+            return
+        yield part
+
+
+def _is_wanted(key: str, pattern: str | None) -> bool:
+    if any(part.startswith(".") for part in PurePosixPath(key).parts):
+        return False
+    if pattern is not None and not _fits(key, pattern):
+        return False
+    name = suffix(key)
+    return name in PICTURE_SUFFIXES | VIDEO_SUFFIXES or name in UNREAD
+
+
+def _fits(key: str, pattern: str) -> bool:
+    """Whether a key fits a pattern; ``**`` stands for any number of folders, ``*`` for a name."""
+    if "**" in pattern:
+        return fnmatchcase(key, pattern.replace("**/", "*"))
+    parts, wanted = key.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def _stored(source: Address, key: str, info: Any) -> Input:
+    address = Address(source.scheme, source.place, key, source.query)
+    return Input(str(address), info.size, info.mtime_ns)

@@ -1,0 +1,103 @@
+"""Lists of inputs: a text file with a path a line, a CSV or Parquet file with a column of paths."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Final
+
+from mien.errors import InputError, MissingExtraError
+from mien.jobs.stores import address_of, is_store, read_bytes
+from mien.media.kinds import suffix
+from mien.media.video_source import is_address
+
+_COLUMNS: Final = ("path", "file", "filename", "source", "image", "picture", "video", "url", "uri")
+"""Names of the column of paths, in the order in which they are looked for; the only column may have any name."""
+
+_LISTS: Final = (".txt", ".csv", ".parquet")
+
+
+def is_list(source: str) -> bool:
+    """Whether a source is a list of inputs, by its suffix."""
+    if is_store(source):
+        return suffix(address_of(source).key) in _LISTS
+    return suffix(source) in _LISTS and not is_address(source) and Path(source).is_file()
+
+
+def listed(source: str) -> list[str]:
+    """The inputs that a list names, each once; paths are taken below the folder of the list, or else as they stand.
+
+    Raises:
+        InputError: the list cannot be read, is no UTF-8, or has no column of paths.
+        MissingExtraError: pyarrow is needed and not installed.
+    """
+    content = _content(source)
+    form = suffix(address_of(source).key if is_store(source) else source)
+    read = {".txt": _lines, ".csv": _column_of_csv, ".parquet": _column_of_parquet}[form]
+    names = list(dict.fromkeys(name for name in read(content, source) if name))
+    if not names:
+        raise InputError(f"{source}: the list is empty: expected a path in each line")
+    return names if is_store(source) else [_below(Path(source).parent, name) for name in names]
+
+
+def _content(source: str) -> bytes:
+    if is_store(source):
+        return read_bytes(address_of(source))
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise InputError(f"{source}: the list cannot be read ({error.strerror})") from None
+
+
+def _below(folder: Path, name: str) -> str:
+    if is_address(name) or Path(name).is_absolute() or folder == Path():
+        return name
+    inside = folder / name
+    return str(inside) if inside.exists() or not Path(name).exists() else name
+
+
+def _text(content: bytes, source: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: the list is not in UTF-8") from None
+
+
+def _lines(content: bytes, source: str) -> list[str]:
+    return [line.strip("\r") for line in _text(content, source).split("\n")]
+
+
+def _column_of_csv(content: bytes, source: str) -> list[str]:
+    try:
+        rows = [row for row in csv.reader(io.StringIO(_text(content, source), newline="")) if row]
+    except csv.Error as error:
+        raise InputError(f"{source}: not a CSV ({error})") from None
+    if not rows:
+        return []
+    column = _column([name.strip() for name in rows[0]], source)
+    return [row[column] for row in rows[1:] if len(row) > column]
+
+
+def _column_of_parquet(content: bytes, source: str) -> list[str]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError("reading Parquet", "tables") from None
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(content))
+        names = file.schema_arrow.names
+        column = names[_column(names, source)]
+        return [str(value) for value in file.read([column])[column].to_pylist() if value is not None]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source}: not a Parquet file ({error})") from None
+
+
+def _column(names: list[str], source: str) -> int:
+    """Which column has the paths."""
+    lower = [name.lower() for name in names]
+    for name in _COLUMNS:
+        if name in lower:
+            return lower.index(name)
+    if len(names) == 1:
+        return 0
+    raise InputError(f"{source}: no column of paths among {', '.join(names)[:80]}: expected one called {_COLUMNS[0]}")

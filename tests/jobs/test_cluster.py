@@ -1,0 +1,187 @@
+"""The engine of Ray: a real local Ray, its manners, and an actor that is really killed."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+import mien.jobs
+from jobs.inputs_of_jobs import draw, draw_plain, rows, started
+from jobs.moody import CountedClassifier, Moody
+from mien.errors import MissingExtraError, UsageError
+from mien.jobs import cluster, manifest
+from mien.recognition.recognizer import Recognizer
+from waiting import HANG, wait_for
+
+pytest.importorskip("ray", reason="the extra cluster is not installed")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = draw(tmp_path_factory.mktemp("cluster") / "in", 60, broken=3)
+    draw_plain(folder)
+    (folder / "hanging.png").unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(folder, tmp_path_factory):
+    """The rows of this machine's engine."""
+    home = tmp_path_factory.mktemp("here")
+    recognizer = Recognizer(CountedClassifier(home), Moody(), threads=1)
+    mien.jobs.run([folder], home / "out", recognizer)
+    return rows(home / "out")
+
+
+def below(process):
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_alive(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def listeners(processes):
+    """Addresses at which processes listen."""
+    found = set()
+    for process in processes:
+        try:
+            connections = process.net_connections("inet")
+        except psutil.Error:
+            continue
+        found |= {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
+        others = {connection.raddr.ip for connection in connections if connection.raddr}
+        assert {address.removeprefix("::ffff:") for address in others} <= {"127.0.0.1", "::1"}
+    return {address.removeprefix("::ffff:") for address in found}
+
+
+def actors(driver):
+    """Actors that do parts, by the name that Ray gives their processes."""
+    found = []
+    for process in below(driver):
+        try:
+            if process.cmdline() and process.cmdline()[0].startswith("ray::MapWorker"):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_rows_and_manners_of_a_ray_of_ones_own(folder, expected, tmp_path):
+    """An actor is killed, an input kills its reader; rows are those of one machine, and nothing is left behind."""
+    out, loads = tmp_path / "out", tmp_path / "loads"
+    loads.mkdir()
+    with (tmp_path / "said").open("wb") as said, (tmp_path / "errors").open("wb") as errors:
+        arguments = ("--cluster", "local", "--loads", loads, "--seconds", 0.1)
+        driver = started(folder, out, *arguments, stdout=said, stderr=errors)
+        wait_for(lambda: len(list((out / "parts").glob("*.parquet"))) > 1 or driver.poll() is not None)
+        running = below(driver)
+        addresses = listeners(running)
+        environments = [process.environ() for process in running if process.name() in {"raylet", "gcs_server"}]
+        victim = actors(driver)[0]
+        victim.kill()
+        assert driver.wait(HANG) == 0, (tmp_path / "errors").read_text()
+    assert rows(out) == expected
+    assert (tmp_path / "said").read_bytes() == b""
+    messages = (tmp_path / "errors").read_text().splitlines()
+    assert set(messages) == {
+        "a process of the cluster died; its part is done again",
+        *(row["error"] for row in expected if row["error"]),
+    }
+    assert addresses == {"127.0.0.1"}
+    assert len(environments) == 2
+    for variables in environments:
+        assert variables["RAY_USAGE_STATS_ENABLED"] == "0"
+        assert variables["RAY_USAGE_STATS_REPORT_URL"].startswith("http://127.0.0.1")
+        assert variables["RAY_AUTH_MODE"] == "token"
+    wait_for(lambda: not any(map(is_alive, running)))
+    counts = {file.stem: len(file.read_text().splitlines()) for file in loads.iterdir()}
+    assert set(counts.values()) == {1}
+    assert len(counts) == 4  # the driver, two actors, and the one in the place of the victim
+    assert str(victim.pid) in counts
+
+
+def test_ray_is_said_to_be_missing(monkeypatch, folder, tmp_path):
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[cluster\]'"):
+        mien.jobs.run([folder], tmp_path / "out", running=mien.jobs.Running(cluster="local"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_an_actor_raises_is_said_in_one_line():
+    inner = UsageError("out/parts/a.parquet: cannot be written (No space left on device)")
+    outer = RuntimeError("a traceback\nof many lines")
+    outer.cause = inner
+    assert cluster._said(outer) is inner
+    assert str(cluster._said(RuntimeError("many\nlines\n"))) == "the cluster failed (RuntimeError: lines)"
+
+
+def test_a_gpu_is_asked_for_with_the_device():
+    from mien.cli.predict_job import running
+
+    asked = running(2, "auto", None, 60.0, resume=True, device="cuda")
+    assert (asked.gpus, asked.cluster, asked.workers) == (1.0, "auto", 2)
+    assert running(None, None, None, 60.0, resume=True, device="auto").gpus == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_driver_that_ends_is_resumed_at_once_and_leaves_no_process(number, folder, expected, tmp_path):
+    """Within 90 s; the resumed job meets workers of the dead one that may still commit parts."""
+    out, loads = tmp_path / "out", tmp_path / "loads"
+    loads.mkdir()
+    arguments = ("--cluster", "local", "--loads", loads)
+    driver = started(folder, out, *arguments, "--seconds", 0.3)
+    wait_for(lambda: list((out / "parts").glob("*.parquet")) or driver.poll() is not None)
+    running = below(driver)
+    assert len(running) > 5
+    driver.send_signal(number)
+    assert driver.wait(HANG) != 0
+    ended = time.monotonic()
+    assert not (out / "_SUCCESS").exists()
+    assert started(folder, out, *arguments).wait(HANG) == 0
+    assert rows(out) == expected
+    wait_for(lambda: not any(map(is_alive, running)))
+    assert time.monotonic() - ended < 90
+
+
+@pytest.mark.slow
+def test_one_of_two_nodes_is_killed(folder, expected, tmp_path, monkeypatch):
+    """Two simulated machines; the actors of one die with it, and its parts are done by the other."""
+    from ray.cluster_utils import Cluster
+
+    for name, value in {**cluster._QUIET, **cluster._LOOPBACK, "RAY_AUTH_TOKEN": "secret" * 8}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(manifest, "PART_PICTURES", 4)
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    other = nodes.add_node(num_cpus=1)
+    killed = []
+
+    def kill(status):
+        if status.parts_done >= 3 and not killed:
+            killed.append(status.parts_done)
+            nodes.remove_node(other, allow_graceful=False)
+
+    try:
+        recognizer = Recognizer(CountedClassifier(tmp_path), Moody(seconds=0.1), threads=1)
+        running = mien.jobs.Running(cluster=nodes.address, workers=2)
+        mien.jobs.run([folder], tmp_path / "out", recognizer, running=running, progress=kill)
+    finally:
+        nodes.shutdown()
+    assert killed
+    assert rows(tmp_path / "out") == expected
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once(folder, tmp_path):
+    with pytest.raises(UsageError, match=r"--cluster 127.0.0.1:9 does not answer \(Connection refused\)"):
+        mien.jobs.run([folder], tmp_path / "out", running=mien.jobs.Running(cluster="127.0.0.1:9"))
+    assert not (tmp_path / "out").exists()
