@@ -14,6 +14,7 @@ from mien.defaults import DEFAULT_ALIGNMENT
 from mien.face_quality import Moment
 from mien.faces.detection import Detector
 from mien.faces.quality import NO_LIMITS, QualityLimits
+from mien.faces.selection import ALL, Selection
 from mien.media.decode_picture import Pixels
 from mien.model.card import ModelCard
 from mien.output.recognized import Recognized
@@ -52,11 +53,12 @@ class Pipeline(Finder):
         header: what results come from.
         alignment: see `Finder`.
         limits: see `Finder`.
+        selection: see `Finder`.
         min_probability: from which an expression is certain, 0..1.
         read: what asks the classifier; by default for probabilities alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a recognition
         self,
         detector: Detector,
         classifier: Classifier,
@@ -65,10 +67,12 @@ class Pipeline(Finder):
         *,
         alignment: str = DEFAULT_ALIGNMENT,
         limits: QualityLimits = NO_LIMITS,
+        selection: Selection = ALL,
         min_probability: float = 0.0,
         read: Reader | None = None,
     ) -> None:
-        super().__init__(detector, min_confidence, crop_of(classifier), alignment=alignment, limits=limits)
+        crop = crop_of(classifier)
+        super().__init__(detector, min_confidence, crop, alignment=alignment, limits=limits, selection=selection)
         self.classifier, self.header = classifier, header
         self._min_probability, self._read = min_probability, read or Reader(classifier)
 

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.choices import ALIGNMENTS
+from mien.choices import ALIGNMENTS, Preference
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
     DEFAULT_MODEL,
+    DEFAULT_PREFERENCE,
     MIN_SCORE,
 )
 from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.quality import QualityLimits
+from mien.faces.selection import Selection
 from mien.media.read_image import Picture
 from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
@@ -57,6 +59,10 @@ class Recognizer:
         max_yaw: faces that are turned farther to either side are left out, degrees, 0..90; None: none. Faces without
             landmarks stay.
         min_probability: from which an expression is certain, 0..1.
+        max_faces: how many faces of a picture or frame are kept, at most; None: all.
+        prefer: which then: the ``largest``, or the most ``central``, whose middle is nearest to that of the region or
+            picture.
+        region: x, y, width and height in pixels: faces whose middle lies outside are left out; None: none.
         sets: every face gets a conformal set, `Face.emotions`, that holds the true expression with this probability,
             0.9 for example; None: none.
         out_of_place: whether every face gets its `Face.typicality`. Both need a model with a trust file, which
@@ -89,6 +95,9 @@ class Recognizer:
         min_face: int | None = None,
         max_yaw: float | None = None,
         min_probability: float = 0.0,
+        max_faces: int | None = None,
+        prefer: Preference = DEFAULT_PREFERENCE,
+        region: tuple[int, int, int, int] | None = None,
         sets: float | None = None,
         out_of_place: bool = False,
         threads: int | None = None,
@@ -106,12 +115,15 @@ class Recognizer:
             "min_face": min_face,
             "max_yaw": max_yaw,
             "min_probability": min_probability,
+            "max_faces": max_faces,
+            "prefer": prefer,
+            "region": region,
             "sets": sets,
             "out_of_place": out_of_place,
             "threads": threads,
             "alignment": alignment,
         }
-        limits = QualityLimits(min_face, max_yaw)
+        limits, selection = QualityLimits(min_face, max_yaw), Selection(max_faces, prefer, region)
         finder = MakeFinder(detector, min_confidence, threads, limits=limits)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
         header = header_of(classifier, self._made_of)
@@ -122,6 +134,7 @@ class Recognizer:
             header,
             alignment=alignment,
             limits=limits,
+            selection=selection,
             min_probability=min_probability,
             read=Reader(classifier, sets, out_of_place=out_of_place),
         )
@@ -159,7 +172,8 @@ class Recognizer:
         threads = threads_each(made_of["threads"], processes)
         detector, confidence, align = made_of["detector"], made_of["min_confidence"], made_of["alignment"]
         limits = QualityLimits(made_of["min_face"], made_of["max_yaw"])
-        return MakeFinder(detector, confidence, threads, crop_of(self.classifier), align, limits)
+        selection = Selection(made_of["max_faces"], made_of["prefer"], made_of["region"])
+        return MakeFinder(detector, confidence, threads, crop_of(self.classifier), align, limits, selection)
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
