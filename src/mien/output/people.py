@@ -126,8 +126,8 @@ def _summed_up(track: int, record: _Record, longest: Sequence[Episode]) -> Track
     if not total:  # a video of one frame
         uncertain = float(record.certain is None)
         shares |= {} if record.certain is None else {record.certain: 1.0}
-    seen = record.start, record.until, total, record.frames
-    return TrackSummary(track, *seen, shares, uncertain, record.changes, tuple(longest), record.noise.noise())
+    seen, noise = (record.start, record.until, total, record.frames), record.noise.noise()
+    return TrackSummary(track, *seen, shares, uncertain, record.changes, tuple(longest), noise)
 
 
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:

@@ -58,7 +58,7 @@ class Pipeline(Finder):
         read: what asks the classifier; by default for probabilities alone.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of a recognition
+    def __init__(  # noqa: PLR0913 - each is a step of its own
         self,
         detector: Detector,
         classifier: Classifier,
