@@ -92,11 +92,9 @@ def test_rows_and_manners_of_a_ray_of_ones_own(folder, expected, tmp_path):
         assert driver.wait(HANG) == 0, (tmp_path / "errors").read_text()
     assert rows(out) == expected
     assert (tmp_path / "said").read_bytes() == b""
-    messages = (tmp_path / "errors").read_text().splitlines()
-    assert set(messages) == {
-        "a process of the cluster died; its part is done again",
-        *(row["error"] for row in expected if row["error"]),
-    }
+    messages = set((tmp_path / "errors").read_text().splitlines())
+    death = "a process of the cluster died; its part is done again"  # if Ray says so before the job ends
+    assert messages - {death} == {row["error"] for row in expected if row["error"]}
     assert addresses == {"127.0.0.1"}
     assert len(environments) == 2
     for variables in environments:
