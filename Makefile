@@ -4,7 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+<<<<<<< HEAD
+.PHONY: demo test test-slow check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack web browser clean
+=======
 .PHONY: demo test test-slow check docs bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
+>>>>>>> main
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien demo --out demo
@@ -103,6 +107,10 @@ queue-pack:  ## pack checkpoints for git, in parts below 16 MB: make queue-pack 
 .PHONY: lock
 lock: $(VENV)/.dev  ## what the container installs, with hashes, and its bill of materials: container/
 	$(BIN)/python container/lock.py
+
+web: $(VENV)/.dev  ## build the edition that runs in a browser, from web/ into the package; needs Node
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+	$(BIN)/python web/pack.py
 
 browser:  ## what the tests of the page need besides: Chromium, here from Debian's packages
 	apt-get install --yes chromium

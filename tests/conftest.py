@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,3 +187,43 @@ def stage(portraits):
         return image
 
     return show
+
+
+@pytest.fixture(scope="session")
+def camera_clip(tmp_path_factory):
+    """Eight seconds of a face that moves slowly, as Motion JPEG."""
+    import av
+    from skimage import data
+    from skimage.transform import resize
+
+    photo = (resize(data.astronaut(), (480, 480)) * 255).astype(np.uint8)
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    with av.open(str(path), "w", format="mjpeg") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
+        for number in range(100):
+            image = np.full((480, 640, 3), 90, np.uint8)
+            left = 80 + round(40 * np.sin(2 * np.pi * number / 100))
+            image[:, left : left + 480] = photo
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        file.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera_clip):
+    """Chromium, with a camera that shows a clip of a public-domain face."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium, or make browser")
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera_clip}",
+    ]
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()

@@ -4,12 +4,8 @@ import base64
 import csv
 import io
 import json
-import shutil
 
-import numpy as np
 import pytest
-from skimage import data
-from skimage.transform import resize
 
 from mien.labels import EMOTIONS
 from mien.model.embedded import versioned_name
@@ -18,43 +14,6 @@ from mien.output.table_rows import table_columns
 from mien.recognition.recognizer import Recognizer
 from own_model import write_model
 from waiting import HANG, wait_for
-
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium, or make browser")
-
-
-@pytest.fixture(scope="module")
-def camera_clip(tmp_path_factory):
-    """Eight seconds of a face that moves slowly, as Motion JPEG."""
-    import av
-
-    photo = (resize(data.astronaut(), (480, 480)) * 255).astype(np.uint8)
-    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
-    with av.open(str(path), "w", format="mjpeg") as file:
-        stream = file.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
-        for number in range(100):
-            image = np.full((480, 640, 3), 90, np.uint8)
-            left = 80 + round(40 * np.sin(2 * np.pi * number / 100))
-            image[:, left : left + 480] = photo
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
-        file.mux(stream.encode())
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(camera_clip):
-    arguments = [
-        "--no-sandbox",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={camera_clip}",
-    ]
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from mien.cli.stdout import replace_closed_streams, silence_stdout
 from mien.cli.sweep import sweep
 from mien.cli.tables import print_text
 from mien.cli.train import train
+from mien.cli.web import web
 from mien.errors import MienError
 from mien.version import __version__
 
@@ -69,6 +70,7 @@ app.command("predict", cls=JobCommand)(predict)
 app.command("explain")(explain)
 app.command("jobs")(jobs)
 app.command("serve")(serve)
+app.command("web")(web)
 app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("compare")(compare)

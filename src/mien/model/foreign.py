@@ -78,6 +78,12 @@ class Interface:
         """Class names in the order of `logits`, see `classes_and_columns`."""
         return self._classes_and_columns()[0]
 
+    def to_dict(self) -> dict[str, Any]:
+        """What another runtime must know, as values of JSON: ``columns`` are the outputs that are classes."""
+        columns = list(self._classes_and_columns()[1])
+        told = {"gain": list(self.gain), "shift": list(self.shift), "layout": self.layout, "outputs": self.outputs}
+        return {**told, "columns": columns, "width": len(self.labels)}
+
     def input_shape(self, side: int) -> tuple[int, int, int]:
         """Shape of one face as the network takes it."""
         return (len(self.gain), side, side) if self.layout == "nchw" else (side, side, len(self.gain))

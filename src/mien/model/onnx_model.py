@@ -105,6 +105,11 @@ class Bundle:
         """The execution providers of onnxruntime that the network really runs on, best first."""
         return tuple(self._session.get_providers())
 
+    @property
+    def interface(self) -> dict[str, Any]:
+        """What another runtime must know beside the card, as values of JSON; ``batch`` is None where any will do."""
+        return {**self._interface.to_dict(), "batch": self._fixed_batch}
+
     def _check_shapes(self, says: str, *, foreign: bool = False) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         takes = self._interface.input_shape(self.card.preprocess.input_size)

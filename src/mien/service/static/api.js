@@ -3,6 +3,7 @@
 import { adopt, learn } from "./classes.js";
 
 const TOKEN = "token";
+const QUALITY = 0.85;
 
 /** Thrown when the service asks for a token. */
 export class TokenNeeded extends Error {}
@@ -72,6 +73,17 @@ export async function predict(files) {
   return asked("v1/predict", { method: "POST", body: form });
 }
 
+/** Whether files of any size may be looked at. */
+export const UNLIMITED = false;
+
+/** Whether a file is a model to read expressions with: the service's is chosen where it is started. */
+export const isModel = () => false;
+
+/** Use such a model from now on; its name. */
+export async function useModel(file) {
+  throw new Refused(415, file.name);
+}
+
 let told = false;
 
 /** Resolves when the service lets this page ask, and has told the classes of its model. */
@@ -111,6 +123,11 @@ export class LiveStream {
   /** Pictures that were sent and are not answered, or left out, yet. */
   get waiting() {
     return this.#sentAt.size;
+  }
+
+  /** What `send` takes: what a canvas shows, as JPEG. */
+  encoded(canvas) {
+    return new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
   }
 
   /** The number of the picture, which its result carries; undefined while there is no connection. */

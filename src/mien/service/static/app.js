@@ -1,6 +1,7 @@
 // The page: what its buttons do.
 
-import { checkAccess, keepToken, predict, resultsHeader, TokenNeeded, tokenWasWrong } from "./api.js";
+import { askForToken, lacksToken } from "./access.js";
+import { checkAccess, isModel, predict, resultsHeader, useModel } from "./api.js";
 import { Camera } from "./camera.js";
 import { drawCrop, drawPicture } from "./draw.js";
 import { inWords, kindOf, objection, portions, summary } from "./files.js";
@@ -41,24 +42,9 @@ async function attempt(action, explained = (error) => inWords(error, "")) {
   } catch (error) {
     showProgress(0, 0);
     say(() => "");
-    if (error instanceof TokenNeeded) askForToken(() => attempt(action, explained));
+    if (lacksToken(error)) askForToken(() => attempt(action, explained), () => warn(() => text("noToken")));
     else warn(() => explained(error));
   }
-}
-
-function askForToken(then) {
-  const dialog = $("token-dialog");
-  $("token-wrong").hidden = !tokenWasWrong();
-  dialog.onclose = () => {
-    if (!dialog.returnValue) {
-      warn(() => text("noToken"));
-      return;
-    }
-    keepToken($("token").value);
-    then();
-  };
-  $("token").value = dialog.returnValue = "";
-  dialog.showModal();
 }
 
 // Files
@@ -66,6 +52,11 @@ function askForToken(then) {
 /** Look at files that were chosen, dropped or pasted: at the first video, or else at all pictures. */
 async function lookAt(files) {
   if (!files.length) return;
+  const model = files.find(isModel);
+  if (model) {
+    await changeModel(model);
+    return;
+  }
   const objections = files.map(objection).filter(Boolean);
   warn(() => files.map(objection).filter(Boolean).slice(0, 3).join(" "));
   if (objections.length === files.length) return;
@@ -76,6 +67,20 @@ async function lookAt(files) {
   const good = files.filter((file) => !objection(file));
   const video = good.find((file) => kindOf(file) === "video");
   await (video ? lookAtVideo(video) : lookAtPictures(good));
+}
+
+/** Read expressions with another model from now on; what was read with the one before goes. */
+async function changeModel(file) {
+  warn(() => "");
+  const name = await useModel(file);
+  stopCamera();
+  state.video?.close();
+  state.video = null;
+  clear();
+  clearTimelines();
+  $("people").replaceChildren();
+  showLegend($("legend"));
+  say(() => text("modelUsed", { name }));
 }
 
 async function lookAtPictures(pictures) {
@@ -100,7 +105,7 @@ async function framesOf(pictures) {
   try {
     return await predict(pictures);
   } catch (error) {
-    if (error instanceof TokenNeeded) throw error;
+    if (lacksToken(error)) throw error;
     const empty = { index: 0, time: null, width: 0, height: 0, faces: [], error: error.message };
     return pictures.map(({ name }) => ({ source: name, ...empty, words: () => inWords(error, name) }));
   }
@@ -147,7 +152,7 @@ async function lookAtVideo(file) {
   const task = ++state.task;
   const video = new Video(file, () => state.video === video && showMoment());
   Object.assign(state, { video, pictures: [] });
-  timelines.clear();
+  clearTimelines({ whole: true });
   await video.read((frame) => {
     if (task !== state.task) return;
     if (frame.error) {
@@ -165,6 +170,13 @@ async function lookAtVideo(file) {
   $("downloads").hidden = false;
   showMoment();
   say(() => summary([video.frame]));
+}
+
+/** Begin the timelines anew: of the last seconds, or of a whole video. */
+function clearTimelines({ whole = false } = {}) {
+  timelines.clear({ whole });
+  $("timeline-title").dataset.text = whole ? "wholeTimeline" : "timeline";
+  $("timeline-title").textContent = text($("timeline-title").dataset.text);
 }
 
 /** Draw the moment of the video that is shown. */
@@ -246,7 +258,7 @@ async function startCamera() {
   state.video?.close();
   clear();
   Object.assign(state, { camera, video: null, answered: [] });
-  timelines.clear();
+  clearTimelines();
   $("history").hidden = false;
   showCameraButtons();
   camera.onPicture(() => animate(camera));
@@ -343,12 +355,11 @@ function connect() {
   $("save-csv").onclick = () => save(new Blob([toCsv(state.frames)], { type: "text/csv" }), "mien.csv");
   $("save-json").onclick = () =>
     save(new Blob([JSON.stringify({ ...resultsHeader(), frames: state.frames }, null, 2)], { type: "application/json" }), "mien.json");
-  $("token-cancel").onclick = () => $("token-dialog").close("");
   $("language").onchange = () => speak($("language").value);
   $("sample").onclick = (event) => {
     event.stopPropagation();
     attempt(async () => {
-      const answer = await fetch("sample.jpg");
+      const answer = await fetch(new URL("sample.jpg", import.meta.url));
       await lookAt([new File([await answer.blob()], "sample.jpg", { type: "image/jpeg" })]);
     });
   };

@@ -1,10 +1,9 @@
-// The camera: opens it, hands out its pictures as JPEG, and never has more than two of them on their way.
+// The camera: opens it, hands out its pictures, and never has more than two of them on their way.
 
 import { LiveStream } from "./api.js";
 import { text } from "./i18n.js";
 
 const ON_THEIR_WAY = 2;
-const QUALITY = 0.85;
 const LONGEST_SIDE = 640;
 const BEAT = 10_000;
 
@@ -14,7 +13,7 @@ export class Camera {
   #stream;
   #canvas = document.createElement("canvas");
   #capturing = 0;
-  #last = { blob: null, at: 0 };
+  #last = { picture: null, at: 0 };
   #beats = new Set();
   #timer;
   paused = false;
@@ -79,27 +78,27 @@ export class Camera {
   #fill() {
     while (!this.paused && this.#stream.waiting + this.#capturing < ON_THEIR_WAY) {
       this.#capturing += 1;
-      this.#nextPicture().then((blob) => {
+      this.#nextPicture().then((picture) => {
         this.#capturing -= 1;
-        if (!this.paused) this.#send(blob);
+        if (!this.paused) this.#send(picture);
       });
     }
   }
 
-  #send(blob) {
-    this.#last = { blob, at: performance.now() };
-    return this.#stream.send(blob);
+  #send(picture) {
+    this.#last = { picture, at: performance.now() };
+    return this.#stream.send(picture);
   }
 
   /** While paused, or while the page is out of sight, send the last picture again: the server ends silent streams. */
   #beat() {
-    if (this.#last.blob && performance.now() - this.#last.at >= BEAT) this.#beats.add(this.#send(this.#last.blob));
+    if (this.#last.picture && performance.now() - this.#last.at >= BEAT) this.#beats.add(this.#send(this.#last.picture));
   }
 
   /** The next picture that the camera shows, each once. */
   async #nextPicture() {
     await new Promise((shown) => this.onPicture(shown));
     this.#canvas.getContext("2d").drawImage(this.video, 0, 0, this.#canvas.width, this.#canvas.height);
-    return new Promise((done) => this.#canvas.toBlob(done, "image/jpeg", QUALITY));
+    return this.#stream.encoded(this.#canvas);
   }
 }

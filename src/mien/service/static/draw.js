@@ -60,6 +60,7 @@ function writeLabel(pen, words, [left, top, length, high], size, colour) {
   pen.fillStyle = colour;
   pen.fillRect(left, top, 0.25 * size, high);
   pen.fillStyle = "#fff";
+  pen.textAlign = "left"; // where the page is written from right to left, too
   pen.textBaseline = "middle";
   pen.fillText(words, left + 0.5 * size, top + 0.52 * high);
 }

@@ -1,6 +1,6 @@
 // Files before they go to the service: what they are, and in portions that a request may hold.
 
-import { Refused } from "./api.js";
+import { Refused, UNLIMITED } from "./api.js";
 import { emotionName, text } from "./i18n.js";
 
 const PICTURES = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/avif"];
@@ -21,7 +21,7 @@ export function objection(file) {
   const kind = kindOf(file);
   if (!kind) return text("wrongType", { name: file.name });
   const size = file.size / 2 ** 20;
-  return size > MOST[kind] ? text("tooBig", { name: file.name, size: Math.ceil(size), most: MOST[kind] }) : undefined;
+  return !UNLIMITED && size > MOST[kind] ? text("tooBig", { name: file.name, size: Math.ceil(size), most: MOST[kind] }) : undefined;
 }
 
 /** Pictures in portions that a request may hold. */

@@ -43,6 +43,7 @@ const WORDS = {
     nobodyYet: "Results appear here.",
     nobody: "No face found.",
     timeline: "Last 30 seconds",
+    wholeTimeline: "Over the video",
     privacy:
       "Pictures go to this server only. It looks at them in memory and keeps nothing: no picture, no face, no result.",
     meaning:
@@ -104,6 +105,7 @@ const WORDS = {
     nobodyYet: "结果会显示在这里。",
     nobody: "没有找到人脸。",
     timeline: "最近 30 秒",
+    wholeTimeline: "整段视频",
     privacy: "图片只发送到这台服务器，仅在内存中处理，不保留任何内容：不保留图片、人脸或结果。",
     meaning: "表情不等于情绪：看起来生气的人可能只是在专注。使用前请告知被拍摄者；请勿用于工作场所或学校中的人员。",
     tokenNeeded: "此服务器需要访问令牌。",
@@ -121,10 +123,78 @@ const WORDS = {
       contempt: "轻蔑",
     },
   },
+  ar: {
+    tagline: "تعابير الوجه في الصور وأمام الكاميرا",
+    language: "اللغة",
+    picture: "الصورة",
+    controls: "أدوات التحكم",
+    choose: "اختيار ملفات",
+    startCamera: "تشغيل الكاميرا",
+    stopCamera: "إيقاف الكاميرا",
+    pause: "إيقاف مؤقت",
+    mirror: "عكس الصورة",
+    snapshot: "لقطة",
+    invitation: "أسقِط صورًا أو فيديو هنا، أو ألصق، أو انقر للاختيار.",
+    sample: "جرّب الصورة النموذجية",
+    progress: "البحث عن وجوه: {done} من {total}",
+    reading: "قراءة الفيديو: {time} ث",
+    faces: "عدد الوجوه {count}",
+    oneFace: "وجه واحد",
+    verdict: "{emotion}، {percent} %",
+    ofPictures: "عدد الصور {pictures}، وتعذّرت قراءة {unread}. ",
+    allPictures: "عدد الصور {pictures}. ",
+    scrub: "الزمن في الفيديو",
+    tokenWrong: "الرمز غير صحيح.",
+    noToken: "لا يجيب هذا الخادم من دون رمز.",
+    noFile: "كان ذلك رابطًا أو نصًّا. احفظ الصورة أولًا ثم أسقِط الملف.",
+    wrongType: "{name} ليس صورة ولا فيديو يمكن قراءته. استخدم JPEG أو PNG أو WebP أو GIF أو BMP أو AVIF، أو MP4 أو WebM أو MOV.",
+    tooBig: "حجم {name} يبلغ {size} ميغابايت، والحد الأقصى للإرسال {most} ميغابايت. احفظه بحجم أصغر.",
+    unreadable: "تعذّرت قراءة {name}. قد يكون تالفًا.",
+    tooCostly: "{name} كبير جدًّا لهذا الخادم. احفظه بحجم أصغر.",
+    busy: "الخادم مشغول. حاول بعد لحظات.",
+    offline: "الخادم لا يجيب. هل يعمل؟",
+    noStream: "لا يقبل الخادم كاميرا أخرى الآن. أوقف واحدة أو حاول بعد لحظات.",
+    pictures: "الصور",
+    downloads: "التنزيلات",
+    savePicture: "حفظ الصورة",
+    saveCsv: "حفظ CSV",
+    saveJson: "حفظ JSON",
+    people: "الوجوه",
+    person: "الشخص {number}",
+    face: "الوجه {number}",
+    nobodyYet: "تظهر النتائج هنا.",
+    nobody: "لم يُعثر على وجه.",
+    timeline: "آخر 30 ثانية",
+    wholeTimeline: "طوال الفيديو",
+    privacy: "تذهب الصور إلى هذا الخادم وحده. يعالجها في الذاكرة ولا يحتفظ بشيء: لا صورة ولا وجه ولا نتيجة.",
+    meaning: "التعبير ليس شعورًا: من يبدو غاضبًا قد يكون مركّزًا. أخبر الناس قبل أن توجّه هذا نحوهم، ولا تستخدمه مع الناس في العمل أو المدرسة.",
+    tokenNeeded: "يطلب هذا الخادم رمزًا.",
+    useToken: "استخدامه",
+    cancel: "إلغاء",
+    live: "مباشر: {rate} نتيجة في الثانية، بتأخّر {delay} مللي ثانية.",
+    paused: "متوقف مؤقتًا.",
+    stopped: "أُوقفت الكاميرا.",
+    lost: "انقطع الاتصال بالخادم. {reason}",
+    noCamera: "تعذّر استخدام الكاميرا: {reason}",
+    insecure: "تسمح بها المتصفحات في صفحات https وعلى localhost فقط",
+    failed: "لم ينجح ذلك: {reason}",
+    emotions: {
+      angry: "غاضب", disgust: "مشمئز", fear: "خائف", happy: "سعيد", sad: "حزين", surprise: "متفاجئ", neutral: "محايد",
+      contempt: "مزدرٍ",
+    },
+  },
 };
+
+/** Languages that are written from right to left. */
+const RIGHT_TO_LEFT = ["ar"];
 
 /** FER2013's seven, the classes of the embedded models. */
 export const EMOTIONS = Object.keys(WORDS.en.emotions).slice(0, 7);
+
+/** More words, or others for the same keys, by language. */
+export function addWords(words) {
+  for (const [name, more] of Object.entries(words)) Object.assign(WORDS[name], more);
+}
 
 let language = "en";
 
@@ -149,6 +219,7 @@ export function useLanguage(chosen) {
   language = chosen;
   localStorage.setItem("language", chosen);
   document.documentElement.lang = chosen;
+  document.documentElement.dir = RIGHT_TO_LEFT.includes(chosen) ? "rtl" : "ltr";
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
   for (const element of document.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", text(element.dataset.label));

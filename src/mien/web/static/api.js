@@ -1,0 +1,186 @@
+// What the service's api.js is to its page, without a service: the engine in a worker of this page.
+
+import { FILES, load } from "./engine.js";
+import { learn } from "./classes.js";
+
+/** Whether files of any size may be looked at: nothing is sent. */
+export const UNLIMITED = true;
+
+/** Seconds between two moments of a video file that are looked at. */
+const STEP = 0.1;
+const FAR = 1e9;
+
+/** A file that cannot be read; statuses are those of the service. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let engine;
+let header = {};
+
+/** The engine, loaded once. */
+export function theEngine() {
+  engine ??= load({ assets: FILES, threads: "auto" }).then(async (mien) => {
+    await adopted(mien);
+    return mien;
+  });
+  return engine;
+}
+
+/** Take over the classes and the name of the engine's model. */
+async function adopted(mien) {
+  header = await mien.header();
+  learn({ labels: mien.labels, colours: mien.card.colours ?? {} });
+}
+
+/** What results come from: schema, versions, model and options. */
+export function resultsHeader() {
+  return header;
+}
+
+/** Resolves when the engine is ready. */
+export async function checkAccess() {
+  await theEngine();
+}
+
+/** Whether a file is a model to read expressions with. */
+export const isModel = (file) => file.name.toLowerCase().endsWith(".onnx");
+
+/** Use such a model from now on; its name. */
+export async function useModel(file) {
+  const mien = await theEngine();
+  const { name } = await mien.use(file);
+  await adopted(mien);
+  return name;
+}
+
+/** The frames of picture files, in order. */
+export async function predict(files) {
+  const mien = await theEngine();
+  return Promise.all(files.map((file) => frameOf(mien, file)));
+}
+
+async function frameOf(mien, file) {
+  try {
+    return await mien.frame(file, { source: file.name });
+  } catch (error) {
+    return failedFrame(file, error.message);
+  }
+}
+
+function failedFrame(file, error) {
+  return { schema: header.schema, source: file.name, index: 0, time: null, width: 0, height: 0, faces: [], error };
+}
+
+/** The frames of a video file, one by one. */
+export async function* predictVideo(file) {
+  const mien = await theEngine();
+  const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto" });
+  video.src = URL.createObjectURL(file);
+  try {
+    const seconds = await durationOf(video, file);
+    const stream = await mien.stream({ source: file.name, smooth: "ema" });
+    const count = Math.max(1, Math.ceil(seconds / STEP - 0.1)); // durations are rounded up
+    for (let number = 0; number < count; number++) {
+      const time = Math.round(number * STEP * 1e6) / 1e6;
+      await seeked(video, time, file);
+      yield stream.next(video, time);
+    }
+    await stream.close();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    yield failedFrame(file, error.message);
+  } finally {
+    URL.revokeObjectURL(video.src);
+    video.removeAttribute("src");
+    video.load();
+  }
+}
+
+/** Recordings of browsers do not say how long they are, until their end was looked for. */
+async function durationOf(video, file) {
+  await happened(video, "loadeddata", file);
+  if (video.duration === Infinity) await seeked(video, FAR, file);
+  return video.duration === Infinity ? video.currentTime : video.duration;
+}
+
+async function seeked(video, time, file) {
+  if (video.currentTime === time && !video.seeking) return;
+  video.currentTime = time;
+  await happened(video, "seeked", file);
+}
+
+function happened(video, name, file) {
+  return new Promise((done, failed) => {
+    const refuse = () => failed(new Refused(422, `${file.name}: this browser cannot play it`));
+    video.addEventListener(name, done, { once: true });
+    video.addEventListener("error", refuse, { once: true });
+    if (video.error) refuse();
+  });
+}
+
+/**
+ * A live stream. Pictures go to the engine with `send`, results come to `onResult(frame, sentAt)`; `onEnd(reason,
+ * opened)` is called once when it fails.
+ */
+export class LiveStream {
+  #stream;
+  #sentAt = new Map();
+  #count = 0;
+  #on;
+  #closed = false;
+
+  constructor({ onReady, onResult, onEnd }) {
+    this.#on = { onResult, onEnd };
+    theEngine()
+      .then((mien) => mien.stream({ smooth: "ema", live: true }))
+      .then((stream) => {
+        this.#stream = stream;
+        if (this.#closed) this.close();
+        else onReady();
+      })
+      .catch((error) => onEnd(error.message, false));
+  }
+
+  /** Pictures that were sent and are not answered, or left out, yet. */
+  get waiting() {
+    return this.#sentAt.size;
+  }
+
+  /** What `send` takes: what a canvas shows. */
+  encoded(canvas) {
+    return createImageBitmap(canvas);
+  }
+
+  /** The number of the picture, which its result carries; undefined when it cannot be sent, or was sent already. */
+  send(picture) {
+    if (!this.#stream || this.#closed || !picture.width) return undefined;
+    const number = this.#count++;
+    this.#sentAt.set(number, performance.now());
+    this.#stream.next(picture).then(
+      (frame) => this.#answered(number, frame),
+      (error) => this.#failed(error),
+    );
+    return number;
+  }
+
+  close() {
+    this.#closed = true;
+    this.#stream?.close();
+  }
+
+  #answered(number, frame) {
+    const sentAt = this.#sentAt.get(number);
+    this.#sentAt.delete(number);
+    if (frame && !this.#closed) this.#on.onResult(frame, sentAt);
+  }
+
+  #failed(error) {
+    if (this.#closed) return;
+    this.close();
+    this.#on.onEnd(error.message, true);
+  }
+}

@@ -1,0 +1,111 @@
+"""`mien web`: what is in the folder, what is refused, and what it weighs."""
+
+import gzip
+import hashlib
+import json
+import re
+
+import pytest
+
+from mien.errors import DataError
+from mien.faces.yunet_network import yunet_weights
+from mien.model.onnx_model import Bundle
+from mien.web.documents import PAGE_POLICY
+from mien.web.folder import SUMS, write_web_folder
+from own_model import write_model
+
+
+def sums(folder):
+    lines = (folder / SUMS).read_text().splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def the(folder, pattern):
+    (found,) = [path for path in folder.glob(pattern) if path.suffix not in (".gz", ".br")]
+    return found
+
+
+def test_every_file_is_listed_with_its_hash(web_folder):
+    files = {str(path.relative_to(web_folder)): path for path in web_folder.rglob("*") if path.is_file()}
+    del files[SUMS]
+    assert sums(web_folder) == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
+def test_compressed_copies_hold_the_same(web_folder):
+    packed = list(web_folder.rglob("*.gz"))
+    assert {".js", ".wasm", ".onnx", ".html"} <= {path.with_suffix("").suffix for path in packed}
+    for path in packed:
+        assert gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
+
+
+def test_names_of_large_files_carry_their_hashes(web_folder):
+    for path in (path for path in (web_folder / "assets").iterdir() if path.suffix != ".gz"):
+        assert re.search(r"-([0-9a-f]{12})\.", path.name)[1] == hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def test_the_networks_are_those_of_the_package_and_the_card_knows_its_model(web_folder):
+    bundle = Bundle.load("mien_s", threads=1)
+    assert the(web_folder, "assets/model-*.onnx").read_bytes() == bundle.content
+    assert the(web_folder, "assets/yunet-*.onnx").read_bytes() == yunet_weights()
+    card = json.loads(the(web_folder, "assets/model-*.json").read_text())
+    assert (card["sha256"], tuple(card["labels"])) == (bundle.sha256, bundle.card.labels)
+    assert card["temperature"] == bundle.card.temperature
+
+
+def test_a_first_visit_weighs_at_most_6_mb_in_gzip(written):
+    """4.5 MB in brotli: see docs/guide/browser.md; Python's standard library has no brotli."""
+    _, sizes = written
+    assert sizes["gzip"] <= 6_000_000 < sizes["plain"]
+
+
+def test_the_page_allows_its_own_origin_alone_and_asks_for_no_token(web_folder):
+    page = (web_folder / "index.html").read_text()
+    assert f'content="{PAGE_POLICY}"' in page
+    assert "unsafe" not in PAGE_POLICY
+    assert "token" not in page
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert all((web_folder / name).is_file() for name in named)
+
+
+def test_the_service_worker_copies_every_file_that_the_page_needs(web_folder):
+    copied = json.loads(re.search(r"const FILES = (\[.*?\]);", (web_folder / "sw.js").read_text())[1])
+    files = {str(path.relative_to(web_folder)) for path in web_folder.rglob("*") if path.is_file()}
+    needed = {name for name in files if not name.endswith(".gz") and not name.startswith("licences/")}
+    assert set(copied) == needed - {SUMS, "sw.js", "_headers"}
+
+
+def test_licences_of_all_parts_are_there(web_folder):
+    texts = {path.name: path.read_text() for path in (web_folder / "licences").iterdir()}
+    assert "Apache License" in texts["mien-LICENSE.txt"]
+    assert "MIT License" in texts["onnxruntime-NOTICES.txt"]
+    assert "yunet" in texts["yunet-LICENSE.txt"].lower()
+    assert "mien_s-2" in texts["NOTICE.txt"]
+
+
+def test_an_earlier_folder_is_replaced_and_anything_else_is_left_alone(mien, tmp_path):
+    model = write_model(tmp_path / "own.onnx", ("up", "down"))
+    out = tmp_path / "site"
+    out.mkdir()
+    assert mien("web", out, "--model", model).returncode == 0
+    before = set(sums(out))
+    assert mien("web", out).returncode == 0
+    assert set(sums(out)) != before
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {*sums(out), SUMS}
+    (out / "mine.txt").write_text("mine")
+    ran = mien("web", out)
+    assert ran.returncode == 1
+    assert "did not write" in ran.stderr
+    assert (out / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_mien_did_not_write_is_refused(tmp_path, kind):
+    out = tmp_path / "site"
+    if kind == "file":
+        out.write_text("mine")
+    else:
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="exists already"):
+        write_web_folder(out, Bundle.load("mien_s", threads=1))
