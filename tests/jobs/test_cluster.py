@@ -2,7 +2,10 @@
 
 import os
 import signal
+import sys
 import time
+from contextlib import redirect_stdout
+from threading import Thread
 
 import psutil
 import pytest
@@ -121,6 +124,19 @@ def test_what_an_actor_raises_is_said_in_one_line():
     outer.cause = inner
     assert cluster._said(outer) is inner
     assert str(cluster._said(RuntimeError("many\nlines\n"))) == "the cluster failed (RuntimeError: lines)"
+
+
+def test_only_what_the_caller_prints_between_two_parts_reaches_standard_output(capsys, caplog):
+    prints = cluster._Prints(sys.stdout)
+    with redirect_stdout(prints):
+        sys.stdout.write("(raylet) A worker died or was killed while executing a task\n")
+        prints.lent = True
+        sys.stdout.write("done\n")
+        thread = Thread(target=sys.stdout.write, args=["(raylet) noise\n"])
+        thread.start()
+        thread.join()
+    assert capsys.readouterr().out == "done\n"
+    assert caplog.messages == ["a process of the cluster died; its part is done again"]
 
 
 def test_a_gpu_is_asked_for_with_the_device():
