@@ -21,20 +21,9 @@ from mien.model.embedded import versioned_name
 from waiting import HANG
 
 NAMES = {
-    *(
-        "EMOTIONS",
-        "Box",
-        "Detection",
-        "Detector",
-        "Explanation",
-        "Face",
-        "Frame",
-        "MienError",
-        "Recognized",
-        "Recognizer",
-    ),
-    *("Recognizer", "Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
-    *("analyze", "annotate", "recognize", "summarize", "to_pandas"),
+    *("EMOTIONS", "Box", "Detection", "Detector", "Episode", "Explanation", "Face", "Frame", "MienError"),
+    *("Recognized", "Recognizer", "Sink", "Smoothing", "VideoImage", "VideoSource", "__version__"),
+    *("analyze", "annotate", "find_episodes", "recognize", "summarize", "to_pandas"),
 }
 
 

@@ -173,6 +173,10 @@ def test_an_expression_is_certain_from_the_least_probability_on(least, certain):
     assert a_face(min_probability=least).to_dict()["certain"] is certain
 
 
+def test_an_expression_that_is_not_certain_has_a_question_mark():
+    assert repr(a_face(min_probability=0.8)) == "Face(happy? 70 %, box=(1, 2, 3, 4), detector 0.90)"
+
+
 def test_what_is_certain_follows_a_steadied_expression():
     surprised = a_face(min_probability=0.5, steady="surprise")
     assert not surprised.certain

@@ -124,3 +124,31 @@ def test_own_photos_from_import_to_predict(own_photos, monkeypatch, capsys):
     assert f"{versioned_name('mien_s')} on photos, 18 faces" in said.out
     assert Bundle.load("tuned.onnx").card.labels == ("happy", "neutral", "other")
     assert len(list((own_photos / "annotated").glob("*.jpg"))) == 6
+
+
+def test_videos_of_two_conditions_become_a_paired_comparison(
+    tmp_path, monkeypatch, capsysbinary, write_clip, portraits
+):
+    """Six participants, each in their own light, who smile in one condition and hardly in the other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "videos").mkdir()
+    for number in range(6):
+        for portrait, condition in enumerate(("funny", "calm")):
+            scene = np.full((200, 260, 3), 90 + 10 * number, np.uint8)
+            scene[40:160, 70:190] = np.clip(portraits[portrait] * (0.7 + 0.1 * number), 0, 255)
+            images = [np.roll(scene, shift, axis=1) for shift in range(6)]
+            write_clip(tmp_path / f"videos/p0{number + 1}_{condition}.mp4", images)
+    ((_, *words),) = commands("video_statistics.md")[:1]
+    app(words[: words.index(">")], standalone_mode=False)
+    (tmp_path / words[-1]).write_bytes(capsysbinary.readouterr().out)
+    text = (TUTORIALS / "video_statistics.md").read_text(encoding="utf-8")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "video_statistics.md", "exec"), names)
+    said = capsysbinary.readouterr().out.decode()
+    assert (names["differences"] > 0).all()
+    assert "6 participants, mean difference +" in said
+    assert "W = 0, p = 0.0312" in said  # of 2**6 signs of the differences the two that are all alike
+    assert names["paired"].df == 5
+    assert (tmp_path / "happy.png").stat().st_size > 4000
+    assert not set(names["good"].columns).isdisjoint({"yaw", "raw_happy"})

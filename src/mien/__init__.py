@@ -24,6 +24,7 @@ if _TYPE_CHECKING:
     from mien.media.video_source import VideoImage, VideoSource
     from mien.output.dataframe import to_pandas
     from mien.output.drawing import annotate
+    from mien.output.episodes import Episode, find_episodes
     from mien.output.explanation import Explanation
     from mien.output.people import summarize
     from mien.output.recognized import Recognized
@@ -41,6 +42,7 @@ __all__ = [
     "Box",
     "Detection",
     "Detector",
+    "Episode",
     "Explanation",
     "Face",
     "Frame",
@@ -54,6 +56,7 @@ __all__ = [
     "__version__",
     "analyze",
     "annotate",
+    "find_episodes",
     "recognize",
     "summarize",
     "to_pandas",
@@ -62,6 +65,7 @@ __all__ = [
 _LAZY = {
     "Detection": "mien.faces.detection",
     "Detector": "mien.faces.detection",
+    "Episode": "mien.output.episodes",
     "Explanation": "mien.output.explanation",
     "Recognized": "mien.output.recognized",
     "Recognizer": "mien.recognition.recognizer",
@@ -71,6 +75,7 @@ _LAZY = {
     "VideoSource": "mien.media.video_source",
     "analyze": "mien.recognition.shortcuts",
     "annotate": "mien.output.drawing",
+    "find_episodes": "mien.output.episodes",
     "recognize": "mien.recognition.shortcuts",
     "summarize": "mien.output.people",
     "to_pandas": "mien.output.dataframe",

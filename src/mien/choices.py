@@ -28,6 +28,11 @@ Alignment = Literal["fer2013", "eyes"]
 
 ALIGNMENTS: Final[tuple[str, ...]] = get_args(Alignment)
 
+Preference = Literal["largest", "central"]
+"""Which faces are kept where there are more than are wanted."""
+
+PREFERENCES: Final[tuple[str, ...]] = get_args(Preference)
+
 SMALLEST_FACE: Final = 12
 """Height in pixels from which faces may be asked for: what YuNet sees at all."""
 

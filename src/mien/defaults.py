@@ -11,6 +11,8 @@ DEFAULT_DETECTOR: Final[DetectorName] = "yunet"
 
 DEFAULT_ALIGNMENT: Final[Alignment] = "fer2013"
 
+DEFAULT_PREFERENCE: Final = "largest"
+
 MIN_SCORE: Final = 0.6
 """Least score of a face. YuNet gave 0.77 to 0.95 to faces of 14 px and more in photos, at most 0.59 to galaxies and
 craters, and 0.76 to part of a motorcycle.
@@ -21,6 +23,9 @@ MIN_FACE: Final = 48
 
 DEFAULT_SMOOTHING: Final = "auto"
 """Of expressions in videos."""
+
+REOPEN_SECONDS: Final = 600.0
+"""For how long a live source that broke off is opened again."""
 
 DEFAULT_FPS: Final = 25.0
 """Frames a second of what has no times of its own: numbered pictures and raw streams."""

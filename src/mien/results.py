@@ -174,7 +174,8 @@ class Face:
 
     def __repr__(self) -> str:
         track = "" if self.track is None else f", track {self.track}"
-        reading = f"{self.emotion} {100 * self.probability:.0f} %"
+        doubt = "" if self.certain else "?"
+        reading = f"{self.emotion}{doubt} {100 * self.probability:.0f} %"
         return f"Face({reading}, box={tuple(self.box)}, detector {self.confidence:.2f}{track})"
 
     def to_dict(self) -> dict[str, Any]:

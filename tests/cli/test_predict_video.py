@@ -2,6 +2,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from mien.cli.main import app
 from mien.errors import UsageError
+from network_camera import jpeg, serving
 from waiting import HANG, wait_for
 
 COUNT = 20
@@ -128,7 +130,9 @@ def test_everything_about_a_video_is_saved_when_asked_for(workplace, stage, writ
     write_clip(workplace / "long.mp4", [stage((0, 100, 60))] * 40)
     result = predict("long.mp4", "--save", "--format", "csv")
     saved = sorted(path.name for path in (workplace / "mien-out").iterdir())
-    assert saved == ["long.mien.json", "long.mien.mp4", "long.mien.person-1.png"]
+    assert saved == [
+        f"long.mien.{suffix}" for suffix in ("boris.tsv", "eaf", "episodes.csv", "json", "mp4", "person-1.png")
+    ]
     assert all(f"saved mien-out/{name}" in result.stderr for name in saved)
 
 
@@ -189,7 +193,8 @@ def test_a_termination_signal_ends_like_ctrl_c_and_a_second_one_ends_nothing_ear
         "json": lambda: len(json.loads(content)["frames"]),
         "csv": lambda: len(list(csv.DictReader(io.StringIO(content.decode())))),
     }[form]()
-    assert sorted(path.name for path in (workplace / "out").iterdir())[:2] == ["video.mien.json", "video.mien.mp4"]
+    names = {path.name for path in (workplace / "out").iterdir()}
+    assert {"video.mien.episodes.csv", "video.mien.json", "video.mien.mp4"} <= names
     with av.open("out/video.mien.mp4") as file:
         assert sum(1 for _ in file.decode(video=0)) in {rows, rows - 1}
 
@@ -270,6 +275,9 @@ def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, ext
         (["clip.mp4", "--every", "0"], 2, "every"),
         (["clip.mp4", "--smooth", "median"], 2, "smooth"),
         (["clip.mp4", "--fps", "-1"], 2, "fps"),
+        (["clip.mp4", "--region", "1,2,3"], 2, "region is (1, 2, 3): expected"),
+        (["clip.mp4", "--prefer", "central"], 2, "say how many with max_faces"),
+        (["clip.mp4", "--blur", "--max-faces", "1"], 2, "--blur would leave clear the faces that --max-faces leaves"),
         (["clip.mp4", "--start", "soon"], 2, "start is 'soon': expected seconds (90, 90.5), mm:ss or hh:mm:ss.mmm"),
         (["clip.mp4", "--start", "2", "--end", "0:01"], 2, "the end, 1 s, is not behind the start, 2 s"),
         (["clip.mp4", "--step", "2", "--fps-out", "5"], 2, "step and fps_out contradict each other"),
@@ -324,6 +332,43 @@ def test_raw_probabilities_stand_beside_the_smoothed_ones_in_every_format(workpl
         assert {name: record[f"raw_{name}"] for name in shares} == shares
 
 
+def test_several_cameras_have_rows_and_files_of_their_own(workplace, stage):
+    with serving([jpeg(stage((0, 100, 60)))] * 40) as one, serving([jpeg(stage((1, 200, 60)))] * 40) as two:
+        options = ["--reopen", "0", "--no-mirror", "--out", "out"]
+        result = predict(one, two, "clip.mp4", "--format", "jsonl", *options)
+    assert "2 of 3 failed" in result.stderr  # their lines are cut in the end
+    frames = [frame for frame in frames_of(result) if not frame["error"]]
+    for source, middle in ((one, 160), (two, 260)):
+        own = [frame for frame in frames if frame["source"] == source]
+        assert len(own) > 1
+        assert [frame["index"] for frame in own] == sorted({frame["index"] for frame in own})
+        assert all(abs(box[0] + box[2] / 2 - middle) < 30 for frame in own for box in [frame["faces"][0]["box"]])
+    assert {frame["source"] for frame in frames[:COUNT]} == {"clip.mp4"}  # files come first
+    copies = sorted(path.name for path in (workplace / "out").glob("*.mp4"))
+    assert len(copies) == 3
+    for name in copies:
+        with av.open(f"out/{name}") as file:
+            own = [frame for frame in frames if re.sub(r"\W+", "-", frame["source"]) == name.removesuffix(".mien.mp4")]
+            assert sum(1 for _ in file.decode(video=0)) == (len(own) or COUNT)
+    for option in ("--show", "--isolate"):
+        assert "takes one live source, and 0 and 1 are two" in str(predict("0", "1", option).exception)
+
+
+def test_a_camera_that_was_lost_has_rows_that_say_so(workplace, stage):
+    pictures = [jpeg(stage((0, 100, 60)))] * 9
+    with serving(pictures, refuses=lambda call: call > 2) as address:
+        result = predict(address, "--reopen", "0.7", "--format", "csv")
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    said = [row for row in rows if row["error"]]
+    assert ["opened again" in row["error"] for row in said] == [True, False, True, False]
+    assert "back after" in said[1]["error"]
+    assert "not back after 0.7 s" in said[3]["error"]
+    assert [row["time"] != "" for row in said] == [True, True, True, False]
+    assert rows.index(said[2]) > rows.index(said[1]) + 1  # it went on between
+    assert "1 of 1 failed" in result.stderr
+
+
 def test_times_and_steps_are_for_videos(workplace):
     Image.new("RGB", (40, 40)).save(workplace / "photo.png")
     for option in (["--start", "1"], ["--step", "2"], ["--fps-out", "2"]):
@@ -367,7 +412,35 @@ def test_a_copy_that_cannot_be_written_is_named_at_the_end_and_loses_nothing_els
     assert failed == "mien: 1 of 2 failed"
     assert last.startswith("mien: not everything was written: out/clip.mien.mp4: cannot be written")
     saved = sorted(path.name for path in (workplace / "out").iterdir() if path.is_file())
-    assert saved == ["clip.mien.json", "cut.mien.json", "cut.mien.mp4"]
+    beside = ("boris.tsv", "eaf", "episodes.csv", "json")
+    assert saved == [*(f"clip.mien.{suffix}" for suffix in beside), *(f"cut.mien.{s}" for s in (*beside, "mp4"))]
+
+
+def test_episodes_are_those_of_the_rows(workplace):
+    options = ["--episode-min-probability", "0.2", "--episode-min-seconds", "0.1"]
+    result = predict("clip.mp4", "--out", "out", "--format", "jsonl", *options)
+    rows = list(csv.DictReader((workplace / "out" / "clip.mien.episodes.csv").open()))
+    shown = [(frame["time"], face) for frame in frames_of(result) for face in frame["faces"]]
+    for row in rows:
+        assert float(row["duration"]) >= 0.1
+        inside = [face for time, face in shown if float(row["onset"]) - 1e-3 <= time < float(row["offset"]) - 1e-3]
+        assert {face["emotion"] for face in inside} == {row["emotion"]}
+        mean = sum(face["probability"] for face in inside) / len(inside)
+        assert float(row["mean_probability"]) == pytest.approx(mean, abs=1e-5)
+        assert min(face["probability"] for face in inside) >= 0.2
+    assert "clip.mp4" in (workplace / "out" / "clip.mien.eaf").read_text()
+
+
+def test_one_face_of_each_frame_is_kept_when_asked_for(workplace, stage, write_clip):
+    write_clip(workplace / "two.mp4", [stage((0, 60, 60), (1, 240, 60))] * 5)
+    arguments = ["two.mp4", "--format", "jsonl"]
+    both, one, region = (
+        [[face["box"] for face in frame["faces"]] for frame in frames_of(predict(*arguments, *options))]
+        for options in ([], ["--max-faces", "1", "--prefer", "central"], ["--region", "213,0,213,240"])
+    )
+    assert [len(boxes) for boxes in both] == [2] * 5
+    assert [boxes[0] for boxes in one] == [min(found, key=lambda box: abs(box[0] + box[2] / 2 - 213)) for found in both]
+    assert region == [[box for box in found if box[0] + box[2] / 2 >= 213] for found in both]
 
 
 def test_the_summary_says_what_it_comes_from(workplace):

@@ -128,6 +128,22 @@ def test_no_label_and_no_bars_lie_on_a_face(seed):
         assert place.bottom <= canvas[1]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_inside_of_every_face_stays_as_it_was(seed):
+    random = np.random.default_rng(seed)
+    picture = random.integers(0, 256, (700, 900, 3), np.uint8)
+    places = [(x, y) for x in range(20, 860, 140) for y in range(30, 640, 150)]
+    faces = [
+        Face(Box(x, y, *random.integers(20, 90, 2).tolist()), 0.9, tuple(random.dirichlet([0.5] * 7).tolist()))
+        for x, y in random.permutation(places)[: random.integers(1, len(places))].tolist()
+    ]
+    drawn = changed(picture, annotate(picture, faces))
+    edge = 8
+    for x, y, width, height in (face.box for face in faces):
+        assert not drawn[y + edge : y + height - edge, x + edge : x + width - edge].any()
+    assert drawn.any()
+
+
 def test_the_labels_of_a_group_photo_are_no_wider_than_a_person():
     """The case of the issue that this answers: faces of 95 pixels in 24 megapixels, 200 pixels apart."""
     boxes = [Place(600 + 200 * column, 500 + 300 * row, 76, 95) for column in range(20) for row in range(2)]
@@ -153,6 +169,13 @@ def test_a_label_lies_on_its_own_face_only_where_the_face_fills_the_picture():
     for place, box, other in zip(found, crowded, reversed(crowded), strict=True):
         assert place.meets([box])
         assert not place.meets([other])
+
+
+def test_a_face_in_the_midst_of_a_crowd_has_no_label_rather_than_one_on_a_face():
+    boxes = [Place(300 + 52 * column, 200 + 62 * row, 50, 60) for row in range(3) for column in range(3)]
+    places = place_labels((800, 600), boxes, lambda text: [(5 * text, text)] * 9).places
+    assert [number for number, place in enumerate(places) if place is None] == [4]
+    assert not any(place.meets(boxes) for place in places if place is not None)
 
 
 def test_what_is_not_certain_is_paler():

@@ -8,6 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from skimage import data
 
 from mien.errors import InputError, UsageError
 from mien.faces.yunet import YuNetDetector
@@ -109,15 +110,65 @@ def test_one_person_keeps_a_number_through_pan_zoom_turn_and_flicker(recognizer,
 
 
 def test_after_a_cut_and_an_empty_stretch_people_have_new_numbers_and_no_frame_is_missing(recognizer, stage):
-    parts = [((0, 20, 20),)] * 12 + [((1, 280, 100),)] * 12 + [()] * 40 + [((0, 20, 20),)] * 26
+    parts = [((0, 20, 20),)] * 12 + [((1, 280, 100),)] * 12 + [()] * 140 + [((0, 20, 20),)] * 26
     frames = list(recognizer.stream(Played([stage(*places) for places in parts])))
-    assert len(frames) == 90
+    assert len(frames) == 190
     tracks = [[face.track for face in frame.faces] for frame in frames]
     assert tracks[:24] == [[1]] * 12 + [[2]] * 12
-    assert tracks[24:64] == [[]] * 40
+    assert tracks[24:164] == [[]] * 140
     assert tracks[-12:] == [[3]] * 12
     seen = next(number for number, found in enumerate(tracks) if found == [3])
-    assert seen - 64 <= 13  # half a second
+    assert seen - 164 <= 13  # half a second
+
+
+def test_who_turns_away_or_leaves_shortly_is_the_same_person(recognizer, stage):
+    away = [((0, 100, 60), (1, 280, 60))] * 20 + [((1, 280, 60),)] * 60 + [((0, 130, 70), (1, 280, 60))] * 20
+    tracks = [{face.track for face in frame.faces} for frame in recognizer.stream(Played(map(stage_of(stage), away)))]
+    assert tracks[19] == tracks[-1] == {1, 2}
+    assert len(tracks[50]) == 1  # 2.4 s
+
+
+def stage_of(stage):
+    return lambda places: stage(*places)
+
+
+def test_no_person_spans_a_planted_cut(recognizer, stage, portraits):
+    """Cuts between scenes, between people at one place before one wall, and back again."""
+    room, other = (cv2.resize(portraits[number], (426, 240)) for number in (0, 1))
+    scenes = [
+        stage((0, 150, 60)),
+        stage((1, 150, 60)),
+        stage((0, 20, 20)),
+        placed(portraits[1], room),
+        placed(portraits[1], other),
+        stage((0, 150, 60)),
+    ]
+    frames = list(recognizer.stream(Played([np.roll(scene, n, 1) for scene in scenes for n in range(20)])))
+    people = [{face.track for frame in frames[20 * n : 20 * n + 20] for face in frame.faces} for n in range(6)]
+    assert [len(found) for found in people[:3]] == [1, 1, 1]
+    assert all(frame.faces for frame in frames)
+    for before, after in pairwise(people):
+        assert not before & after
+
+
+def placed(portrait, scene):
+    image = scene.copy()
+    image[60:180, 150:270] = portrait
+    return image
+
+
+def test_flashes_pans_zooms_and_flicker_are_no_cuts(recognizer, portraits):
+    scene = placed(portraits[0], cv2.resize(data.coffee(), (426, 240)))
+    images = []
+    for number in range(75):
+        turn = cv2.getRotationMatrix2D((213, 120), 0, 1 + 0.2 * np.sin(number / 8))
+        turn[0, 2] += 60 * np.sin(number / 5)
+        moved = cv2.warpAffine(scene, turn, (426, 240), borderMode=cv2.BORDER_REFLECT).astype(float)
+        gain = 6.0 if number in (20, 21, 50) else 0.6 if number % 8 == 5 else 1.0
+        images.append(np.full_like(scene, 255) if number == 35 else np.clip(moved * gain, 0, 255).astype(np.uint8))
+    frames = list(recognizer.stream(Played(images)))
+    assert {face.track for frame in frames for face in frame.faces} == {1}
+    assert sum(bool(frame.faces) for frame in frames) >= 71
 
 
 def test_frames_say_when_and_how_large(recognizer, stage, tmp_path, write_clip):

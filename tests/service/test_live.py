@@ -33,6 +33,14 @@ def test_a_person_keeps_the_number(address, astronaut_jpeg):
     assert times[0] == 0
 
 
+def test_a_stream_says_what_is_certain(address, astronaut_jpeg):
+    for least, certain in ((0.5, True), (0.999, False)):
+        with connect(f"ws://{address}/v1/stream?min_probability={least}") as stream:
+            assert json.loads(stream.response.headers["mien-results"])["options"]["min_probability"] == least
+            stream.send(astronaut_jpeg)
+            assert [face["certain"] for face in received(stream)["faces"]] == [certain]
+
+
 class HeldBack:
     """Answers one batch each time it is let go."""
 

@@ -32,6 +32,12 @@ def test_a_video_gives_what_the_recogniser_gives(client, recognizer, clip):
     assert {face["track"] for frame in expected for face in frame["faces"]} == {1}
 
 
+def test_a_video_says_what_is_certain(client, clip):
+    answer = client.post("/v1/predict/video?min_probability=1", content=clip.read_bytes(), headers=MP4)
+    assert json.loads(answer.headers["mien-results"])["options"]["min_probability"] == 1
+    assert {face["certain"] for frame in lines_of(answer) for face in frame["faces"]} == {False}
+
+
 def test_a_video_that_breaks_off_keeps_its_frames(client, stage, write_clip, tmp_path):
     images = [stage((0, 40, 60))] * 30
     whole = write_clip(tmp_path / "a.avi", images, codec="mjpeg", pixels="yuvj420p").read_bytes()

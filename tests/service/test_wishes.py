@@ -54,6 +54,8 @@ def three(serve):
         ("min_confidence=0.75", [0.8, 0.9], True),
         ("max_faces=1", [0.7], True),
         ("min_confidence=0.75&max_faces=1", [0.8], True),
+        ("min_face=30", [0.7, 0.8], True),
+        ("max_yaw=0.0", [0.7, 0.8, 0.9], True),
         ("min_probability=0.59", [0.7, 0.8, 0.9], True),
         ("min_probability=0.61", [0.7, 0.8, 0.9], False),
     ],
@@ -79,7 +81,7 @@ def test_what_cannot_be_asked_for_is_refused(three, picture, query):
     ("path", "says"),
     [
         ("/v1/predict?max_face=1", "did you mean 'max_faces'?"),
-        ("/v1/predict/video?x=1", "there are name, every, smooth"),
+        ("/v1/predict/video?x=1", "there are name, every, smooth, min_probability"),
         ("/v1/models?x=1", "there is none"),
     ],
 )

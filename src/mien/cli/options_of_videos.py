@@ -29,3 +29,21 @@ TimeConstant = Annotated[
     typer.Option(min=0.001, metavar="SECONDS", help="Time constant of --smooth symmetric and ema. Default: 0.5."),
 ]
 Raw = Annotated[bool, typer.Option("--raw", help="Rows of videos have the probabilities before smoothing, too.")]
+Reopen = Annotated[
+    float,
+    typer.Option(min=0, metavar="SECONDS", help="How long to open a lost camera or stream again; 0: not at all."),
+]
+EpisodeProbability = Annotated[
+    float,
+    typer.Option(
+        "--episode-min-probability",
+        min=0,
+        max=1,
+        metavar="P",
+        help="Frames with a less probable expression belong to no episode (--out).",
+    ),
+]
+EpisodeSeconds = Annotated[
+    float,
+    typer.Option("--episode-min-seconds", min=0, metavar="SECONDS", help="Leave out shorter episodes (--out)."),
+]

@@ -1,12 +1,11 @@
 """`mien predict`: the expressions in pictures and videos."""
 
 import io
-import signal
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
+from logging import ERROR, WARNING
 from pathlib import Path
-from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,15 +27,37 @@ from mien.cli.options import (
     Threads,
     Workers,
 )
-from mien.cli.options_of_videos import End, FpsOut, Raw, Smooth, Start, Step, TimeConstant
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, DEFAULT_SMOOTHING, JOB_SECONDS, MIN_SCORE
+from mien.cli.options_of_faces import MaxFaces, Prefer, Region
+from mien.cli.options_of_videos import (
+    End,
+    EpisodeProbability,
+    EpisodeSeconds,
+    FpsOut,
+    Raw,
+    Reopen,
+    Smooth,
+    Start,
+    Step,
+    TimeConstant,
+)
+from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources
+from mien.cli.termination import terminated_like_ctrl_c
+from mien.defaults import (
+    DEFAULT_ALIGNMENT,
+    DEFAULT_DETECTOR,
+    DEFAULT_MODEL,
+    DEFAULT_PREFERENCE,
+    DEFAULT_SMOOTHING,
+    JOB_SECONDS,
+    MIN_SCORE,
+    REOPEN_SECONDS,
+)
 from mien.errors import SinkError, UsageError
 from mien.threads import worker_count
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
-    from mien.media.excerpt import Excerpt
     from mien.media.sources import Sources
     from mien.output.recognized import Recognized
     from mien.output.sink import Sinks
@@ -90,12 +111,18 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     smooth: Smooth = DEFAULT_SMOOTHING,
     time_constant: TimeConstant = None,
     raw: Raw = False,
+    reopen: Reopen = REOPEN_SECONDS,
+    episode_min_probability: EpisodeProbability = 0.0,
+    episode_min_seconds: EpisodeSeconds = 0.0,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Mirror videos; by default webcams only.")
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Preview videos in a window; q quits, space pauses, s saves.")
     ] = False,
+    max_faces: MaxFaces = None,
+    prefer: Prefer = DEFAULT_PREFERENCE,
+    region: Region = None,
     start: Start = None,
     end: End = None,
     step: Step = 1,
@@ -135,9 +162,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli import predict_sinks as sinks
     from mien.cli.predict_progress import Bars, span_of, with_progress
     from mien.defaults import DEFAULT_FPS
-    from mien.media.sources import sort_sources
+    from mien.faces.selection import region_of
     from mien.output.blurred_results import with_blurred
     from mien.output.drawing_options import DrawingOptions
+    from mien.output.episodes import EpisodeLimits
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
     from mien.recognition.parallel import WORTH_SECONDS, Parallel
@@ -152,6 +180,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         min_confidence=min_confidence,
         min_face=min_face,
         max_yaw=max_yaw,
+        max_faces=max_faces,
+        prefer=prefer,
+        region=None if region is None else region_of(region),
         min_probability=min_probability,
         threads=threads,
         alignment=alignment,
@@ -168,29 +199,27 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         end=end,
         step=step,
         fps_out=fps_out,
+        reopen=reopen,
     )
     if resume or cluster is not None or shard is not None:
         from mien.cli import predict_job as job
 
         folder = job.refuse_options(out, form, {"--save": save, "--show": show, "--sort": sort, "--blur": blur})
         running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
-        with _terminated_like_ctrl_c():
+        with terminated_like_ctrl_c():
             raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
     if blur:
-        _refuse_beside_blur(sort, min_face, max_yaw)
+        refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
     _use_font(font)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
-    found = sort_sources(sources, fps)
-    for line in found.left_out:
-        log.info("%s", line)
-    _refuse_sources(found, options.excerpt, show=show, isolate=isolate)
+    found = _found(sources, fps)
+    refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
     target = Path(out or _DEFAULT_FOLDER) if out or save else None
-    kept = sinks.saved(target, found, drawing, printed=form == "table", sound=not isolate)
+    limits = EpisodeLimits(episode_min_probability, episode_min_seconds)
+    kept = sinks.saved(target, found, drawing, limits, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
     window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
@@ -209,7 +238,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     failures, unwritten = 0, None
     try:
         with (
-            _terminated_like_ctrl_c(),
+            terminated_like_ctrl_c(),
             Sinks([*rows, *([window] if window else []), *kept]) as everywhere,
             closing(images),
         ):
@@ -229,56 +258,23 @@ def _end(failures: int, count: int, unwritten: SinkError | None) -> None:
         raise typer.Exit(1)
 
 
+def _found(sources: list[str], fps: float | None) -> "Sources":
+    """What was asked for, sorted; what is left out of it is said."""
+    from mien.media.sources import sort_sources
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can
+    found = sort_sources(sources, fps)
+    for line in found.left_out:
+        log.info("%s", line)
+    return found
+
+
 def _use_font(font: Path | None) -> None:
     if font is not None:
         from mien.output.fonts import use_font
 
         use_font(font)
-
-
-def _refuse_beside_blur(sort: Path | None, min_face: int | None, max_yaw: float | None) -> None:
-    """Refuse options that would leave faces clear."""
-    if sort is not None:
-        raise UsageError("--sort copies pictures as they are, with clear faces: leave --blur out, or use --out DIR")
-    if min_face is not None or max_yaw is not None:
-        raise UsageError("--blur would leave clear the faces that --min-face or --max-yaw leave out: leave these out")
-
-
-def _refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
-    """Refuse options that do not go with what there is to recognise."""
-    from mien.media.video_source import STANDARD_INPUT
-    from mien.recognition.video import check_source
-
-    pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
-    if show and pictures:
-        raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
-    if pictures and (given := excerpt.to_dict()):
-        named = f"--{next(iter(given)).replace('_', '-')}"
-        raise UsageError(
-            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
-        )
-    for video in found.videos:
-        check_source(video, excerpt)
-    if isolate and STANDARD_INPUT in found.videos:
-        raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> "Iterator[None]":
-    """SIGTERM ends the block as Ctrl-C does; a second one, which some programs send, ends nothing earlier."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    if current_thread() is not main_thread():  # where no signal arrives
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _feed(images: "Generator[Recognized, None, None]", sink: "Sinks", window: "Window | None") -> int:
@@ -287,8 +283,9 @@ def _feed(images: "Generator[Recognized, None, None]", sink: "Sinks", window: "W
     for recognized in images:
         sink.add(recognized)
         if recognized.frame.error is not None:
-            failures += 1
-            log.error("%s", recognized.frame.error)
+            lost_only = recognized.frame.time is not None  # a live source, which is opened again
+            failures += not lost_only
+            log.log(WARNING if lost_only else ERROR, "%s", recognized.frame.error)
         if not sink.alive or (window is not None and window.quit):
             break
     return failures

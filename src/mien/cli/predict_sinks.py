@@ -12,6 +12,7 @@ from mien.cli.predict_tables import PictureTable, print_people
 from mien.cli.stdout import write_stdout
 from mien.errors import MissingExtraError, UsageError
 from mien.output.drawing_options import DrawingOptions
+from mien.output.episodes import EpisodeLimits
 from mien.output.people import People, VideoSummary
 from mien.output.sink import PerVideo, Sink, Sinks
 from mien.results import Frame, Header
@@ -42,13 +43,22 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
     return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout, header)]
 
 
-def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, printed: bool, sound: bool) -> list[Sink]:
+def saved(
+    folder: Path | None,
+    found: "Sources",
+    drawing: DrawingOptions,
+    limits: EpisodeLimits,
+    *,
+    printed: bool,
+    sound: bool,
+) -> list[Sink]:
     """The sinks that write into a folder, if there is one, and those that print tables for people.
 
     Args:
         folder: the folder.
         found: what is recognised.
         drawing: what is drawn in annotated copies.
+        limits: which stretches of an expression are episodes.
         printed: whether tables are printed.
         sound: whether annotated videos get the sound of their originals.
 
@@ -56,6 +66,7 @@ def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, pri
         InputError: the folder cannot be made.
         MissingExtraError: writing videos needs PyAV, which is not installed.
     """
+    from mien.media.sources import video_name
     from mien.media.video_source import is_camera
     from mien.output.folder import AnnotatedPictures, Names
 
@@ -66,7 +77,8 @@ def saved(folder: Path | None, found: "Sources", drawing: DrawingOptions, *, pri
         _check_writing()  # of others the reading says what is missing
     sinks: list[Sink] = [AnnotatedPictures(names, drawing)] if names is not None else []
     if names is not None or printed:
-        sinks.append(PerVideo(partial(_video, names, drawing, print_people if printed else None, sound)))
+        begin = partial(_video, names, drawing, limits, print_people if printed else None, sound)
+        sinks.append(PerVideo(begin, [video_name(video) for video in found.live]))
     return [*sinks, PictureTable()] if printed else sinks
 
 
@@ -84,10 +96,9 @@ def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) 
     if not files:
         raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
     addresses = sum(isinstance(entry, str) for entry in found.pictures)
-    for count, what in ((len(found.videos), "video"), (addresses, "address")):
+    for count, one, many in ((len(found.videos), "video", "videos"), (addresses, "address", "addresses")):
         if count:
-            plural = "" if count == 1 else "es" if what.endswith("s") else "s"
-            log.info("--sort leaves out %d %s%s; it sorts picture files", count, what, plural)
+            log.info("--sort leaves out %d %s; it sorts picture files", count, one if count == 1 else many)
     return SortedPictures(folder, {without_password(str(path)): path for path in files}, header, kind)
 
 
@@ -101,6 +112,7 @@ def _check_writing() -> None:
 def _video(
     names: "Names | None",
     drawing: DrawingOptions,
+    limits: EpisodeLimits,
     show: Callable[[VideoSummary], None] | None,
     sound: bool,
     first: Frame,
@@ -108,12 +120,14 @@ def _video(
     """The sinks of one video, whose people are summed up once."""
     if names is None:
         return People(show)
+    from mien.output.episode_files import EpisodeFiles
     from mien.output.timeline import Timelines
     from mien.output.video_copy import AnnotatedVideo
 
     base, path = names.video(first.source), Path(first.source)
     copy = AnnotatedVideo(base.with_name(f"{base.name}.mp4"), path if sound and path.is_file() else None, drawing)
-    return Sinks([copy, People(show, base.with_name(f"{base.name}.json")), Timelines(base)])
+    people = People(show, base.with_name(f"{base.name}.json"))
+    return Sinks([copy, people, EpisodeFiles(base, limits), Timelines(base)])
 
 
 def shown(folder: Path, drawing: DrawingOptions) -> "Window":

@@ -108,7 +108,7 @@ def draw_risk_coverage(evaluation: Evaluation) -> Figure:
     area = f"area under the risk-coverage curve {curve.area:.3f}, at least {curve.least_area:.3f}"
     figure = _figure(evaluation, f"selective answers; {area}", 6.6, 6.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    drawn = curve.coverage >= _FEWEST_DRAWN / len(evaluation)
+    drawn = curve.coverage >= min(1.0, _FEWEST_DRAWN / len(evaluation))
     coverage, accuracy = curve.coverage[drawn], 1 - curve.risk[drawn]
     bounds = [metrics.wilson_interval(share, n) for share, n in zip(accuracy, coverage * len(evaluation), strict=True)]
     above.fill_between(coverage, *np.transpose(bounds), color=_BLUE, alpha=0.18, linewidth=0, label="95 %")

@@ -5,7 +5,7 @@ every frame has fresh boxes and landmarks, at a fraction of the cost of full-fra
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -60,6 +60,10 @@ class Pace:
             return time - self._last[1] >= self._interval - _EPSILON
         return (time + _EPSILON) // SEARCH_INTERVAL > (self._last[1] + _EPSILON) // SEARCH_INTERVAL
 
+    def restart(self) -> None:
+        """Have the next frame searched."""
+        self._last = None
+
     def search(self, detector: Detector, image: NDArray[np.uint8], number: int, time: float) -> list[Detection]:
         """The faces of a whole picture, and a note that it was searched."""
         started = self._clock() if self._clock else 0.0
@@ -103,6 +107,11 @@ class Follower:
     def followed(self) -> Followed:
         """What is known of the video so far."""
         return Followed(self._pace, self._tracks, self._time)
+
+    def cut(self) -> None:
+        """Begin anew, with a search of the whole picture: the next frame shows another scene."""
+        self._tracks = replace(self._tracks, alive=())
+        self._pace.restart()
 
     def follow(self, image: NDArray[np.uint8], number: int, time: float) -> list[tuple[Detection, int]]:
         """The faces of the next frame and their tracks.

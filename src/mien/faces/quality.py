@@ -1,8 +1,8 @@
 """How good a found face is to read: its size, sharpness and brightness, and how far it is turned away.
 
 The head's pose comes from the five landmarks by scaled orthographic projection: the least-squares affine map from a
-model of five points in space onto the landmarks, of which the nearest scaled rotation is taken. With 52 numbers a face
-it costs microseconds; `cv2.solvePnP` would cost more and need a focal length that photos do not tell.
+model of five points in space onto the landmarks, of which the nearest scaled rotation is taken. It needs no focal
+length, which photos do not tell, and is as near as a fit by iterations (docs/experiments.md).
 """
 
 import math

@@ -4,12 +4,10 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mien.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from mien.media.video_source import VideoImage, VideoSource
+from mien.media.video_source import Interruption, VideoImage, VideoSource, stop_waiting
 
 _CLOCK: Final = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", re.ASCII)
 _EPSILON: Final = 1e-6
@@ -137,27 +135,31 @@ class Excerpted:
         excerpt: which of its images.
     """
 
-    def __init__(self, source: "VideoSource", excerpt: Excerpt) -> None:
+    def __init__(self, source: VideoSource, excerpt: Excerpt) -> None:
         self.name, self.live = source.name, source.live
         self.mirrored = getattr(source, "mirrored", False)
         self._source, self._excerpt = source, excerpt
 
-    def images(self) -> "Iterator[VideoImage]":
-        """The wanted images; what lies behind the last one is not read."""
+    def images(self) -> Iterator[VideoImage | Interruption]:
+        """The wanted images, and every interruption; what lies behind the last image is not read."""
         wanted = self._excerpt.choice()
         for image in self._source.images():
-            if wanted(image.time):
+            if isinstance(image, Interruption) or wanted(image.time):
                 yield image
             elif wanted.over:
                 return
         wanted.check(self.name)
+
+    def stop(self) -> None:
+        """End a wait for images, see `mien.media.reopening.Reopening`."""
+        stop_waiting(self._source)
 
     def close(self) -> None:
         """Release the source."""
         self._source.close()
 
 
-def check_live(source: "VideoSource", excerpt: Excerpt) -> None:
+def check_live(source: VideoSource, excerpt: Excerpt) -> None:
     """Refuse a start or an end of what has neither; the source is closed then.
 
     Raises:

@@ -31,6 +31,8 @@ from mien.media.video_source import (
 from mien.media.video_times import VideoTimes
 
 _PATIENCE: Final = 10.0
+_ENDLESS: Final = frozenset({"mpjpeg", "hls"})
+"""Formats of cameras on the network, by FFmpeg's names."""
 
 
 class Container:
@@ -61,7 +63,13 @@ class Container:
             raise InputError(f"{self.name}: frames of more than {MAX_PIXELS // 10**6} megapixels")
         scheme = urlsplit(source).scheme.lower() if is_address(source) else ""
         self._file = (source, fps) if not scheme and source != STANDARD_INPUT else None
+        self._endless = scheme in LIVE_SCHEMES
         self.live = scheme in LIVE_SCHEMES or (bool(scheme) and self._container.duration is None)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is a live stream that should never end, so that its end is an interruption."""
+        return self._endless or (self.live and self._container.format.name in _ENDLESS)
 
     def _open(self, source: str, fps: float) -> None:
         self._container = _open(source, self.name, fps)

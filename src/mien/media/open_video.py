@@ -8,12 +8,16 @@ from mien.errors import MissingExtraError
 from mien.media.animated import is_animation
 from mien.media.animation import Animation
 from mien.media.excerpt import WHOLE, Excerpt, Excerpted, check_live
+from mien.media.reopening import Reopening
 from mien.media.sequence import PictureSequence
 from mien.media.video_source import VideoSource, check_fps, is_camera
 
 
 def open_video(
-    source: str | Path | int | Sequence[str | Path], fps: float = DEFAULT_FPS, excerpt: Excerpt = WHOLE
+    source: str | Path | int | Sequence[str | Path],
+    fps: float = DEFAULT_FPS,
+    excerpt: Excerpt = WHOLE,
+    reopen: float = 0.0,
 ) -> VideoSource:
     """A video to read.
 
@@ -22,6 +26,7 @@ def open_video(
             picture, or picture files in the order in which they are shown.
         fps: frames a second of what has no times of its own (pictures, raw streams).
         excerpt: which frames are wanted; files are decoded from the key frame before its start on.
+        reopen: seconds for which a webcam or stream that broke off is opened again; 0: not at all.
 
     Raises:
         InputError: it cannot be opened, or holds no video.
@@ -34,7 +39,9 @@ def open_video(
     if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
         from mien.media.webcam import Camera  # OpenCV, which files and streams do without
 
-        return excerpted(Camera(int(str(source))), excerpt)
+        number = int(str(source))
+        camera = Camera(number)
+        return excerpted(Reopening(camera, lambda: Camera(number), reopen) if reopen else camera, excerpt)
     if is_animation(Path(source)):
         return excerpted(Animation(Path(source)), excerpt)
     try:
@@ -43,7 +50,10 @@ def open_video(
         raise MissingExtraError("reading videos", "video") from None
     opened = Container(str(source), fps, excerpt)
     check_live(opened, excerpt)
-    return opened
+    if not (reopen and opened.goes_on):
+        return opened
+    opened.excerpt = WHOLE
+    return excerpted(Reopening(opened, lambda: Container(str(source), fps), reopen), excerpt)
 
 
 def excerpted(source: VideoSource, excerpt: Excerpt) -> VideoSource:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from threading import Condition, Thread
 from typing import Final
 
-from mien.media.video_source import VideoImage, VideoSource
+from mien.media.video_source import Interruption, VideoImage, VideoSource, stop_waiting
 
 READ_AHEAD: Final = 8
 """Images of a file that wait, decoded, for the recogniser."""
@@ -29,7 +29,7 @@ class Reader:
     def __init__(self, source: VideoSource, depth: int = READ_AHEAD) -> None:
         self._source = source
         self._depth = 1 if source.live else depth
-        self._waiting: deque[VideoImage] = deque()
+        self._waiting: deque[VideoImage | Interruption] = deque()
         self._changed = Condition()
         self._ended = self._closed = False
         self._error: BaseException | None = None
@@ -37,10 +37,10 @@ class Reader:
         self._thread = Thread(target=self._read, name="mien-video", daemon=True)
         self._thread.start()
 
-    def __iter__(self) -> Iterator[VideoImage]:
+    def __iter__(self) -> Iterator[VideoImage | Interruption]:
         return self
 
-    def __next__(self) -> VideoImage:
+    def __next__(self) -> VideoImage | Interruption:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended)
             if self._waiting:
@@ -57,6 +57,7 @@ class Reader:
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
+        stop_waiting(self._source)
         self._thread.join(_PATIENCE)
         if not self._thread.is_alive():  # one that hangs in a dead connection still holds the source
             self._source.close()
@@ -66,6 +67,13 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _drop_late(self) -> None:
+        """Make room for the newest image of a live source."""
+        late = [waiting for waiting in self._waiting if isinstance(waiting, VideoImage)]
+        for image in late:
+            self._waiting.remove(image)
+        self.dropped += len(late)
 
     def _read(self) -> None:
         try:
@@ -78,14 +86,14 @@ class Reader:
             self._ended = True
             self._changed.notify_all()
 
-    def _put(self, image: VideoImage) -> bool:
+    def _put(self, image: VideoImage | Interruption) -> bool:
         """Put an image into the queue; False when the reader is closed."""
         with self._changed:
-            if self._source.live and len(self._waiting) == self._depth:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._changed.wait_for(lambda: len(self._waiting) < self._depth or self._closed)
+            if not self._source.live:
+                self._changed.wait_for(lambda: len(self._waiting) < self._depth or self._closed)
+            elif isinstance(image, VideoImage):
+                self._drop_late()
             self._waiting.append(image)
-            self.count += 1
+            self.count += isinstance(image, VideoImage)
             self._changed.notify_all()
             return not self._closed

@@ -44,6 +44,11 @@ class Sources:
     left_out: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
 
+    @property
+    def live(self) -> tuple[str, ...]:
+        """Cameras and addresses among the videos."""
+        return tuple(video for video in self.videos if isinstance(video, str) and video != STANDARD_INPUT)
+
 
 def sort_sources(sources: Sequence[str], fps: float | None = None) -> Sources:
     """Files, folders, patterns and addresses, sorted into pictures and videos, each once, in the order given.

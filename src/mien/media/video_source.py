@@ -43,6 +43,21 @@ class VideoImage:
     image: Pixels
 
 
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """What happened to a live source between two of its images.
+
+    Args:
+        number: in the row of the images' numbers.
+        time: seconds from the start of the source.
+        reason: one line that names the source.
+    """
+
+    number: int
+    time: float
+    reason: str
+
+
 class VideoSource(Protocol):
     """Something that gives images in order. One that has ``mirrored = True`` is shown as in a mirror by default."""
 
@@ -51,8 +66,10 @@ class VideoSource(Protocol):
     live: bool
     """Whether the source is real-time: late frames are dropped, not queued."""
 
-    def images(self) -> Iterator[VideoImage]:
-        """Every image that can be read, then an `InputError` if there should have been more."""
+    def images(self) -> Iterator[VideoImage | Interruption]:
+        """Every image that can be read, then an `InputError` if there should have been more; among those of a live
+        source what interrupted it.
+        """
         ...
 
     def close(self) -> None:
@@ -98,3 +115,10 @@ def check_fps(fps: float) -> None:
     """
     if not 0 < fps < float("inf"):
         raise UsageError(f"fps is {fps}: expected a number above 0")
+
+
+def stop_waiting(source: VideoSource) -> None:
+    """End a wait of a source for its next image, where it has a method ``stop`` for that."""
+    stop = getattr(source, "stop", None)
+    if stop is not None:
+        stop()

@@ -6,6 +6,7 @@ every colour stands beside the name of its emotion. What is not certain is paler
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Unpack
 
 import numpy as np
@@ -177,8 +178,14 @@ def _panel(face: Face, text: int) -> Size:
 
 def _names_width(face: Face, text: int) -> int:
     letters = _lettering(face)
-    font = letters.font(text)
-    return round(max(font.getlength(words) for words in letters.words.values()))
+    return _widest(letters.file, tuple(letters.words.values()), text)
+
+
+@lru_cache(maxsize=64)
+def _widest(file: str, words: tuple[str, ...], text: int) -> int:
+    """Width in pixels of the longest of some words, kept for the frames of a video."""
+    font = font_of(file, text)
+    return round(max(map(font.getlength, words)))
 
 
 def _with_bars(face: Face) -> dict[str, float]:

@@ -25,7 +25,7 @@ _STEP: Final = 0.88
 """From one size of text to the next one that is tried."""
 
 _FILLS: Final = 0.5
-"""Share of the picture from which a face fills it: what finds no place beside it may lie within it."""
+"""Share of the picture from which faces fill it: what finds no place beside one may lie within it."""
 
 _BARS_WITHIN: Final = 0.4
 """Share of such a face that its bars may cover."""
@@ -107,8 +107,8 @@ class Labels:
 def place_labels(canvas: Size, boxes: Sequence[Place], plates: Callable[[int], Sequence[Size]]) -> Labels:
     """The size of all labels, and a place for each.
 
-    A label stands beside its face. Only where no size of text leaves room for all of them, or a face fills the picture,
-    labels lie at the edge of their own faces. None lies on another face or label.
+    A label stands beside its face. Only where the faces fill the picture, labels that find no place there lie at the
+    edge of their own faces. None lies on another face or label.
 
     Args:
         canvas: size of the picture.
@@ -117,7 +117,7 @@ def place_labels(canvas: Size, boxes: Sequence[Place], plates: Callable[[int], S
     """
     sizes = text_sizes(canvas, boxes)
     best = Labels(sizes[0], (None,) * len(boxes))
-    filling = any(_fills(canvas, box) for box in boxes)
+    filling = _fill(canvas, boxes)
     for text in sizes:
         around = [_around(canvas, box, plate) for box, plate in zip(boxes, plates(text), strict=True)]
         labels = Labels(text, tuple(_placed(boxes, around)))
@@ -126,7 +126,7 @@ def place_labels(canvas: Size, boxes: Sequence[Place], plates: Callable[[int], S
             best = labels
         if None not in best.places:
             return best
-    return _with_inner(canvas, boxes, plates, best)
+    return best
 
 
 def _with_inner(
@@ -215,14 +215,16 @@ def bar_places(
     outside = [_pushed(Place(*corner, width, height), canvas) for corner in beside]
     outside = [place for place in outside if not place.meets((box,))]
     small = width * height <= _BARS_WITHIN * box.width * box.height
-    inside = [Place(box.left + gap, box.bottom - gap - height, width, height)] if small and _fills(canvas, box) else []
+    inside = (
+        [Place(box.left + gap, box.bottom - gap - height, width, height)] if small and _fill(canvas, (box,)) else []
+    )
     for place in (*outside, *inside):
         if _fits(place, canvas) and not place.meets((*others, *taken)):
             yield place
 
 
-def _fills(canvas: Size, box: Place) -> bool:
-    return box.width * box.height >= _FILLS * canvas[0] * canvas[1]
+def _fill(canvas: Size, boxes: Iterable[Place]) -> bool:
+    return sum(box.width * box.height for box in boxes) >= _FILLS * canvas[0] * canvas[1]
 
 
 def _pushed(place: Place, canvas: Size) -> Place:

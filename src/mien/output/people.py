@@ -2,40 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import InputError
 from mien.files import write_text
+from mien.output.episodes import Episode, EpisodeFinder
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
 
 LONGEST: Final = 3
 """Episodes that a summary names for each person."""
-
-_GAP: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """A stretch of time during which a person showed one expression.
-
-    Args:
-        emotion: name of the expression.
-        start, end: seconds from the start of the video.
-    """
-
-    emotion: str
-    start: float
-    end: float
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasted."""
-        return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +45,24 @@ class TrackSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
-        return asdict(self) | {"longest": [asdict(episode) for episode in self.longest]}
+        spans = [{"emotion": one.emotion, "start": one.onset, "end": one.offset} for one in self.longest]
+        return asdict(self) | {"longest": spans}
 
 
 @dataclass(slots=True)
 class _Record:
-    """What is kept of a person while frames come: it grows with changes, not with frames."""
+    """What is kept of a person while frames come."""
 
     start: float
     seconds: dict[str, float]
     uncertain: float = 0.0
     frames: int = 0
     changes: int = 0
-    emotion: str | None = None
     certain: str | None = None
-    since: float = 0.0
     until: float = 0.0
-    episodes: list[Episode] = field(default_factory=list)
 
     def see(self, emotion: str | None, start: float, end: float) -> None:
         """The expression from the time of one frame to that of the next; None: no expression is certain."""
-        if self.emotion is None or emotion != self.emotion or start - self.until > _GAP:
-            self.close()
-            self.emotion, self.since = emotion, start
         self.until = end
         self.frames += 1
         if emotion is None:
@@ -97,26 +72,22 @@ class _Record:
             self.certain = emotion
             self.seconds[emotion] += end - start
 
-    def close(self) -> None:
-        """End the episode that lasts, and keep the longest ones."""
-        if self.emotion is not None:
-            self.episodes.append(Episode(self.emotion, self.since, self.until))
-            self.episodes = sorted(self.episodes, key=lambda episode: -episode.seconds)[:LONGEST]
-
 
 class Summary:
-    """Sums up the people of a video while its frames come, in memory that does not grow with them.
+    """Sums up the people of a video while its frames come, in memory that grows with changes, not with frames.
 
     A frame lasts until the next one; the last one as long as the one before it.
     """
 
     def __init__(self) -> None:
         self._records: dict[int, _Record] = {}
+        self._episodes = EpisodeFinder()
         self._last: Frame | None = None
         self._step = 0.0
 
     def add(self, frame: Frame) -> None:
         """Take in the next frame of the same video."""
+        self._episodes.add(frame)
         if self._last is not None:
             self._step = max(0.0, (frame.time or 0.0) - (self._last.time or 0.0))
             self._take(self._last)
@@ -127,9 +98,11 @@ class Summary:
         if self._last is not None:
             self._take(self._last)
             self._last = None
-        for record in self._records.values():
-            record.close()
-        return [_summed_up(track, record) for track, record in sorted(self._records.items())]
+        episodes = sorted(self._episodes.finish(), key=lambda episode: -episode.duration)
+        return [
+            _summed_up(track, record, [episode for episode in episodes if episode.person == track][:LONGEST])
+            for track, record in sorted(self._records.items())
+        ]
 
     def _take(self, frame: Frame) -> None:
         start = frame.time or 0.0
@@ -141,15 +114,15 @@ class Summary:
                 record.see(face.emotion if face.certain else None, start, start + self._step)
 
 
-def _summed_up(track: int, record: _Record) -> TrackSummary:
+def _summed_up(track: int, record: _Record, longest: Sequence[Episode]) -> TrackSummary:
     total = sum(record.seconds.values()) + record.uncertain
     shares = {name: seconds / (total or 1.0) for name, seconds in record.seconds.items()}
     uncertain = record.uncertain / (total or 1.0)
     if not total:  # a video of one frame
         uncertain = float(record.certain is None)
         shares |= {} if record.certain is None else {record.certain: 1.0}
-    seen, longest = (record.start, record.until, total, record.frames), tuple(record.episodes)
-    return TrackSummary(track, *seen, shares, uncertain, record.changes, longest)
+    seen = record.start, record.until, total, record.frames
+    return TrackSummary(track, *seen, shares, uncertain, record.changes, tuple(longest))
 
 
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -111,12 +111,13 @@ class PerVideo(Sink):
 
     Args:
         begin: makes the sink of a video from its first frame.
+        together: names of the sources whose frames come by turns, since they are read side by side.
     """
 
-    def __init__(self, begin: Callable[[Frame], Sink]) -> None:
-        self._begin = begin
-        self._current: Sinks | None = None
-        self._last: Frame | None = None
+    def __init__(self, begin: Callable[[Frame], Sink], together: Collection[str] = ()) -> None:
+        self._begin, self._together = begin, frozenset(together)
+        self._open: dict[str, Sinks] = {}
+        self._last: dict[str, int] = {}
         self._paths: list[Path] = []
         self._failures: list[str] = []
 
@@ -124,19 +125,23 @@ class PerVideo(Sink):
         frame = recognized.frame
         if frame.error is not None or frame.time is None:
             return
-        if self._current is None or self._last is None or not _follows(frame, self._last):
-            self._finish()
-            self._current = Sinks(self._begun(frame))
-        self._last = frame
-        self._current.add(recognized)
+        if frame.index <= self._last.get(frame.source, -1):
+            self._finish(frame.source)
+        for source in set(self._open) - self._together - {frame.source}:
+            self._finish(source)
+        if frame.source not in self._open:
+            self._open[frame.source] = Sinks(self._begun(frame))
+        self._last[frame.source] = frame.index
+        self._open[frame.source].add(recognized)
 
     def close(self) -> Sequence[Path]:
-        """Finish the last video; the files of all of them.
+        """Finish the videos that are still open; the files of all of them.
 
         Raises:
             SinkError: something could not be written; it names the files that could.
         """
-        self._finish()
+        for source in tuple(self._open):
+            self._finish(source)
         if self._failures:
             raise SinkError(self._failures, self._paths)
         return self._paths
@@ -149,19 +154,14 @@ class PerVideo(Sink):
             self._failures.append(str(error))
             return []
 
-    def _finish(self) -> None:
-        current, self._current = self._current, None
-        if current is None:
-            return
+    def _finish(self, source: str) -> None:
+        current = self._open.pop(source, None)
+        self._last.pop(source, None)
         try:
-            self._paths += current.close()
+            self._paths += current.close() if current is not None else ()
         except SinkError as error:
             self._paths += error.paths
             self._failures += error.failures
-
-
-def _follows(frame: Frame, last: Frame) -> bool:
-    return frame.source == last.source and frame.index > last.index
 
 
 def finished(endings: Iterable[Callable[[], Path]]) -> list[Path]:

@@ -16,6 +16,7 @@ from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Followed, Follower, Pace
 from mien.faces.opencv_threads import use_threads
 from mien.faces.quality import NO_LIMITS, QualityLimits, quality_of
+from mien.faces.selection import ALL, Selection
 from mien.media.decode_picture import Pixels, Reduced
 from mien.preprocess import FACE_SIZE, to_gray, to_rgb
 from mien.results import Box
@@ -52,6 +53,7 @@ class Finder:
         crop: side in pixels and channels, 1 or 3, of the faces that are cut out.
         alignment: of faces with landmarks, one of `mien.choices.ALIGNMENTS`.
         limits: faces that are left out.
+        selection: those of the others that are wanted.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class Finder:
         *,
         alignment: str = DEFAULT_ALIGNMENT,
         limits: QualityLimits = NO_LIMITS,
+        selection: Selection = ALL,
     ) -> None:
         self.detector, self._min_confidence, self.crop_kind = detector, min_confidence, crop
-        self._align, self._limits = ALIGNMENTS[alignment], limits
+        self._align, self._limits, self._selection = ALIGNMENTS[alignment], limits, selection
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
@@ -119,7 +122,8 @@ class Finder:
             _candidate(box, face, self.cut(pixels, stretched(face, 1 / factor), side), track)
             for box, face, track in visible
         ]
-        return [candidate for candidate in candidates if self._limits.hold(candidate.quality)]
+        good = [candidate for candidate in candidates if self._limits.hold(candidate.quality)]
+        return self._selection.of(good, (height, width))
 
     def cut(self, image: NDArray[np.uint8], face: Detection, side: int) -> NDArray[np.uint8]:
         """A face as classifiers see it, with a side in pixels of one's own: uint8 (side, side), or with 3 channels."""
@@ -141,6 +145,7 @@ class MakeFinder:
         crop: see `Finder`.
         alignment: see `Finder`.
         limits: see `Finder`; from their ``min_face`` on a named detector finds faces in pictures of any size.
+        selection: see `Finder`.
     """
 
     detector: str | Detector
@@ -149,6 +154,7 @@ class MakeFinder:
     crop: tuple[int, int] = CANONICAL_CROP
     alignment: str = DEFAULT_ALIGNMENT
     limits: QualityLimits = NO_LIMITS
+    selection: Selection = ALL
 
     def __call__(self) -> Finder:
         """The finder.
@@ -158,7 +164,9 @@ class MakeFinder:
         """
         use_threads(self.threads)
         detector = self._created(self.detector) if isinstance(self.detector, str) else self.detector
-        return Finder(detector, self.min_confidence, self.crop, alignment=self.alignment, limits=self.limits)
+        limits, chosen = self.limits, self.selection
+        align = self.alignment
+        return Finder(detector, self.min_confidence, self.crop, alignment=align, limits=limits, selection=chosen)
 
     def _created(self, name: str) -> Detector:
         score, face = WEAK_SHARE * self.min_confidence, self.limits.min_face

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mien.defaults import DEFAULT_ALIGNMENT
 from mien.faces.detection import Detector
 from mien.faces.quality import NO_LIMITS, QualityLimits
+from mien.faces.selection import ALL, Selection
 from mien.media.decode_picture import Pixels
 from mien.model.card import ModelCard
 from mien.output.recognized import Recognized
@@ -61,6 +62,7 @@ class Pipeline(Finder):
         header: what results come from.
         alignment: see `Finder`.
         limits: see `Finder`.
+        selection: see `Finder`.
         min_probability: from which an expression is certain, 0..1.
     """
 
@@ -73,9 +75,11 @@ class Pipeline(Finder):
         *,
         alignment: str = DEFAULT_ALIGNMENT,
         limits: QualityLimits = NO_LIMITS,
+        selection: Selection = ALL,
         min_probability: float = 0.0,
     ) -> None:
-        super().__init__(detector, min_confidence, crop_of(classifier), alignment=alignment, limits=limits)
+        crop = crop_of(classifier)
+        super().__init__(detector, min_confidence, crop, alignment=alignment, limits=limits, selection=selection)
         self.classifier, self.header = classifier, header
         self._min_probability = min_probability
 

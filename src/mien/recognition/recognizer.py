@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.choices import ALIGNMENTS
+from mien.choices import ALIGNMENTS, Preference
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
     DEFAULT_MODEL,
+    DEFAULT_PREFERENCE,
     MIN_SCORE,
 )
 from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.quality import QualityLimits
+from mien.faces.selection import Selection
 from mien.media.read_image import Picture
 from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
@@ -55,6 +57,10 @@ class Recognizer:
         max_yaw: faces that are turned farther to either side are left out, degrees, 0..90; None: none. Faces without
             landmarks stay.
         min_probability: from which an expression is certain, 0..1.
+        max_faces: how many faces of a picture or frame are kept, at most; None: all.
+        prefer: which then: the ``largest``, or the most ``central``, whose middle is nearest to that of the region or
+            picture.
+        region: x, y, width and height in pixels: faces whose middle lies outside are left out; None: none.
         threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
             last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
         alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
@@ -83,6 +89,9 @@ class Recognizer:
         min_face: int | None = None,
         max_yaw: float | None = None,
         min_probability: float = 0.0,
+        max_faces: int | None = None,
+        prefer: Preference = DEFAULT_PREFERENCE,
+        region: tuple[int, int, int, int] | None = None,
         threads: int | None = None,
         alignment: str = DEFAULT_ALIGNMENT,
     ) -> None:
@@ -98,10 +107,13 @@ class Recognizer:
             "min_face": min_face,
             "max_yaw": max_yaw,
             "min_probability": min_probability,
+            "max_faces": max_faces,
+            "prefer": prefer,
+            "region": region,
             "threads": threads,
             "alignment": alignment,
         }
-        limits = QualityLimits(min_face, max_yaw)
+        limits, selection = QualityLimits(min_face, max_yaw), Selection(max_faces, prefer, region)
         finder = MakeFinder(detector, min_confidence, threads, limits=limits)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
         header = header_of(classifier, self._made_of)
@@ -112,6 +124,7 @@ class Recognizer:
             header,
             alignment=alignment,
             limits=limits,
+            selection=selection,
             min_probability=min_probability,
         )
         """The steps that a recognition is made of, for programs that schedule them themselves."""
@@ -148,7 +161,8 @@ class Recognizer:
         threads = threads_each(made_of["threads"], processes)
         detector, confidence, align = made_of["detector"], made_of["min_confidence"], made_of["alignment"]
         limits = QualityLimits(made_of["min_face"], made_of["max_yaw"])
-        return MakeFinder(detector, confidence, threads, crop_of(self.classifier), align, limits)
+        selection = Selection(made_of["max_faces"], made_of["prefer"], made_of["region"])
+        return MakeFinder(detector, confidence, threads, crop_of(self.classifier), align, limits, selection)
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mien.choices import MOST_YAW, SMALLEST_FACE
-from mien.defaults import DEFAULT_ALIGNMENT
+from mien.choices import MOST_YAW, SMALLEST_FACE, Preference
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_PREFERENCE
 from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.detectors import WITHOUT_LANDMARKS
@@ -25,6 +25,9 @@ class RecognizerOptions(TypedDict, total=False):
     min_face: int | None
     max_yaw: float | None
     min_probability: float
+    max_faces: int | None
+    prefer: Preference
+    region: tuple[int, int, int, int] | None
     threads: int | None
     alignment: str
 
@@ -66,7 +69,8 @@ def header_of(classifier: Classifier, made_of: Mapping[str, Any]) -> Header:
     options = {"detector": named(made_of["detector"])} | {
         name: made_of[name] for name in ("min_confidence", "min_face")
     }
-    usual = {"alignment": DEFAULT_ALIGNMENT, "max_yaw": None, "min_probability": 0.0}
+    usual: dict[str, Any] = {"alignment": DEFAULT_ALIGNMENT, "max_yaw": None, "min_probability": 0.0}
+    usual |= {"max_faces": None, "prefer": DEFAULT_PREFERENCE, "region": None}
     options |= {name: made_of[name] for name, value in usual.items() if made_of[name] != value}
     card = getattr(classifier, "card", None)
     if isinstance(card, ModelCard):

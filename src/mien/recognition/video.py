@@ -10,15 +10,18 @@ from typing import Any, Final, TypedDict
 
 import numpy as np
 
-from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING
+from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING, REOPEN_SECONDS
 from mien.errors import UsageError
+from mien.faces.cuts import Cuts
 from mien.faces.follow import Follower, Pace
+from mien.faces.persons import Persons
 from mien.media.excerpt import WHOLE, Excerpt, not_live, seconds_of
 from mien.media.open_video import excerpted, open_video
 from mien.media.readahead import Reader
-from mien.media.video_source import VideoImage, VideoSource, check_fps, is_live, without_password
+from mien.media.reopening import check_patience
+from mien.media.video_source import Interruption, VideoImage, VideoSource, check_fps, is_live, without_password
 from mien.output.recognized import Recognized
-from mien.recognition.finder import Finder
+from mien.recognition.finder import Candidate, Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.recognition.smoothing import SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
 from mien.recognition.symmetric import Symmetric
@@ -50,6 +53,8 @@ class StreamKeywords(TypedDict, total=False):
             frame before it; times and numbers of frames stay those of the whole video.
         end: frames from this time on are left out, likewise.
         step: of the frames in between every N-th is recognised, from the first one on.
+        reopen: seconds for which a webcam or stream that broke off is opened again; 0: not at all. A frame with an
+            `error` says when it was lost, another one when it was back.
         fps_out: at most so many frames a second are recognised: of each stretch of 1/fps_out seconds the first.
     """
 
@@ -63,6 +68,7 @@ class StreamKeywords(TypedDict, total=False):
     end: str | float | None
     step: int
     fps_out: float | None
+    reopen: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,7 @@ class StreamOptions:
     end: str | float | None = None
     step: int = 1
     fps_out: float | None = None
+    reopen: float = REOPEN_SECONDS
 
     def __post_init__(self) -> None:
         if self.every is not None and type(self.every) is not int:
@@ -96,6 +103,7 @@ class StreamOptions:
         check_smoothing(self.smooth, self.time_constant)
         Pace(self.every)
         check_fps(self.fps)
+        check_patience(self.reopen)
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}: expected at least 1")
         _ = self.excerpt
@@ -210,16 +218,30 @@ def _search_opened(
 
 def _opened(source: VideoInput, options: StreamOptions) -> VideoSource:
     if isinstance(source, str | Path | int | Sequence):
-        return open_video(source, options.fps, options.excerpt)
+        return open_video(source, options.fps, options.excerpt, options.reopen)
     return excerpted(source, options.excerpt)
 
 
 def _search(
-    finder: Finder, follower: Follower, images: Iterable[VideoImage], frame: Frame, *, mirror: bool
+    finder: Finder, follower: Follower, images: Iterable[VideoImage | Interruption], frame: Frame, *, mirror: bool
 ) -> Iterator[Searched]:
+    cuts, persons = Cuts(), Persons()
     for shown in images:
+        if isinstance(shown, Interruption):
+            yield Searched(replace(frame, index=shown.number, time=shown.time, error=shown.reason))
+            continue
         image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
+        if cuts.cut(image, shown.time):
+            follower.cut()
+            persons.cut(back=cuts.back)
         height, width = image.shape[:2]
         found = finder.crop(image, follower.follow(image, shown.number, shown.time))
         seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
-        yield Searched(seen, image, tuple(found))
+        yield Searched(seen, image, tuple(_numbered(found, persons, shown.time)))
+
+
+def _numbered(found: Sequence[Candidate], persons: Persons, time: float) -> Iterator[Candidate]:
+    """The faces of a frame with the numbers of people instead of tracks."""
+    faces = [(face.track, face.box, face.crop) for face in found if face.track is not None]
+    numbers = persons.numbers(faces, time)
+    yield from (replace(face, track=number) for face, number in zip(found, numbers, strict=True))

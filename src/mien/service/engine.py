@@ -54,18 +54,20 @@ class Viewer:
 
     Args:
         smooth: one of `mien.choices.CausalSmoothing`.
+        wishes: of which the least probability counts.
 
     Raises:
         UsageError: an unknown smoothing.
     """
 
-    def __init__(self, smooth: str) -> None:
-        self._smoother = Smoother(smooth)
+    def __init__(self, smooth: str, wishes: Wishes = ALL) -> None:
+        self._smoother, self._wishes = Smoother(smooth), wishes
+        self.options = {"smooth": smooth, **wishes.options()}
         self.followed = Followed(Pace(clock=time.monotonic))
 
     def finish(self, frame: Frame, number: int, seconds: float) -> Frame:
         """The frame of that picture, once its faces are classified: with its index and time in the stream, smoothed."""
-        return self._smoother.smooth(replace(frame, index=number, time=seconds))
+        return self._wishes.judged(self._smoother.smooth(replace(frame, index=number, time=seconds)))
 
 
 class Engine:

@@ -73,33 +73,29 @@ class LiveStream:
     Args:
         socket: the client's WebSocket, not accepted yet.
         engine: runs the inference.
-        smooth: one of `mien.choices.CausalSmoothing`.
+        viewer: state of the stream.
         limits: of size and time.
         metrics: count pictures.
         clock: monotonic seconds.
-
-    Raises:
-        UsageError: an unknown smoothing.
     """
 
     def __init__(
         self,
         socket: WebSocket,
         engine: Engine,
-        smooth: str,
+        viewer: Viewer,
         limits: Limits,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._socket, self._engine, self._limits, self._metrics, self._clock = socket, engine, limits, metrics, clock
-        self._smooth, self._client = smooth, client_of(socket.scope)
-        self._viewer = Viewer(smooth)
+        self._viewer, self._client = viewer, client_of(socket.scope)
         self._newest = Newest()
         self._broken = 0
 
     async def run(self) -> None:
         """Answer until the client leaves or a limit is reached."""
-        header = self._engine.recognizer.header.with_options(smooth=self._smooth).to_json()
+        header = self._engine.recognizer.header.with_options(**self._viewer.options).to_json()
         await self._socket.accept(
             subprotocol=SUBPROTOCOL if SUBPROTOCOL in self._socket["subprotocols"] else None,
             headers=[(RESULTS_HEADER.encode(), header.encode())],

@@ -20,7 +20,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
-from mien.service.engine import Engine
+from mien.service.engine import Engine, Viewer
 from mien.service.limits import Limits
 from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
@@ -169,6 +169,7 @@ def video_routes(engine: Engine, places: Places) -> APIRouter:
         name: Name = "video",
         every: Every = None,
         smooth: Smoothing = DEFAULT_SMOOTHING,
+        min_probability: MinProbability = 0.0,
     ) -> Response:
         """The faces in a video, tracked over time: one line of JSON per frame, streamed as the video is read."""
         kind = normalized(request.headers.get("content-type", ""))
@@ -179,9 +180,10 @@ def video_routes(engine: Engine, places: Places) -> APIRouter:
         pipeline, video = engine.recognizer.pipeline, engine.video(name, kind, content, options)
         del content  # a worker keeps it
         place = places.place("video", guard.client_of(request.scope))
-        frames = _placed(recognized_frames(pipeline, video, options), place)
+        wishes = Wishes(min_probability=min_probability)
+        frames = _placed(recognized_frames(pipeline, video, options), place, wishes)
         first = await _first(request, frames)  # what cannot be read at all gets a status that says so
-        header = pipeline.header.with_options(**options.to_dict())
+        header = pipeline.header.with_options(**options.to_dict(), **wishes.options())
         return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE, headers=results_header(header))
 
     return router
@@ -192,8 +194,11 @@ def stream_routes(engine: Engine, limits: Limits, metrics: Metrics) -> APIRouter
     router = APIRouter(dependencies=KNOWN_ONLY)
 
     @router.websocket(guard.STREAM)
-    async def stream(socket: WebSocket, smooth: CausalSmoothing = DEFAULT_SMOOTHING) -> None:
-        await LiveStream(socket, engine, smooth, limits, metrics).run()
+    async def stream(
+        socket: WebSocket, smooth: CausalSmoothing = DEFAULT_SMOOTHING, min_probability: MinProbability = 0.0
+    ) -> None:
+        viewer = Viewer(smooth, Wishes(min_probability=min_probability))
+        await LiveStream(socket, engine, viewer, limits, metrics).run()
 
     return router
 
@@ -225,13 +230,13 @@ async def _drawn(engine: Engine, uploads: list[Upload], frames: list[Frame]) -> 
 
 
 async def _placed(
-    frames: AsyncGenerator[Frame, None], place: AbstractContextManager[None]
+    frames: AsyncGenerator[Frame, None], place: AbstractContextManager[None], wishes: Wishes
 ) -> AsyncGenerator[Frame, None]:
-    """Frames, given while a place is held."""
+    """Frames, given while a place is held, whose faces say whether they are certain."""
     with place:
         async with aclosing(frames):
             async for frame in frames:
-                yield frame
+                yield wishes.judged(frame)
 
 
 async def _first(request: Request, frames: AsyncGenerator[Frame, None]) -> Frame:

@@ -14,6 +14,7 @@ from mien.compat.inputs import InvalidArgumentError
 from mien.errors import InputError, MissingExtraError, SinkError
 from mien.files import made_folder, whole_file
 from mien.media.open_video import open_video
+from mien.media.video_source import VideoImage
 from mien.output.sink import Sink, Sinks, log
 
 if TYPE_CHECKING:
@@ -192,9 +193,10 @@ class Video:
         sinks, annotated = saved
         data: list[Faces] = []
         source = open_video(self.filepath)
+        images = (image for image in source.images() if isinstance(image, VideoImage))
         try:
             with suppress(SinkError), Sinks(sinks) as everywhere:  # which says at once what could not be written
-                for image in islice(picked(source.images(), frequency, save_fps), most):
+                for image in islice(picked(images, frequency, save_fps), most):
                     part, corner = crop(image.image, box)
                     faces = shifted(detector.detect_emotions(part[..., ::-1] if part.ndim == 3 else part), corner)
                     data.append(faces)

@@ -1,0 +1,59 @@
+"""Options of `mien predict` that do not go together, or not with what there is to recognise."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.errors import UsageError
+
+if TYPE_CHECKING:
+    from mien.media.excerpt import Excerpt
+    from mien.media.sources import Sources
+
+
+def refuse_beside_blur(sort: Path | None, **choices: object) -> None:
+    """Refuse options that would leave faces clear.
+
+    Args:
+        sort: the folder of sorted copies, if any.
+        choices: options by which faces are left out; None: one that is not given.
+
+    Raises:
+        UsageError: one is given.
+    """
+    if sort is not None:
+        raise UsageError("--sort copies pictures as they are, with clear faces: leave --blur out, or use --out DIR")
+    given = [f"--{name.replace('_', '-')}" for name, value in choices.items() if value is not None]
+    if given:
+        raise UsageError(f"--blur would leave clear the faces that {' and '.join(given)} leaves out: leave one out")
+
+
+def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
+    """Refuse options that do not go with what there is to recognise.
+
+    Args:
+        found: what that is.
+        excerpt: which frames of videos are wanted.
+        show: whether there is a window.
+        isolate: whether workers decode everything.
+
+    Raises:
+        UsageError: some do not.
+    """
+    from mien.media.video_source import STANDARD_INPUT
+    from mien.recognition.video import check_source
+
+    pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
+    if show and pictures:
+        raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
+    if pictures and (given := excerpt.to_dict()):
+        named = f"--{next(iter(given)).replace('_', '-')}"
+        raise UsageError(
+            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
+        )
+    for video in found.videos:
+        check_source(video, excerpt)
+    if len(found.live) > 1 and (show or isolate):
+        option, names = "--show" if show else "--isolate", f"{found.live[0]} and {found.live[1]}"
+        raise UsageError(f"{option} takes one live source, and {names} are two: start mien for each, or leave it out")
+    if isolate and STANDARD_INPUT in found.videos:
+        raise UsageError("--isolate cannot hand standard input to a worker: write it to a file first")
