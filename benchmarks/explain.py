@@ -32,7 +32,7 @@ from mien.recognition.explain import GRID, _spread, evidence
 STEPS = 10
 BLUR = 5
 RANDOM_NETWORKS = 3
-COMPARED = 50
+COMPARED = 20
 """Faces whose maps are compared with those of random networks."""
 
 

@@ -88,7 +88,7 @@ def dying(parts):
 def drive(options):
     """One run: what a child process of this program does."""
     import mien.jobs
-    from mien.jobs.places import Folder
+    from mien.jobs.folder import Folder
     from mien.recognition.recognizer import Recognizer
 
     moody = Recognizer(detector=Moody(), threads=1)
@@ -142,7 +142,7 @@ def measured(process):
 def rows(out):
     """All rows, without an order, and without the words of errors that tell a time limit."""
     found = []
-    for file in (out / "parts").glob("*.parquet"):
+    for file in parts(out):
         for row in parquet.read_table(file).to_pylist():
             row["error"] = row["error"] and row["error"].split(": it took longer")[0]
             found.append(row)
@@ -189,14 +189,21 @@ def said(name, out, folder, expected):
 def faults(options, place, folder, expected):
     for engine in options.engines:
         out = place / f"whole-{engine}"
-        wall, _, _ = measured(started(folder, out, engine))
-        said(f"{engine}, undisturbed, {wall:.0f} s", out, folder, expected)
+        driver, begun = started(folder, out, engine), time.perf_counter()
+        while not parts(out):
+            time.sleep(0.05)
+        start = time.perf_counter() - begun
+        driver.wait()
+        said(f"{engine}, undisturbed, first part after {start:.1f} s, all {len(parts(out))}", out, folder, expected)
+        count = len(parts(out))
         for seed in options.seeds:
             rng = np.random.default_rng(seed)
             for victim in ("worker", "driver"):
-                out, moment = place / f"{engine}-{victim}-{seed}", float(rng.uniform(0.02, 0.95)) * wall
-                killed = kill(folder, out, engine, victim, moment, rng)
-                said(f"{engine}, seed {seed}, {victim} killed after {moment:.1f} s ({killed})", out, folder, expected)
+                out, target = place / f"{engine}-{victim}-{seed}", int(rng.integers(1, count - 2))
+                during_start = seed == options.seeds[0]
+                moment = float(rng.uniform(0, 0.9)) * start if during_start else 0.0
+                killed = kill(folder, out, engine, victim, moment, 0 if during_start else target, rng)
+                said(f"{engine}, seed {seed}, {victim} killed {killed}", out, folder, expected)
         out = place / f"renaming-{engine}"
         if engine == "here":
             assert started(folder, out, engine, 2, "--dies-after", 3).wait() == -signal.SIGKILL
@@ -204,26 +211,44 @@ def faults(options, place, folder, expected):
             said(f"{engine}, driver killed between write and rename", out, folder, expected)
 
 
-def kill(folder, out, engine, victim, moment, rng):
-    """Kill what is asked for at a moment; of a driver, resume at once. How it was found."""
+def parts(out):
+    return list((out / "parts").glob("*.parquet"))
+
+
+def kill(folder, out, engine, victim, moment, target, rng):
+    """Kill what is asked for after some seconds, when so many parts are there; of a driver, resume at once."""
     driver = started(folder, out, engine)
     time.sleep(moment)
-    killed = "nothing: it had ended"
-    if victim == "driver" and driver.poll() is None:
+    while len(parts(out)) < target and driver.poll() is None:
+        time.sleep(0.02)
+    when = f"after {moment:.1f} s" if target == 0 else f"at {len(parts(out))} parts"
+    if victim == "driver":
         driver.kill()
-        killed = f"{len(list((out / 'parts').glob('*.parquet')))} parts there"
-    elif victim == "worker":
-        found = [one for one in below(driver) if not one.children()] if driver.poll() is None else []
-        if engine == "ray":
-            found = [one for one in found if "ray::MapWorker" in " ".join(one.cmdline())] or found
-        if found:
-            one = found[rng.integers(len(found))]
-            killed = " ".join(one.cmdline())[:40] if one.is_running() else "gone"
-            one.kill()
+    else:
+        workers = []
+        while not workers and driver.poll() is None:  # the first may have to come yet
+            workers = workers_of(driver, engine)
+        if not workers:
+            return "not: the job had ended"
+        workers[rng.integers(len(workers))].kill()
     driver.wait()
     if not (out / "_SUCCESS").exists():
         started(folder, out, engine).wait()
-    return killed
+    return when
+
+
+def workers_of(driver, engine):
+    """The processes that read: an actor, or what the server that forks has forked."""
+    found = []
+    for process in below(driver):
+        try:
+            command = " ".join(process.cmdline())
+            name = "ray::MapWorker" if engine == "ray" else "forkserver"
+            if name in command and (engine == "ray" or not process.children()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
 
 
 def throughput(options, place, folder):

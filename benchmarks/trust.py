@@ -26,8 +26,9 @@ from sklearn.metrics import roc_auc_score
 
 from mien.data.store import FaceStore
 from mien.evaluation.conformal import LEVELS, halves, tested_level, true_probabilities
+from mien.face_quality import OUT_OF_PLACE
 from mien.model.onnx_model import Bundle, softmax
-from mien.model.trust import OUT_OF_PLACE, Trust
+from mien.model.trust import Trust
 from mien.preprocess import to_gray
 from mien.recognition.finder import MakeFinder
 
@@ -124,7 +125,7 @@ def squares(pictures, count, seed, least):
 
 
 def taken_for_faces(pictures):
-    finder = MakeFinder("yunet", 0.15, 24, 1)()
+    finder = MakeFinder("yunet", 0.15, 1)()
     found = [finder.find(image[:: 1 + large, :: 1 + large]) for image in pictures for large in range(3)]
     return np.array([candidate.crop for candidates in found for candidate in candidates])
 
@@ -169,7 +170,7 @@ def report_flags(model, faces, kinds):
     trust = model.trust
     typical = trust.typicality(model.features(faces))
     print(f"flagged of {len(faces)} PublicTest faces not fitted on: {np.mean(typical < OUT_OF_PLACE):.1%}", end="")
-    print(f" below {OUT_OF_PLACE}, {np.mean(typical < 0.05):.1%} below 0.05")
+    print(f" below {OUT_OF_PLACE}, {np.mean(typical < 0.02):.1%} below 0.02")
     energies = -np.log(np.exp(model.logits(faces) / model.card.temperature).sum(axis=1))
     for name, found in kinds.items():
         other = trust.typicality(model.features(found))
@@ -179,7 +180,7 @@ def report_flags(model, faces, kinds):
         by_energy = roc_auc_score(truth, np.concatenate([energies, energy]))
         print(
             f"  {name} ({len(found)}): AUC {distances:.3f} (energy: {by_energy:.3f}), "
-            f"flagged {np.mean(other < OUT_OF_PLACE):.0%}, below 0.05 {np.mean(other < 0.05):.0%}"
+            f"flagged {np.mean(other < OUT_OF_PLACE):.0%}, below 0.02 {np.mean(other < 0.02):.0%}"
         )
 
 

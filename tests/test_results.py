@@ -236,6 +236,6 @@ def test_a_table_row_becomes_a_csv_line():
     writer = csv.DictWriter(text, table_columns(EMOTIONS))
     writer.writerows(rows)
     assert text.getvalue().splitlines() == [
-        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,113,250.3,127.0,-12.3,,,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
-        "b.jpg,0,,,,,,,,,,,,,,,,,,,,,,,,,b.jpg: not a picture",
+        "a.jpg,2,0.5,0,1,1,2,3,4,0.9,happy,0.7,True,113,250.3,127.0,-12.3,,,,,,0.0,0.0,0.0,0.7,0.0,0.3,0.0,",
+        "b.jpg,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,b.jpg: not a picture",
     ]

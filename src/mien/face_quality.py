@@ -1,4 +1,4 @@
-"""What results say of how good a face is to read."""
+"""What results say of a face beside its expression: how good it is to read, and how far to trust the reading."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -32,3 +32,22 @@ class Quality:
 
 QUALITIES: Final = tuple(part.name for part in fields(Quality))
 """Names of the measures of quality, in results and columns."""
+
+OUT_OF_PLACE: Final = 0.05
+"""Typicality below which a face is out of place: of faces like the known ones so many are."""
+
+JUDGED: Final = ("emotions", "typicality", "out_of_place")
+"""What results say of a face only where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a frame of a video alone says of a face.
+
+    Args:
+        emotion: the answer to this frame, before smoothing.
+        still: whether the face looks as in the frame before; None where that one did not have it.
+    """
+
+    emotion: str
+    still: bool | None

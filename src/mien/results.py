@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
-from mien.face_quality import QUALITIES, Quality
+from mien.face_quality import OUT_OF_PLACE, QUALITIES, Moment, Quality
 from mien.labels import EMOTIONS
 from mien.version import __version__
 
@@ -128,6 +128,10 @@ class Face:
         min_probability: probability from which the expression is certain, 0..1.
         quality: how good it is to read; None where nobody looked.
         raw: the probabilities of this moment alone, beside smoothed ones, where they were asked for.
+        emotions: the conformal set of expressions, likeliest first, of this moment in a video; None where none was
+            asked for.
+        typicality: share of known faces that are as unusual as this one, or more, 0..1; likewise.
+        moment: what the frame of a video alone says of it; None for pictures. It does not count in comparisons.
 
     Example:
         >>> import mien
@@ -145,6 +149,9 @@ class Face:
     min_probability: float = 0.0
     quality: Quality | None = None
     raw: Probabilities | None = None
+    emotions: tuple[str, ...] | None = None
+    typicality: float | None = None
+    moment: Moment | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.probabilities, Probabilities):
@@ -172,6 +179,11 @@ class Face:
         """Whether the probability of the expression is as high as was asked for."""
         return self.probability >= self.min_probability
 
+    @property
+    def out_of_place(self) -> bool | None:
+        """Whether the face is unlike the known ones (`OUT_OF_PLACE`); None where `typicality` was not asked for."""
+        return None if self.typicality is None else self.typicality < OUT_OF_PLACE
+
     def __repr__(self) -> str:
         track = "" if self.track is None else f", track {self.track}"
         doubt = "" if self.certain else "?"
@@ -192,7 +204,15 @@ class Face:
             "landmarks": [list(point) for point in self.landmarks],
             "track": self.track,
             **raw,
+            **self._judged(),
         }
+
+    def _judged(self) -> dict[str, Any]:
+        """What was asked for of `JUDGED`."""
+        emotions = {} if self.emotions is None else {"emotions": list(self.emotions)}
+        if self.typicality is None:
+            return emotions
+        return {**emotions, "typicality": round(self.typicality, _DIGITS), "out_of_place": self.out_of_place}
 
 
 def _rounded(probabilities: Probabilities) -> dict[str, float]:

@@ -52,10 +52,7 @@ def full(_):
 
 
 def test_missing_parts_are_exit_status_3(mien, tmp_path, monkeypatch):
-    from mien.jobs import places
-
-    monkeypatch.setattr(places, "part_file", lambda name: f"nowhere/{name}")
-    monkeypatch.setattr("mien.jobs.parts.part_file", places.part_file)
+    monkeypatch.setattr("mien.jobs.parts.part_file", lambda name: f"nowhere/{name}")
     missing = mien("predict", "in", *JOB)
     assert missing.returncode == 3
     assert "1 of 1 parts are missing; the same command with --resume goes on" in missing.stderr

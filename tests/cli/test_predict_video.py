@@ -104,7 +104,7 @@ def test_parquet_on_standard_output_is_the_csv(workplace):
 def test_the_table_sums_up_people(workplace):
     result = predict("clip.mp4")
     header, row = result.stdout.splitlines()
-    assert header.split() == ["video", "person", "from", "to", "seen", "changes", "expressions"]
+    assert header.split() == ["video", "person", "from", "to", "seen", "changes", "noise", "expressions"]
     assert row.split()[:6] == ["clip.mp4", "1", "0.00", "s", "0.80", "s"]
     assert "%" in row
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import mien.jobs
 from jobs.moody import CountedClassifier, Moody
 from mien.jobs import manifest
-from mien.jobs.places import Folder
+from mien.jobs.folder import Folder
 from mien.recognition.recognizer import Recognizer
 
 
@@ -38,7 +38,8 @@ def main():
     model = CountedClassifier(arguments.loads) if arguments.loads else "mien_s"
     recognizer = Recognizer(model, Moody(seconds=arguments.seconds), threads=1)
     place = Folder(arguments.out.absolute(), DyingRename(arguments.dies_after))
-    running = mien.jobs.Running(workers=2, seconds=20.0, cluster=arguments.cluster)
+    workers = 2 if arguments.dies_after < 0 else 1
+    running = mien.jobs.Running(workers=workers, seconds=20.0, cluster=arguments.cluster)
     mien.jobs.run([arguments.folder], place, recognizer, running=running)
 
 

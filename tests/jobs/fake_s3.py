@@ -45,6 +45,10 @@ class _Handler(BaseHTTPRequestHandler):
         is_bucket = "/" not in key.strip("/")
         self._answer(200 if is_bucket or key in self.server.objects else 404, self.server.objects.get(key, b""))
 
+    def do_DELETE(self):
+        self.server.objects.pop(self._asked()[0], None)
+        self._answer(204)
+
     def do_PUT(self):
         key, query = self._asked()
         content = self._content()

@@ -39,9 +39,9 @@ def ordered(found):
     return sorted(found, key=lambda row: (row["source"], row["index"], row["face"] or 0))
 
 
-def started(folder, out, *arguments, **options):
-    """`driver.py` in a process of its own."""
+def started(folder, out, *arguments, script="driver.py", **options):
+    """A script of this folder in a process of its own."""
     tests = Path(__file__).parents[1]
-    command = [sys.executable, str(tests / "jobs/driver.py"), *map(str, (folder, out, *arguments))]
+    command = [sys.executable, str(tests / "jobs" / script), *map(str, (folder, out, *arguments))]
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | options
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(tests)}, **streams)

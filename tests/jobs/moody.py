@@ -9,8 +9,8 @@ import numpy as np
 
 from mien.faces.detection import Detection
 
-DEADLY, HANGING = 10, 20
-"""Gray values of pictures that kill the process that looks at them, or keep it for ever."""
+DEADLY, HANGING, WAITING = 10, 20, 30
+"""Gray values of pictures that kill the process that looks at them, keep it for ever, or until a file `go` is there."""
 
 
 class Moody:
@@ -24,6 +24,8 @@ class Moody:
             os.kill(os.getpid(), signal.SIGKILL)
         if image.min() == image.max() == HANGING:
             time.sleep(3600)
+        while image.min() == image.max() == WAITING and not (Path(self.folder) / "go").exists():
+            time.sleep(0.01)
         time.sleep(self.seconds)
         return [Detection((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)]
 

@@ -11,7 +11,7 @@ import mien.jobs
 from jobs.inputs_of_jobs import draw, draw_plain, rows, started
 from jobs.moody import CountedClassifier, Moody
 from mien.errors import MissingExtraError, UsageError
-from mien.jobs import cluster, manifest
+from mien.jobs import cluster
 from mien.recognition.recognizer import Recognizer
 from waiting import HANG, wait_for
 
@@ -155,29 +155,24 @@ def test_a_driver_that_ends_is_resumed_at_once_and_leaves_no_process(number, fol
 
 
 @pytest.mark.slow
+def test_actors_die_between_write_and_rename(folder, expected, tmp_path):
+    """Each does so after three parts; what it wrote without a name is removed at the end."""
+    out, loads = tmp_path / "out", tmp_path / "loads"
+    loads.mkdir()
+    assert started(folder, out, "--cluster", "local", "--loads", loads, "--dies-after", 3).wait(HANG) == 0
+    assert rows(out) == expected
+    assert len(list(loads.iterdir())) > 4
+    assert [*out.glob(".*"), *(out / "parts").glob(".*")] == []
+
+
+@pytest.mark.slow
 def test_one_of_two_nodes_is_killed(folder, expected, tmp_path, monkeypatch):
     """Two simulated machines; the actors of one die with it, and its parts are done by the other."""
-    from ray.cluster_utils import Cluster
-
     for name, value in {**cluster._QUIET, **cluster._LOOPBACK, "RAY_AUTH_TOKEN": "secret" * 8}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(manifest, "PART_PICTURES", 4)
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    other = nodes.add_node(num_cpus=1)
-    killed = []
-
-    def kill(status):
-        if status.parts_done >= 3 and not killed:
-            killed.append(status.parts_done)
-            nodes.remove_node(other, allow_graceful=False)
-
-    try:
-        recognizer = Recognizer(CountedClassifier(tmp_path), Moody(seconds=0.1), threads=1)
-        running = mien.jobs.Running(cluster=nodes.address, workers=2)
-        mien.jobs.run([folder], tmp_path / "out", recognizer, running=running, progress=kill)
-    finally:
-        nodes.shutdown()
-    assert killed
+    (tmp_path / "loads").mkdir()
+    driver = started(folder, tmp_path / "out", tmp_path / "loads", script="two_nodes.py")
+    assert driver.wait(HANG) == 0
     assert rows(tmp_path / "out") == expected
 
 

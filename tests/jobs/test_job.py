@@ -11,11 +11,11 @@ from pyarrow import parquet
 
 import mien.jobs
 from jobs.inputs_of_jobs import draw, draw_plain, ordered, rows
-from jobs.moody import Moody
+from jobs.moody import WAITING, Moody
 from mien.errors import InputError, JobError, UsageError
 from mien.jobs import manifest
 from mien.jobs.accounts import Account, rate
-from mien.jobs.places import Folder
+from mien.jobs.folder import Folder
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 
@@ -108,6 +108,21 @@ def test_a_video_is_read_again_when_its_process_dies_and_then_named(tmp_path, wr
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_a_long_video_delays_no_other_part(tmp_path, write_clip):
+    """It ends when all pictures are done: in one queue they would wait for each other."""
+    folder = draw(tmp_path / "in", 8)
+    write_clip(folder / "clip.mkv", [np.full((64, 64, 3), WAITING, np.uint8)] * 2, codec="ffv1", pixels="bgr0")
+    recognizer = Recognizer(detector=Moody(tmp_path), threads=1)
+
+    def go(status):
+        if status.done == 8:
+            (tmp_path / "go").touch()
+
+    status = mien.jobs.run([folder], tmp_path / "out", recognizer, running=running(seconds=60.0), progress=go)
+    assert (status.inputs, status.failed) == (9, 0)
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_a_job_goes_on_with_what_is_owed_and_does_nothing_twice(tmp_path, moody):
     draw(tmp_path / "in", 20)
     mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running())
@@ -116,10 +131,12 @@ def test_a_job_goes_on_with_what_is_owed_and_does_nothing_twice(tmp_path, moody)
     before = {part: part.stat().st_mtime_ns for part in parts}
     parts[1].unlink()
     parts[2].write_bytes(parts[2].read_bytes()[:-7])  # as no crash of ours leaves it
-    assert (mien.jobs.status(tmp_path / "out").owed, mien.jobs.status(tmp_path / "out").done) == (8, 12)
+    half = mien.jobs.status(tmp_path / "out")
+    assert (half.owed, half.done, half.finished) == (8, 12, False)
     said = []
     status = mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running(), progress=said.append)
     assert [one.done for one in said] == [12, 16, 20]
+    assert not any(one.finished for one in said)
     assert status.finished
     assert rows(tmp_path / "out") == whole
     assert [part for part in parts if part.stat().st_mtime_ns != before[part]] == parts[1:3]
@@ -147,6 +164,8 @@ def test_other_settings_and_changed_inputs_are_refused(tmp_path, monkeypatch, mo
         return mien.jobs.run([folder], out, recognizer, running=running(workers=1, **options))
 
     run()
+    with pytest.raises(UsageError, match=r"start is for videos, and .*0000.png is a picture"):
+        mien.jobs.run([folder], out, moody, StreamOptions(start=1.0))
     with pytest.raises(UsageError, match=r"holds a job: add --resume"):
         run(resume=False)
     with pytest.raises(UsageError, match=r"out: its job was begun with options.min_face null, not 60"):
@@ -210,7 +229,7 @@ def test_missing_parts_are_said_and_done_later(tmp_path, moody):
         source.replace(target)
 
     with pytest.raises(JobError, match=r"No space left on device.*3 of 5 parts are missing; .*--resume goes on"):
-        mien.jobs.run([tmp_path / "in"], Folder(tmp_path / "out", full), moody, running=running())
+        mien.jobs.run([tmp_path / "in"], Folder(tmp_path / "out", full), moody, running=running(workers=1))
     assert JobError.exit_status == 3
     assert len(list((tmp_path / "out/parts").iterdir())) == 2
     assert not (tmp_path / "out/_SUCCESS").exists()
@@ -227,6 +246,7 @@ def test_the_rate_is_of_the_last_parts(tmp_path):
     assert rate([account(now - 5000, now - 4990)]) == pytest.approx(3.0)
     parts = [account(now - 5000, now - 4990), account(now - 20, now - 10), account(now - 20, now)]
     assert rate(parts) == pytest.approx(3.0)
+    assert rate([account(now - 300, now - 295), *parts]) == pytest.approx(90 / 25)  # nobody worked in between
 
 
 def test_names_of_any_bytes_have_rows(tmp_path, moody):

@@ -10,8 +10,10 @@ import mien.jobs
 from jobs.fake_s3 import fake_s3
 from jobs.inputs_of_jobs import draw, ordered, rows
 from mien.errors import InputError, UsageError
+from mien.jobs.bucket import Bucket
+from mien.jobs.folder import Folder
 from mien.jobs.inputs import find_inputs
-from mien.jobs.places import Bucket, Folder, place_of
+from mien.jobs.places import place_of
 from mien.jobs.stores import address_of, is_store
 from mien.recognition.recognizer import Recognizer
 
@@ -79,6 +81,8 @@ def test_a_file_of_a_bucket_is_one_request_and_absent_when_its_block_fails(store
     assert place.write_once("manifest.json", b"1")
     assert not place.write_once("manifest.json", b"2")
     assert store.objects["bucket/out/manifest.json"] == b"1"
+    place.remove("manifest.json")
+    assert not place.exists("manifest.json")
 
 
 def test_file_addresses_name_files_folders_and_patterns(tmp_path, recognizer):
@@ -100,8 +104,14 @@ def test_file_addresses_name_files_folders_and_patterns(tmp_path, recognizer):
         (folder / "0000.png").stat().st_size,
         (folder / "0000.png").stat().st_mtime_ns,
     )
-    with pytest.raises(InputError, match="no pictures or videos there"):
-        find_inputs([f"{base}/none"])
+    for address, said in ((f"{base}/none", "no such file"), (f"{base}/*.gif", "no pictures")):
+        with pytest.raises(InputError, match=f"{said} .looked for"):
+            find_inputs([address])
+        assert (
+            find_inputs([base, address])
+            .pictures[-1]
+            .error.endswith(": " + said + " (looked for *.jpg, *.png, *.mp4, ...)")
+        )
     status = mien.jobs.run([base], f"file://{tmp_path}/out", recognizer, running=mien.jobs.Running(workers=1))
     assert (status.inputs, status.failed) == (5, 0)
     assert {row["source"] for row in rows(tmp_path / "out")} == set(named(base))

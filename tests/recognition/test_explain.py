@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -131,6 +132,12 @@ def test_faces_from_elsewhere_are_not_explained(astronaut):
     bare = package.Recognized(astronaut.frame, astronaut.image)
     with pytest.raises(UsageError, match="cannot be explained"):
         bare.explain()
+
+
+def test_results_still_go_to_other_processes(astronaut):
+    back = pickle.loads(pickle.dumps(astronaut))
+    assert back.frame == astronaut.frame
+    np.testing.assert_array_equal(back.image, astronaut.image)
 
 
 def test_the_command_writes_overlay_and_json(mien, tmp_path):

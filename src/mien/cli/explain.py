@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mien.output.explanation import Explanation
     from mien.output.folder import Names
     from mien.output.recognized import Recognized
-    from mien.recognition.pipeline import Classifier
+    from mien.recognition.classifier import Classifier
 
 
 def explain(  # noqa: PLR0913, PLR0917 - the options of the command

@@ -43,6 +43,17 @@ MaxYaw = Annotated[
         "--max-yaw", min=0, max=MOST_YAW, metavar="DEGREES", help="Leave out faces turned farther to either side."
     ),
 ]
+Sets = Annotated[
+    float | None,
+    typer.Option(
+        "--sets",
+        metavar="LEVEL",
+        help="Give each face the set of expressions that holds the true one with this probability, 0.9 for example.",
+    ),
+]
+OutOfPlace = Annotated[
+    bool, typer.Option("--out-of-place", help="Say how typical each face is, and flag what is unlike any known face.")
+]
 MinProbability = Annotated[
     float,
     typer.Option(

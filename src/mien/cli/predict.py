@@ -21,7 +21,9 @@ from mien.cli.options import (
     MinFace,
     MinProbability,
     Model,
+    OutOfPlace,
     RunOn,
+    Sets,
     Sort,
     SortAs,
     Threads,
@@ -91,6 +93,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     min_face: MinFace = None,
     max_yaw: MaxYaw = None,
     min_probability: MinProbability = 0.0,
+    sets: Sets = None,
+    out_of_place: OutOfPlace = False,
     alignment: Annotated[
         Alignment,
         typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
@@ -184,6 +188,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         prefer=prefer,
         region=None if region is None else region_of(region),
         min_probability=min_probability,
+        sets=sets,
+        out_of_place=out_of_place,
         threads=threads,
         alignment=alignment,
     )

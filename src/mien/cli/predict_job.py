@@ -47,9 +47,10 @@ def running(
     resume: bool,
     device: str,
 ) -> "Running":
-    """How a job is run, by the options of the command."""
+    """How a job is run, by the options of the command; of the shards of a job only the first begins it."""
     from mien.jobs import Running
 
+    resume = resume or shard is not None
     gpus = 1.0 if device == "cuda" else 0.0
     return Running(workers=workers, cluster=cluster, gpus=gpus, shard=shard, seconds=seconds, resume=resume)
 
@@ -107,7 +108,9 @@ def _progress() -> "Iterator[Callable[[JobStatus], None]]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    bar = Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=Console(stderr=True))
+    bar = Progress(
+        BarColumn(), TextColumn("{task.description}", markup=False), console=Console(stderr=True), transient=True
+    )
     task = bar.add_task("begins", total=None)
     with bar:
         yield lambda status: bar.update(task, description=described(status), total=status.inputs, completed=status.done)

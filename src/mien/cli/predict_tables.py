@@ -11,6 +11,7 @@ from mien.output.sink import Sink
 from mien.results import Frame
 
 if TYPE_CHECKING:
+    from mien.output.frame_noise import FrameNoise
     from mien.output.people import TrackSummary, VideoSummary
 
 _LEAST_SHARE: Final = 0.05
@@ -77,20 +78,29 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
         yield frame.source, "-", "no face found"
     for number, face in enumerate(frame.faces):
         x, y, width, height = face.box
-        emotion = face.emotion if face.certain else f"{face.emotion} ?"
+        emotion = " | ".join(face.emotions or (face.emotion,)) + ("" if face.certain else " ?")
+        emotion += " (out of place)" if face.out_of_place else ""
         yield frame.source, str(number), emotion, f"{face.probability:.0%}", f"({x}, {y}) {width} x {height}"
 
 
 def print_people(summary: "VideoSummary") -> None:
     """Print who was in a video, for how long, with which expressions."""
     rows = [(summary.source, *_described(person)) for person in summary.people]
-    nobody = summary.source, "-", "-", "-", "-", "-", f"no face found in {summary.frames} frames"
-    _print_rows(("video", "person", "from", "to", "seen", "changes", "expressions"), rows or [nobody])
+    nobody = summary.source, "-", "-", "-", "-", "-", "-", f"no face found in {summary.frames} frames"
+    _print_rows(("video", "person", "from", "to", "seen", "changes", "noise", "expressions"), rows or [nobody])
 
 
 def _described(person: "TrackSummary") -> tuple[str, ...]:
     times = f"{person.start:.2f} s", f"{person.end:.2f} s", f"{person.seconds:.2f} s"
-    return str(person.track), *times, str(person.changes), _mixture(person.shares, person.uncertain)
+    changes, expressions = str(person.changes), _mixture(person.shares, person.uncertain)
+    return str(person.track), *times, changes, _noise(person.noise), expressions
+
+
+def _noise(noise: "FrameNoise") -> str:
+    """Share of answers that change although the face does not, before and after smoothing."""
+    if noise.before is None or noise.after is None:
+        return "-"
+    return f"{noise.before:.0%} > {noise.after:.0%}"
 
 
 def _mixture(shares: Mapping[str, float], uncertain: float) -> str:

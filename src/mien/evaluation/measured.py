@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mien.data.store import FaceStore
 from mien.evaluation.calibration import expected_calibration_error
 from mien.evaluation.metrics import balanced_accuracy, confusion_matrix, macro_f1, negative_log_likelihood
+from mien.evaluation.selective import COVERAGES, risk_coverage
 from mien.model.onnx_model import softmax
 from mien.preprocess import PreprocessSpec
 
@@ -63,18 +64,22 @@ class MeasuredFaces:
 
 
 def figures(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> dict[str, Any]:
-    """What a model's card says of a set of faces: n, accuracy, macro F1, ECE with and without temperature.
+    """What a model's card says of a set of faces: n, accuracy, macro F1, ECE with and without temperature, the area
+    under the risk-coverage curve, and accuracy and threshold where only the surest faces are answered.
 
     Args:
         logits: (N, classes).
         labels: class numbers (N,).
         temperature: divides the logits.
     """
-    predictions = logits.argmax(1)
+    predictions, probabilities = logits.argmax(1), softmax(logits / temperature)
+    curve = risk_coverage(probabilities.max(axis=1), predictions == labels)
     return {
         "n": len(labels),
         "accuracy": float((predictions == labels).mean()),
         "macro_f1": macro_f1(confusion_matrix(predictions, labels, logits.shape[1])),
-        "ece": expected_calibration_error(softmax(logits / temperature), labels),
+        "ece": expected_calibration_error(probabilities, labels),
         "ece_uncalibrated": expected_calibration_error(softmax(logits), labels),
+        "aurc": curve.area,
+        "selective": [curve.at(coverage).to_dict() for coverage in COVERAGES],
     }

@@ -103,12 +103,15 @@ class JobStatus:
 
 
 def rate(accounts: Iterable[Account]) -> float | None:
-    """Inputs a second, by the parts that were finished last; None where there are none.
+    """Inputs a second, by the parts that were finished in the last ten minutes; None where there are none.
 
-    What came before a pause of ten minutes, such as that of a job which was killed, does not count.
+    Times in which no part was being done, such as those between a kill and a resumption, do not count.
     """
     known = list(accounts)
     newest = max((account.finished for account in known), default=0.0)
     recent = [account for account in known if account.finished >= newest - RECENT]
-    seconds = newest - min((account.started for account in recent), default=0.0)
-    return sum(account.inputs for account in recent) / seconds if recent and seconds > 0 else None
+    seconds, until = 0.0, 0.0
+    for account in sorted(recent, key=lambda account: account.started):
+        seconds += max(0.0, account.finished - max(until, account.started))
+        until = max(until, account.finished)
+    return sum(account.inputs for account in recent) / seconds if seconds > 0 else None

@@ -24,7 +24,7 @@ from mien.jobs.accounts import Account
 from mien.jobs.ledger import read_account
 from mien.jobs.manifest import Part
 from mien.jobs.parts import PartWorker, Work
-from mien.jobs.places import part_file
+from mien.jobs.place import part_file
 from mien.threads import usable_cores
 
 OWN: Final = "local"
@@ -83,7 +83,7 @@ class PartActor:
         there = self._place.exists(part_file(part.name))
         account = read_account(self._place, part.name) if there else None
         if account is None:
-            (account,) = self._worker.accounts([part])
+            account = self._worker.account(part)
         return {"account": [account.to_json()]}
 
 

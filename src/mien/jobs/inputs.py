@@ -83,9 +83,9 @@ def find_inputs(sources: Sequence[str], fps: float | None = None) -> Inputs:
         inputs.pictures += map(_picture, found.pictures)
         inputs.videos += map(_video, found.videos)
         inputs.left_out += found.left_out
-    elsewhere = dict.fromkeys(source for source in named if is_store(source))
-    for source in elsewhere:
-        _add_store(inputs, address_of(source), fps)
+    elsewhere = [address_of(source) for source in dict.fromkeys(source for source in named if is_store(source))]
+    if elsewhere:
+        _add_stored(inputs, elsewhere, fps)
     return inputs
 
 
@@ -105,48 +105,72 @@ def _video(entry: VideoEntry) -> tuple[Input, ...]:
     return tuple(Input.of_file(path) for path in ([entry] if isinstance(entry, Path) else entry))
 
 
-def _add_store(inputs: Inputs, source: Address, fps: float | None) -> None:
-    """The pictures and videos that an address names: a file, a pattern, or all below it."""
-    known = {entry.path for entry in inputs.pictures} | {video[0].path for video in inputs.videos}
-    files = [file for file in sorted(_files(source), key=lambda file: file.path) if file.path not in known]
-    own = [file for file in files if _OWN in PurePosixPath(file.path).name]
-    if len(own) < len(files):
-        files = [file for file in files if file not in own]
-        inputs.left_out += [f"left out {len(own)} files, made by mien: {own[0].path}, ..."] if own else []
-    if not files:
-        error = f"{source.name}: no pictures or videos there (looked for *.jpg, *.png, *.mp4, ...)"
-        if not inputs.pictures and not inputs.videos:
-            raise InputError(error)
-        inputs.pictures.append(Input(source.name, error=error))
-    videos = [file for file in files if _suffix(file) in VIDEO_SUFFIXES]
-    pictures = [file for file in files if _suffix(file) not in VIDEO_SUFFIXES]
-    inputs.videos += [(video,) for video in videos]
-    if fps is not None and pictures:
-        raise UsageError(f"{source.name}: --fps takes pictures of folders, not of object stores")
-    inputs.pictures += pictures
+def _add_stored(inputs: Inputs, addresses: Sequence[Address], fps: float | None) -> None:
+    """The pictures and videos that addresses name: files, patterns, or all below a folder."""
+    files: dict[str, Input] = {}
+    for (address, info), found in ((pair, _files(*pair)) for pair in _looked_up(addresses)):
+        before = len(files)
+        files |= {file.path: file for file in sorted(found, key=lambda file: file.path) if file.path not in files}
+        if len(files) == before and str(address) not in files:
+            files[str(address)] = _nothing(address, info)
+    if all(file.error for file in files.values()) and not (inputs.pictures or inputs.videos):
+        raise InputError("; ".join(file.error or "" for file in files.values()))
+    own = [path for path in files if _OWN in PurePosixPath(path).name]
+    if own and len(own) < len(files):
+        inputs.left_out.append(f"left out {len(own)} files, made by mien: {own[0]}, ...")
+        files = {path: file for path, file in files.items() if path not in set(own)}
+    if fps is not None:
+        raise UsageError(f"{addresses[0].name}: --fps takes pictures of folders, not of object stores")
+    for file in files.values():
+        is_video = file.error is None and suffix(address_of(file.path).key) in VIDEO_SUFFIXES
+        inputs.videos.append((file,)) if is_video else inputs.pictures.append(file)
 
 
-def _suffix(file: Input) -> str:
-    return suffix(address_of(file.path).key)
+def _nothing(address: Address, info: Any) -> Input:
+    """What is said of an address that names no picture or video."""
+    from pyarrow import fs
+
+    what = "no such file" if info.type == fs.FileType.NotFound and not glob.has_magic(address.key) else "no pictures"
+    return Input(address.name, error=f"{address.name}: {what} (looked for *.jpg, *.png, *.mp4, ...)")
 
 
-def _files(source: Address) -> Iterator[Input]:
+def _looked_up(addresses: Iterable[Address]) -> Iterator[tuple[Address, Any]]:
+    """What each address is, asked together for all of a store."""
+    stores: dict[tuple[str, str, str], list[Address]] = {}
+    for address in addresses:
+        stores.setdefault((address.scheme, address.place, address.query), []).append(address)
+    for group in stores.values():
+        with reading_store(group[0].name):
+            system, _ = group[0].system
+            infos = system.get_file_info([address.system[1] for address in group])
+        yield from zip(group, infos, strict=True)
+
+
+def _files(source: Address, found: Any) -> Iterator[Input]:
+    """The files that an address names, which was found to be a file or something else."""
+    from pyarrow import fs
+
+    pattern = source.key if glob.has_magic(source.key) else None
+    if found.type == fs.FileType.File:
+        yield _stored(source, source.key, found)
+    elif found.type == fs.FileType.Directory or pattern:
+        yield from _below(source, pattern)
+
+
+def _below(source: Address, pattern: str | None) -> Iterator[Input]:
+    """The pictures and videos below a folder, or those that fit a pattern."""
     from pyarrow import fs
 
     with reading_store(source.name):
         system, path = source.system
-        exact = system.get_file_info(path)
-        if exact.type == fs.FileType.File:
-            yield _stored(source, source.key, exact)
-            return
-        pattern = source.key if glob.has_magic(source.key) else None
         folder = str(PurePosixPath(*_plain_parts(source.key))) if pattern else source.key
         base = path[: len(path) - len(source.key.rstrip("/"))]
         selector = fs.FileSelector(base + folder.strip("/") or base, allow_not_found=True, recursive=True)
-        for info in system.get_file_info(selector):
-            key = info.path[len(base) :].lstrip("/")
-            if info.type == fs.FileType.File and _is_wanted(key, pattern):
-                yield _stored(source, key, info)
+        infos = system.get_file_info(selector)
+    for info in infos:
+        key = info.path[len(base) :].lstrip("/")
+        if info.type == fs.FileType.File and _is_wanted(key, pattern):
+            yield _stored(source, key, info)
 
 
 def _plain_parts(key: str) -> Iterable[str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mien.defaults import JOB_SECONDS
 from mien.errors import JobError, MienError, MissingExtraError, UsageError
 from mien.jobs.accounts import Account, JobStatus
+from mien.jobs.here import run_here
 from mien.jobs.inputs import Input, Inputs, find_inputs
 from mien.jobs.ledger import SUCCESS, Ledger, read_account, read_manifest, read_status, refuse_foreign
 from mien.jobs.manifest import (
@@ -21,9 +22,11 @@ from mien.jobs.manifest import (
     shard_of,
     written,
 )
-from mien.jobs.parts import PartWorker, Work
-from mien.jobs.places import Place, place_of
+from mien.jobs.parts import Work
+from mien.jobs.place import Place
+from mien.jobs.places import place_of
 from mien.jobs.stores import address_of, is_store
+from mien.media.video_source import VIDEO_SUFFIXES
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.threads import worker_count
@@ -106,6 +109,11 @@ def run(
     inputs = find_inputs([str(source) for source in sources], fps)
     for line in inputs.left_out:
         log.info("%s", line)
+    _check_videos(inputs)
+    if inputs.pictures and (given := options.excerpt.to_dict()):
+        raise UsageError(
+            f"{next(iter(given))} is for videos, and {inputs.pictures[0].path} is a picture: leave one out"
+        )
     recognizer = recognizer or Recognizer()
     settings = recognizer.header.with_options(**options.to_dict()).to_dict()
     manifest, parts = _begun(place, settings, inputs, resume=running.resume)
@@ -139,6 +147,15 @@ def _check_pyarrow() -> None:
         raise MissingExtraError("a job", "tables") from None
 
 
+def _check_videos(inputs: Inputs) -> None:
+    """See that videos can be read here, so that not all of them become errors."""
+    if any(video[0].path.lower().endswith(tuple(VIDEO_SUFFIXES)) for video in inputs.videos):
+        try:
+            import av  # noqa: F401 - whether it can be imported is asked
+        except ImportError:
+            raise MissingExtraError("reading videos", "video") from None
+
+
 def _engine(running: Running) -> Engine:
     if running.cluster is None:
         return lambda work, parts: run_here(work, parts, worker_count(running.workers, None))
@@ -147,12 +164,6 @@ def _engine(running: Running) -> Engine:
     check_ray(running.cluster)
     cluster, workers, gpus = running.cluster, running.workers, running.gpus
     return lambda work, parts: run_on_ray(work, parts, cluster, workers, gpus)
-
-
-def run_here(work: Work, parts: Sequence[Part], processes: int) -> Iterator[Account]:
-    """The engine of one machine: so many processes read, and this one classifies and writes."""
-    with PartWorker(work, processes) as worker:
-        yield from worker.accounts(parts)
 
 
 def _begun(place: Place, settings: dict[str, Any], inputs: Inputs, *, resume: bool) -> tuple[Manifest, list[Part]]:
@@ -198,6 +209,8 @@ def _do(
             owed.append(part)
         else:
             ledger.add(account)
+    if owed:
+        work.place.remove(SUCCESS)
     mine = {part.name for part in shard_of(parts, running.shard)}
     owed = [part for part in owed if part.name in mine]
     progress(ledger.status())
@@ -221,7 +234,8 @@ def _ended(place: Place, ledger: Ledger, parts: Sequence[Part], mine: set[str]) 
         raise JobError(_missing(place, mine))
     if {part.name for part in parts} <= there:
         place.write_once(SUCCESS, b"")
-        return ledger.status(finished=True)
+        known = ledger.status(finished=True)
+        return known if known.finished else read_status(place)  # others did some parts meanwhile
     return ledger.status()
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from mien.errors import InputError
 from mien.jobs.accounts import ACCOUNT, RECENT, Account, JobStatus, rate
 from mien.jobs.manifest import MANIFEST, Manifest, Part, read_head, read_parts
-from mien.jobs.places import Place, part_file
+from mien.jobs.place import Place, part_file
 
 SUCCESS: Final = "_SUCCESS"
 """An empty file that is there when every part is."""
@@ -39,7 +39,7 @@ class Ledger:
             self._recent.popleft()
 
     def status(self, *, finished: bool = False) -> JobStatus:
-        """Where the job stands."""
+        """Where the job stands; it is finished if `SUCCESS` is there and no part was removed since."""
         return JobStatus(
             folder=self._place.name,
             inputs=self._manifest.inputs,
@@ -49,7 +49,7 @@ class Ledger:
             parts_done=self._parts,
             rows=self._rows,
             rate=rate(self._recent),
-            finished=finished,
+            finished=finished and self._parts == self._manifest.parts,
         )
 
 

@@ -1,18 +1,16 @@
 """From the parts of a job to their files: inputs are read by child processes, so that none can hurt another."""
 
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any, Self
 
 from mien.defaults import JOB_SECONDS
 from mien.errors import MienError, WorkerError
 from mien.jobs.accounts import ACCOUNT, Account
 from mien.jobs.manifest import Part
-from mien.jobs.places import Place, part_file
+from mien.jobs.place import Place, part_file
 from mien.jobs.reading import ALIVE, END, MakeReader, Reading
 from mien.output.recognized import Recognized
 from mien.output.write_rows import Parquet
@@ -24,6 +22,10 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions, recognize_images
 from mien.worker_process import Bounds, Failed
 from mien.workers import Workers
+
+
+class EndedError(Exception):
+    """Nobody wants the part any more."""
 
 
 class _AgainError(Exception):
@@ -57,42 +59,53 @@ class Work:
 
 
 class PartWorker:
-    """Does parts with a pool of child processes that read. A context manager, which ends them.
+    """Does parts, one after the other, with a child process that reads. A context manager, which ends it.
 
     Args:
         work: what to do.
-        processes: how many read at the same time.
+        share: how many such workers share this machine's threads.
     """
 
-    def __init__(self, work: Work, processes: int = 1) -> None:
+    def __init__(self, work: Work, share: int = 1) -> None:
         self._work, self._pipeline = work, work.recognizer.pipeline
         self._header = work.recognizer.header.with_options(**work.options.to_dict())
-        make = MakeReader(work.recognizer.finder(processes), work.options, work.folder, work.stores)
-        self._pool = Workers(make, processes, work.bounds)
+        make = MakeReader(work.recognizer.finder(share), work.options, work.folder, work.stores)
+        self._pool = Workers(make, 1, work.bounds)
+        self._closed = False
 
-    def accounts(self, parts: Iterable[Part]) -> Generator[Account, None, None]:
-        """Do parts, in order; an account of each once its file is there.
+    def account(self, part: Part) -> Account:
+        """Do a part; its account once its file is there.
 
         Raises:
             WorkerError: child processes do not start.
-            UsageError: a file cannot be written.
+            UsageError: the file cannot be written.
+            EndedError: the worker was closed meanwhile, by another thread.
         """
-        ahead: deque[Part] = deque()
+        with closing(self._pool.results(_readings(part))) as results:
+            account = self._done(part, results)
+            for _ in results:  # to its end, or the child process is ended too
+                pass
+        return account
 
-        def readings() -> Iterator[Reading]:
-            for part in parts:
-                ahead.append(part)
-                yield from _readings(part)
-
-        with closing(self._pool.results(readings())) as results:
-            for first in results:
-                yield self._done(ahead.popleft(), chain([first], results))
+    def close(self) -> None:
+        """End the child process; what is being done is abandoned. Any thread may."""
+        self._closed = True
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.close()
+        self.close()
+
+    def _check(self) -> None:
+        """Tell a child process that died from one that was ended.
+
+        Raises:
+            EndedError: it was ended.
+        """
+        if self._closed:
+            raise EndedError
 
     def _done(self, part: Part, results: Iterator[tuple[Any, Any]]) -> Account:
         started = time.time()
@@ -103,6 +116,7 @@ class PartWorker:
         try:
             return self._written(part, self._video(task, _first_try(results)), started)
         except _AgainError:
+            self._check()
             return self._written(part, self._video(task, self._last_try(task)), started)
 
     def _searched(self, task: Reading, results: Iterator[tuple[Any, Any]]) -> Searched:
@@ -110,6 +124,7 @@ class PartWorker:
         found = _picture(task, _of_task(results))
         if found.frame.error is None or task.inputs[0].error is not None:
             return found
+        self._check()
         return _picture(task, _of_task((task, result) for result in self._pool.do(task, self._work.bounds)))
 
     def _last_try(self, task: Reading) -> Iterator[Searched]:
@@ -131,6 +146,7 @@ class PartWorker:
                 rows += max(1, len(recognized.faces))
                 if recognized.frame.error is not None:
                     errors.append(recognized.frame.error)
+            self._check()
             account = Account(
                 part=part.name,
                 inputs=len(part.inputs),

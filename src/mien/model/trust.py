@@ -17,9 +17,6 @@ from numpy.typing import NDArray
 from mien.errors import ModelFileError, UsageError
 from mien.files import whole_file
 
-OUT_OF_PLACE: Final = 0.02
-"""Typicality below which a face is out of place: of faces like those of the trust file, so many are flagged."""
-
 SUFFIX: Final = ".trust.npz"
 """Of the file beside a model file: ``model.onnx`` has ``model.trust.npz``."""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from mien.errors import InputError
 from mien.files import write_text
 from mien.output.episodes import Episode, EpisodeFinder
+from mien.output.frame_noise import FrameNoise, NoiseMeter
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
@@ -31,6 +32,7 @@ class TrackSummary:
         uncertain: share of ``seconds`` in which no expression was certain (see `Face.certain`).
         changes: how often the expression changed from one to another; what is not certain is passed over.
         longest: the longest episodes, longest first.
+        noise: how often answers changed although the face did not.
     """
 
     track: int
@@ -42,6 +44,7 @@ class TrackSummary:
     uncertain: float
     changes: int
     longest: tuple[Episode, ...]
+    noise: FrameNoise
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -60,6 +63,7 @@ class _Record:
     changes: int = 0
     certain: str | None = None
     until: float = 0.0
+    noise: NoiseMeter = field(default_factory=NoiseMeter)
 
     def see(self, emotion: str | None, start: float, end: float) -> None:
         """The expression from the time of one frame to that of the next; None: no expression is certain."""
@@ -111,6 +115,7 @@ class Summary:
                 if face.track not in self._records:
                     self._records[face.track] = _Record(start, dict.fromkeys(face.probabilities, 0.0))
                 record = self._records[face.track]
+                record.noise.see(face)
                 record.see(face.emotion if face.certain else None, start, start + self._step)
 
 
@@ -121,8 +126,8 @@ def _summed_up(track: int, record: _Record, longest: Sequence[Episode]) -> Track
     if not total:  # a video of one frame
         uncertain = float(record.certain is None)
         shares |= {} if record.certain is None else {record.certain: 1.0}
-    seen = record.start, record.until, total, record.frames
-    return TrackSummary(track, *seen, shares, uncertain, record.changes, tuple(longest))
+    seen, noise = (record.start, record.until, total, record.frames), record.noise.noise()
+    return TrackSummary(track, *seen, shares, uncertain, record.changes, tuple(longest), noise)
 
 
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:

@@ -119,6 +119,10 @@ class Recognized:
         faces = (replace(face, box=Box(*(factor * value for value in face.box))) for face in self.faces)
         return Recognized(replace(self.frame, faces=tuple(faces)), image)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or another process, gets frame and image, and cannot explain them: a detector stays where it is."""
+        return type(self), (self.frame, self.image)
+
     def __repr__(self) -> str:
         size = "no image" if self.image is None else f"{self.frame.width}x{self.frame.height}"
         return f"Recognized({size}, {self.frame!r})"

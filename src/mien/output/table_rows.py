@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mien.face_quality import QUALITIES
+from mien.face_quality import JUDGED, QUALITIES
 from mien.labels import columns_of
 from mien.results import Frame, Header
 
 _BEFORE: Final = (
     *("source", "index", "time", "face", "track", "x", "y", "width", "height"),
-    *("confidence", "emotion", "probability", "certain", *QUALITIES),
+    *("confidence", "emotion", "probability", "certain", *QUALITIES, *JUDGED),
 )
 _AFTER: Final = ("error",)
 
@@ -58,6 +58,8 @@ def table_rows(frames: Iterable[Frame], labels: Sequence[str], *, raw: bool = Fa
         for face in frame.to_dict()["faces"]:
             x, y, width, height = face["box"]
             values = {**face, "x": x, "y": y, "width": width, "height": height}
+            if "emotions" in face:
+                values["emotions"] = "|".join(face["emotions"])
             shares = _named(face["probabilities"], named) | _named(face.get("raw_probabilities", {}), raw_named)
             yield blank | {name: values[name] for name in _BEFORE if name in values} | shares
 

@@ -20,7 +20,8 @@ Write = Callable[[str], object]
 _ROWS: Final = 4096
 _INTEGERS: Final = frozenset({"index", "face", "track", "x", "y", "width", "height", "face_size"})
 _NAMES: Final = ("source", "error")
-_NUMBERS: Final = frozenset({"time", "confidence", "probability", *QUALITIES}) - _INTEGERS
+_NUMBERS: Final = frozenset({"time", "confidence", "probability", "typicality", *QUALITIES}) - _INTEGERS
+_TRUTHS: Final = frozenset({"certain", "out_of_place"})
 
 
 class JsonLines(Sink):
@@ -150,6 +151,6 @@ def _encodable(text: str | None) -> str | None:
 def _kind(pa: Any, name: str, shares: Collection[str]) -> Any:
     if name in _INTEGERS:
         return pa.int64()
-    if name == "certain":
+    if name in _TRUTHS:
         return pa.bool_()
     return pa.float64() if name in _NUMBERS or name in shares else pa.string()

@@ -7,12 +7,13 @@ regression of the log odds on what was hidden is solved here: it needs a quarter
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.output.explanation import Explanation
+from mien.recognition.classifier import Classifier
 from mien.recognition.finder import Candidate, Finder
 from mien.results import Face
 
@@ -36,15 +37,7 @@ GRADIENTS: Final = "grad-cam"
 """Names of the methods in JSON; the second is of `mien.evaluation.grad_cam`."""
 
 
-class Answers(Protocol):
-    """What reads expressions off faces."""
-
-    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities (N, classes) of face crops, uint8 (N, S, S) or (N, S, S, 3)."""
-        ...
-
-
-def evidence(classifier: Answers, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
+def evidence(classifier: Classifier, crop: NDArray[np.uint8]) -> NDArray[np.float64]:
     """How much each place of a face speaks for each class.
 
     Args:
@@ -79,7 +72,7 @@ class Explainer:
         candidates: the faces that were found.
     """
 
-    def __init__(self, finder: Finder, classifier: Answers, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, finder: Finder, classifier: Classifier, candidates: Sequence[Candidate]) -> None:
         self._finder, self._classifier = finder, classifier
         self._candidates = {candidate.box: candidate for candidate in candidates}
 

@@ -34,7 +34,7 @@ CANONICAL_CROP: Final = (FACE_SIZE, 1)
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A face that was found and not yet classified: where it is, its crop, uint8 (S, S) or (S, S, 3), how good it is to
-    read, and its track.
+    read, its track, and whether it looks as in the frame before.
     """
 
     box: Box
@@ -42,6 +42,7 @@ class Candidate:
     crop: NDArray[np.uint8]
     quality: Quality
     track: int | None = None
+    still: bool | None = None
 
 
 class Finder:

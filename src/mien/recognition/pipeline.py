@@ -6,35 +6,26 @@ many images are classified together.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.defaults import DEFAULT_ALIGNMENT
+from mien.face_quality import Moment
 from mien.faces.detection import Detector
 from mien.faces.quality import NO_LIMITS, QualityLimits
 from mien.faces.selection import ALL, Selection
 from mien.media.decode_picture import Pixels
 from mien.model.card import ModelCard
 from mien.output.recognized import Recognized
+from mien.recognition.classifier import Classifier
 from mien.recognition.explain import Explainer
 from mien.recognition.finder import CANONICAL_CROP, Candidate, Finder
+from mien.recognition.reading import Reader, Reading
 from mien.results import Face, Frame, Header, Probabilities
 
 PIXELS_AT_ONCE: Final = 50_000_000
 """Images are classified together until they hold this many pixels, 150 MB in RGB."""
-
-
-class Classifier(Protocol):
-    """Reads expressions off faces; `mien.model.onnx_model.Bundle` is one.
-
-    An attribute ``labels`` names the classes of one that is handed in; without it they are FER2013's seven.
-    """
-
-    def probabilities(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, classes), each row summing to 1, of face crops, uint8 (N, S, S)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +55,10 @@ class Pipeline(Finder):
         limits: see `Finder`.
         selection: see `Finder`.
         min_probability: from which an expression is certain, 0..1.
+        read: what asks the classifier; by default for probabilities alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a step of its own
         self,
         detector: Detector,
         classifier: Classifier,
@@ -77,23 +69,34 @@ class Pipeline(Finder):
         limits: QualityLimits = NO_LIMITS,
         selection: Selection = ALL,
         min_probability: float = 0.0,
+        read: Reader | None = None,
     ) -> None:
         crop = crop_of(classifier)
         super().__init__(detector, min_confidence, crop, alignment=alignment, limits=limits, selection=selection)
         self.classifier, self.header = classifier, header
-        self._min_probability = min_probability
+        self._min_probability, self._read = min_probability, read or Reader(classifier)
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
         """The expressions of the faces of several images, in one forward pass; lists as they came."""
         crops = [candidate.crop for image in candidates for candidate in image]
-        rows = iter(self.classifier.probabilities(np.stack(crops)) if crops else ())
+        rows = iter(self._read(np.stack(crops)) if crops else ())
         return [[self._face(candidate, next(rows)) for candidate in image] for image in candidates]
 
-    def _face(self, found: Candidate, probabilities: NDArray[np.float64]) -> Face:
-        named = Probabilities.of(probabilities.tolist(), self.header.labels)
-        score, landmarks = found.detection.score, found.detection.landmarks
-        least, quality = self._min_probability, found.quality
-        return Face(found.box, score, named, landmarks, found.track, min_probability=least, quality=quality)
+    def _face(self, found: Candidate, read: Reading) -> Face:
+        labels = self.header.labels
+        likeliest = labels[int(read.probabilities.argmax())]
+        return Face(
+            found.box,
+            found.detection.score,
+            Probabilities.of(read.probabilities.tolist(), labels),
+            found.detection.landmarks,
+            found.track,
+            min_probability=self._min_probability,
+            quality=found.quality,
+            emotions=read.emotions,
+            typicality=read.typicality,
+            moment=None if found.track is None else Moment(likeliest, found.still),
+        )
 
     def recognized(self, searched: Sequence[Searched], header: Header | None = None) -> Iterator[Recognized]:
         """Several images with the expressions of their faces, in one forward pass, and what they come from."""

@@ -31,11 +31,13 @@ from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.recognized import Recognized
+from mien.recognition.classifier import Classifier
 from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
 from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
-from mien.recognition.pipeline import Classifier, Pipeline, crop_of
+from mien.recognition.pipeline import Pipeline, crop_of
+from mien.recognition.reading import Reader
 from mien.recognition.recognizer_options import check_options, check_trust, header_of, named
 from mien.recognition.video import StreamKeywords, StreamOptions, VideoInput, check_source, recognize_video
 from mien.results import Face, Frame, Header
@@ -61,6 +63,10 @@ class Recognizer:
         prefer: which then: the ``largest``, or the most ``central``, whose middle is nearest to that of the region or
             picture.
         region: x, y, width and height in pixels: faces whose middle lies outside are left out; None: none.
+        sets: every face gets a conformal set, `Face.emotions`, that holds the true expression with this probability,
+            0.9 for example; None: none.
+        out_of_place: whether every face gets its `Face.typicality`. Both need a model with a trust file, which
+            embedded models have.
         threads: threads of the classifier, of YuNet, and of OpenCV, which has one number for the whole process: the
             last recognizer's. By default one for each core that the process may use (`mien.threads.thread_count`).
         alignment: how faces with landmarks are framed, one of `mien.choices.ALIGNMENTS`: as the faces were that the
@@ -92,6 +98,8 @@ class Recognizer:
         max_faces: int | None = None,
         prefer: Preference = DEFAULT_PREFERENCE,
         region: tuple[int, int, int, int] | None = None,
+        sets: float | None = None,
+        out_of_place: bool = False,
         threads: int | None = None,
         alignment: str = DEFAULT_ALIGNMENT,
     ) -> None:
@@ -110,6 +118,8 @@ class Recognizer:
             "max_faces": max_faces,
             "prefer": prefer,
             "region": region,
+            "sets": sets,
+            "out_of_place": out_of_place,
             "threads": threads,
             "alignment": alignment,
         }
@@ -126,6 +136,7 @@ class Recognizer:
             limits=limits,
             selection=selection,
             min_probability=min_probability,
+            read=Reader(classifier, sets, out_of_place=out_of_place),
         )
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 

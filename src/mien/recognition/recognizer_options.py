@@ -11,7 +11,7 @@ from mien.faces.detection import Detector
 from mien.faces.detectors import WITHOUT_LANDMARKS
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
-from mien.recognition.pipeline import Classifier
+from mien.recognition.classifier import Classifier
 from mien.results import Header
 
 
@@ -28,6 +28,8 @@ class RecognizerOptions(TypedDict, total=False):
     max_faces: int | None
     prefer: Preference
     region: tuple[int, int, int, int] | None
+    sets: float | None
+    out_of_place: bool
     threads: int | None
     alignment: str
 
@@ -70,7 +72,7 @@ def header_of(classifier: Classifier, made_of: Mapping[str, Any]) -> Header:
         name: made_of[name] for name in ("min_confidence", "min_face")
     }
     usual: dict[str, Any] = {"alignment": DEFAULT_ALIGNMENT, "max_yaw": None, "min_probability": 0.0}
-    usual |= {"max_faces": None, "prefer": DEFAULT_PREFERENCE, "region": None}
+    usual |= {"max_faces": None, "prefer": DEFAULT_PREFERENCE, "region": None, "sets": None, "out_of_place": False}
     options |= {name: made_of[name] for name, value in usual.items() if made_of[name] != value}
     card = getattr(classifier, "card", None)
     if isinstance(card, ModelCard):

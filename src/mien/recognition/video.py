@@ -24,6 +24,7 @@ from mien.output.recognized import Recognized
 from mien.recognition.finder import Candidate, Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
 from mien.recognition.smoothing import SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
+from mien.recognition.still import Stillness
 from mien.recognition.symmetric import Symmetric
 from mien.results import Frame
 
@@ -173,7 +174,7 @@ def recognize_images(
     header = pipeline.header.with_options(**options.to_dict())
     classified: Iterator[Recognized] = (
         recognized
-        for together in batched(searched, 1 if live else options.batch)
+        for together in batched(map(Stillness().noted, searched), 1 if live else options.batch)
         for recognized in pipeline.recognized(together, header)
     )
     if options.raw:

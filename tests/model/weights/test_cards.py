@@ -2,11 +2,13 @@
 
 CONFUSIONS holds the confusion matrix of each embedded model on PublicTest: rows are the true emotion. CORRUPTIONS holds
 what `mien evaluate NAME --data fer2013 --usage PublicTest --corruptions --out DIR` wrote to corruptions.json; the
-corruptions.md beside it is the table of the card. Where the data set is at hand the model is asked again.
+corruptions.md beside it is the table of the card; SELECTIVE what report.json says of selective answers and sets. Where
+the data set is at hand the model is asked again.
 """
 
 import hashlib
 import json
+import math
 import os
 import re
 from importlib import resources
@@ -27,6 +29,7 @@ from mien.model.onnx_model import Bundle
 WEIGHTS = Path(str(resources.files("mien.model") / "weights"))
 NAMES = sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
 CONFUSIONS = Path(__file__).with_name("confusions.json")
+SELECTIVE = Path(__file__).with_name("selective.json")
 CORRUPTIONS = Path(__file__).with_name("corruptions")
 
 
@@ -84,6 +87,21 @@ def test_the_calibration_for_people_is_that_of_the_file(name, text):
     stated = Bundle.load(name).card.public_test
     found = re.findall(r"\d\.\d+", row_of(text, "ECE, 15 bins")[0])
     assert found == [f"{stated['ece']:.3f}", f"{stated['ece_uncalibrated']:.3f}"]
+
+
+def percent(share, digits):
+    return f"{share:.{digits}%}".replace("%", " %")
+
+
+def test_what_the_card_says_of_sure_answers_follows_from_the_report(name, text):
+    stated = json.loads(SELECTIVE.read_text())[name]
+    assert f"area under the risk-coverage curve {stated['aurc']:.3f}" in text
+    at, sets = stated["at"], stated["sets"]
+    assert row_of(text, "share of the faces that is answered") == [percent(entry["coverage"], 0) for entry in at]
+    assert row_of(text, "accuracy of the answers") == [percent(entry["accuracy"], 1) for entry in at]
+    assert row_of(text, "least probability") == [f"{math.floor(1000 * entry['threshold']) / 1000:.3f}" for entry in at]
+    assert row_of(text, "sets that hold the true class") == [percent(entry["coverage"], 1) for entry in sets]
+    assert row_of(text, "classes in a set") == [f"{entry['mean_size']:.2f}" for entry in sets]
 
 
 @pytest.fixture
@@ -149,7 +167,14 @@ def test_the_model_answers_as_it_did(name, confusion, fer2013):
     result = evaluate(Bundle.load(name), fer2013, "PublicTest")
     # Another processor rounds otherwise, and a face or two between two answers may change sides.
     assert np.abs(result.confusion - confusion).sum() <= 4
-    assert result.to_dict()["ece"] == pytest.approx(Bundle.load(name).card.public_test["ece"], abs=1e-3)
+    values, stated = result.to_dict(), json.loads(SELECTIVE.read_text())[name]
+    assert values["ece"] == pytest.approx(Bundle.load(name).card.public_test["ece"], abs=1e-3)
+    assert values["selective"]["aurc"] == pytest.approx(stated["aurc"], abs=1e-3)
+    for found, entry in zip(values["selective"]["at"], stated["at"], strict=True):
+        assert found["threshold"] == pytest.approx(entry["threshold"], abs=2e-3)
+        assert found["accuracy"] == pytest.approx(entry["accuracy"], abs=2e-3)
+    for found, entry in zip(values["conformal"]["levels"], stated["sets"], strict=True):
+        assert found["coverage"] == pytest.approx(entry["coverage"], abs=5e-3)
 
 
 def test_the_model_answers_spoilt_faces_as_it_did(name, robustness, fer2013):

@@ -12,8 +12,8 @@ from mien.errors import ModelFileError, UsageError
 from mien.faces.detection import Detection, Detector
 from mien.faces.haar import HaarDetector
 from mien.media.decode_picture import Pixels
+from mien.recognition.classifier import Classifier
 from mien.recognition.finder import Candidate, Finder
-from mien.recognition.pipeline import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.results import Face
 
