@@ -68,7 +68,7 @@ def test_people_are_summed_up_as_pandas_counts_them(sights):
 def test_the_longest_episodes_come_first_and_last_until_the_next_frame():
     sights = [{1: 3}] * 10 + [{1: 6}] * 20 + [{1: 3}] * 5 + [{1: 0}] * 2
     (summary,) = summarize(frames_of(sights, step=0.1))
-    found = [(episode.emotion, episode.start, episode.end) for episode in summary.longest]
+    found = [(episode.emotion, episode.onset, episode.offset) for episode in summary.longest]
     expected = [("neutral", 1.0, 3.0), ("happy", 0.0, 1.0), ("happy", 3.0, 3.5)]
     for (name, *times), (expected_name, *expected_times) in zip(found, expected, strict=True):
         assert name == expected_name
@@ -80,7 +80,7 @@ def test_the_longest_episodes_come_first_and_last_until_the_next_frame():
 def test_a_long_absence_ends_an_episode():
     sights = [{1: 3}] * 10 + [{}] * 20 + [{1: 3}] * 5
     (summary,) = summarize(frames_of(sights, step=0.1))
-    assert [round(episode.seconds, 6) for episode in summary.longest] == [1.0, 0.5]
+    assert [round(episode.duration, 6) for episode in summary.longest] == [1.0, 0.5]
     assert summary.changes == 0
     assert summary.seconds == pytest.approx(1.5)
 
