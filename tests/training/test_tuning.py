@@ -34,25 +34,25 @@ def own_store(rows=60, *, usages=0, groups=False, classes=OWN):
 
 @pytest.fixture(scope="module")
 def parent():
-    return load_parent("mien_s-1")
+    return load_parent("mien_s-2")
 
 
 def test_an_embedded_model_has_its_weights_beside_it(parent):
-    assert "mien_s-1" in trainable_models()
-    assert trainable("mien_s") == weights_file(versioned_name("mien_s")) or versioned_name("mien_s") != "mien_s-1"
-    assert parent.provenance["sha256"] == hashlib.sha256(weights_file("mien_s-1").read_bytes()).hexdigest()
-    assert load_tensors(weights_file("mien_s-1"))[0]["head.weight"].dtype == torch.float16
+    assert "mien_s-2" in trainable_models()
+    assert trainable("mien_s") == weights_file(versioned_name("mien_s"))
+    assert parent.provenance["sha256"] == hashlib.sha256(weights_file("mien_s-2").read_bytes()).hexdigest()
+    assert load_tensors(weights_file("mien_s-2"))[0]["head.weight"].dtype == torch.float16
     assert parent.network.head.weight.dtype == torch.float32
-    assert weights_file("mien_s-1").stat().st_size < 1.9e6
+    assert weights_file("mien_s-2").stat().st_size < 1.9e6
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mien_l", "mien_l: has no weights to train from in the package, .*expected one of .*mien_s-1, a run or a saf"),
+        ("mien_l", "mien_l: has no weights to train from in the package, .*expected one of .*mien_s-2, a run or a saf"),
         (
             "theirs.onnx",
-            r"theirs\.onnx: an ONNX file has no weights to train from: name the run .* or one of .*mien_s-1",
+            r"theirs\.onnx: an ONNX file has no weights to train from: name the run .* or one of .*mien_s-2",
         ),
     ],
 )
@@ -84,15 +84,15 @@ def test_the_last_layer_has_a_rate_of_its_own():
 
 
 def test_the_configuration_follows_parent_and_data(parent):
-    config = tuning_config("mien_s-1", own_store(), None, ["epochs=3"])
-    assert (config.network, config.initial_weights, config.epochs) == ("mien_s", "mien_s-1", 3)
+    config = tuning_config("mien_s-2", own_store(), None, ["epochs=3"])
+    assert (config.network, config.initial_weights, config.epochs) == ("mien_s", "mien_s-2", 3)
     assert config.preprocess == parent.card.preprocess
     assert (config.split, config.select_on, config.folds) == ("stratified_folds", "held_out", 5)
-    assert tuning_config("mien_s-1", own_store(groups=True), None, []).split == "grouped_folds"
-    judged = tuning_config("mien_s-1", own_store(usages=1), None, [])
+    assert tuning_config("mien_s-2", own_store(groups=True), None, []).split == "grouped_folds"
+    judged = tuning_config("mien_s-2", own_store(usages=1), None, [])
     assert (judged.split, judged.select_on) == ("official", "PublicTest")
     with pytest.raises(ConfigError, match="unknown key epoch"):
-        tuning_config("mien_s-1", own_store(), None, ["epoch=3"])
+        tuning_config("mien_s-2", own_store(), None, ["epoch=3"])
 
 
 def test_one_command_tunes_and_the_card_names_the_parent(tmp_path, monkeypatch, capsys):
@@ -102,13 +102,13 @@ def test_one_command_tunes_and_the_card_names_the_parent(tmp_path, monkeypatch, 
     write_store("mine", *arrays, source="own", source_sha256="0" * 64, classes=OWN)
     with pytest.raises(UsageError, match="name a recipe with --recipe, or what to fine-tune with --from"):
         app(["train", "--data", "mine", "--run", "tuned"], standalone_mode=False)
-    words = "train --from mien_s-1 --data mine --run tuned --set epochs=1 --set precision=fp32 --set batch_size=16"
+    words = "train --from mien_s-2 --data mine --run tuned --set epochs=1 --set precision=fp32 --set batch_size=16"
     app(words.split(), standalone_mode=False)
     network, card = load_network("tuned")
     assert (card.labels, network.head.out_features) == (OWN, 3)
     told = card.training["initial_weights"]
-    sha256 = hashlib.sha256(weights_file("mien_s-1").read_bytes()).hexdigest()
-    assert (told["name"], told["sha256"], told["licence"]) == ("mien_s", sha256, "Apache-2.0")
+    sha256 = hashlib.sha256(weights_file("mien_s-2").read_bytes()).hexdigest()
+    assert (told["name"], told["sha256"], told["licence"]) == ("mien_s-2", sha256, "Apache-2.0")
     assert card.training["held_out"]["n"] == 8
     assert "held-out rows (8 faces" in capsys.readouterr().out
 
