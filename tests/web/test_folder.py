@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +99,39 @@ def test_an_earlier_folder_is_replaced_and_anything_else_is_left_alone(mien, tmp
     assert ran.returncode == 1
     assert "did not write" in ran.stderr
     assert (out / "mine.txt").read_text() == "mine"
+
+
+def test_a_run_that_was_cut_short_is_made_good_by_the_next_one(monkeypatch, tmp_path):
+    """Killed while it replaces an earlier folder: some files of both are there."""
+    out, own = tmp_path / "site", write_model(tmp_path / "own.onnx", ("up", "down"))
+    write_web_folder(out, Bundle.load(own))
+    remove = Path.unlink
+
+    def killed(path, **options):
+        if path.name.startswith("model-"):
+            sys.exit("killed")
+        remove(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(SystemExit):
+        write_web_folder(out, Bundle.load("mien_s", threads=1))
+    monkeypatch.undo()
+    assert len(list(out.glob("assets/model-*.onnx"))) == 2
+    (out / "assets" / ".worker.js.partial").write_text("half of it")
+    write_web_folder(out, Bundle.load("mien_s", threads=1))
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {*sums(out), SUMS}
+    assert sums(out)["index.html"] == hashlib.sha256((out / "index.html").read_bytes()).hexdigest()
+
+
+def test_what_cannot_be_written_or_read_is_said_in_one_line(mien, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    ran = mien("web", tmp_path / "file" / "site")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert len(ran.stderr.splitlines()) == 1
+    ran = mien("web", tmp_path / "site", "--model", "no_such_model")
+    assert ran.returncode != 0
+    assert "no_such_model" in ran.stderr
+    assert not (tmp_path / "site").exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -53,7 +53,10 @@ export class PixelReader {
   #drawn(image: ImageBitmap): Pixels {
     const { width, height } = image;
     this.#draw(image);
-    return { data: this.#pen.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+    const { data } = this.#pen.getImageData(0, 0, width, height);
+    // A canvas beyond what a browser allows stays empty, and would look like a picture without faces.
+    if (data[data.length - 1] !== 255) throw new MienError(`the image has ${width}x${height} pixels: more than this browser draws; make it smaller`);
+    return { data, width, height, channels: 4 };
   }
 
   #draw(image: ImageBitmap): void {

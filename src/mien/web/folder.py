@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import importlib
 import json
-import shutil
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 
 from mien.errors import DataError, InstallationError
 from mien.faces.yunet_network import yunet_weights
-from mien.files import made_folder, whole_folder
+from mien.files import made_folder, whole_file, whole_folder, writing
 from mien.model.onnx_model import Bundle
 from mien.web.built_files import built_record, built_scripts, runtime, runtime_notices
 from mien.web.card import web_card
@@ -28,6 +27,9 @@ _SERVICE_ALONE: Final = frozenset({"index.html", "api.js", "access.js"})
 """Files of the service's page of which the edition has its own."""
 
 _COMPRESSIBLE: Final = frozenset({".html", ".js", ".css", ".svg", ".json", ".webmanifest", ".wasm", ".onnx", ".txt"})
+
+_PARTIAL: Final = ".*.partial"
+"""What a run that was killed leaves of a file, see `mien.files.whole_file`."""
 
 Files = dict[str, bytes]
 """Contents by path below the folder."""
@@ -52,14 +54,43 @@ def write_web_folder(out: Path, bundle: Bundle) -> dict[str, int]:
     site = site_files(bundle)
     packed = _packed(site)
     files = {**site, **packed, **_notices(bundle)}
-    files[SUMS] = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
     if out.is_dir():
-        shutil.rmtree(out)
-    with whole_folder(out) as folder:
-        for name, content in files.items():
-            made_folder((folder / name).parent, DataError)
-            (folder / name).write_bytes(content)
+        _replace(out, files)
+    else:
+        with whole_folder(out) as folder:
+            _write(folder, {**files, SUMS: _sums(files)})
     return _first_visit(site, packed)
+
+
+def _replace(out: Path, files: Files) -> None:
+    """Bring a folder up to date in its place, which may be one that cannot be moved: what is new first, then the page,
+    which names it, then what is left of before goes. A run that is cut short is made good by the next one.
+
+    Raises:
+        DataError: a file cannot be written or removed.
+    """
+    before = _listed(out)
+    known = before | files.keys()
+    with writing(out, DataError):
+        _write(out, {SUMS: _sums(dict.fromkeys(known, b""))})
+        _write(out, dict(sorted(files.items(), key=lambda item: "/" not in item[0])))
+        for path in [*(out / name for name in before - files.keys()), *out.rglob(_PARTIAL)]:
+            path.unlink(missing_ok=True)
+        for folder in sorted((path for path in out.rglob("*") if path.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        _write(out, {SUMS: _sums(files)})
+
+
+def _write(folder: Path, files: Files) -> None:
+    for name, content in files.items():
+        made_folder((folder / name).parent, DataError)
+        with whole_file(folder / name, DataError) as partial:
+            partial.write_bytes(content)
+
+
+def _sums(files: Files) -> bytes:
+    return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
 
 
 def site_files(bundle: Bundle) -> Files:
@@ -175,11 +206,16 @@ def _refuse_others(out: Path) -> None:
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / SUMS).is_file()):
         raise DataError(f"{out}: exists already and is no folder that `mien web` wrote; name a new one")
-    if others := [path for path in sorted(out.rglob("*")) if path.is_file() and path not in _listed(out)]:
-        raise DataError(f"{others[0]}: `mien web` did not write this file; move it away, or name a new folder")
+    listed = _listed(out) | {SUMS}
+    for path in sorted(out.rglob("*")):
+        ours = path.is_dir() or path.match(_PARTIAL) or path.relative_to(out).as_posix() in listed
+        if not ours:
+            raise DataError(f"{path}: `mien web` did not write this file; move it away, or name a new folder")
 
 
-def _listed(out: Path) -> set[Path]:
-    """The files that mien wrote into a folder."""
+def _listed(out: Path) -> set[str]:
+    """Names of the files that mien wrote into a folder."""
+    if not (out / SUMS).is_file():
+        return set()
     lines = (out / SUMS).read_text(encoding="utf-8").splitlines()
-    return {out / line.partition("  ")[2] for line in lines} | {out / SUMS}
+    return {line.partition("  ")[2] for line in lines if "  " in line}

@@ -4,7 +4,7 @@ import { classes } from "./classes.js";
 
 const BEFORE = [
   "source", "index", "time", "face", "track", "x", "y", "width", "height", "confidence", "emotion", "probability", "certain",
-  "face_size", "sharpness", "brightness", "yaw", "pitch", "roll",
+  "face_size", "sharpness", "brightness", "yaw", "pitch", "roll", "emotions", "typicality", "out_of_place",
 ];
 const AFTER = ["error"];
 
