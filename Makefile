@@ -4,11 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-<<<<<<< HEAD
-.PHONY: demo test test-slow check bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack web browser clean
-=======
-.PHONY: demo test test-slow check docs bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack browser clean
->>>>>>> main
+.PHONY: demo test test-slow check docs bench retrain-s retrain-s-1 retrain-m retrain-l retrain-l-1 queue queue-stop queue-status queue-retry queue-pack web browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien demo --out demo

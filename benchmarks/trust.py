@@ -7,7 +7,7 @@ and backs of heads drawn by code, noise, squares of a cat, of other animals, obj
 scikit-image and scikit-learn, patches without faces of LFW, what YuNet takes for faces in these pictures, and faces
 upside down.
 
-python benchmarks/trust.py --data fer2013 [--sheets DIR] MODEL...
+python benchmarks/trust.py --data fer2013 [--splits 200] [--sheets DIR] MODEL...
 """
 
 import os
@@ -32,7 +32,6 @@ from mien.model.trust import Trust
 from mien.preprocess import to_gray
 from mien.recognition.finder import MakeFinder
 
-SPLITS = 200
 SIDE = 192
 SKIMAGE = Path(skimage.__file__).parent / "data"
 SKLEARN = Path(sklearn.__file__).parent / "datasets" / "images"
@@ -144,11 +143,11 @@ def planted(faces):
     }
 
 
-def report_sets(probabilities, labels, classes):
-    for level in LEVELS:
+def report_sets(probabilities, labels, classes, splits):
+    for level in LEVELS if splits else ():
         shares, inside = {name: [] for name in ("all", *classes)}, {name: [] for name in ("all", *classes)}
         sizes = []
-        for seed in range(SPLITS):
+        for seed in range(splits):
             fitted, tested = halves(labels, seed)
             none = np.empty(0, np.float32)
             known = true_probabilities(probabilities[fitted], labels[fitted])
@@ -161,7 +160,7 @@ def report_sets(probabilities, labels, classes):
                 shares[name].append(figures["coverage"])
                 inside[name].append(figures["interval"][0] <= figures["coverage"] <= figures["interval"][1])
         print(
-            f"sets {level:.0%}: {np.mean(sizes):.2f} classes; coverage (in its 95 % interval in so many of {SPLITS}):"
+            f"sets {level:.0%}: {np.mean(sizes):.2f} classes; coverage (in its 95 % interval in so many of {splits}):"
         )
         print("  " + ", ".join(f"{name} {np.mean(shares[name]):.1%} ({np.mean(inside[name]):.0%})" for name in shares))
 
@@ -188,6 +187,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
     parser.add_argument("--data", required=True)
+    parser.add_argument("--splits", type=int, default=200, help="random halves; 0: flags alone")
     parser.add_argument("--sheets", type=Path, help="folder for pictures of what is planted")
     options = parser.parse_args()
     store = FaceStore.open(options.data)
@@ -200,7 +200,7 @@ def main():
     for name in options.models:
         model = Bundle.load(name, threads=1)
         print(f"\n{model.card.name}")
-        report_sets(softmax(model.logits(faces) / model.card.temperature), labels, model.card.labels)
+        report_sets(softmax(model.logits(faces) / model.card.temperature), labels, model.card.labels, options.splits)
         report_flags(model, faces[tested], kinds)
 
 

@@ -11,7 +11,7 @@ import mien
 
 ROOT = Path(__file__).parents[1]
 GUIDES = ("README.md", *sorted(f"docs/guide/{path.name}" for path in (ROOT / "docs/guide").glob("*.md")))
-PAGES = ("README.md", "docs/guide/predict.md", "docs/guide/video.md")
+PAGES = ("README.md", "docs/guide/predict.md", "docs/guide/video.md", "docs/guide/jobs.md")
 
 
 def blocks(page):

@@ -83,6 +83,12 @@ def test_the_citation_is_of_this_version():
     assert citation["license"] == PROJECT["license"]
 
 
+def test_the_reference_names_everything_public():
+    page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE)
+    assert sorted([*shown, "__version__"]) == sorted(mien.__all__)
+
+
 def test_the_sample_picture_is_small_and_says_where_it_comes_from():
     samples = Path(mien.__file__).parent / "samples"
     pictures = [path for path in samples.iterdir() if path.suffix == ".jpg"]

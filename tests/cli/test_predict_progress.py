@@ -10,10 +10,10 @@ from mien.media.excerpt import WHOLE, Excerpt
 from mien.results import Frame
 
 
-def shown(frames, pictures=0, span=None):
+def shown(frames, pictures=0, span=None, together=()):
     """What a terminal shows after the last of some frames, and the task of the last bar."""
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    bars = Bars(pictures, lambda _: span, console)
+    bars = Bars(pictures, lambda _: span, together, console)
     for frame in frames:
         bars.end_unless_of(frame)
         bars.show(frame)
@@ -40,6 +40,12 @@ def test_pictures_show_their_number_when_they_are_many():
     assert shown([Frame(f"{number}.jpg") for number in range(3)], pictures=3)[1] is None
     _, task = shown([Frame(f"{number}.jpg") for number in range(9)], pictures=20)
     assert (task.completed, task.total) == (9, 20)
+
+
+def test_live_sources_that_are_read_together_share_a_bar():
+    frames = [Frame(str(number % 2), number // 2, number / 25) for number in range(20)]
+    _, task = shown(frames, together=("0", "1"))
+    assert (task.description, task.completed) == ("2 live sources", 20)
 
 
 def test_every_video_has_a_bar_of_its_own():

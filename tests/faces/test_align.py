@@ -8,7 +8,8 @@ from skimage.transform import SimilarityTransform
 
 from mien.errors import UsageError
 from mien.faces.align import FRAME_LANDMARKS, align_face, crop_face, similarity
-from mien.preprocess import face_crop
+from mien.faces.alignments import align_by_eyes
+from mien.preprocess import face_crop, to_gray
 
 FRAME = np.array(FRAME_LANDMARKS)
 
@@ -157,3 +158,15 @@ def test_the_box_of_the_whole_picture_gives_the_face_of_data_sets(height, width,
 def test_a_box_outside_is_refused():
     with pytest.raises(UsageError, match="outside the picture of 30x20 pixels"):
         crop_face(np.zeros((20, 30), np.uint8), (100, 100, 10, 10))
+
+
+def test_a_gray_face_is_that_of_the_gray_picture_bit_for_bit():
+    picture = np.random.default_rng(3).integers(0, 256, (120, 160, 3), np.uint8)
+    landmarks = [
+        (float(x), float(y)) for x, y in np.array(FRAME_LANDMARKS) @ np.array([[1.4, 0.2], [-0.2, 1.4]]) + (40, 20)
+    ]
+    box = 100.0, 60.0, 90.0, 80.0  # reaches beyond the picture
+    gray = to_gray(picture)
+    np.testing.assert_array_equal(align_face(picture, landmarks, gray=True), align_face(gray, landmarks))
+    np.testing.assert_array_equal(align_by_eyes(picture, landmarks, gray=True), align_by_eyes(gray, landmarks))
+    np.testing.assert_array_equal(crop_face(picture, box, gray=True), crop_face(gray, box))

@@ -238,7 +238,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         isolate=isolate,
     )
     images = recognize_all(recognizer.pipeline, found, options, parallel)
-    progress = Bars(len(found.pictures), partial(span_of, excerpt=options.excerpt))
+    progress = Bars(len(found.pictures), partial(span_of, excerpt=options.excerpt), found.live)
     images = with_progress(images, progress, prints_rows=form != "table")
     images = with_blurred(images) if blur else images
     failures, unwritten = 0, None

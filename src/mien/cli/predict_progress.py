@@ -1,7 +1,7 @@
 """Progress bars of `mien predict` on standard error, unless the terminal shows results at the same time."""
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,10 +53,18 @@ class Bars:
     Args:
         pictures: how many pictures there are.
         span_of: the times between which a video of that name is read; None: nobody knows how long it is.
+        together: names of the live sources that are read side by side, which share one bar.
         console: where bars are drawn; by default standard error.
     """
 
-    def __init__(self, pictures: int, span_of: Callable[[str], Span | None], console: "Console | None" = None) -> None:
+    def __init__(
+        self,
+        pictures: int,
+        span_of: Callable[[str], Span | None],
+        together: Collection[str] = (),
+        console: "Console | None" = None,
+    ) -> None:
+        self._together = together if len(together) > 1 else ()
         self._pictures, self._span_of, self._console = pictures, span_of, console
         self._name: str | None = None
         self._bar: Progress | None = None
@@ -64,12 +72,12 @@ class Bars:
 
     def end_unless_of(self, frame: Frame) -> None:
         """Remove the bar of something else than a frame that is about to be given on."""
-        if _named(frame) != self._name:
+        if self._named(frame) != self._name:
             self.stop()
 
     def show(self, frame: Frame) -> None:
         """Show that a frame is done."""
-        if _named(frame) != self._name:
+        if self._named(frame) != self._name:
             self._begin(frame)
         if self._bar is None:
             return
@@ -85,13 +93,18 @@ class Bars:
         self._name = None
 
     def _begin(self, frame: Frame) -> None:
-        self._name = _named(frame)
+        self._name = self._named(frame)
         self._span = None if frame.time is None else self._span_of(frame.source)
         if frame.time is not None or self._pictures >= _MANY:
             total = float(self._pictures) if frame.time is None else None
             if self._span is not None:
                 total = self._span[1] - self._span[0]
             self._bar = self._started(self._name, total)
+
+    def _named(self, frame: Frame) -> str:
+        if frame.time is not None and frame.source in self._together:
+            return f"{len(self._together)} live sources"
+        return "recognizing" if frame.time is None else frame.source
 
     def _started(self, name: str, total: float | None) -> "Progress":
         from rich.console import Console
@@ -125,10 +138,6 @@ def _columns(*, timed: bool) -> tuple["ProgressColumn", ...]:
     if timed:
         return (*begin, BarColumn(), TaskProgressColumn(), Rate(), TextColumn("left"), TimeRemainingColumn())
     return (*begin, MofNCompleteColumn(), Rate(), TimeElapsedColumn())
-
-
-def _named(frame: Frame) -> str:
-    return "recognizing" if frame.time is None else frame.source
 
 
 def span_of(source: str, excerpt: Excerpt) -> Span | None:

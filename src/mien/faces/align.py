@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mien.errors import UsageError
 from mien.opencv import cv2
-from mien.preprocess import FACE_SIZE, fill_square
+from mien.preprocess import FACE_SIZE, fill_square, to_gray
 from mien.results import Box, Point
 
 FRAME_LANDMARKS: Final[tuple[Point, ...]] = ((14.9, 18.4), (32.7, 18.5), (23.5, 28.5), (16.4, 35.9), (31.1, 36.1))
@@ -56,13 +56,16 @@ def similarity(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def align_face(image: NDArray[np.uint8], landmarks: Sequence[Point], size: int = FACE_SIZE) -> NDArray[np.uint8]:
+def align_face(
+    image: NDArray[np.uint8], landmarks: Sequence[Point], size: int = FACE_SIZE, *, gray: bool = False
+) -> NDArray[np.uint8]:
     """A face in FER2013's frame.
 
     Args:
         image: the picture, grayscale uint8 (H, W) or RGB (H, W, 3).
         landmarks: five points (x, y) in the order of `FRAME_LANDMARKS`, pixel centres at halves.
         size: side of the frame in pixels.
+        gray: whether the face is to be gray; only the pixels around it are converted.
 
     Returns:
         uint8 (size, size), or with 3 channels. What lies beyond the picture repeats its edge.
@@ -70,7 +73,7 @@ def align_face(image: NDArray[np.uint8], landmarks: Sequence[Point], size: int =
     Raises:
         UsageError: not five landmarks, or they coincide.
     """
-    return _warp(image, frame_of(landmarks) * (size / FACE_SIZE), size)
+    return _warp(image, frame_of(landmarks) * (size / FACE_SIZE), size, gray=gray)
 
 
 def frame_of(landmarks: Sequence[Point]) -> NDArray[np.float64]:
@@ -85,7 +88,7 @@ def frame_of(landmarks: Sequence[Point]) -> NDArray[np.float64]:
 
 
 def crop_face(
-    image: NDArray[np.uint8], box: tuple[float, float, float, float], size: int = FACE_SIZE
+    image: NDArray[np.uint8], box: tuple[float, float, float, float], size: int = FACE_SIZE, *, gray: bool = False
 ) -> NDArray[np.uint8]:
     """The square around a box as a face, for detections without landmarks.
 
@@ -93,6 +96,7 @@ def crop_face(
         image: the picture, grayscale uint8 (H, W) or RGB (H, W, 3).
         box: (x, y, width, height) in pixels, overlapping the picture.
         size: side of the face in pixels.
+        gray: whether the face is to be gray.
 
     Returns:
         uint8 (size, size), or with 3 channels. What lies beyond the picture repeats its edge. A box of as many whole
@@ -109,10 +113,10 @@ def crop_face(
     if part is None:
         raise UsageError(f"the box {box} lies outside the picture of {image.shape[1]}x{image.shape[0]} pixels")
     piece = image[part.y : part.y + part.height, part.x : part.x + part.width]
-    return fill_square(piece, part.x - left, part.y - top, side, size)
+    return fill_square(to_gray(piece) if gray else piece, part.x - left, part.y - top, side, size)
 
 
-def _warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+def _warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, *, gray: bool) -> NDArray[np.uint8]:
     """The frame of size x size that a (2, 3) matrix maps a picture onto.
 
     A face larger than the frame is sampled on a finer grid first, about one sample per pixel of the picture, and
@@ -124,9 +128,9 @@ def _warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> N
     grid = matrix * finer
     # OpenCV numbers pixel centres with integers, the landmarks put them at halves.
     grid[:, 2] += grid[:, :2] @ (columns.start + 0.5, rows.start + 0.5) - 0.5
-    side = size * finer
+    side, part = size * finer, image[rows, columns]
     fine: Any = cv2.warpAffine(
-        image[rows, columns], grid, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        to_gray(part) if gray else part, grid, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA) if finer > 1 else fine)
 

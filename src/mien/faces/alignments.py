@@ -1,7 +1,7 @@
 """Ways to bring a face with landmarks into the frame that a network reads, by name."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ _EYES: Final = (FACE_SIZE / 4, FACE_SIZE / 4), (FACE_SIZE * 3 / 4, FACE_SIZE / 4
 """
 
 
-def align_by_eyes(image: NDArray[np.uint8], landmarks: Sequence[Point], size: int = FACE_SIZE) -> NDArray[np.uint8]:
+def align_by_eyes(
+    image: NDArray[np.uint8], landmarks: Sequence[Point], size: int = FACE_SIZE, *, gray: bool = False
+) -> NDArray[np.uint8]:
     """A face turned until its eyes are level, cut at fixed multiples of their distance d: the face normalisation of the
     course report behind `mien.networks.face_cnn`.
 
@@ -29,10 +31,18 @@ def align_by_eyes(image: NDArray[np.uint8], landmarks: Sequence[Point], size: in
     matrix = similarity(landmarks[:2], _EYES)
     moved = np.linalg.solve(matrix[:, :2], (np.array(FRAME_LANDMARKS) - matrix[:, 2]).T).T
     # The similarity that moves these is the matrix.
-    return align_face(image, [(float(x), float(y)) for x, y in moved], size)
+    return align_face(image, [(float(x), float(y)) for x, y in moved], size, gray=gray)
 
 
-ALIGNMENTS: Final[dict[str, Callable[[NDArray[np.uint8], Sequence[Point], int], NDArray[np.uint8]]]] = {
+class Align(Protocol):
+    """Cuts a face out by its landmarks, as `mien.faces.align.align_face` does."""
+
+    def __call__(
+        self, image: NDArray[np.uint8], landmarks: Sequence[Point], size: int = FACE_SIZE, *, gray: bool = False
+    ) -> NDArray[np.uint8]: ...
+
+
+ALIGNMENTS: Final[dict[str, Align]] = {
     "fer2013": align_face,
     "eyes": align_by_eyes,
 }

@@ -2,10 +2,11 @@
 
 Two small copies of the frames are compared. After a cut neither their structure (normalized cross-correlation, which a
 flash or a change of exposure leaves alone) nor their colours (histograms, which a pan or a zoom leaves alone) are those
-of before. Where the scene was calm, fewer colours suffice, if no shift of the picture explains the new structure (phase
-correlation). Dissolves and fades are no cuts.
+of before. Where the scene was calm and half of the picture stays as it is, such as a wall behind people, fewer colours
+suffice, if no shift of the picture explains the new structure (phase correlation). Dissolves and fades are no cuts.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -25,13 +26,16 @@ quarter of the width from frame to frame.
 
 _CALM: Final = 0.9
 _SHIFTED: Final = 0.8
+_SAME: Final = 4
+_BEHIND: Final = 0.5
 _FEW_COLOURS: Final = 0.08
 """The same for a calm scene: 0.1 where a face takes the place of another one before the same wall."""
 
 FLASH: Final = 0.25
 """Seconds within which a scene may come back, so that what was between is a flash and not two cuts."""
 
-_SIZE: Final = (64, 36)
+_SIZE: Final = (36, 64)
+_BLANK: Final = 1e-3
 _BITS: Final = 5
 
 
@@ -70,15 +74,26 @@ class Cuts:
 
 def correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Normalized cross-correlation of two images of one shape, -1..1; of two without contrast 1, of one 0."""
-    one, other = (image.astype(np.float32) - image.mean(dtype=np.float32) for image in (first, second))
-    scale = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / scale if scale else float(one.any() == other.any())
+    one, other = (image.ravel().astype(np.float64) for image in (first, second))
+    product, own, others = _covariance(one, other), _covariance(one, one), _covariance(other, other)
+    if own > _BLANK and others > _BLANK:
+        return product / math.sqrt(own * others)
+    return float((own > _BLANK) == (others > _BLANK))
+
+
+def _covariance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Of so many values, times their number; by dot products, which cost least."""
+    return float(one @ other) - float(one.sum()) * float(other.sum()) / len(one)
 
 
 def _is_other(last: NDArray[np.uint8], image: NDArray[np.uint8], *, calm: bool) -> bool:
     """Whether a picture of another structure is of another scene."""
     changed = _recoloured(last, image)
-    return changed > COLOURS or (calm and changed > _FEW_COLOURS and _shifted(_luma(last), _luma(image)) < _SHIFTED)
+    if changed > COLOURS or not (calm and changed > _FEW_COLOURS):
+        return changed > COLOURS
+    before, now = _luma(last), _luma(image)
+    same = np.abs(before.astype(np.int16) - now) <= _SAME
+    return bool(same.mean() >= _BEHIND) and _shifted(before, now) < _SHIFTED
 
 
 def _is_same(before: NDArray[np.uint8], image: NDArray[np.uint8]) -> bool:
@@ -98,18 +113,20 @@ def _recoloured(last: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
 
 def _shifted(last: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
     """The correlation where one picture is shifted as fits best, if they then share half of their pixels; else -1."""
-    window = cv2.createHanningWindow(_SIZE, cv2.CV_32F)
+    height, width = last.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     (across, down), _ = cv2.phaseCorrelate(last.astype(np.float32), image.astype(np.float32), window)
     right, low = round(across), round(down)
-    first = last[max(0, -low) : _SIZE[1] - max(0, low), max(0, -right) : _SIZE[0] - max(0, right)]
-    second = image[max(0, low) : _SIZE[1] - max(0, -low), max(0, right) : _SIZE[0] - max(0, -right)]
+    first = last[max(0, -low) : height - max(0, low), max(0, -right) : width - max(0, right)]
+    second = image[max(0, low) : height - max(0, -low), max(0, right) : width - max(0, -right)]
     return correlation(first, second) if 2 * first.size >= last.size else -1.0
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A copy of at most 64x36 pixels, of every so manieth row and column: cheap at any size."""
-    step = max(1, min(image.shape[0] // (2 * _SIZE[1]), image.shape[1] // (2 * _SIZE[0])))
-    return np.asarray(cv2.resize(np.ascontiguousarray(image[::step, ::step]), _SIZE, interpolation=cv2.INTER_AREA))
+    """At most 64x36 of the pixels, evenly spaced: nothing is averaged, so that it costs the same at any size."""
+    down, across = (max(1, side // most) for side, most in zip(image.shape[:2], _SIZE, strict=True))
+    rows, columns = (slice(step // 2, step * most, step) for step, most in zip((down, across), _SIZE, strict=True))
+    return np.ascontiguousarray(image[rows, columns])
 
 
 def _luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -88,18 +88,18 @@ class PartActor:
 
 
 class _Prints(io.TextIOBase):
-    """Standard output while Ray runs, whose threads print to it what ends there only by accident.
+    """Standard output while Ray runs, which prints to it from any thread.
 
     Args:
-        stdout: for what the thread prints that made this.
+        stdout: for what the thread that made this prints while it is `lent`.
     """
 
     def __init__(self, stdout: TextIO) -> None:
-        self._stdout, self._owner = stdout, current_thread()
+        self._stdout, self._owner, self.lent = stdout, current_thread(), False
 
     def write(self, text: str) -> int:
         """Pass on what is not Ray's, and say of Ray's that a worker died."""
-        if current_thread() is self._owner:
+        if self.lent and current_thread() is self._owner:
             return self._stdout.write(text)
         if _DEATH in text:
             log.warning("a process of the cluster died; its part is done again")
@@ -149,17 +149,21 @@ def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | N
     """
     own = cluster == OWN
     workers = workers or (usable_cores() if own else None)
-    with _environment(own), redirect_stdout(_Prints(sys.stdout)), _ray(cluster, workers):
+    prints = _Prints(sys.stdout)
+    with _environment(own), redirect_stdout(prints), _ray(cluster, workers):
         waiting = Timer(_SILENCE, log.warning, [f"no part is done after {_SILENCE:g} s: has the cluster a free core?"])
         waiting.daemon = True
         waiting.start()
         try:
             for row in _accounts(work, parts, workers, own=own, gpus=gpus).iter_rows():
                 waiting.cancel()
+                prints.lent = True
                 yield Account.from_json(row["account"])
+                prints.lent = False
         except Exception as error:
             raise _said(error) from None
         finally:
+            prints.lent = False
             waiting.cancel()
 
 

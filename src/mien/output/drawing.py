@@ -5,7 +5,8 @@ labels nor bars cover another face. Colours are told apart with any common colou
 every colour stands beside the name of its emotion. What is not certain is paler and has a question mark.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Unpack
 
@@ -17,10 +18,10 @@ from mien.media.decode_picture import Pixels
 from mien.output.blur import blurred
 from mien.output.colours import Colour, colours_of
 from mien.output.drawing_options import DrawingOptions
-from mien.output.fonts import Lettering, font_of, lettering
-from mien.output.layout import Place, Size, bar_places, place_labels, text_sizes
+from mien.output.fonts import Font, Lettering, font_of, lettering
+from mien.output.layout import Place, Size, around, bar_places, place_labels, text_sizes
 from mien.preprocess import to_rgb
-from mien.results import Box, Face
+from mien.results import Face
 
 NO_FACE: Final = "no face found"
 
@@ -34,6 +35,9 @@ _PADDING: Final = 0.7
 _TEXT_OF_BARS: Final = (0.75, 0.6)
 _SMALLEST_BARS: Final = 8
 _BAR_LENGTH: Final = 4.0
+_SMALL_FACE: Final = 60
+"""Height of a face in pixels below which its outline may be one pixel wide."""
+
 _MOST_BARS: Final = 12
 """Of a model with more classes the likeliest have bars."""
 
@@ -63,13 +67,15 @@ def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOpti
     """
     _check(image)
     image = blurred(image, (face.box for face in faces)) if options.get("blur") else image
-    canvas = Image.fromarray(to_rgb(image))
-    sheet = _Sheet(canvas, [_place(face.box) for face in faces])
+    drawn = np.array(to_rgb(image))
+    size = drawn.shape[1], drawn.shape[0]
     if faces:
-        sheet.draw(faces, labels=options.get("labels", True), bars=options.get("bars", True))
+        plan = _plan(size, faces, labels=options.get("labels", True), bars=options.get("bars", True))
+        _draw(drawn, around(size, plan.places), plan.drawn_with)
     elif options.get("say_no_face"):
-        sheet.note(NO_FACE)
-    return np.array(canvas)
+        note = _note_size(size)
+        _draw(drawn, around(size, [Place(0, 0, *note)]), _write_note)
+    return drawn
 
 
 def _check(image: Pixels) -> None:
@@ -78,78 +84,145 @@ def _check(image: Pixels) -> None:
         raise UsageError(f"the image to annotate is {found}: expected an array of uint8, RGB (H, W, 3) or gray (H, W)")
 
 
-class _Sheet:
-    """A canvas on which the drawing of every face keeps clear of the others."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is drawn of one face, and where.
 
-    def __init__(self, canvas: Image.Image, boxes: Sequence[Place]) -> None:
+    Args:
+        face: the face.
+        box: where it is.
+        label: where its label stands, if it has one.
+        bars: where its bars stand, if it has any, and the size of their text.
+    """
+
+    face: Face
+    box: Place
+    label: Place | None
+    bars: tuple[Place, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Everything that is drawn in a picture, and the size of the labels' text."""
+
+    text: int
+    parts: Sequence[_Part]
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """All that is drawn on, the outlines of boxes included."""
+        for part in self.parts:
+            line = 2 * _line(part.box, self.text)
+            yield part.box.grown(line)
+            yield from () if part.label is None else (part.label,)
+            yield from () if part.bars is None else (part.bars[0],)
+
+    def drawn_with(self, pen: "_Pen") -> None:
+        """Draw it, the most important face last."""
+        for part in reversed(self.parts):
+            pen.outline(part.box, _colour(part.face), _line(part.box, self.text))
+        for part in self.parts:
+            if part.label is not None:
+                pen.label(part.face, part.label, self.text)
+        for part in self.parts:
+            if part.bars is not None:
+                pen.bars(part.face, *part.bars)
+
+
+def _plan(size: Size, faces: Sequence[Face], *, labels: bool, bars: bool) -> _Plan:
+    """Where labels and bars stand, so that they keep clear of the faces and of each other."""
+    boxes = [Place(*face.box) for face in faces]
+    placed = place_labels(size, boxes, lambda text: [_label_size(face, text) for face in faces])
+    places = placed.places if labels else (None,) * len(faces)
+    taken = [place for place in places if place is not None]
+    parts = []
+    for face, box, label in zip(faces, boxes, places, strict=True):
+        others = [other for other in boxes if other is not box]
+        found = next(_bars_beside(size, face, box, others, taken, placed.text), None) if bars else None
+        taken += [] if found is None else [found[0]]
+        parts.append(_Part(face, box, label, found))
+    return _Plan(placed.text, parts)
+
+
+def _bars_beside(
+    size: Size, face: Face, box: Place, others: Sequence[Place], taken: Sequence[Place], text: int
+) -> Iterator[tuple[Place, int]]:
+    """Places for the bars of a face at the larger of two sizes of text, then at the smaller one."""
+    for share in _TEXT_OF_BARS:
+        small = max(_SMALLEST_BARS, round(share * text))
+        for place in bar_places(size, box, _panel(face, small), others, taken):
+            yield place, small
+
+
+def _draw(picture: Pixels, part: Place, draw: Callable[["_Pen"], None]) -> None:
+    """Draw into a part of a picture; the rest of a large one is not touched."""
+    inside = np.s_[part.top : part.bottom, part.left : part.right]
+    canvas = Image.fromarray(np.ascontiguousarray(picture[inside]))
+    draw(_Pen(canvas, part.left, part.top, (picture.shape[1], picture.shape[0])))
+    picture[inside] = np.asarray(canvas)
+
+
+class _Pen:
+    """Draws on a canvas that is a part of a picture, in the coordinates of the picture."""
+
+    def __init__(self, canvas: Image.Image, left: int, top: int, size: Size) -> None:
         self._pen = ImageDraw.Draw(canvas, "RGBA")
-        self._size = canvas.size
-        self._boxes = boxes
-        self._taken: list[Place] = []
+        self._left, self._top, self.size = left, top, size
 
-    def note(self, words: str) -> None:
-        """A line of text in the upper left corner."""
-        text = text_sizes(self._size, ())[0]
-        font = font_of("", text)
-        width, height = _plate(font.getlength(words), text)
-        self._pen.rectangle(Place(0, 0, width, height).corners, fill=_PLATE)
-        self._pen.text((width / 2, height / 2), words, font=font, fill=_WHITE, anchor="mm")
-
-    def draw(self, faces: Sequence[Face], *, labels: bool, bars: bool) -> None:
-        placed = place_labels(self._size, self._boxes, lambda text: [_label_size(face, text) for face in faces])
-        for face, box in zip(reversed(faces), reversed(self._boxes), strict=True):
-            self._outline(box, _colour(face), max(1 if box.height < 60 else 2, placed.text // 6))
-        if labels:
-            for face, place in zip(faces, placed.places, strict=True):
-                if place is not None:
-                    self._label(face, place, placed.text)
-        if bars:
-            for face, box in zip(faces, self._boxes, strict=True):
-                self._bars(face, box, placed.text)
-
-    def _outline(self, box: Place, colour: Colour, width: int) -> None:
-        left, top, right, bottom = box.corners
+    def outline(self, box: Place, colour: Colour, width: int) -> None:
+        """A frame within a box, with a dark edge around it."""
         edge = max(1, width // 3)
-        around = left - edge, top - edge, right + edge, bottom + edge
-        self._pen.rectangle(around, outline=_BLACK, width=width + 2 * edge)
-        self._pen.rectangle(box.corners, outline=colour, width=width)
+        self._pen.rectangle(self._corners(box.grown(edge)), outline=_BLACK, width=width + 2 * edge)
+        self._pen.rectangle(self._corners(box), outline=colour, width=width)
 
-    def _label(self, face: Face, place: Place, text: int) -> None:
+    def label(self, face: Face, place: Place, text: int) -> None:
+        """The expression of a face on a plate of its colour."""
         colour, font = _colour(face), _lettering(face).font(text)
-        self._pen.rounded_rectangle(place.corners, radius=place.height // 6, fill=colour, outline=_BLACK)
+        self._pen.rounded_rectangle(self._corners(place), radius=place.height // 6, fill=colour, outline=_BLACK)
         middle = place.left + place.width / 2, place.top + place.height / 2
-        self._pen.text(middle, _words(face), font=font, fill=_ink(colour), anchor="mm")
-        self._taken.append(place)
+        self._write(middle, _words(face), font, _ink(colour), "mm")
 
-    def _bars(self, face: Face, box: Place, text: int) -> None:
-        """The bars of a face, at the larger of two sizes that finds a place, or not at all."""
-        others = [other for other in self._boxes if other is not box]
-        for share in _TEXT_OF_BARS:
-            size = max(_SMALLEST_BARS, round(share * text))
-            place = next(bar_places(self._size, box, _panel(face, size), others, self._taken), None)
-            if place is not None:
-                self._taken.append(place)
-                self._draw_bars(face, place, size)
-                return
-
-    def _draw_bars(self, face: Face, place: Place, text: int) -> None:
+    def bars(self, face: Face, place: Place, text: int) -> None:
+        """Names, bars and percents of the probabilities of a face."""
         pad, row, colours, letters = text // 2, round(_LINE_HEIGHT * text), _colours(face), _lettering(face)
         font, start = letters.font(text), place.left + 2 * pad + _names_width(face, text)
-        self._pen.rounded_rectangle(place.corners, radius=pad // 2, fill=_PLATE)
+        self._pen.rounded_rectangle(self._corners(place), radius=pad // 2, fill=_PLATE)
         for number, (name, share) in enumerate(_with_bars(face).items()):
             top = place.top + pad // 2 + number * row
-            middle = top + row / 2
-            self._pen.text((place.left + pad, middle), letters.words[name], font=font, fill=_WHITE, anchor="lm")
-            self._pen.text((place.right - pad, middle), f"{share:.0%}", font=font, fill=_WHITE, anchor="rm")
+            self._write((place.left + pad, top + row / 2), letters.words[name], font, _WHITE, "lm")
+            self._write((place.right - pad, top + row / 2), f"{share:.0%}", font, _WHITE, "rm")
             track = Place(start, top + row // 5, round(_BAR_LENGTH * text), row - 2 * (row // 5))
-            self._pen.rectangle(track.corners, fill=_TRACK)
+            self._pen.rectangle(self._corners(track), fill=_TRACK)
             filled = round(track.width * share)
             if filled:
-                self._pen.rectangle(Place(start, track.top, filled, track.height).corners, fill=colours[name])
+                bar = Place(start, track.top, filled, track.height)
+                self._pen.rectangle(self._corners(bar), fill=colours[name])
+
+    def note(self, words: str, size: int, place: Place) -> None:
+        """A line of text on a dark plate."""
+        self._pen.rectangle(self._corners(place), fill=_PLATE)
+        middle = place.left + place.width / 2, place.top + place.height / 2
+        self._write(middle, words, font_of("", size), _WHITE, "mm")
+
+    def _write(self, point: tuple[float, float], words: str, font: Font, colour: Colour, anchor: str) -> None:
+        self._pen.text((point[0] - self._left, point[1] - self._top), words, font=font, fill=colour, anchor=anchor)
+
+    def _corners(self, place: Place) -> tuple[int, int, int, int]:
+        return place.moved(place.left - self._left, place.top - self._top).corners
 
 
-def _place(box: Box) -> Place:
-    return Place(*box)
+def _line(box: Place, text: int) -> int:
+    """Width of the outline of a face."""
+    return max(1 if box.height < _SMALL_FACE else 2, text // 6)
+
+
+def _note_size(size: Size) -> Size:
+    text = text_sizes(size, ())[0]
+    return _plate(font_of("", text).getlength(NO_FACE), text)
+
+
+def _write_note(pen: _Pen) -> None:
+    pen.note(NO_FACE, text_sizes(pen.size, ())[0], Place(0, 0, *_note_size(pen.size)))
 
 
 def _words(face: Face) -> str:

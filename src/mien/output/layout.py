@@ -59,6 +59,10 @@ class Place:
         """The same size elsewhere."""
         return Place(left, top, self.width, self.height)
 
+    def grown(self, edge: int) -> "Place":
+        """With so many pixels more at every side."""
+        return Place(self.left - edge, self.top - edge, self.width + 2 * edge, self.height + 2 * edge)
+
     def meets(self, others: Iterable["Place"]) -> bool:
         """Whether it shares a pixel with one of others."""
         return any(
@@ -69,6 +73,14 @@ class Place:
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+
+
+def around(canvas: Size, places: Iterable[Place]) -> Place:
+    """The part of a canvas that some places cover, at least one."""
+    edges = [(place.left, place.top, place.right, place.bottom) for place in places]
+    lefts, tops, rights, bottoms = zip(*edges, strict=True)
+    left, top = max(0, min(lefts)), max(0, min(tops))
+    return Place(left, top, min(canvas[0], max(rights)) - left, min(canvas[1], max(bottoms)) - top)
 
 
 def text_sizes(canvas: Size, boxes: Sequence[Place]) -> list[int]:

@@ -18,7 +18,7 @@ from mien.faces.opencv_threads import use_threads
 from mien.faces.quality import NO_LIMITS, QualityLimits, quality_of
 from mien.faces.selection import ALL, Selection
 from mien.media.decode_picture import Pixels, Reduced
-from mien.preprocess import FACE_SIZE, to_gray, to_rgb
+from mien.preprocess import FACE_SIZE, to_rgb
 from mien.results import Box
 
 _SHARP: Final = 64
@@ -68,7 +68,8 @@ class Finder:
         selection: Selection = ALL,
     ) -> None:
         self.detector, self._min_confidence, self.crop_kind = detector, min_confidence, crop
-        self._align, self._limits, self._selection = ALIGNMENTS[alignment], limits, selection
+        self._align, self._gray = ALIGNMENTS[alignment], crop[1] == 1
+        self._limits, self._selection = limits, selection
 
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
@@ -112,7 +113,7 @@ class Finder:
             found: faces and tracks.
             size: (height, width) of the picture whose coordinates they have, if it is not the image's.
         """
-        pixels = to_gray(image) if self.crop_kind[1] == 1 else to_rgb(image)
+        pixels = image if self._gray else to_rgb(image)
         height, width = size or (pixels.shape[0], pixels.shape[1])
         boxes = (Box.inside(*face.box, image=(height, width)) for face, _ in found)
         visible = [(box, *pair) for box, pair in zip(boxes, found, strict=True) if box is not None]
@@ -120,15 +121,17 @@ class Finder:
         factor = round(width / pixels.shape[1])  # the last block of a reduced picture may reach beyond it
         side, _ = self.crop_kind
         candidates = [
-            _candidate(box, face, self.cut(pixels, stretched(face, 1 / factor), side), track)
+            _candidate(box, face, self.cut(pixels, stretched(face, 1 / factor), side, gray=self._gray), track)
             for box, face, track in visible
         ]
         good = [candidate for candidate in candidates if self._limits.hold(candidate.quality)]
         return self._selection.of(good, (height, width))
 
-    def cut(self, image: NDArray[np.uint8], face: Detection, side: int) -> NDArray[np.uint8]:
+    def cut(self, image: NDArray[np.uint8], face: Detection, side: int, *, gray: bool = False) -> NDArray[np.uint8]:
         """A face as classifiers see it, with a side in pixels of one's own: uint8 (side, side), or with 3 channels."""
-        return self._align(image, face.landmarks, side) if face.landmarks else crop_face(image, face.box, side)
+        if face.landmarks:
+            return self._align(image, face.landmarks, side, gray=gray)
+        return crop_face(image, face.box, side, gray=gray)
 
 
 def _candidate(box: Box, face: Detection, crop: NDArray[np.uint8], track: int | None) -> Candidate:

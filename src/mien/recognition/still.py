@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mien.preprocess import to_gray
@@ -41,14 +42,16 @@ class Stillness:
 
 def difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """One minus the correlation of two small faces (24, 24), at the best of nine shifts by up to a pixel, 0..2."""
-    inner = _standard(one[1:-1, 1:-1])
     end = len(other) - 2
-    shifts = (other[top : top + end, left : left + end] for top in range(3) for left in range(3))
-    return 1 - max(float((inner * _standard(shifted)).mean()) for shifted in shifts)
+    shifts = sliding_window_view(other, (end, end)).reshape(-1, end * end)
+    return 1 - float((_standard(shifts) @ _standard(one[1:-1, 1:-1].reshape(1, -1))[0]).max()) / end**2
 
 
 def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((values - values.mean()) / (values.std() + _FLAT))
+    """Rows of values less their means, by their contrasts."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    contrast = np.sqrt(np.einsum("ij,ij->i", centred, centred) / values.shape[1])
+    return np.asarray(centred / (contrast[:, None] + _FLAT))
 
 
 def _small(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
