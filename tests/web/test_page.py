@@ -201,6 +201,7 @@ def test_a_video_is_read_every_tenth_of_a_second(page, stage, write_clip, tmp_pa
     images = [stage((0, 40 + 4 * number, 60)) for number in range(25)]
     page.set_input_files("#file", write_clip(tmp_path / "clip.webm", images, codec="libvpx"))
     page.wait_for_selector("#scrub:visible")
+    wait_for(lambda: page.evaluate("canvas.getContext('2d').getImageData(60, 100, 1, 1).data[3] === 255"))
     frames = json.loads(downloaded(page, "#save-json"))["frames"]
     assert [round(frame["time"], 6) for frame in frames] == [number / 10 for number in range(10)]
     places = [frame["faces"][0]["box"][0] for frame in frames]

@@ -28,6 +28,9 @@ _SERVICE_ALONE: Final = frozenset({"index.html", "api.js", "access.js"})
 
 _COMPRESSIBLE: Final = frozenset({".html", ".js", ".css", ".svg", ".json", ".webmanifest", ".wasm", ".onnx", ".txt"})
 
+_WINDOW: Final = 24
+"""Bits of brotli's window: the most that browsers read."""
+
 _PARTIAL: Final = ".*.partial"
 """What a run that was killed leaves of a file, see `mien.files.whole_file`."""
 
@@ -163,7 +166,7 @@ def _packed(files: Files) -> Files:
         brotli = importlib.import_module("brotli")
     except ModuleNotFoundError:
         return packed
-    return packed | {f"{name}.br": brotli.compress(content) for name, content in chosen.items()}
+    return packed | {f"{name}.br": brotli.compress(content, lgwin=_WINDOW) for name, content in chosen.items()}
 
 
 def _first_visit(site: Files, packed: Files) -> dict[str, int]:

@@ -10,6 +10,7 @@ export class Video {
   constructor(file, onPicture) {
     this.file = file;
     this.element.muted = this.element.playsInline = true;
+    this.element.preload = "auto"; // or the first picture is not drawn before another one was
     this.element.src = URL.createObjectURL(file);
     this.element.onseeked = this.element.ontimeupdate = this.element.onloadeddata = onPicture;
   }
