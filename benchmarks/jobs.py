@@ -178,7 +178,8 @@ def said(name, out, folder, expected):
     missing = {str(path) for path in folder.iterdir()} - inputs
     doubled = [key for key, count in sources.items() if count > 1]
     leftovers = list(out.glob(".*")) + list((out / "parts").glob(".*"))
-    verdict = "equal" if found == expected else "DIFFERENT"
+    different = [pair for pair in zip(found, expected, strict=False) if pair[0] != pair[1]]
+    verdict = "equal" if found == expected else f"DIFFERENT in {len(different)}, such as {different[:1]}"
     print(
         f"{name}: {len(inputs)} inputs, {len(missing)} missing, {len(doubled)} rows doubled, "
         f"{len(found)} rows {verdict}, {len(leftovers)} leftovers, _SUCCESS {(out / '_SUCCESS').exists()}",

@@ -1,6 +1,7 @@
 """What stands around the package is true: workflows, issue forms, hooks and citation name what there is."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -81,6 +82,15 @@ def test_the_citation_is_of_this_version():
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert citation["version"] == mien.__version__
     assert citation["license"] == PROJECT["license"]
+
+
+def test_no_merge_was_left_halfway():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    texts = [
+        ROOT / name for name in listed.stdout.split("\0") if Path(name).suffix in {"", ".md", ".toml", ".txt", ".yml"}
+    ]
+    halves = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+    assert [path for path in texts if path.is_file() and halves.search(path.read_text(errors="replace"))] == []
 
 
 def test_the_reference_names_everything_public():

@@ -1,6 +1,7 @@
 """What `mien predict` shows while it works."""
 
 import io
+import sys
 from functools import partial
 
 from rich.console import Console
@@ -40,6 +41,14 @@ def test_pictures_show_their_number_when_they_are_many():
     assert shown([Frame(f"{number}.jpg") for number in range(3)], pictures=3)[1] is None
     _, task = shown([Frame(f"{number}.jpg") for number in range(9)], pictures=20)
     assert (task.completed, task.total) == (9, 20)
+
+
+def test_rows_on_standard_output_pass_a_bar_by():
+    before = sys.stdout
+    bars = Bars(0, lambda _: None, (), Console(file=io.StringIO(), force_terminal=True, width=120))
+    bars.show(Frame("a.mp4", 0, 0.0))
+    assert sys.stdout is before  # rich would wrap it, and a wrapper has no encoding
+    bars.stop()
 
 
 def test_live_sources_that_are_read_together_share_a_bar():

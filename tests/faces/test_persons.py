@@ -42,6 +42,11 @@ def test_who_comes_back_near_the_same_place_is_the_same_person(back, number):
     assert numbered((0.0, [seen(1)]), (0.1, []), (3.0, [seen(2, **back, looks=1)])) == [[1], [], [number]]
 
 
+def test_who_walks_at_a_few_frames_a_second_is_the_same_person():
+    steps = [(0.4 * number, [seen(number + 1, 100 + 75 * number)]) for number in range(5)]
+    assert numbered(*steps) == [[1]] * 5
+
+
 def test_who_was_away_for_long_is_another_person():
     for seconds, number in ((ABSENCE - 0.01, 1), (ABSENCE + 0.01, 2)):
         assert numbered((0.0, [seen(1)]), (seconds, [seen(2)]))[-1] == [number]

@@ -120,9 +120,10 @@ def test_a_stream_lasts_so_long_and_no_longer(serve):
         assert closed(stream) == 1000
 
 
-def test_an_unknown_smoothing_is_refused(address):
+@pytest.mark.parametrize("smooth", ["no", "symmetric"])  # which looks ahead
+def test_an_unknown_smoothing_is_refused(address, smooth):
     with pytest.raises(Exception, match="403"):
-        connect(f"ws://{address}/v1/stream?smooth=no")
+        connect(f"ws://{address}/v1/stream?smooth={smooth}")
 
 
 def test_newest_forgets_what_was_not_taken():

@@ -111,7 +111,7 @@ class Bars:
         from rich.progress import Progress
 
         console = self._console or Console(stderr=True)
-        bar = Progress(*_columns(timed=self._span is not None), console=console, transient=True)
+        bar = Progress(*_columns(timed=self._span is not None), console=console, transient=True, redirect_stdout=False)
         bar.add_task(shortened(name, _NAME), total=total, frames=0)
         bar.start()
         return bar

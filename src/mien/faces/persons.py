@@ -21,6 +21,10 @@ ABSENCE: Final = 5.0
 _REACH: Final = 1.0
 """How far away, in heights of the face, somebody may come back."""
 
+_QUICK: Final = 0.5
+_QUICK_REACH: Final = 2.0
+"""The same within so many seconds: somebody who walks, at a few frames a second."""
+
 _RESIZED: Final = 1.6
 """How much larger or smaller a face may come back."""
 
@@ -88,7 +92,7 @@ class Persons:
         self._gone = [person for person in self._gone if time - person.seen <= self._absence]
 
     def _person(self, track: int, box: Box, crop: NDArray[np.uint8], time: float) -> _Person:
-        person = self._of_track.get(track) or self._returned(track, box)
+        person = self._of_track.get(track) or self._returned(track, box, time)
         if person is not None and time - person.seen <= _SIGHT and correlation(person.crop, crop) < _ALIKE:
             person = None
         if person is None:
@@ -98,11 +102,11 @@ class Persons:
         self._of_track[track] = person
         return person
 
-    def _returned(self, track: int, box: Box) -> _Person | None:
+    def _returned(self, track: int, box: Box, time: float) -> _Person | None:
         """Who was followed as that track, or else left near that place."""
         there = [person for person in self._gone if person.scene == self._scene]
         near = [person for person in there if person.track == track] or [
-            person for person in there if _near(person.box, box)
+            person for person in there if _near(person.box, box, time - person.seen)
         ]
         if not near:
             return None
@@ -111,9 +115,9 @@ class Persons:
         return nearest
 
 
-def _near(before: Box, box: Box) -> bool:
-    grown = box.height / before.height
-    return 1 / _RESIZED <= grown <= _RESIZED and _distance(before, box) <= _REACH * before.height
+def _near(before: Box, box: Box, seconds: float) -> bool:
+    grown, reach = box.height / before.height, _QUICK_REACH if seconds <= _QUICK else _REACH
+    return 1 / _RESIZED <= grown <= _RESIZED and _distance(before, box) <= reach * before.height
 
 
 def _distance(first: Box, second: Box) -> float:

@@ -235,7 +235,23 @@ class Recognizer:
         Args:
             source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
                 order, or a source of your own.
-            options: of `StreamKeywords`.
+            every: run full-frame detection every N frames and track faces in between; by default twice a second, for
+                live sources less often where the machine is slow.
+            smooth: how the expressions of a track are steadied: ``symmetric`` (a mean of as much before as after a
+                moment, which moves nothing), ``ema`` (a mean of what came before), ``mode`` (of the last 10 labels),
+                ``none``; or a subclass of `mien.Smoothing`, of which every person gets an object. By default ``auto``:
+                ``symmetric`` for files, whose frames then come 0.6 s later, and ``ema`` for live sources.
+            time_constant: of ``symmetric`` and ``ema``, seconds; 0.5 by default.
+            raw: whether faces carry the probabilities of their frame alone, too (`Face.raw`).
+            mirror: whether images are mirrored left to right first; by default those of webcams.
+            fps: frames a second of what has no times of its own (pictures, raw streams).
+            start: frames before this time are left out: seconds, ``mm:ss`` or ``hh:mm:ss.mmm``. Decoding begins at the
+                key frame before it; times and numbers of frames stay those of the whole video.
+            end: frames from this time on are left out, likewise.
+            step: of the frames in between every N-th is recognised, from the first one on.
+            fps_out: at most so many frames a second are recognised: of each stretch of 1/fps_out seconds the first.
+            reopen: seconds for which a webcam or stream that broke off is opened again; 0: not at all. A frame with an
+                `error` says when it was lost, another one when it was back.
 
         Yields:
             One `Frame` for every image, in order; of live sources only as many as can be handled, with gaps in `index`.
