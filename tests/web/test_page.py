@@ -221,11 +221,10 @@ def test_the_camera_is_followed(page):
     assert page.inner_text(".card h3").startswith("Person ")
     assert page.inner_text(".verdict").startswith("happy ")
     page.click("#pause")
-    page.wait_for_timeout(300)
-    before = page.get_attribute("#canvas", "data-results")
-    page.wait_for_timeout(300)
-    assert page.get_attribute("#canvas", "data-results") == before
+    assert page.get_attribute("#pause", "aria-pressed") == "true"
+    page.wait_for_selector("#status:has-text('Paused.')")
     page.click("#pause")
+    before = page.get_attribute("#canvas", "data-results")
     page.wait_for_selector(f"#canvas:not([data-results='{before}'])")
     page.click("#camera")
     frames = json.loads(downloaded(page, "#save-json"))["frames"]
