@@ -128,6 +128,7 @@ def free_port() -> int:
             return port
 
 
+@pytest.mark.slow  # two processes on one machine show the same curve
 def test_two_machines_under_torchrun_have_the_loss_curve_of_one(place, alone):
     torchrun = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
     torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
