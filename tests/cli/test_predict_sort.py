@@ -121,6 +121,11 @@ def test_what_is_no_picture_file_is_refused_or_left_out(photos, write_clip, stag
         raise sort_of("--fps", "10").exception
     with pytest.raises(UsageError, match="with clear faces"):
         raise sort_of("--blur").exception
+    with pytest.raises(UsageError, match="--sort-as says how --sort DIR sorts: add that"):
+        raise sort("--sort-as", "link").exception
+    with pytest.raises(UsageError, match=r"--sort photos: what is to be sorted, photos.a.x\.png, lies in it"):
+        raise sort("--sort", "photos").exception
+    assert not list(photos.rglob("sorted.mien.json"))
     write_clip(photos / "photos" / "clip.mp4", [stage((0, 100, 60))] * 3)
     assert "--sort leaves out 1 video; it sorts picture files" in sort_of().stderr
     assert not list((photos / "sorted").rglob("clip*"))

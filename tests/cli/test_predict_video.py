@@ -10,6 +10,7 @@ import threading
 from functools import partial
 
 import av
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -172,6 +173,16 @@ def test_a_pipe_is_read_until_interrupted_and_all_that_was_done_is_whole(workpla
         assert sum(1 for _ in file.decode(video=0)) in {len(frames), len(frames) - 1}
 
 
+def test_an_mp4_on_standard_input_is_not_called_empty(workplace, write_clip):
+    """The index at its end comes too late in a pipe."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 300, 400, 3), np.uint8)
+    clip = write_clip(workplace / "noise.mp4", list(noise)).read_bytes()
+    process = started("-", "--format", "csv", stdin=subprocess.PIPE)
+    _, messages = process.communicate(clip, timeout=HANG)
+    assert process.returncode == 1
+    assert b"cannot be read from standard input, name the file instead" in messages
+
+
 @pytest.mark.parametrize("form", ["parquet", "json", "csv"])
 def test_a_termination_signal_ends_like_ctrl_c_and_a_second_one_ends_nothing_earlier(workplace, stage, form):
     jpeg = io.BytesIO()
@@ -278,6 +289,8 @@ def test_a_missing_extra_is_named(workplace, monkeypatch, module, arguments, ext
         (["clip.mp4", "--region", "1,2,3"], 2, "region is (1, 2, 3): expected"),
         (["clip.mp4", "--prefer", "central"], 2, "say how many with max_faces"),
         (["clip.mp4", "--blur", "--max-faces", "1"], 2, "--blur would leave clear the faces that --max-faces leaves"),
+        (["clip.mp4", "--blur"], 2, "--blur changes annotated copies, timelines and the window: add --out DIR"),
+        (["clip.mp4", "--episode-min-seconds", "1"], 2, "change files of --out: add --out DIR"),
         (["clip.mp4", "--start", "soon"], 2, "start is 'soon': expected seconds (90, 90.5), mm:ss or hh:mm:ss.mmm"),
         (["clip.mp4", "--start", "2", "--end", "0:01"], 2, "the end, 1 s, is not behind the start, 2 s"),
         (["clip.mp4", "--step", "2", "--fps-out", "5"], 2, "step and fps_out contradict each other"),

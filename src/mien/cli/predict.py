@@ -42,7 +42,7 @@ from mien.cli.options_of_videos import (
     Step,
     TimeConstant,
 )
-from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources
+from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources, refuse_unused
 from mien.cli.termination import terminated_like_ctrl_c
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
@@ -54,7 +54,7 @@ from mien.defaults import (
     MIN_SCORE,
     REOPEN_SECONDS,
 )
-from mien.errors import SinkError, UsageError
+from mien.errors import SinkError
 from mien.threads import worker_count
 
 if TYPE_CHECKING:
@@ -207,24 +207,24 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         fps_out=fps_out,
         reopen=reopen,
     )
+    limits = EpisodeLimits(episode_min_probability, episode_min_seconds)
     if resume or cluster is not None or shard is not None:
         from mien.cli import predict_job as job
 
-        folder = job.refuse_options(out, form, {"--save": save, "--show": show, "--sort": sort, "--blur": blur})
+        drawn = {"--save": save, "--show": show, "--sort": sort, "--blur": blur}
+        folder = job.refuse_options(out, form, {**drawn, "--episode-min-...": limits != EpisodeLimits()})
         running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
         with terminated_like_ctrl_c():
             raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
-    if out and save is False:
-        raise UsageError("--out and --no-save contradict each other: leave one out")
     if blur:
         refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
+    target = sinks.folder_of(out, save, _DEFAULT_FOLDER)
+    refuse_unused(saves=bool(target), shows=show, blur=blur, sort=sort, sort_as=sort_as, limits=limits)
     _use_font(font)
     found = _found(sources, fps)
     refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
-    target = Path(out or _DEFAULT_FOLDER) if out or save else None
-    limits = EpisodeLimits(episode_min_probability, episode_min_seconds)
     kept = sinks.saved(target, found, drawing, limits, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
     window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None

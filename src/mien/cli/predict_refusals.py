@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien.choices import SortedAs
 from mien.errors import UsageError
 
 if TYPE_CHECKING:
     from mien.media.excerpt import Excerpt
     from mien.media.sources import Sources
+    from mien.output.episodes import EpisodeLimits
 
 
 def refuse_beside_blur(sort: Path | None, **choices: object) -> None:
@@ -25,6 +27,30 @@ def refuse_beside_blur(sort: Path | None, **choices: object) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in choices.items() if value is not None]
     if given:
         raise UsageError(f"--blur would leave clear the faces that {' and '.join(given)} leaves out: leave one out")
+
+
+def refuse_unused(
+    *, saves: bool, shows: bool, blur: bool, sort: Path | None, sort_as: SortedAs, limits: "EpisodeLimits"
+) -> None:
+    """Refuse options that would change nothing, which a user who gave them would not notice.
+
+    Args:
+        saves: whether annotated copies are written.
+        shows: whether there is a window.
+        blur: whether faces are blurred in what is drawn.
+        sort: the folder of sorted copies, if any.
+        sort_as: what is made there.
+        limits: which stretches of an expression are episodes.
+
+    Raises:
+        UsageError: one is given.
+    """
+    if sort is None and sort_as == "link":
+        raise UsageError("--sort-as says how --sort DIR sorts: add that")
+    if blur and not (saves or shows):
+        raise UsageError("--blur changes annotated copies, timelines and the window: add --out DIR or --show")
+    if not saves and (limits.min_probability or limits.min_seconds):
+        raise UsageError("--episode-min-probability and --episode-min-seconds change files of --out: add --out DIR")
 
 
 def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:

@@ -43,6 +43,22 @@ def rows(form: RowFormat, header: Header) -> list[Sink]:
     return [write_rows.JsonLines(write_stdout) if form == "jsonl" else write_rows.Csv(write_stdout, header)]
 
 
+def folder_of(out: str | None, save: bool | None, default: Path) -> Path | None:
+    """The folder that copies are saved to; None: none are.
+
+    Args:
+        out: what ``--out`` says.
+        save: what ``--save`` says.
+        default: the folder without ``--out``.
+
+    Raises:
+        UsageError: the two contradict each other.
+    """
+    if out and save is False:
+        raise UsageError("--out and --no-save contradict each other: leave one out")
+    return Path(out or default) if out or save else None
+
+
 def saved(
     folder: Path | None,
     found: "Sources",
@@ -86,7 +102,7 @@ def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) 
     """The sink that sorts pictures into folders; what is not sorted is said.
 
     Raises:
-        UsageError: there is nothing to sort.
+        UsageError: there is nothing to sort, or it lies where it would be sorted to.
         InputError: the folder cannot be made, or written to.
     """
     from mien.media.video_source import without_password
@@ -95,6 +111,9 @@ def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) 
     files = [entry for entry in found.pictures if isinstance(entry, Path)]
     if not files:
         raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
+    whole = folder.resolve()
+    if inside := next((path for path in files if path.resolve().is_relative_to(whole)), None):
+        raise UsageError(f"--sort {folder}: what is to be sorted, {inside}, lies in it; name another folder")
     addresses = sum(isinstance(entry, str) for entry in found.pictures)
     for count, one, many in ((len(found.videos), "video", "videos"), (addresses, "address", "addresses")):
         if count:

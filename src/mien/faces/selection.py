@@ -81,14 +81,14 @@ def region_of(text: str) -> tuple[int, int, int, int]:
     """
     parts = text.split(",")
     if not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
-        raise UsageError(f"region is {text!r}: expected x,y,w,h in pixels, four whole numbers")
+        raise UsageError(f"region is {text!r}: expected x,y,w,h in pixels, four whole numbers from 0")
     return _checked(tuple(map(int, parts)))
 
 
 def _checked(region: object) -> tuple[int, int, int, int]:
     numbers = tuple(region) if isinstance(region, Sequence | Box) and not isinstance(region, str) else ()
     if len(numbers) != 4 or not all(type(number) is int and number >= 0 for number in numbers):
-        raise UsageError(f"region is {region!r}: expected x, y, width and height in pixels, four whole numbers")
+        raise UsageError(f"region is {region!r}: expected x, y, width and height in pixels, four whole numbers from 0")
     x, y, width, height = numbers
     if not width or not height:
         raise UsageError(f"region is {width}x{height} pixels: expected at least 1x1")

@@ -34,6 +34,8 @@ _PATIENCE: Final = 10.0
 _ENDLESS: Final = frozenset({"mpjpeg", "hls"})
 """Formats of cameras on the network, by FFmpeg's names."""
 
+_UNSEEKABLE: Final = "; most MP4 files cannot be read from standard input, name the file instead"
+
 
 class Container:
     """A video file, stream or standard input, read by PyAV.
@@ -178,7 +180,9 @@ class _Damage:
         """Raise if the video was damaged or, where it was read to the end, ended before its header says it does."""
         read = f"the {count} frames that could be read are there"
         if not count:
-            raise InputError(f"{name}: no frame of it can be decoded{self.reason or ', it is empty'}")
+            stopped = f" ({self.stopped})" if self.stopped else ", it is empty"
+            hint = _UNSEEKABLE if self.stopped and name == STANDARD_INPUT else ""
+            raise InputError(f"{name}: no frame of it can be decoded{self.reason or stopped}{hint}")
         if self.stopped:
             raise InputError(f"{name}: breaks off at {times.end:.2f} s ({self.stopped}); {read}")
         if self.broken:

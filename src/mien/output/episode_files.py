@@ -88,7 +88,7 @@ def as_csv(episodes: Iterable[Episode], source: str) -> str:
     return table.getvalue()
 
 
-def as_boris(episodes: Iterable[Episode], source: str, end: float, now: datetime) -> str:
+def as_boris(episodes: Sequence[Episode], source: str, end: float, now: datetime) -> str:
     """A tab-separated table with the columns of BORIS's aggregated events, a row for each episode.
 
     Args:
@@ -97,6 +97,7 @@ def as_boris(episodes: Iterable[Episode], source: str, end: float, now: datetime
         end: time of its last frame, seconds.
         now: date of the observation.
     """
+    length = max([end, *(episode.offset for episode in episodes)])  # the last frame lasts, too
     table = io.StringIO()
     writer = csv.DictWriter(table, _BORIS, delimiter="\t", lineterminator="\n", restval="")
     writer.writeheader()
@@ -104,7 +105,7 @@ def as_boris(episodes: Iterable[Episode], source: str, end: float, now: datetime
         "Observation id": Path(source).stem,
         "Observation date": f"{now:%Y-%m-%d %H:%M:%S}",
         "Media file": source,
-        "Total length": f"{end:.3f}",
+        "Total length": f"{length:.3f}",
         "Behavioral category": _TYPE,
         "Behavior type": "STATE",
     }

@@ -240,7 +240,7 @@ class Recognizer:
             smooth: how the expressions of a track are steadied: ``symmetric`` (a mean of as much before as after a
                 moment, which moves nothing), ``ema`` (a mean of what came before), ``mode`` (of the last 10 labels),
                 ``none``; or a subclass of `mien.Smoothing`, of which every person gets an object. By default ``auto``:
-                ``symmetric`` for files, whose frames then come 0.6 s later, and ``ema`` for live sources.
+                ``symmetric`` for files, whose frames then come 0.9 s later, and ``ema`` for live sources.
             time_constant: of ``symmetric`` and ``ema``, seconds; 0.5 by default.
             raw: whether faces carry the probabilities of their frame alone, too (`Face.raw`).
             mirror: whether images are mirrored left to right first; by default those of webcams.
