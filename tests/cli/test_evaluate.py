@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from sklearn import metrics as sk
 
-from mien.data.store import FaceStore
+import mien as package
+from mien.data.store import FaceStore, write_store
 from mien.evaluation.corruptions import CORRUPTIONS
 from mien.labels import EMOTIONS
 from mien.model.onnx_model import Bundle
@@ -123,6 +124,24 @@ def test_what_cannot_be_written_is_refused_first(model, small_store, mien, optio
     done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", *option)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.split())
+
+
+def test_rows_that_taught_the_model_are_refused_before_it_answers(tmp_path, mien):
+    card = package.Recognizer().classifier.card
+    random = np.random.default_rng(2)
+    faces, labels = random.integers(0, 256, (90, 48, 48), np.uint8), random.integers(0, 7, 90).astype(np.uint8)
+    write_store(
+        tmp_path / "store",
+        faces,
+        labels,
+        np.zeros(90, np.uint8),
+        source="fer2013.csv",
+        source_sha256=card.training["source_sha256"],
+    )
+    target = tmp_path / "out.trust.npz"
+    done = mien("evaluate", "mien_s", "--data", tmp_path / "store", "--usage", "Training", "--trust", target)
+    assert (done.returncode, done.stdout, target.exists()) == (2, "", False)
+    assert "the model was trained on some of these rows" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -169,3 +169,14 @@ def test_what_cannot_be_explained_is_refused(mien, tmp_path, monkeypatch, argume
     done = mien("explain", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.split())
+
+
+def test_a_video_among_the_pictures_of_a_folder_is_named_and_left_out(mien, tmp_path):
+    Image.fromarray(data.astronaut()).save(tmp_path / "a.png")
+    (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    done = mien("explain", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert f"left out {tmp_path / 'clip.mp4'}: a video" in " ".join(done.stderr.split())
+    assert (tmp_path / "out" / "a.explained.mien.png").exists()
+    (tmp_path / "a.png").unlink()
+    assert mien("explain", tmp_path, "--out", tmp_path / "out").returncode == 2

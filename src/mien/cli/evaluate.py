@@ -122,7 +122,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     store, part = open_data(data, usage, names or [], messages, classifier.card)
     trait = traits.read(store, part, classifier.card, data, class_map(names or [])) if traits else None
     asked = answering(classifier, store, names or [])
-    more.check(classifier, mapped=asked is not classifier, restricted=classes != "all", tta=tta)
+    more.check(classifier, store, part, mapped=asked is not classifier, restricted=classes != "all", tta=tta)
     result = report.evaluate(
         asked,
         store,

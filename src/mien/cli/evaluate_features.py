@@ -38,12 +38,16 @@ class FeatureFiles:
             raise UsageError(f"--trust {trust}: expected a name that ends in {SUFFIX}, in a folder that is there")
         self._features, self._trust, self._style = features, trust, style
 
-    def check(self, classifier: object, *, mapped: bool, restricted: bool, tta: str) -> None:
+    def check(
+        self, classifier: object, store: "FaceStore", usage: str, *, mapped: bool, restricted: bool, tta: str
+    ) -> None:
         """Refuse what no trust file can be made of, before the model is asked anything.
 
         Raises:
-            UsageError: not a model file; or answers that are not those of `mien predict`.
+            UsageError: not a model file; answers that are not those of `mien predict`; or rows that the model learned.
         """
+        from mien.evaluation.fit_trust import check_rows
+        from mien.evaluation.provenance import rows_to_evaluate, trained_on
         from mien.model.onnx_model import Bundle
 
         if self._trust is None:
@@ -55,6 +59,9 @@ class FeatureFiles:
                 "--trust is for the answers of `mien predict`: leave --map, --classes and --tta out, and take a data "
                 "set of the model's classes"
             )
+        rows = rows_to_evaluate(store, usage, classifier.card)
+        if len(rows):  # `report.evaluate` says which rows there are instead
+            check_rows(len(rows), trained_on(classifier.card, store, rows))
 
     def write(self, classifier: Any, store: "FaceStore", result: "Evaluation", messages: "Console") -> list[Path]:
         """Write the files that were asked for; returns their paths.

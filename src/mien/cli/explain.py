@@ -14,7 +14,7 @@ from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, MI
 from mien.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mien.media.sources import Sources
     from mien.output.explanation import Explanation
@@ -55,9 +55,8 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.recognition.recognizer import Recognizer
 
     found = sort_sources(pictures)
-    for line in found.left_out:
+    for line in (*found.left_out, *_videos_left_out(found, pictures)):
         log.info("%s", line)
-    _refuse(found)
     recognizer = Recognizer(
         _opened(model, method, device, threads),
         detector,
@@ -88,11 +87,19 @@ def model_file(model: str) -> bool:
     return not (Path(model).is_dir() or Path(model).suffix == ".safetensors")
 
 
-def _refuse(found: "Sources") -> None:
+def _videos_left_out(found: "Sources", asked: "Sequence[str]") -> "Iterator[str]":
+    """A line for each video that lies beside pictures in a folder or matches a pattern.
+
+    Raises:
+        UsageError: a video is named, or there are only videos.
+    """
     from mien.media.sources import video_name
 
-    if found.videos:
-        raise UsageError(f"{video_name(found.videos[0])} is a video: expected pictures, such as frames of it")
+    named = {Path(source) for source in asked}
+    for video in found.videos:
+        if video in named or not isinstance(video, Path) or not found.pictures:
+            raise UsageError(f"{video_name(video)} is a video: expected pictures, such as frames of it")
+        yield f"left out {video}: a video; to explain frames of it, save them as pictures"
 
 
 def _opened(model: str, method: str | None, device: str, threads: int | None) -> "str | Classifier":

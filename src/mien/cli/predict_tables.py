@@ -23,6 +23,9 @@ _SENTENCE: Final = 24
 _GAP: Final = 2
 """Columns between two cells."""
 
+_SET: Final = "set"
+"""Heading of the conformal sets, which may leave out the likeliest expression, the one that the probability is of."""
+
 
 class PictureTable(Sink):
     """The faces in pictures, printed at the end; frames of videos are passed over."""
@@ -41,7 +44,8 @@ class PictureTable(Sink):
     def close(self) -> Sequence[Path]:
         """Print the table."""
         if self._rows:
-            _print_rows(("file", "face", "emotion", "probability", "(x, y) and size"), self._rows)
+            headings = "file", "face", "emotion", "probability", "(x, y) and size", _SET
+            _print_rows(headings[: max(map(len, self._rows))], self._rows)
         return ()
 
 
@@ -78,9 +82,9 @@ def _cells(frame: Frame) -> Iterator[tuple[str, ...]]:
         yield frame.source, "-", "no face found"
     for number, face in enumerate(frame.faces):
         x, y, width, height = face.box
-        emotion = " | ".join(face.emotions or (face.emotion,)) + ("" if face.certain else " ?")
-        emotion += " (out of place)" if face.out_of_place else ""
-        yield frame.source, str(number), emotion, f"{face.probability:.0%}", f"({x}, {y}) {width} x {height}"
+        emotion = face.emotion + ("" if face.certain else " ?") + (" (out of place)" if face.out_of_place else "")
+        held = () if face.emotions is None else (" | ".join(face.emotions),)
+        yield frame.source, str(number), emotion, f"{face.probability:.0%}", f"({x}, {y}) {width} x {height}", *held
 
 
 def print_people(summary: "VideoSummary") -> None:

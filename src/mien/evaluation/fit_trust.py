@@ -9,6 +9,7 @@ from mien.data.store import FaceStore
 from mien.errors import UsageError
 from mien.evaluation.conformal import SEED, halves, true_probabilities
 from mien.evaluation.evaluated import Evaluation
+from mien.evaluation.provenance import TrainedOn
 from mien.model.trust import Trust, directions, mahalanobis, packed, unpacked
 
 _SHRINKAGE: Final = 0.02
@@ -38,10 +39,7 @@ def fit_trust(evaluation: Evaluation, features: NDArray[np.float32], reference: 
     Raises:
         UsageError: fewer than `FEWEST_FACES`, or rows that the model was trained on.
     """
-    if len(evaluation) < FEWEST_FACES:
-        raise UsageError(f"--trust: {len(evaluation)} faces: expected at least {FEWEST_FACES}")
-    if evaluation.trained_on is not None and evaluation.trained_on.rows:
-        raise UsageError("--trust: the model was trained on some of these rows; choose others, PublicTest as a rule")
+    check_rows(len(evaluation), evaluation.trained_on)
     fitted, _ = halves(evaluation.labels)
     mean, factor, distances = typical(reference, features[fitted])
     return Trust(
@@ -53,6 +51,22 @@ def fit_trust(evaluation: Evaluation, features: NDArray[np.float32], reference: 
         factor=factor,
         distances=distances,
     )
+
+
+def check_rows(count: int, learned: TrainedOn | None) -> None:
+    """Refuse rows that a trust file cannot be fitted on.
+
+    Args:
+        count: how many there are.
+        learned: how many of them the model was trained on, if that is known.
+
+    Raises:
+        UsageError: fewer than `FEWEST_FACES`, or rows that the model was trained on.
+    """
+    if count < FEWEST_FACES:
+        raise UsageError(f"--trust: {count} faces: expected at least {FEWEST_FACES}")
+    if learned is not None and learned.rows:
+        raise UsageError("--trust: the model was trained on some of these rows; choose others, PublicTest as a rule")
 
 
 def reference_rows(store: FaceStore) -> NDArray[np.intp]:
