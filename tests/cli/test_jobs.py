@@ -63,6 +63,7 @@ def test_missing_parts_are_exit_status_3(mien, tmp_path, monkeypatch):
     [
         (("--resume",), "add --out DIR --format parquet"),
         (("--resume", "--out", "out"), "add --out DIR --format parquet"),
+        (("--resume", "--out", "", "--format", "parquet"), "add --out DIR --format parquet"),
         (("--shard", "0/2", "--format", "parquet"), "add --out DIR --format parquet"),
         ((*JOB, "--save"), "--save does not go with a job"),
         ((*JOB, "--shard", "2/2"), "expected I/N with 0 <= I < N"),
@@ -77,6 +78,29 @@ def test_wrong_use_is_one_line(mien, arguments, message):
     assert (said.returncode, said.stdout) == (2, "")
     (line,) = said.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("sources", "more"),
+    [(("none.csv",), ()), (("empty",), ()), (("in",), ("--model", "none.onnx"))],
+)
+def test_a_job_that_does_not_even_begin_does_not_claim_that_its_parts_are_there(sources, more, mien, tmp_path):
+    """Schedulers take exit status 1 for done: inputs failed, and each has its row."""
+    (tmp_path / "none.csv").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    said = mien("predict", *sources, *JOB, *more)
+    assert said.returncode == 3, said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_job_is_not_mixed_with_annotated_copies(mien, tmp_path):
+    assert mien("predict", "in", *JOB).returncode == 0
+    before = sorted(tmp_path.rglob("*"))
+    said = mien("predict", "in", "--out", "out", "--detector", "none")
+    assert said.returncode == 2
+    assert "out: holds a job: add --format parquet --resume to go on with it, or name another --out" in said.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_without_a_job_is_said(mien):

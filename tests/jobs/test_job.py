@@ -237,6 +237,27 @@ def test_missing_parts_are_said_and_done_later(tmp_path, moody):
     assert len(rows(tmp_path / "out")) == 20
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_a_finished_job_may_lie_in_a_folder_that_cannot_be_written_to(tmp_path, moody, monkeypatch):
+    draw(tmp_path / "in", 5)
+    mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running())
+
+    def refused(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("mien.jobs.folder._write", refused)
+    assert mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running()).finished
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(tmp_path, moody):
+    draw(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.json").write_text("{}")
+    with pytest.raises(InputError, match=r"manifest.json: not a manifest as mien writes it"):
+        mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running())
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["manifest.json"]
+
+
 def test_the_rate_is_of_the_last_parts(tmp_path):
     def account(started, finished):
         return Account(part="a", inputs=30, rows=30, errors=(), started=started, finished=finished)

@@ -42,7 +42,7 @@ from mien.cli.options_of_videos import (
     Step,
     TimeConstant,
 )
-from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources
+from mien.cli.predict_refusals import refuse_beside_blur, refuse_folder_of_job, refuse_sources
 from mien.cli.termination import terminated_like_ctrl_c
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
@@ -216,6 +216,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
             raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
+    refuse_folder_of_job(out)
     if blur:
         refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
     _use_font(font)
