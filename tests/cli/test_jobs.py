@@ -47,7 +47,7 @@ def test_failed_inputs_and_missing_parts_have_their_exit_status(mien, tmp_path, 
     assert "cannot be written (No space left on device)" in missing.stderr
 
 
-def full(_):
+def full(*_):
     raise OSError(28, "No space left on device")
 
 
@@ -92,6 +92,13 @@ def test_a_job_that_does_not_even_begin_does_not_claim_that_its_parts_are_there(
     assert said.returncode == 3, said.stderr
     assert len(said.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_temporary_folder_that_is_full_is_exit_status_3(mien, monkeypatch):
+    monkeypatch.setattr("mien.jobs.job.find_inputs", full)
+    said = mien("predict", "in", *JOB)
+    assert said.returncode == 3
+    assert said.stderr == "mien: [Errno 28] No space left on device\n"
 
 
 def test_a_job_is_not_mixed_with_annotated_copies(mien, tmp_path):

@@ -205,15 +205,19 @@ def test_relative_inputs_belong_to_the_folder_where_the_job_began(tmp_path, monk
 
 
 def test_an_input_that_changes_while_the_job_runs_is_an_error(tmp_path, moody):
-    folder = draw(tmp_path / "in", 2)
+    folder = draw(tmp_path / "in", 3)
 
     def change(status):
         if not status.done:
             (folder / "0001.png").write_bytes((folder / "0000.png").read_bytes())
+            (folder / "0002.png").unlink()
 
     status = mien.jobs.run([folder], tmp_path / "out", moody, running=running(workers=1), progress=change)
-    assert status.failed == 1
-    assert rows(tmp_path / "out")[1]["error"] == f"{folder / '0001.png'}: changed since the job began"
+    assert status.failed == 2
+    assert [row["error"] for row in rows(tmp_path / "out")[1:]] == [
+        f"{folder / '0001.png'}: changed since the job began",
+        f"{folder / '0002.png'}: gone since the job began",
+    ]
 
 
 @pytest.mark.usefixtures("small_parts")

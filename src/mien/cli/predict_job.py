@@ -73,8 +73,8 @@ def run_job(
     try:
         with _progress() as progress:
             status = run(sources, out, make(), options, running, fps=fps, progress=progress)
-    except MienError as error:
-        if error.exit_status != 1:
+    except (MienError, OSError) as error:
+        if getattr(error, "exit_status", 1) != 1:
             raise
         raise JobError(str(error)) from error
     log.info("%s", described(status))
