@@ -70,6 +70,7 @@ def test_missing_parts_are_exit_status_3(mien, tmp_path, monkeypatch):
         (("rtsp://host/a", *JOB), "rtsp://host/a: a live source is no input of a job"),
         (("https://me:secret@host/a.jpg", *JOB), "https://host/a.jpg: leave the password out"),
         (("s3://me:secret@bucket/a.jpg", *JOB), "s3://...@bucket: give keys by the environment"),
+        ((*JOB[:1], "ftp://me:secret@host/out", *JOB[2:]), "ftp://host/out: a job needs a folder, or one of s3, gs"),
         ((*JOB[:1], "hdfs://host/out", *JOB[2:]), "hdfs://host/out: a job needs a folder, or one of s3, gs"),
     ],
 )

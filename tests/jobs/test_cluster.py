@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -227,6 +228,22 @@ def test_one_of_two_nodes_is_killed(folder, expected, tmp_path, monkeypatch):
     driver = started(folder, tmp_path / "out", tmp_path / "loads", script="two_nodes.py")
     assert driver.wait(HANG) == 0
     assert rows(tmp_path / "out") == expected
+
+
+def test_the_cluster_of_this_machine_is_what_ray_start_noted(tmp_path, monkeypatch):
+    """And no Ray that somebody has for himself, which Ray would take."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(UsageError, match=r"--cluster auto finds no cluster that `ray start` made here"):
+        cluster.reached("auto")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray/ray_current_cluster").write_text(address)
+        assert cluster.reached("auto") == address
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(UsageError, match=r"127.0.0.1:9 does not answer"):
+        cluster.reached("auto")
 
 
 def test_a_cluster_that_does_not_answer_is_said_at_once(folder, tmp_path):

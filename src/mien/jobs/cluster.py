@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.util import find_spec
+from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, Final
 
@@ -90,23 +91,37 @@ class PartActor:
         return {"account": [account.to_json()]}
 
 
-def check_ray(cluster: str) -> None:
-    """See that Ray is installed and the cluster answers, before anything is done.
+def reached(cluster: str) -> str:
+    """See that Ray is installed and the cluster answers, before anything is done; its address.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        UsageError: nothing answers at the address; Ray itself would try for minutes.
+        UsageError: there is none, or nothing answers at the address; Ray itself would try for minutes.
     """
     if find_spec("ray") is None:
         raise MissingExtraError("a cluster", "cluster")
+    cluster = _started_here() if cluster == "auto" else cluster
     host, _, port = cluster.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
-        return
+        return cluster
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"--cluster {cluster} does not answer ({reason}): expected HOST:PORT of its head") from None
+    return cluster
+
+
+def _started_here() -> str:
+    """The cluster of `RAY_ADDRESS`, or that ``ray start`` noted; Ray itself would join any, somebody's own too."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named not in {"", "auto"}:
+        return named
+    noted = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray", "ray_current_cluster")
+    try:
+        return noted.read_text(encoding="utf-8").strip()
+    except OSError:
+        raise UsageError("--cluster auto finds no cluster that `ray start` made here: name its HOST:PORT") from None
 
 
 def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | None, gpus: float) -> Iterator[Account]:

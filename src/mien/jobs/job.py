@@ -159,10 +159,9 @@ def _check_videos(inputs: Inputs) -> None:
 def _engine(running: Running) -> Engine:
     if running.cluster is None:
         return lambda work, parts: run_here(work, parts, worker_count(running.workers, None))
-    from mien.jobs.cluster import check_ray, run_on_ray
+    from mien.jobs.cluster import reached, run_on_ray
 
-    check_ray(running.cluster)
-    cluster, workers, gpus = running.cluster, running.workers, running.gpus
+    cluster, workers, gpus = reached(running.cluster), running.workers, running.gpus
     return lambda work, parts: run_on_ray(work, parts, cluster, workers, gpus)
 
 
