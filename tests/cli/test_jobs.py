@@ -47,7 +47,7 @@ def test_failed_inputs_and_missing_parts_have_their_exit_status(mien, tmp_path, 
     assert "cannot be written (No space left on device)" in missing.stderr
 
 
-def full(_):
+def full(*_):
     raise OSError(28, "No space left on device")
 
 
@@ -63,12 +63,14 @@ def test_missing_parts_are_exit_status_3(mien, tmp_path, monkeypatch):
     [
         (("--resume",), "add --out DIR --format parquet"),
         (("--resume", "--out", "out"), "add --out DIR --format parquet"),
+        (("--resume", "--out", "", "--format", "parquet"), "add --out DIR --format parquet"),
         (("--shard", "0/2", "--format", "parquet"), "add --out DIR --format parquet"),
         ((*JOB, "--save"), "--save does not go with a job"),
         ((*JOB, "--shard", "2/2"), "expected I/N with 0 <= I < N"),
         (("rtsp://host/a", *JOB), "rtsp://host/a: a live source is no input of a job"),
         (("https://me:secret@host/a.jpg", *JOB), "https://host/a.jpg: leave the password out"),
         (("s3://me:secret@bucket/a.jpg", *JOB), "s3://...@bucket: give keys by the environment"),
+        ((*JOB[:1], "ftp://me:secret@host/out", *JOB[2:]), "ftp://host/out: a job needs a folder, or one of s3, gs"),
         ((*JOB[:1], "hdfs://host/out", *JOB[2:]), "hdfs://host/out: a job needs a folder, or one of s3, gs"),
     ],
 )
@@ -77,6 +79,36 @@ def test_wrong_use_is_one_line(mien, arguments, message):
     assert (said.returncode, said.stdout) == (2, "")
     (line,) = said.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("sources", "more"),
+    [(("none.csv",), ()), (("empty",), ()), (("in",), ("--model", "none.onnx"))],
+)
+def test_a_job_that_does_not_even_begin_does_not_claim_that_its_parts_are_there(sources, more, mien, tmp_path):
+    """Schedulers take exit status 1 for done: inputs failed, and each has its row."""
+    (tmp_path / "none.csv").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    said = mien("predict", *sources, *JOB, *more)
+    assert said.returncode == 3, said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_temporary_folder_that_is_full_is_exit_status_3(mien, monkeypatch):
+    monkeypatch.setattr("mien.jobs.job.find_inputs", full)
+    said = mien("predict", "in", *JOB)
+    assert said.returncode == 3
+    assert said.stderr == "mien: [Errno 28] No space left on device\n"
+
+
+def test_a_job_is_not_mixed_with_annotated_copies(mien, tmp_path):
+    assert mien("predict", "in", *JOB).returncode == 0
+    before = sorted(tmp_path.rglob("*"))
+    said = mien("predict", "in", "--out", "out", "--detector", "none")
+    assert said.returncode == 2
+    assert "out: holds a job: add --format parquet --resume to go on with it, or name another --out" in said.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_without_a_job_is_said(mien):

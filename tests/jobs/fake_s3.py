@@ -58,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.uploads.setdefault(key, {})[int(query["partNumber"][0])] = content
             else:
                 self.server.objects[key] = content
+                self.server.written(key)
         self._answer(200, headers={"ETag": '"0"'})
 
     def do_POST(self):
@@ -117,9 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def fake_s3():
-    """The server; it has `objects` by ``BUCKET/KEY``, `puts` (key, whether part of a larger one), and `address`."""
+    """The server; it has `objects` by ``BUCKET/KEY``, `puts` (key, whether part of a larger one), `address`,
+    and calls `written` with the key of what was just put."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.objects, server.uploads, server.puts, server.lock = {}, {}, [], Lock()
+    server.written = lambda key: None
     server.address = f"http://127.0.0.1:{server.server_port}"
     Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from contextlib import redirect_stdout
+from pathlib import Path
 from threading import Thread
 
 import psutil
@@ -13,8 +16,8 @@ import pytest
 import mien.jobs
 from jobs.inputs_of_jobs import draw, draw_plain, rows, started
 from jobs.moody import CountedClassifier, Moody
-from mien.errors import MissingExtraError, UsageError
-from mien.jobs import cluster
+from mien.errors import MissingExtraError, UsageError, WorkerError
+from mien.jobs import cluster, cluster_watch
 from mien.recognition.recognizer import Recognizer
 from waiting import HANG, wait_for
 
@@ -127,7 +130,7 @@ def test_what_an_actor_raises_is_said_in_one_line():
 
 
 def test_only_what_the_caller_prints_between_two_parts_reaches_standard_output(capsys, caplog):
-    prints = cluster._Prints(sys.stdout)
+    prints = cluster_watch.Prints(sys.stdout)
     with redirect_stdout(prints):
         sys.stdout.write("(raylet) A worker died or was killed while executing a task\n")
         prints.lent = True
@@ -137,6 +140,43 @@ def test_only_what_the_caller_prints_between_two_parts_reaches_standard_output(c
         thread.join()
     assert capsys.readouterr().out == "done\n"
     assert caplog.messages == ["a process of the cluster died; its part is done again"]
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_cluster_whose_processes_only_die_is_given_up(is_done, monkeypatch):
+    """Ray would start them again for ever. Deaths beside parts that are done end nothing."""
+    monkeypatch.setattr(cluster_watch, "_SILENCE", 0.05)
+    prints = cluster_watch.Prints(sys.stdout)
+    before = signal.getsignal(signal.SIGUSR1)
+
+    def die(watch):
+        until = time.monotonic() + (0.3 if is_done else HANG)
+        while time.monotonic() < until:
+            prints.write("(raylet) A worker died or was killed while executing a task")
+            watch.parts += is_done
+            time.sleep(0.005)
+
+    if is_done:
+        with cluster_watch.Watch(prints) as watch:
+            die(watch)
+    else:
+        with (
+            pytest.raises(WorkerError, match=r"died \d+ times in 0.05 s and did no part: "),
+            cluster_watch.Watch(prints) as watch,
+        ):
+            die(watch)
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_the_folder_of_a_driver_that_is_killed_is_removed():
+    code = "from mien.jobs.cluster import _folder\nwith _folder() as folder: print(folder, flush=True); input()"
+    driver = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    folder = Path(driver.stdout.readline().strip())
+    assert folder.is_dir()
+    (remover,) = below(driver)
+    driver.kill()
+    driver.communicate()
+    wait_for(lambda: not folder.exists() and not is_alive(remover))
 
 
 def test_a_gpu_is_asked_for_with_the_device():
@@ -188,6 +228,22 @@ def test_one_of_two_nodes_is_killed(folder, expected, tmp_path, monkeypatch):
     driver = started(folder, tmp_path / "out", tmp_path / "loads", script="two_nodes.py")
     assert driver.wait(HANG) == 0
     assert rows(tmp_path / "out") == expected
+
+
+def test_the_cluster_of_this_machine_is_what_ray_start_noted(tmp_path, monkeypatch):
+    """And no Ray that somebody has for himself, which Ray would take."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(UsageError, match=r"--cluster auto finds no cluster that `ray start` made here"):
+        cluster.reached("auto")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray/ray_current_cluster").write_text(address)
+        assert cluster.reached("auto") == address
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(UsageError, match=r"127.0.0.1:9 does not answer"):
+        cluster.reached("auto")
 
 
 def test_a_cluster_that_does_not_answer_is_said_at_once(folder, tmp_path):

@@ -205,15 +205,19 @@ def test_relative_inputs_belong_to_the_folder_where_the_job_began(tmp_path, monk
 
 
 def test_an_input_that_changes_while_the_job_runs_is_an_error(tmp_path, moody):
-    folder = draw(tmp_path / "in", 2)
+    folder = draw(tmp_path / "in", 3)
 
     def change(status):
         if not status.done:
             (folder / "0001.png").write_bytes((folder / "0000.png").read_bytes())
+            (folder / "0002.png").unlink()
 
     status = mien.jobs.run([folder], tmp_path / "out", moody, running=running(workers=1), progress=change)
-    assert status.failed == 1
-    assert rows(tmp_path / "out")[1]["error"] == f"{folder / '0001.png'}: changed since the job began"
+    assert status.failed == 2
+    assert [row["error"] for row in rows(tmp_path / "out")[1:]] == [
+        f"{folder / '0001.png'}: changed since the job began",
+        f"{folder / '0002.png'}: gone since the job began",
+    ]
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -235,6 +239,27 @@ def test_missing_parts_are_said_and_done_later(tmp_path, moody):
     assert not (tmp_path / "out/_SUCCESS").exists()
     assert mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running()).finished
     assert len(rows(tmp_path / "out")) == 20
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_finished_job_may_lie_in_a_folder_that_cannot_be_written_to(tmp_path, moody, monkeypatch):
+    draw(tmp_path / "in", 5)
+    mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running())
+
+    def refused(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("mien.jobs.folder._write", refused)
+    assert mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running()).finished
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(tmp_path, moody):
+    draw(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.json").write_text("{}")
+    with pytest.raises(InputError, match=r"manifest.json: not a manifest as mien writes it"):
+        mien.jobs.run([tmp_path / "in"], tmp_path / "out", moody, running=running())
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["manifest.json"]
 
 
 def test_the_rate_is_of_the_last_parts(tmp_path):

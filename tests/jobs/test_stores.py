@@ -9,10 +9,11 @@ from pyarrow import parquet
 import mien.jobs
 from jobs.fake_s3 import fake_s3
 from jobs.inputs_of_jobs import draw, ordered, rows
-from mien.errors import InputError, UsageError
+from mien.errors import InputError, JobError, UsageError
 from mien.jobs.bucket import Bucket
 from mien.jobs.folder import Folder
 from mien.jobs.inputs import find_inputs
+from mien.jobs.lists import listed
 from mien.jobs.places import place_of
 from mien.jobs.stores import address_of, is_store
 from mien.recognition.recognizer import Recognizer
@@ -83,6 +84,28 @@ def test_a_file_of_a_bucket_is_one_request_and_absent_when_its_block_fails(store
     assert store.objects["bucket/out/manifest.json"] == b"1"
     place.remove("manifest.json")
     assert not place.exists("manifest.json")
+
+
+def test_two_jobs_that_begin_in_a_bucket_at_the_same_moment_are_not_mixed(store, tmp_path, recognizer):
+    """The second one writes its manifest after the first has looked; parts of both lie there then."""
+    running = mien.jobs.Running(workers=1)
+    out = f"s3://bucket/out{options(store)}"
+    folder, other = draw(tmp_path / "in", 2), draw(tmp_path / "other", 2)
+
+    def begin_another(status):
+        if not status.done:
+            manifest = store.objects.pop("bucket/out/manifest.json")
+            mien.jobs.run([other], out, recognizer, running=running)
+            assert store.objects["bucket/out/manifest.json"] != manifest
+
+    with pytest.raises(JobError, match=r"out/parts/\w+.parquet: belongs to no part of this job"):
+        mien.jobs.run([folder], out, recognizer, running=running, progress=begin_another)
+
+
+def test_who_writes_a_manifest_first_is_told_that_another_was_faster(store):
+    place = place_of(f"s3://bucket/out{options(store)}")
+    store.written = lambda key: store.objects.update({key: b"of the other"})
+    assert not place.write_once("manifest.json", b"mine")
 
 
 def test_file_addresses_name_files_folders_and_patterns(tmp_path, recognizer):
@@ -169,7 +192,14 @@ def test_lists_name_inputs_below_their_folder(name, tmp_path, monkeypatch):
     ("name", "content", "message"),
     [
         ("a.csv", b"label,age\nhappy,3\n", "a.csv: no column of paths among label, age: expected one called path"),
+        (
+            "a.csv",
+            b"in/0.png\nin/1.png\n",
+            "a.csv: begins with in/0.png: expected names of columns first, such as path",
+        ),
+        ("a.csv", b"path;age\nin/0.png;3\n", "a.csv: no column of paths among path;age: .* commas between"),
         ("a.txt", b"\n\n", "a.txt: the list is empty"),
+        ("a.txt", b"in/\x00.png\n", r"a.txt: 'in/.x00.png' is no path: it has a character of code 0"),
         ("a.txt", b"\xff\xfe", "a.txt: the list is not in UTF-8"),
         ("a.parquet", b"PAR1", "a.parquet: not a Parquet file"),
     ],
@@ -179,6 +209,14 @@ def test_bad_lists_are_said(name, content, message, tmp_path, monkeypatch):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         find_inputs([name])
+
+
+def test_a_column_of_bytes_has_paths_and_one_of_numbers_none(tmp_path):
+    parquet.write_table(pa.table({"path": ["ä.png".encode(), b"caf\xe9.png"]}), tmp_path / "bytes.parquet")
+    assert listed(str(tmp_path / "bytes.parquet")) == [str(tmp_path / "ä.png"), str(tmp_path / "caf\udce9.png")]
+    parquet.write_table(pa.table({"path": [0, 1]}), tmp_path / "numbers.parquet")
+    with pytest.raises(InputError, match=r"numbers.parquet: column path holds 0: expected paths as text"):
+        listed(str(tmp_path / "numbers.parquet"))
 
 
 def test_a_list_may_name_what_is_missing_and_what_lies_in_stores(tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ from mien.cli.options_of_videos import (
     Step,
     TimeConstant,
 )
-from mien.cli.predict_refusals import refuse_beside_blur, refuse_sources, refuse_unused
+from mien.cli.predict_refusals import refuse_beside_blur, refuse_folder_of_job, refuse_sources, refuse_unused
 from mien.cli.termination import terminated_like_ctrl_c
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
@@ -216,6 +216,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
         with terminated_like_ctrl_c():
             raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
+    refuse_folder_of_job(out)
     if blur:
         refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
     target = sinks.folder_of(out, save, _DEFAULT_FOLDER)

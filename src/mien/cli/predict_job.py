@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mien.choices import RowFormat
 from mien.cli.messages import log
-from mien.errors import UsageError
+from mien.errors import JobError, MienError, UsageError
 
 if TYPE_CHECKING:
     from mien.jobs import JobStatus, Running
@@ -30,7 +30,7 @@ def refuse_options(out: str | None, form: RowFormat, refused: Mapping[str, objec
     Raises:
         UsageError: a job cannot be run so.
     """
-    if out is None or form != "parquet":
+    if not out or form != "parquet":
         raise UsageError("--resume, --cluster and --shard write a job: add --out DIR --format parquet")
     for name, value in refused.items():
         if value:
@@ -66,12 +66,17 @@ def run_job(
     """Run a job; the exit status.
 
     Raises:
-        MienError: see `mien.jobs.run`.
+        MienError: see `mien.jobs.run`. Its exit status is not 1, which says that all parts are there.
     """
     from mien.jobs import run
 
-    with _progress() as progress:
-        status = run(sources, out, make(), options, running, fps=fps, progress=progress)
+    try:
+        with _progress() as progress:
+            status = run(sources, out, make(), options, running, fps=fps, progress=progress)
+    except (MienError, OSError) as error:
+        if getattr(error, "exit_status", 1) != 1:
+            raise
+        raise JobError(str(error)) from error
     log.info("%s", described(status))
     if status.failed:
         log.error("%d of %d failed", status.failed, status.inputs)

@@ -53,6 +53,22 @@ def refuse_unused(
         raise UsageError("--episode-min-probability and --episode-min-seconds change files of --out: add --out DIR")
 
 
+def refuse_folder_of_job(out: str | None) -> None:
+    """Refuse to write annotated copies into a job, as happens when ``--resume`` is forgotten.
+
+    Args:
+        out: what ``--out`` says.
+
+    Raises:
+        UsageError: the folder holds a job.
+    """
+    from mien.jobs.manifest import MANIFEST
+    from mien.jobs.place import PARTS
+
+    if out and Path(out, MANIFEST).is_file() and Path(out, PARTS).is_dir():
+        raise UsageError(f"{out}: holds a job: add --format parquet --resume to go on with it, or name another --out")
+
+
 def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
     """Refuse options that do not go with what there is to recognise.
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,12 +57,17 @@ class Bucket:
         return {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
 
     def write_once(self, name: str, content: bytes) -> bool:
-        """Write a file unless it exists; two processes that begin at once may both, with the same content."""
+        """Write a file unless it exists; whether it has this content then.
+
+        Two processes that begin at once may both write it. The content is of the later one; the other finds that out
+        here, unless it looks too early.
+        """
         if self.exists(name):
             return False
         with self.whole(name) as file:
             file.write(content)
-        return True
+        with closing(self.opened(name)) as file:
+            return file.read() == content
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there; `InputError` when it cannot be."""

@@ -4,23 +4,25 @@ Pictures, rows and files stay with the actors. Ray's own writing of Parquet, its
 are not used: all three lose or double inputs.
 """
 
-import io
 import logging
 import os
 import secrets
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.util import find_spec
-from threading import Timer, current_thread, main_thread
-from typing import Any, Final, TextIO
+from pathlib import Path
+from threading import current_thread, main_thread
+from typing import Any, Final
 
 from mien.errors import MienError, MissingExtraError, UsageError, WorkerError
 from mien.jobs.accounts import Account
+from mien.jobs.cluster_watch import Prints, Watch
 from mien.jobs.ledger import read_account
 from mien.jobs.manifest import Part
 from mien.jobs.parts import PartWorker, Work
@@ -42,11 +44,15 @@ _STORE: Final = 80 * 2**20
 _ANSWER: Final = 10.0
 """Seconds in which a cluster answers."""
 
-_DEATH: Final = "A worker died or was killed"
-"""Begins what Ray prints when that happens."""
-
-_SILENCE: Final = 120.0
-"""Seconds without a part after which something may be wrong with the cluster."""
+_REMOVER: Final = """
+import os, shutil, sys, time
+sys.stdin.read()
+for seconds in (2, 65):  # processes of Ray end at once, and its agents after a minute
+    if os.path.isdir(sys.argv[1]):
+        time.sleep(seconds)
+        shutil.rmtree(sys.argv[1], ignore_errors=True)
+"""
+"""Removes a folder when who holds its standard input is gone."""
 
 _LONGEST_FOLDER: Final = 40
 """Bytes of the folder for Ray's sockets, whose paths may have 107."""
@@ -61,8 +67,6 @@ _QUIET: Final = {
 
 _LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 """Of a Ray of one's own: listeners on 127.0.0.1 alone, and only for who has the token."""
-
-log: Final = logging.getLogger("mien")
 
 
 class PartActor:
@@ -87,50 +91,37 @@ class PartActor:
         return {"account": [account.to_json()]}
 
 
-class _Prints(io.TextIOBase):
-    """Standard output while Ray runs, which prints to it from any thread.
-
-    Args:
-        stdout: for what the thread that made this prints while it is `lent`.
-    """
-
-    def __init__(self, stdout: TextIO) -> None:
-        self._stdout, self._owner, self.lent = stdout, current_thread(), False
-
-    def write(self, text: str) -> int:
-        """Pass on what is not Ray's, and say of Ray's that a worker died."""
-        if self.lent and current_thread() is self._owner:
-            return self._stdout.write(text)
-        if _DEATH in text:
-            log.warning("a process of the cluster died; its part is done again")
-        return len(text)
-
-    def flush(self) -> None:
-        """Bring out what was passed on."""
-        self._stdout.flush()
-
-    def fileno(self) -> int:
-        """That of standard output."""
-        return self._stdout.fileno()
-
-
-def check_ray(cluster: str) -> None:
-    """See that Ray is installed and the cluster answers, before anything is done.
+def reached(cluster: str) -> str:
+    """See that Ray is installed and the cluster answers, before anything is done; its address.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        UsageError: nothing answers at the address; Ray itself would try for minutes.
+        UsageError: there is none, or nothing answers at the address; Ray itself would try for minutes.
     """
     if find_spec("ray") is None:
         raise MissingExtraError("a cluster", "cluster")
+    cluster = _started_here() if cluster == "auto" else cluster
     host, _, port = cluster.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
-        return
+        return cluster
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"--cluster {cluster} does not answer ({reason}): expected HOST:PORT of its head") from None
+    return cluster
+
+
+def _started_here() -> str:
+    """The cluster of `RAY_ADDRESS`, or that ``ray start`` noted; Ray itself would join any, somebody's own too."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named not in {"", "auto"}:
+        return named
+    noted = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray", "ray_current_cluster")
+    try:
+        return noted.read_text(encoding="utf-8").strip()
+    except OSError:
+        raise UsageError("--cluster auto finds no cluster that `ray start` made here: name its HOST:PORT") from None
 
 
 def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | None, gpus: float) -> Iterator[Account]:
@@ -149,14 +140,11 @@ def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | N
     """
     own = cluster == OWN
     workers = workers or (usable_cores() if own else None)
-    prints = _Prints(sys.stdout)
-    with _environment(own), redirect_stdout(prints), _ray(cluster, workers):
-        waiting = Timer(_SILENCE, log.warning, [f"no part is done after {_SILENCE:g} s: has the cluster a free core?"])
-        waiting.daemon = True
-        waiting.start()
+    prints = Prints(sys.stdout)
+    with _environment(own), redirect_stdout(prints), _ray(cluster, workers), Watch(prints) as watch:
         try:
             for row in _accounts(work, parts, workers, own=own, gpus=gpus).iter_rows():
-                waiting.cancel()
+                watch.parts += 1
                 prints.lent = True
                 yield Account.from_json(row["account"])
                 prints.lent = False
@@ -164,7 +152,6 @@ def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | N
             raise _said(error) from None
         finally:
             prints.lent = False
-            waiting.cancel()
 
 
 def _accounts(work: Work, parts: Sequence[Part], workers: int | None, *, own: bool, gpus: float) -> Any:
@@ -208,15 +195,27 @@ def _ray(cluster: str, workers: int | None) -> Iterator[None]:
             raise UsageError("Ray runs in this process already: name its address, or call ray.shutdown() first")
         yield
         return
-    folder = tempfile.mkdtemp(prefix="mien-") if cluster == OWN else None
-    try:
-        with _own_signals(), _nothing_said():
-            _start(cluster, workers, folder)
-        yield
-    finally:
-        ray.shutdown()
-        if folder is not None:
+    with _folder() if cluster == OWN else nullcontext() as folder:
+        try:
+            with _own_signals(), _nothing_said():
+                _start(cluster, workers, folder)
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """A temporary folder, which is removed after SIGKILL too, by a process that sees its pipe close."""
+    folder = tempfile.mkdtemp(prefix="mien-")
+    command = [sys.executable, "-I", "-S", "-c", _REMOVER, folder]
+    # Ctrl-C is not for it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as remover:  # noqa: S603 - our code
+        try:
+            yield folder
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
+            remover.kill()
 
 
 def _start(cluster: str, workers: int | None, folder: str | None) -> None:

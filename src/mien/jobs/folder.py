@@ -44,7 +44,7 @@ class Folder:
 
     def exists(self, name: str) -> bool:
         """Whether a file is there."""
-        return (self.path / name).exists()
+        return os.path.exists(self.path / name)  # noqa: PTH110 - which raises nothing where it may not look
 
     def opened(self, name: str) -> BinaryIO:
         """A file to read, or `InputError`."""
@@ -61,6 +61,8 @@ class Folder:
     def write_once(self, name: str, content: bytes) -> bool:
         """Write a file unless it exists; of two processes that try, one does."""
         target = self.path / name
+        if self.exists(name):  # the folder may be read-only by now
+            return False
         partial = _partial(target)
         with writing(target, UsageError, mend="; name another folder"):
             try:

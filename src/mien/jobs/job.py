@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.defaults import JOB_SECONDS
-from mien.errors import JobError, MienError, MissingExtraError, UsageError
+from mien.errors import InputError, JobError, MienError, MissingExtraError, UsageError
 from mien.jobs.accounts import Account, JobStatus
 from mien.jobs.here import run_here
 from mien.jobs.inputs import Input, Inputs, find_inputs
@@ -159,10 +159,9 @@ def _check_videos(inputs: Inputs) -> None:
 def _engine(running: Running) -> Engine:
     if running.cluster is None:
         return lambda work, parts: run_here(work, parts, worker_count(running.workers, None))
-    from mien.jobs.cluster import check_ray, run_on_ray
+    from mien.jobs.cluster import reached, run_on_ray
 
-    check_ray(running.cluster)
-    cluster, workers, gpus = running.cluster, running.workers, running.gpus
+    cluster, workers, gpus = reached(running.cluster), running.workers, running.gpus
     return lambda work, parts: run_on_ray(work, parts, cluster, workers, gpus)
 
 
@@ -171,10 +170,9 @@ def _begun(place: Place, settings: dict[str, Any], inputs: Inputs, *, resume: bo
     parts = cut(inputs, settings)
     count = sum(len(part.inputs) for part in parts)
     manifest = Manifest(str(Path.cwd()), settings, count, len(parts))
-    place.prepare()
-    place.tidy()
     if not place.exists(MANIFEST):
         refuse_foreign(place, (), place.parts())
+        place.prepare()
         if place.write_once(MANIFEST, written(manifest, parts)):
             return manifest, parts
     elif not resume:
@@ -184,6 +182,8 @@ def _begun(place: Place, settings: dict[str, Any], inputs: Inputs, *, resume: bo
     kept = list(frozen)
     refuse_other_inputs(place.name, known.folder, _inputs(kept), inputs)
     refuse_foreign(place, kept, place.parts())
+    place.prepare()
+    place.tidy()
     return known, kept
 
 
@@ -232,6 +232,10 @@ def _ended(place: Place, ledger: Ledger, parts: Sequence[Part], mine: set[str]) 
     there = place.parts()
     if mine - there:
         raise JobError(_missing(place, mine))
+    try:
+        refuse_foreign(place, parts, there)
+    except InputError as error:  # in an object store, of another job that began at the same moment
+        raise JobError(str(error)) from None
     if {part.name for part in parts} <= there:
         place.write_once(SUCCESS, b"")
         known = ledger.status(finished=True)

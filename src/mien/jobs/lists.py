@@ -2,13 +2,14 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Final
 
 from mien.errors import InputError, MissingExtraError
 from mien.jobs.stores import address_of, is_store, read_bytes
-from mien.media.kinds import suffix
-from mien.media.video_source import is_address
+from mien.media.kinds import PICTURE_SUFFIXES, suffix
+from mien.media.video_source import VIDEO_SUFFIXES, is_address
 
 _COLUMNS: Final = ("path", "file", "filename", "source", "image", "picture", "video", "url", "uri")
 """Names of the column of paths, in the order in which they are looked for; the only column may have any name."""
@@ -36,6 +37,8 @@ def listed(source: str) -> list[str]:
     names = list(dict.fromkeys(name for name in read(content, source) if name))
     if not names:
         raise InputError(f"{source}: the list is empty: expected a path in each line")
+    if broken := next((name for name in names if "\0" in name), None):
+        raise InputError(f"{source}: {broken[:80]!r} is no path: it has a character of code 0")
     return names if is_store(source) else [_below(Path(source).parent, name) for name in names]
 
 
@@ -87,9 +90,19 @@ def _column_of_parquet(content: bytes, source: str) -> list[str]:
         file = parquet.ParquetFile(pa.BufferReader(content))
         names = file.schema_arrow.names
         column = names[_column(names, source)]
-        return [str(value) for value in file.read([column])[column].to_pylist() if value is not None]
+        # A pool of threads that is still being started ends a process that exits meanwhile by SIGABRT.
+        values = file.read([column], use_threads=False)[column].to_pylist()
     except (OSError, ValueError) as error:
         raise InputError(f"{source}: not a Parquet file ({error})") from None
+    known = [value for value in values if value is not None]
+    if others := [value for value in known if not isinstance(value, str | bytes)]:
+        raise InputError(f"{source}: column {column} holds {others[0]!r}: expected paths as text")
+    return [os.fsdecode(value) for value in known]
+
+
+def _is_input(name: str) -> bool:
+    """Whether what should be a column's name is an input: the list has no first line of names."""
+    return is_address(name) or suffix(name) in PICTURE_SUFFIXES | VIDEO_SUFFIXES or "/" in name
 
 
 def _column(names: list[str], source: str) -> int:
@@ -98,6 +111,9 @@ def _column(names: list[str], source: str) -> int:
     for name in _COLUMNS:
         if name in lower:
             return lower.index(name)
-    if len(names) == 1:
+    if named := next(filter(_is_input, names), None):
+        raise InputError(f"{source}: begins with {named[:80]}: expected names of columns first, such as {_COLUMNS[0]}")
+    if len(names) == 1 and not {";", "\t"} & set(names[0]):
         return 0
-    raise InputError(f"{source}: no column of paths among {', '.join(names)[:80]}: expected one called {_COLUMNS[0]}")
+    found = ", ".join(names)[:80]
+    raise InputError(f"{source}: no column of paths among {found}: expected one called {_COLUMNS[0]}, commas between")

@@ -145,8 +145,8 @@ def _refuse_changed(task: Reading) -> None:
     """Refuse a file that is no longer what it was when the job began.
 
     Raises:
-        InputError: it has changed.
+        InputError: it has changed, or is gone.
     """
     for entry in task.inputs:
-        if entry.error is None and not is_address(entry.path) and Input.of_file(Path(entry.path)) != entry:
-            raise InputError(f"{entry.path}: changed since the job began")
+        if entry.error is None and not is_address(entry.path) and (now := Input.of_file(Path(entry.path))) != entry:
+            raise InputError(f"{entry.path}: {'gone' if now.size is None else 'changed'} since the job began")
