@@ -35,6 +35,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "furo"
 html_title = f"mien {release}"
 html_static_path = ["images"]
+html_show_copyright = False  # LICENSE says it, and there is no one holder
 html_show_sourcelink = False
 html_copy_source = False
 pygments_style = "friendly"

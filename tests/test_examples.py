@@ -1,5 +1,8 @@
 import json
+import re
 import runpy
+import shlex
+import shutil
 import subprocess
 import sys
 import types
@@ -70,3 +73,28 @@ def test_a_logger_of_somebody_elses_is_told_of_every_epoch(logger, tmp_path, sma
     told = [{**(words[0] if words else {}), **named} for name, words, named in calls if name in ("log", "log_metrics")]
     assert told == [{**{name: float(value) for name, value in epoch.items() if name != "epoch"}, "step": 1}]
     assert "epoch 1 of 1 is done" in json.dumps(calls[-2:])
+
+
+def test_the_file_for_nginx_stands_within_its_http_block(tmp_path):
+    """/etc/nginx/conf.d/*.conf is included there, where neither `http` nor `events` may stand."""
+    text = (EXAMPLES / "nginx.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^(\w+) ", text, re.MULTILINE) == ["map", "server"]
+    if nginx := shutil.which("nginx"):  # its own word, where it is there
+        plain = text.replace("443 ssl", "8443").replace("ssl_cert", "#")
+        (tmp_path / "mien.conf").write_text(plain)
+        (tmp_path / "nginx.conf").write_text("pid nginx.pid;\nevents {}\nhttp { include mien.conf; }\n")
+        command = [nginx, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "syntax is ok" in done.stderr, done.stderr  # whatever it then may or may not open
+
+
+def test_the_unit_starts_the_service_as_the_proxies_need_it(mien):
+    """Of one name and one proxy, in the unit, in nginx's file and in Caddy's."""
+    unit = (EXAMPLES / "mien.service").read_text(encoding="utf-8").replace("\\\n", "")
+    words = shlex.split(re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE)[1])
+    helped = mien("serve", "--help").stdout
+    assert all(re.search(rf"{word}\b", helped) for word in words if word.startswith("--"))
+    name = words[words.index("--allow-host") + 1]
+    assert f"server_name {name};" in (EXAMPLES / "nginx.conf").read_text(encoding="utf-8")
+    assert f"\n{name} {{" in (EXAMPLES / "Caddyfile").read_text(encoding="utf-8")
+    assert words[words.index("--trust-proxy") + 1] == "127.0.0.1"

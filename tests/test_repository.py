@@ -84,11 +84,18 @@ def test_the_citation_is_of_this_version():
     assert citation["license"] == PROJECT["license"]
 
 
-def test_no_merge_was_left_halfway():
+def tracked():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
-    texts = [
-        ROOT / name for name in listed.stdout.split("\0") if Path(name).suffix in {"", ".md", ".toml", ".txt", ".yml"}
-    ]
+    return [Path(name) for name in listed.stdout.split("\0") if name]
+
+
+def test_no_package_of_others_is_part_of_this_repository():
+    """`pip download` writes into the folder it is run in, and `git add` takes what lies there."""
+    assert [name for name in tracked() if re.search(r"\.(whl|egg|tar\.gz|tgz|zip)$", name.name)] == []
+
+
+def test_no_merge_was_left_halfway():
+    texts = [ROOT / name for name in tracked() if name.suffix in {"", ".md", ".toml", ".txt", ".yml"}]
     halves = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
     assert [path for path in texts if path.is_file() and halves.search(path.read_text(errors="replace"))] == []
 

@@ -138,9 +138,10 @@ def test_videos_of_two_conditions_become_a_paired_comparison(
             scene[40:160, 70:190] = np.clip(portraits[portrait] * (0.7 + 0.1 * number), 0, 255)
             images = [np.roll(scene, shift, axis=1) for shift in range(6)]
             write_clip(tmp_path / f"videos/p0{number + 1}_{condition}.mp4", images)
-    ((_, *words),) = commands("video_statistics.md")[:1]
+    (_, *words), (_, *again) = commands("video_statistics.md")
     app(words[: words.index(">")], standalone_mode=False)
     (tmp_path / words[-1]).write_bytes(capsysbinary.readouterr().out)
+    app(again, standalone_mode=False)
     text = (TUTORIALS / "video_statistics.md").read_text(encoding="utf-8")
     names = {}
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
@@ -150,5 +151,6 @@ def test_videos_of_two_conditions_become_a_paired_comparison(
     assert "6 participants, mean difference +" in said
     assert "W = 0, p = 0.0312" in said  # of 2**6 signs of the differences the two that are all alike
     assert names["paired"].df == 5
+    assert names["smiles"]["onset"].tolist() == [0.0]  # from the first frame to the last
     assert (tmp_path / "happy.png").stat().st_size > 4000
     assert not set(names["good"].columns).isdisjoint({"yaw", "raw_happy"})

@@ -42,6 +42,7 @@ def test_pictures_come_in_many_forms(tmp_path):
     assert DeepFace.analyze(str(tmp_path / "a.png")) == once
     assert DeepFace.analyze(io.BytesIO((tmp_path / "a.png").read_bytes())) == once
     assert DeepFace.analyze([BGR, BGR]) == [once, once]
+    assert DeepFace.analyze(np.stack([BGR, BGR])) == [once, once]
 
 
 def test_every_face_is_there():

@@ -144,7 +144,10 @@ def test_temperature_is_the_best_on_public_test(finished, data):
     def nll(temperature):
         return -np.log(softmax(logits / temperature)[np.arange(len(rows)), data.store.labels[rows]]).mean()
 
-    assert all(nll(card.temperature) <= nll(card.temperature * factor) + 1e-7 for factor in (0.9, 0.99, 1.01, 1.1))
+    if (logits.argmax(axis=1) == data.store.labels[rows]).all():  # they do not say how sure is too sure
+        assert card.temperature == 1
+    else:
+        assert all(nll(card.temperature) <= nll(card.temperature * factor) + 1e-7 for factor in (0.9, 0.99, 1.01, 1.1))
 
 
 def test_run_folder_holds_configuration_and_curves(finished, config):

@@ -11,6 +11,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
+
 from mien.compat.inputs import InvalidArgumentError, read_picture
 from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
 from mien.errors import InputError
@@ -53,7 +55,7 @@ def analyze(
 
     Args:
         img_path: a path, an http(s) address, BGR pixels, base64 after ``data:image/...``, a file open for reading
-            bytes; or a list of such.
+            bytes; or a list of such, or BGR pixels of several (N, H, W, 3).
         actions: ``("emotion",)``; mien reads neither age nor gender nor race.
         enforce_detection: whether a picture without a face is an error; else all of it is read as a face.
         detector_backend: one of `BACKENDS`.
@@ -65,7 +67,7 @@ def analyze(
     Returns:
         For each face ``emotion`` (percent by name), ``dominant_emotion``, ``region`` (``x``, ``y``, ``w``, ``h``, and
         ``left_eye``, ``right_eye`` of the person as (x, y) or None) and ``face_confidence`` (0..1, 0 without a face).
-        For a list of pictures, a list of such lists.
+        For several pictures, a list of such lists.
 
     Raises:
         ValueError: no face was found, the picture cannot be read, or an argument is refused.
@@ -73,11 +75,19 @@ def analyze(
     _check(actions, detector_backend, anti_spoofing)
     if expand_percentage:
         warnings.warn("expand_percentage has no effect: faces are framed like FER2013's", stacklevel=2)
-    sources = img_path if isinstance(img_path, list) else [img_path]
+    several = _several(img_path)
+    sources = [img_path] if several is None else several
     found = [_candidates(source, detector_backend, enforce_detection, align) for source in sources]
     faces = _recognizer(DEFAULT_DETECTOR).pipeline.classify(found)
     results = [[_entry(face) for face in together] for together in faces]
-    return results if isinstance(img_path, list) else results[0]
+    return results[0] if several is None else results
+
+
+def _several(pictures: Any) -> list[Any] | None:
+    """The pictures of a list or an array of several; None for one alone."""
+    if isinstance(pictures, list):
+        return pictures
+    return list(pictures) if isinstance(pictures, np.ndarray) and pictures.ndim == 4 else None
 
 
 def _check(actions: str | Sequence[str], backend: str, anti_spoofing: bool) -> None:

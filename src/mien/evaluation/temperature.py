@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from mien.evaluation.metrics import checked_scores
 
 TEMPERATURE_RANGE: Final = (0.05, 20.0)
-"""Search range of the temperature; a minimum beyond it (few faces, all classified correctly) gives the nearer end."""
+"""Search range of the temperature; a minimum beyond it gives the nearer end."""
 
 _HALVINGS: Final = 60
 """Enough to bring the range of log temperature below the resolution of float64."""
@@ -20,6 +20,9 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     That likelihood is convex in 1 / T, so its slope changes sign at most once and bisection finds the one minimum.
     Accuracy does not change, for dividing by T keeps the order of the logits.
 
+    Rows of which none is misclassified are the likelier the smaller T is: they do not say how sure is too sure, and
+    every later answer would get a probability of 1. Then T is 1, as without a fit.
+
     Args:
         logits: finite, shape (N, classes).
         labels: true class numbers, shape (N,).
@@ -28,6 +31,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
         UsageError: wrong shapes or values.
     """
     values, true = checked_scores(logits, labels)
+    if (values.argmax(axis=1) == true).all():
+        return 1.0
     shifted = values - values.max(axis=1, keepdims=True)
     low, high = np.log(TEMPERATURE_RANGE)
     for _ in range(_HALVINGS):
