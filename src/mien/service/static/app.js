@@ -66,6 +66,10 @@ async function lookAt(files) {
   clear();
   const good = files.filter((file) => !objection(file));
   const video = good.find((file) => kindOf(file) === "video");
+  if (video && good.length > 1) {
+    const objected = said.alert;
+    warn(() => [objected(), text("oneVideo", { name: video.name })].filter(Boolean).join(" "));
+  }
   await (video ? lookAtVideo(video) : lookAtPictures(good));
 }
 
@@ -73,6 +77,7 @@ async function lookAt(files) {
 async function changeModel(file) {
   warn(() => "");
   const name = await useModel(file);
+  ++state.task;
   stopCamera();
   state.video?.close();
   state.video = null;
@@ -156,7 +161,7 @@ async function lookAtVideo(file) {
   await video.read((frame) => {
     if (task !== state.task) return;
     if (frame.error) {
-      warn(() => text("unreadable", { name: file.name }));
+      warn(() => text("unreadableVideo", { name: file.name }));
       return;
     }
     state.frames = video.frames;
@@ -166,10 +171,12 @@ async function lookAtVideo(file) {
     say(() => text("reading", { time: video.seconds.toFixed(1) }));
   });
   if (task !== state.task) return;
-  $("scrub").hidden = $("history").hidden = false;
+  state.frames = video.frames;
+  timelines.show();
+  $("scrub").hidden = $("history").hidden = !video.frame;
   $("downloads").hidden = false;
+  say(() => summary(video.frames.slice(0, 1)));
   showMoment();
-  say(() => summary([video.frame]));
 }
 
 /** Begin the timelines anew: of the last seconds, or of a whole video. */
@@ -186,6 +193,7 @@ function showMoment() {
   state.current = { frame: video.frame, image: video.element };
   show(video.frame);
   redraw();
+  if (!$("scrub").hidden) say(() => summary([video.frame]));
 }
 
 /** Take away what was shown: nothing of it may be saved under the name of another file. */
@@ -393,6 +401,7 @@ function speak(language) {
   showLegend($("legend"));
   say(said.status);
   warn(said.alert);
+  timelines.show();
   if (!state.current) return;
   show(state.current.frame);
   redraw();

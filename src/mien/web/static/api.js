@@ -6,6 +6,9 @@ import { learn } from "./classes.js";
 /** Whether files of any size may be looked at: nothing is sent. */
 export const UNLIMITED = true;
 
+/** The event of the document when another model is used. */
+export const MODEL_USED = "mien-model";
+
 /** Seconds between two moments of a video file that are looked at. */
 const STEP = 0.1;
 const FAR = 1e9;
@@ -54,6 +57,7 @@ export async function useModel(file) {
   const mien = await theEngine();
   const { name } = await mien.use(file);
   await adopted(mien);
+  document.dispatchEvent(new Event(MODEL_USED));
   return name;
 }
 
@@ -80,20 +84,21 @@ export async function* predictVideo(file) {
   const mien = await theEngine();
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto" });
   video.src = URL.createObjectURL(file);
+  let stream;
   try {
     const seconds = await durationOf(video, file);
-    const stream = await mien.stream({ source: file.name, smooth: "ema" });
+    stream = await mien.stream({ source: file.name, smooth: "ema" });
     const count = Math.max(1, Math.ceil(seconds / STEP - 0.1)); // durations are rounded up
     for (let number = 0; number < count; number++) {
       const time = Math.round(number * STEP * 1e6) / 1e6;
       await seeked(video, time, file);
       yield stream.next(video, time);
     }
-    await stream.close();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     yield failedFrame(file, error.message);
   } finally {
+    await stream?.close();
     URL.revokeObjectURL(video.src);
     video.removeAttribute("src");
     video.load();
