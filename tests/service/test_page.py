@@ -136,6 +136,12 @@ def test_a_video_is_read_and_its_timeline_scrubs(page, stage, write_clip, tmp_pa
     assert len(json.loads(downloaded(page, "#save-json")[1])["frames"]) == 50
 
 
+def test_a_video_that_cannot_be_read_is_named(page):
+    page.set_input_files("#file", {"name": "b.webm", "mimeType": "video/webm", "buffer": b"words"})
+    page.wait_for_selector("#alert:has-text('b.webm cannot be read')")
+    assert page.is_hidden("#scrub")
+
+
 def test_a_link_that_is_dropped_is_no_file(page):
     page.evaluate("""() => {
       const dataTransfer = new DataTransfer();

@@ -36,7 +36,7 @@ function warn(words) {
 }
 
 /** Do something that may fail, and say so when it does; a token that is missing is asked for first. */
-async function attempt(action, explained = (error) => inWords(error, "")) {
+async function attempt(action, explained = (error) => inWords(error, error.file ?? "")) {
   try {
     await action();
   } catch (error) {
@@ -158,7 +158,7 @@ async function lookAtVideo(file) {
   const video = new Video(file, () => state.video === video && showMoment());
   Object.assign(state, { video, pictures: [] });
   clearTimelines({ whole: true });
-  await video.read((frame) => {
+  await readThrough(video, (frame) => {
     if (task !== state.task) return;
     if (frame.error) {
       warn(() => text("unreadableVideo", { name: file.name }));
@@ -177,6 +177,15 @@ async function lookAtVideo(file) {
   $("downloads").hidden = false;
   say(() => summary(video.frames.slice(0, 1)));
   showMoment();
+}
+
+/** Read a video; an error tells which one. */
+async function readThrough(video, onFrame) {
+  try {
+    await video.read(onFrame);
+  } catch (error) {
+    throw Object.assign(error, { file: video.file.name });
+  }
 }
 
 /** Begin the timelines anew: of the last seconds, or of a whole video. */
@@ -323,7 +332,7 @@ function showResult(frame, delay) {
 function sayRate(delay) {
   const now = performance.now();
   state.answered = [...state.answered.filter((time) => now - time < 2000), now];
-  if (now - (sayRate.last ?? 0) < 1000) return;
+  if (state.answered.length < 2 || now - (sayRate.last ?? 0) < 1000) return;
   sayRate.last = now;
   const rate = ((state.answered.length - 1) * 1000) / Math.max(1, now - state.answered[0]);
   say(() => text("live", { rate: rate.toFixed(1), delay: Math.round(delay) }));
