@@ -125,6 +125,7 @@ RECOGNIZE = """async ([library, names, pictures]) => {
     found[name] = await mien.frame({ data, ...sizes }, { source: name });
   }
   mien.close();
+  found.closed = await mien.recognize(new ImageData(8, 8)).catch((error) => error.message);
   return found;
 }"""
 
@@ -137,6 +138,7 @@ def test_pictures_give_pythons_faces(page, web_folder, parity):
     pictures = {name: told["pictures"][name]["image"] for name in chosen}
     library = f"/site/{library.relative_to(web_folder)}"
     found = page.evaluate(RECOGNIZE, [library, list(told["files"]), pictures])
+    assert found["closed"] == "mien was closed"
     for name, frame in told["files"].items():
         assert (found[name]["width"], found[name]["height"]) == (frame["width"], frame["height"]), name
         check_faces(found[name]["faces"], frame["faces"], 0.001)
