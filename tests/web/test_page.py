@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mien.labels import EMOTIONS
 from mien.model.embedded import versioned_name
@@ -248,6 +249,41 @@ def test_what_cannot_be_read_is_said_and_other_pictures_are_not_lost(page, photo
     page.wait_for_selector("#status:has-text('2 pictures, 1 not read. 1 face: happy')")
     frames = json.loads(downloaded(page, "#save-json"))["frames"]
     assert ["cannot be read" in (frame["error"] or "") for frame in frames] == [True, False]
+
+
+def test_a_picture_that_is_too_large_does_not_spoil_the_next_one(page, photo):
+    """More across than a canvas may have in Chromium, 65,535."""
+    wide = io.BytesIO()
+    Image.new("1", (70_000, 4)).save(wide, "png")
+    page.set_input_files("#file", {"name": "wide.png", "mimeType": "image/png", "buffer": wide.getvalue()})
+    page.wait_for_selector("#alert:has-text('wide.png cannot be read')")
+    page.set_input_files("#file", photo)
+    page.wait_for_selector("#status:has-text('1 face: happy')")
+
+
+COUNT_AT_ONCE = """() => {
+  const { postMessage } = Worker.prototype;
+  let asked = 0;
+  window.most = 0;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message.call === "recognize") {
+      window.most = Math.max(window.most, ++asked);
+      const answered = ({ data }) => data.id === message.id && (asked--, this.removeEventListener("message", answered));
+      this.addEventListener("message", answered);
+    }
+    postMessage.call(this, message, ...rest);
+  };
+}"""
+
+
+def test_many_pictures_are_not_decoded_all_at_once(page, photo):
+    """Eight photos of 36 megapixels would take 1.1 GB."""
+    page.evaluate(COUNT_AT_ONCE)
+    page.set_input_files("#file", [{**photo, "name": f"{number}.jpg"} for number in range(6)])
+    page.wait_for_selector("#status:has-text('6 pictures. 6 faces')")
+    assert page.evaluate("most") == 2
+    frames = json.loads(downloaded(page, "#save-json"))["frames"]
+    assert [frame["source"] for frame in frames] == [f"{number}.jpg" for number in range(6)]
 
 
 def test_a_video_is_read_every_tenth_of_a_second(page, stage, write_clip, tmp_path):
