@@ -99,6 +99,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing_of_the_one_before(page, photo
     assert page.inner_text("#status").startswith("1 face: happy, 9")
     page.set_input_files("#file", {"name": "b.jpg", "mimeType": "image/jpeg", "buffer": b"words"})
     page.wait_for_selector("#alert:has-text('b.jpg')")
+    wait_for(lambda: page.inner_text("#status") == "")
     assert page.locator(".card").count() == 0
     assert page.is_visible("#invitation")
     assert page.is_disabled("#save-picture")
@@ -133,6 +134,12 @@ def test_a_video_is_read_and_its_timeline_scrubs(page, stage, write_clip, tmp_pa
     page.fill("#scrub", "1.6")
     wait_for(lambda: page.evaluate("document.querySelector('#canvas').toDataURL()") != before)
     assert len(json.loads(downloaded(page, "#save-json")[1])["frames"]) == 50
+
+
+def test_a_video_that_cannot_be_read_is_named(page):
+    page.set_input_files("#file", {"name": "b.webm", "mimeType": "video/webm", "buffer": b"words"})
+    page.wait_for_selector("#alert:has-text('b.webm cannot be read')")
+    assert page.is_hidden("#scrub")
 
 
 def test_a_link_that_is_dropped_is_no_file(page):
@@ -277,18 +284,20 @@ def test_it_speaks_chinese_and_remembers(page, photo):
 
 
 def test_it_shows_the_classes_of_its_model(browser, serve, photo, tmp_path):
-    own = write_model(tmp_path / "own.onnx", ("calm", "高兴", "error"))
+    own = write_model(tmp_path / "own.onnx", ("calm", "高兴", "error", "a, b"))
     with serve(Recognizer(own, threads=1)) as address:
         page = browser.new_page()
         page.goto(f"http://{address}/")
         page.set_input_files("#file", photo)
         page.wait_for_selector(".card")
-        assert page.locator("#legend li").all_text_contents() == ["calm", "高兴", "error"]
-        assert page.locator(".card dt").all_text_contents() == ["calm", "高兴", "error"]
+        assert page.locator("#legend li").all_text_contents() == ["calm", "高兴", "error", "a, b"]
+        assert page.locator(".card dt").all_text_contents() == ["calm", "高兴", "error", "a, b"]
         _, content = downloaded(page, "#save-csv")
         (row,) = csv.DictReader(io.StringIO(content.decode()))
-        assert tuple(row) == table_columns(("calm", "高兴", "error"))
-        assert float(row["calm"]) + float(row["高兴"]) + float(row["p_error"]) == pytest.approx(1, abs=1e-4)
+        assert tuple(row) == table_columns(("calm", "高兴", "error", "a, b"))
+        assert float(row["calm"]) + float(row["高兴"]) + float(row["p_error"]) + float(row["a, b"]) == pytest.approx(
+            1, abs=1e-4
+        )
         page.close()
 
 

@@ -79,6 +79,11 @@ def test_the_core_in_node_gives_what_python_gives(node, parity):
     assert ran.returncode == 0, ran.stdout
 
 
+def test_the_library_in_node_refuses_what_it_cannot_take(node, parity):
+    ran = node("--test", "test/library.test.mjs", MIEN_FIXTURES=str(parity))
+    assert ran.returncode == 0, ran.stdout
+
+
 @pytest.mark.parametrize("kind", ["own", "colour", "foreign", pytest.param("ensemble", marks=pytest.mark.slow)])
 def test_other_models_give_in_node_what_they_give_in_python(node, tmp_path, kind):
     """Other classes, colour, channels last with fixed batches and probabilities for outputs, an embedded ensemble."""

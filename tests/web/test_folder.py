@@ -153,3 +153,27 @@ def test_what_mien_did_not_write_is_refused(tmp_path, kind):
         (out / "mine.txt").write_text("mine")
     with pytest.raises(DataError, match="exists already"):
         write_web_folder(out, Bundle.load("mien_s", threads=1))
+
+
+def test_a_list_of_hashes_that_is_not_miens_leads_to_no_removal(tmp_path):
+    """What mien's list names is removed when the folder is replaced; others have lists of that name, too."""
+    out, beside = tmp_path / "downloads", tmp_path / "beside.txt"
+    out.mkdir()
+    beside.write_text("mine")
+    (out / "disk.iso").write_text("mine")
+    marks = "".join(f"0  {name}\n" for name in ("index.html", "sw.js", "licences/NOTICE.txt"))
+    for listed in (b"0  disk.iso\n", b"\xff\xfe  disk.iso\n", f"{marks}0  ../beside.txt\n0  disk.iso\n".encode()):
+        (out / SUMS).write_bytes(listed)
+        with pytest.raises(DataError, match="exists already"):
+            write_web_folder(out, Bundle.load("mien_s", threads=1))
+        assert {path.name for path in tmp_path.rglob("*")} == {"downloads", "disk.iso", SUMS, "beside.txt"}
+
+
+@pytest.mark.usefixtures("small_runtime")
+def test_a_file_that_was_changed_since_is_not_overwritten(tmp_path):
+    out = tmp_path / "site"
+    write_web_folder(out, Bundle.load("mien_s", threads=1))
+    (out / "_headers").write_text("mine")
+    with pytest.raises(DataError, match="_headers: was changed"):
+        write_web_folder(out, Bundle.load("mien_s", threads=1))
+    assert (out / "_headers").read_text() == "mine"

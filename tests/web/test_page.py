@@ -11,12 +11,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mien.labels import EMOTIONS
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.output.table_rows import table_columns
 from mien.web.documents import WORKER_POLICY
+from mien.web.folder import write_web_folder
 from own_model import write_model
 from waiting import HANG, wait_for
 
@@ -34,9 +36,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(folder):
+def serving(folder, handler=Quiet):
     """The address of a folder that is served."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder)) as server:
         server.daemon_threads = True
         server.block_on_close = False
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -124,6 +126,7 @@ RECOGNIZE = """async ([library, names, pictures]) => {
     found[name] = await mien.frame({ data, ...sizes }, { source: name });
   }
   mien.close();
+  found.closed = await mien.recognize(new ImageData(8, 8)).catch((error) => error.message);
   return found;
 }"""
 
@@ -136,6 +139,7 @@ def test_pictures_give_pythons_faces(page, web_folder, parity):
     pictures = {name: told["pictures"][name]["image"] for name in chosen}
     library = f"/site/{library.relative_to(web_folder)}"
     found = page.evaluate(RECOGNIZE, [library, list(told["files"]), pictures])
+    assert found["closed"] == "mien was closed"
     for name, frame in told["files"].items():
         assert (found[name]["width"], found[name]["height"]) == (frame["width"], frame["height"]), name
         check_faces(found[name]["faces"], frame["faces"], 0.001)
@@ -173,10 +177,60 @@ def test_it_works_without_a_network_after_the_first_visit(browser, web_folder):
     context.close()
 
 
+class Kept(Quiet):
+    """Tells browsers to keep files and not to ask again, as many hosts do."""
+
+    def end_headers(self):
+        if not self.path.endswith("sw.js"):
+            self.send_header("cache-control", "max-age=86400")
+        super().end_headers()
+
+
+def test_a_folder_that_is_written_anew_reaches_those_who_were_there(browser, tmp_path):
+    """The copy is not made of what the browser kept from before: that names files that are gone."""
+    folder, own = tmp_path / "site", write_model(tmp_path / "own.onnx", ("calm", "高兴"))
+    write_web_folder(folder, Bundle.load(own))
+    context = browser.new_context()
+    context.set_default_timeout(1000 * HANG)
+    page = context.new_page()
+    with serving(folder, Kept) as address:
+        page.goto(address)
+        wait_for(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"))
+        (before,) = page.evaluate("caches.keys()")
+        write_web_folder(folder, Bundle.load("mien_s", threads=1))
+        page.reload()
+        wait_for(lambda: before not in page.evaluate("caches.keys()"))
+        page.reload()
+        page.wait_for_selector(f"{READY}:has-text('mien_s')")
+    context.close()
+
+
+FORBIDDEN = """for (const name of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });
+}
+ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException("denied", "SecurityError"));
+"""
+
+
+def test_it_works_where_the_browser_may_keep_nothing(browser, visit):
+    context = browser.new_context(locale="en-GB")
+    context.set_default_timeout(1000 * HANG)
+    context.add_init_script(FORBIDDEN)
+    page = context.new_page()
+    page.goto(visit[0])
+    page.wait_for_selector("#about:has-text('keeps no copy')")
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    page.select_option("#language", "zh")
+    assert page.inner_text(".verdict").startswith("高兴")
+    context.close()
+
+
 def test_a_model_of_ones_own_is_taken_and_a_broken_one_is_refused(page, photo, tmp_path):
     own = write_model(tmp_path / "own.onnx", ("calm", "高兴"))
     page.set_input_files("#file", own)
     page.wait_for_selector("#status:has-text('own')")
+    assert page.inner_text("#about").startswith("Model own ")
     page.set_input_files("#file", photo)
     page.wait_for_selector(".card")
     assert page.locator(".card dt").all_text_contents() == ["calm", "高兴"]
@@ -197,6 +251,41 @@ def test_what_cannot_be_read_is_said_and_other_pictures_are_not_lost(page, photo
     assert ["cannot be read" in (frame["error"] or "") for frame in frames] == [True, False]
 
 
+def test_a_picture_that_is_too_large_does_not_spoil_the_next_one(page, photo):
+    """More across than a canvas may have in Chromium, 65,535."""
+    wide = io.BytesIO()
+    Image.new("1", (70_000, 4)).save(wide, "png")
+    page.set_input_files("#file", {"name": "wide.png", "mimeType": "image/png", "buffer": wide.getvalue()})
+    page.wait_for_selector("#alert:has-text('wide.png cannot be read')")
+    page.set_input_files("#file", photo)
+    page.wait_for_selector("#status:has-text('1 face: happy')")
+
+
+COUNT_AT_ONCE = """() => {
+  const { postMessage } = Worker.prototype;
+  let asked = 0;
+  window.most = 0;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message.call === "recognize") {
+      window.most = Math.max(window.most, ++asked);
+      const answered = ({ data }) => data.id === message.id && (asked--, this.removeEventListener("message", answered));
+      this.addEventListener("message", answered);
+    }
+    postMessage.call(this, message, ...rest);
+  };
+}"""
+
+
+def test_many_pictures_are_not_decoded_all_at_once(page, photo):
+    """Eight photos of 36 megapixels would take 1.1 GB."""
+    page.evaluate(COUNT_AT_ONCE)
+    page.set_input_files("#file", [{**photo, "name": f"{number}.jpg"} for number in range(6)])
+    page.wait_for_selector("#status:has-text('6 pictures. 6 faces')")
+    assert page.evaluate("most") == 2
+    frames = json.loads(downloaded(page, "#save-json"))["frames"]
+    assert [frame["source"] for frame in frames] == [f"{number}.jpg" for number in range(6)]
+
+
 def test_a_video_is_read_every_tenth_of_a_second(page, stage, write_clip, tmp_path):
     images = [stage((0, 40 + 4 * number, 60)) for number in range(25)]
     page.set_input_files("#file", write_clip(tmp_path / "clip.webm", images, codec="libvpx"))
@@ -213,6 +302,31 @@ def test_a_video_is_read_every_tenth_of_a_second(page, stage, write_clip, tmp_pa
 def test_a_video_that_cannot_be_played_is_said(page):
     page.set_input_files("#file", {"name": "c.mp4", "mimeType": "video/mp4", "buffer": b"words"})
     page.wait_for_selector("#alert:has-text('c.mp4 cannot be read')")
+
+
+COUNT_SEEKS = """() => {
+  const { set, ...rest } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+  const count = function (time) { seeks++; set.call(this, time); };
+  window.seeks = 0;
+  Object.defineProperty(HTMLMediaElement.prototype, "currentTime", { ...rest, set: count });
+}"""
+
+
+def test_what_was_being_read_ends_when_something_else_begins(page, stage, write_clip, tmp_path):
+    """A video, and while it is read, another model: nothing of the video is shown any more, nor goes on being read."""
+    clip = write_clip(tmp_path / "long.webm", [stage((0, 60, 60))] * 250, codec="libvpx")
+    page.evaluate(COUNT_SEEKS)
+    page.set_input_files("#file", [clip, clip])
+    page.wait_for_selector("#alert:has-text('Only long.webm')")
+    page.wait_for_selector("#status:has-text('Reading')")
+    page.set_input_files("#file", write_model(tmp_path / "own.onnx", ("calm", "高兴")))
+    page.wait_for_selector("#status:has-text('read by own')")
+    seeks = page.evaluate("seeks")
+    page.click("#sample")
+    page.wait_for_selector("#status:has-text('1 face')")
+    page.wait_for_timeout(500)
+    assert page.evaluate("seeks") <= seeks + 2
+    assert page.locator(".timeline").count() == 0
 
 
 def test_the_camera_is_followed(page):

@@ -55,7 +55,9 @@ export class EngineHost implements Host {
   }
 
   async next(stream: number, image: ImageBitmap | Pixels, time: number, index: number) {
-    return this.#streams.get(stream)!.next(await this.#pixels(image), time, index);
+    const opened = this.#streams.get(stream);
+    if (!opened) throw new MienError("the stream was closed");
+    return opened.next(await this.#pixels(image), time, index);
   }
 
   async close(stream: number) {

@@ -24,10 +24,11 @@ export async function portable(image: Image): Promise<ImageBitmap | Pixels> {
   }
 }
 
+const freshPen = () => new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })!;
+
 /** Reads pixels out of bitmaps, on one canvas. */
 export class PixelReader {
-  #canvas = new OffscreenCanvas(1, 1);
-  #pen = this.#canvas.getContext("2d", { willReadFrequently: true })!;
+  #pen = freshPen();
 
   private constructor(readonly fidelity: Fidelity) {}
 
@@ -55,13 +56,17 @@ export class PixelReader {
     this.#draw(image);
     const { data } = this.#pen.getImageData(0, 0, width, height);
     // A canvas beyond what a browser allows stays empty, and would look like a picture without faces.
-    if (data[data.length - 1] !== 255) throw new MienError(`the image has ${width}x${height} pixels: more than this browser draws; make it smaller`);
+    if (data[data.length - 1] !== 255) {
+      this.#pen = freshPen(); // the old one would stay empty at the next image, too
+      throw new MienError(`the image has ${width}x${height} pixels: more than this browser draws; make it smaller`);
+    }
     return { data, width, height, channels: 4 };
   }
 
   #draw(image: ImageBitmap): void {
     const { width, height } = image;
-    if (this.#canvas.width !== width || this.#canvas.height !== height) Object.assign(this.#canvas, { width, height });
+    const { canvas } = this.#pen;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     this.#pen.fillStyle = "#fff";
     this.#pen.fillRect(0, 0, width, height);
     this.#pen.drawImage(image, 0, 0);
@@ -70,7 +75,7 @@ export class PixelReader {
   async #copied(image: ImageBitmap): Promise<Pixels> {
     this.#draw(image);
     const { width, height } = image;
-    const frame = new VideoFrame(this.#canvas, { timestamp: 0 });
+    const frame = new VideoFrame(this.#pen.canvas, { timestamp: 0 });
     try {
       const data = new Uint8Array(4 * width * height);
       await frame.copyTo(data, { format: "RGBA" } as VideoFrameCopyToOptions);

@@ -20,6 +20,7 @@ export interface LoadOptions {
 const FASTER = 1.25;
 const MOST_THREADS = 4;
 const WORKER_NAME = "mien-engine";
+const CLOSED = "mien was closed";
 
 type Sender = <Name extends Call>(call: Name, ...values: Parameters<Calls[Name]>) => Promise<ReturnType<Calls[Name]>>;
 
@@ -79,6 +80,7 @@ async function workerLink(file: string): Promise<Link> {
   const worker = new Worker(file, { type: "module", name: WORKER_NAME });
   const waiting = new Map<number, { done(value: unknown): void; failed(error: Error): void }>();
   let count = 0;
+  let ended = false;
   const fail = (message: string): void => {
     for (const { failed } of waiting.values()) failed(new MienError(message));
     waiting.clear();
@@ -92,6 +94,7 @@ async function workerLink(file: string): Promise<Link> {
   worker.onerror = (event) => fail(`the worker cannot run (${event.message || file})`);
   const send = (call: Call, ...values: unknown[]): Promise<unknown> =>
     new Promise((done, failed) => {
+      if (ended) throw new MienError(CLOSED);
       const id = count++;
       waiting.set(id, { done, failed });
       worker.postMessage({ id, call, values }, values.filter((value) => typeof ImageBitmap !== "undefined" && value instanceof ImageBitmap) as Transferable[]);
@@ -99,8 +102,9 @@ async function workerLink(file: string): Promise<Link> {
   return {
     send: send as Sender,
     end: () => {
+      ended = true;
       worker.terminate();
-      fail("mien was closed");
+      fail(CLOSED);
     },
   };
 }
@@ -109,12 +113,22 @@ async function sameThread(): Promise<Link> {
   const { EngineHost } = await import("./worker.js");
   const host = new EngineHost();
   let turn: Promise<unknown> = Promise.resolve();
+  let ended = false;
+  const answered = async (call: Call, values: unknown[]): Promise<unknown> => {
+    if (ended) throw new MienError(CLOSED);
+    try {
+      return await (host[call] as (...values: unknown[]) => Promise<unknown>).apply(host, values);
+    } catch (error) {
+      // The worker's file has a class of its own of this name.
+      throw (error as Error).name === "MienError" ? new MienError((error as Error).message) : error;
+    }
+  };
   const send = (call: Call, ...values: unknown[]): Promise<unknown> => {
-    const answer = turn.then(() => (host[call] as (...values: unknown[]) => Promise<unknown>).apply(host, values));
+    const answer = turn.then(() => answered(call, values));
     turn = answer.catch(() => undefined);
     return answer;
   };
-  return { send: send as Sender, end: () => undefined };
+  return { send: send as Sender, end: () => void (ended = true) };
 }
 
 /** Facial expressions in images, wholly on this machine. */
@@ -233,5 +247,9 @@ export class MienStream {
 }
 
 function taken(image: Image) {
-  return typeof createImageBitmap === "undefined" ? pixelsOf(image as ImageData) : portable(image);
+  const plain = typeof createImageBitmap === "undefined";
+  if (typeof image !== "object" || image === null || (plain && !("data" in image))) {
+    throw new MienError(`an image is ${plain ? "pixels here, { data, width, height }" : "a file, bitmap, canvas, video, or pixels"}; this is ${String(image)}`);
+  }
+  return plain ? pixelsOf(image as ImageData) : portable(image);
 }

@@ -15,6 +15,6 @@ const folder = process.env.MIEN_FIXTURES ?? mkdtempSync(join(tmpdir(), "mien-fix
 const run = (program, values) => spawnSync(program, values, { stdio: "inherit", env: { ...process.env, MIEN_FIXTURES: folder } }).status ?? 1;
 
 let status = process.env.MIEN_FIXTURES ? 0 : run(python, [join(HERE, "fixtures.py"), folder]);
-status ||= run(process.execPath, ["--test", join(HERE, "parity.test.mjs")]);
+status ||= run(process.execPath, ["--test", ...["parity", "library"].map((name) => join(HERE, `${name}.test.mjs`))]);
 if (!process.env.MIEN_FIXTURES) rmSync(folder, { recursive: true });
 process.exit(status);

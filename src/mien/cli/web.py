@@ -1,5 +1,6 @@
 """`mien web`: a static folder that recognises expressions wholly in the browser."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,4 +25,4 @@ def web(
     sizes = write_web_folder(out, bundle)
     visit = ", ".join(f"{size / 1e6:.1f} MB {kind}" for kind, size in sizes.items())
     print_text(f"wrote {out}: {bundle.card.name}; a first visit loads {visit}")
-    print_text(f"to see it: python -m http.server --directory {out} --bind 127.0.0.1")
+    print_text(f"to see it: python -m http.server --directory {shlex.quote(str(out))} --bind 127.0.0.1")

@@ -34,6 +34,12 @@ _WINDOW: Final = 24
 _PARTIAL: Final = ".*.partial"
 """What a run that was killed leaves of a file, see `mien.files.whole_file`."""
 
+_MARKS: Final = frozenset({"index.html", "sw.js", "licences/NOTICE.txt"})
+"""Files by which a list of hashes is told from those that other programs write."""
+
+_EMPTY: Final = hashlib.sha256().hexdigest()
+"""The hash that every file is listed with while a folder is being replaced."""
+
 Files = dict[str, bytes]
 """Contents by path below the folder."""
 
@@ -72,7 +78,7 @@ def _replace(out: Path, files: Files) -> None:
     Raises:
         DataError: a file cannot be written or removed.
     """
-    before = _listed(out)
+    before = _listed(out).keys()
     known = before | files.keys()
     with writing(out, DataError):
         _write(out, {SUMS: _sums(dict.fromkeys(known, b""))})
@@ -93,7 +99,11 @@ def _write(folder: Path, files: Files) -> None:
 
 
 def _sums(files: Files) -> bytes:
-    return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
+    return "".join(f"{_sum(files[name])}  {name}\n" for name in sorted(files)).encode()
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def site_files(bundle: Bundle) -> Files:
@@ -132,7 +142,7 @@ def _assets(bundle: Bundle) -> tuple[Files, dict[str, str]]:
 
 
 def _hashed(name: Path, content: bytes) -> str:
-    return f"assets/{name.stem}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{name.suffix}"
+    return f"assets/{name.stem}-{_sum(content)[:_DIGITS]}{name.suffix}"
 
 
 def _page(engine: str) -> Files:
@@ -154,7 +164,7 @@ def _text(package: str, name: str) -> str:
 def _digest(files: Files) -> str:
     whole = hashlib.sha256()
     for name, content in sorted(files.items()):
-        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        whole.update(f"{name}\0{_sum(content)}\n".encode())
     return whole.hexdigest()[:_DIGITS]
 
 
@@ -200,25 +210,35 @@ def _licence(package: str, name: str) -> bytes:
 
 
 def _refuse_others(out: Path) -> None:
-    """Refuse what is neither new, nor empty, nor a folder that holds only what mien wrote.
+    """Refuse what is neither new, nor empty, nor a folder that holds only what mien wrote, as mien wrote it.
 
     Raises:
         DataError: it is something else.
     """
     if not out.exists():
         return
-    if not out.is_dir() or (any(out.iterdir()) and not (out / SUMS).is_file()):
+    listed = _listed(out) if out.is_dir() else {}
+    if not out.is_dir() or (any(out.iterdir()) and not listed):
         raise DataError(f"{out}: exists already and is no folder that `mien web` wrote; name a new one")
-    listed = _listed(out) | {SUMS}
-    for path in sorted(out.rglob("*")):
-        ours = path.is_dir() or path.match(_PARTIAL) or path.relative_to(out).as_posix() in listed
-        if not ours:
+    for path in sorted(path for path in out.rglob("*") if not (path.is_dir() or path.match(_PARTIAL))):
+        name = path.relative_to(out).as_posix()
+        if name not in {*listed, SUMS}:
             raise DataError(f"{path}: `mien web` did not write this file; move it away, or name a new folder")
+        if name in listed and listed[name] not in (_EMPTY, _sum(path.read_bytes())):
+            raise DataError(f"{path}: was changed after `mien web` wrote it; move it away, or name a new folder")
 
 
-def _listed(out: Path) -> set[str]:
-    """Names of the files that mien wrote into a folder."""
+def _listed(out: Path) -> dict[str, str]:
+    """Hashes of the files that mien wrote into a folder; of none, where the list is missing or that of something else:
+    what a list names may be removed.
+
+    Raises:
+        DataError: the list cannot be read.
+    """
     if not (out / SUMS).is_file():
-        return set()
-    lines = (out / SUMS).read_text(encoding="utf-8").splitlines()
-    return {line.partition("  ")[2] for line in lines if "  " in line}
+        return {}
+    with writing(out / SUMS, DataError):
+        lines = (out / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    listed = {name: digest for digest, found, name in (line.partition("  ") for line in lines) if found}
+    inside = all(".." not in Path(name).parts and not Path(name).is_absolute() for name in listed)
+    return listed if inside and listed.keys() >= _MARKS else {}

@@ -47,18 +47,22 @@ export interface StreamOptions extends Options {
 }
 
 const DEFAULTS = { minConfidence: 0.6, minFace: 48, minProbability: 0, maxFaces: Infinity };
+const OF_STREAMS = ["smooth", "every", "live"];
 const SMALLEST_FACE = 12;
 
 type Checked = Required<Options>;
 
-/** @throws MienError: an option out of range. */
+/** @throws MienError: an option that there is not, or out of range. */
 export function checked(options: Options): Checked {
+  const known = [...Object.keys(DEFAULTS), ...OF_STREAMS];
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown) throw new MienError(`there is no option ${unknown}: expected one of ${known.join(", ")}`);
   const whole = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) } as Checked;
   for (const name of ["minConfidence", "minProbability"] as const) {
     if (!(whole[name] >= 0 && whole[name] <= 1)) throw new MienError(`${name} is ${whole[name]}: expected 0..1`);
   }
   if (!(whole.minFace >= SMALLEST_FACE)) throw new MienError(`minFace is ${whole.minFace}: expected at least ${SMALLEST_FACE} pixels`);
-  if (!(whole.maxFaces >= 1)) throw new MienError(`maxFaces is ${whole.maxFaces}: expected at least 1`);
+  if (!(whole.maxFaces >= 1 && (Number.isInteger(whole.maxFaces) || whole.maxFaces === Infinity))) throw new MienError(`maxFaces is ${whole.maxFaces}: expected a whole number of at least 1`);
   return whole;
 }
 

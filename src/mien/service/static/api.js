@@ -1,8 +1,10 @@
 // Talking to the service. Every failure becomes an Error whose message can be shown.
 
 import { adopt, learn } from "./classes.js";
+import { storage } from "./storage.js";
 
 const TOKEN = "token";
+const session = storage("sessionStorage");
 const QUALITY = 0.85;
 
 /** Thrown when the service asks for a token. */
@@ -18,15 +20,15 @@ export class Refused extends Error {
 
 /** Whether a token was given, and refused. */
 export function tokenWasWrong() {
-  return sessionStorage.getItem(TOKEN) !== null;
+  return session.getItem(TOKEN) !== null;
 }
 
 export function keepToken(token) {
-  sessionStorage.setItem(TOKEN, token);
+  session.setItem(TOKEN, token);
 }
 
 function authorization() {
-  const token = sessionStorage.getItem(TOKEN);
+  const token = session.getItem(TOKEN);
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
@@ -58,10 +60,14 @@ export async function* predictVideo(file) {
   const { body } = await response(`v1/predict/video?name=${name}`, options);
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    const lines = (rest + part.value).split("\n");
-    rest = lines.pop();
-    for (const line of lines) yield JSON.parse(line);
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + part.value).split("\n");
+      rest = lines.pop();
+      for (const line of lines) yield JSON.parse(line);
+    }
+  } finally {
+    await reader.cancel(); // the service stops where nobody reads on
   }
 }
 
@@ -146,7 +152,7 @@ export class LiveStream {
 
 /** Browsers set no headers of WebSockets, so the token travels as a subprotocol. */
 function protocols() {
-  const token = sessionStorage.getItem(TOKEN);
+  const token = session.getItem(TOKEN);
   if (!token) return ["mien"];
   const encoded = btoa(token).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   return ["mien", `bearer.${encoded}`];

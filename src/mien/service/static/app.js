@@ -36,7 +36,7 @@ function warn(words) {
 }
 
 /** Do something that may fail, and say so when it does; a token that is missing is asked for first. */
-async function attempt(action, explained = (error) => inWords(error, "")) {
+async function attempt(action, explained = (error) => inWords(error, error.file ?? "")) {
   try {
     await action();
   } catch (error) {
@@ -66,6 +66,10 @@ async function lookAt(files) {
   clear();
   const good = files.filter((file) => !objection(file));
   const video = good.find((file) => kindOf(file) === "video");
+  if (video && good.length > 1) {
+    const objected = said.alert;
+    warn(() => [objected(), text("oneVideo", { name: video.name })].filter(Boolean).join(" "));
+  }
   await (video ? lookAtVideo(video) : lookAtPictures(good));
 }
 
@@ -73,6 +77,7 @@ async function lookAt(files) {
 async function changeModel(file) {
   warn(() => "");
   const name = await useModel(file);
+  ++state.task;
   stopCamera();
   state.video?.close();
   state.video = null;
@@ -153,10 +158,10 @@ async function lookAtVideo(file) {
   const video = new Video(file, () => state.video === video && showMoment());
   Object.assign(state, { video, pictures: [] });
   clearTimelines({ whole: true });
-  await video.read((frame) => {
+  await readThrough(video, (frame) => {
     if (task !== state.task) return;
     if (frame.error) {
-      warn(() => text("unreadable", { name: file.name }));
+      warn(() => text("unreadableVideo", { name: file.name }));
       return;
     }
     state.frames = video.frames;
@@ -166,10 +171,21 @@ async function lookAtVideo(file) {
     say(() => text("reading", { time: video.seconds.toFixed(1) }));
   });
   if (task !== state.task) return;
-  $("scrub").hidden = $("history").hidden = false;
+  state.frames = video.frames;
+  timelines.show();
+  $("scrub").hidden = $("history").hidden = !video.frame;
   $("downloads").hidden = false;
+  say(() => summary(video.frames.slice(0, 1)));
   showMoment();
-  say(() => summary([video.frame]));
+}
+
+/** Read a video; an error tells which one. */
+async function readThrough(video, onFrame) {
+  try {
+    await video.read(onFrame);
+  } catch (error) {
+    throw Object.assign(error, { file: video.file.name });
+  }
 }
 
 /** Begin the timelines anew: of the last seconds, or of a whole video. */
@@ -186,6 +202,7 @@ function showMoment() {
   state.current = { frame: video.frame, image: video.element };
   show(video.frame);
   redraw();
+  if (!$("scrub").hidden) say(() => summary([video.frame]));
 }
 
 /** Take away what was shown: nothing of it may be saved under the name of another file. */
@@ -315,7 +332,7 @@ function showResult(frame, delay) {
 function sayRate(delay) {
   const now = performance.now();
   state.answered = [...state.answered.filter((time) => now - time < 2000), now];
-  if (now - (sayRate.last ?? 0) < 1000) return;
+  if (state.answered.length < 2 || now - (sayRate.last ?? 0) < 1000) return;
   sayRate.last = now;
   const rate = ((state.answered.length - 1) * 1000) / Math.max(1, now - state.answered[0]);
   say(() => text("live", { rate: rate.toFixed(1), delay: Math.round(delay) }));
@@ -393,6 +410,7 @@ function speak(language) {
   showLegend($("legend"));
   say(said.status);
   warn(said.alert);
+  timelines.show();
   if (!state.current) return;
   show(state.current.frame);
   redraw();

@@ -54,7 +54,7 @@ export function summary(frames) {
   const faces = frames.flatMap((frame) => frame.faces);
   const unread = frames.filter((frame) => frame.error).length;
   const pictures = frames.length > 1 ? text(unread ? "ofPictures" : "allPictures", { pictures: frames.length, unread }) : "";
-  if (!faces.length) return pictures + text("nobody");
+  if (!faces.length) return pictures + (unread < frames.length ? text("nobody") : "");
   const count = faces.length === 1 ? text("oneFace") : text("faces", { count: faces.length });
   const verdicts = faces.slice(0, 5).map(({ emotion, probability }) => text("verdict", { emotion: emotionName(emotion), percent: Math.round(100 * probability) }));
   return `${pictures}${count}: ${verdicts.join("; ")}${faces.length > 5 ? " …" : ""}`;

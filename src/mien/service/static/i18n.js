@@ -1,5 +1,7 @@
 // The words of the page. `text(key)` gives one in the language that was chosen; pages mark theirs with data-text.
 
+import { storage } from "./storage.js";
+
 const WORDS = {
   en: {
     tagline: "Facial expressions in pictures and in front of the camera",
@@ -28,6 +30,8 @@ const WORDS = {
     wrongType: "{name} is neither a picture nor a video that can be read. Use JPEG, PNG, WebP, GIF, BMP or AVIF; MP4, WebM or MOV.",
     tooBig: "{name} has {size} MB; at most {most} MB can be sent. Save it smaller.",
     unreadable: "{name} cannot be read. It may be damaged.",
+    unreadableVideo: "{name} cannot be read. It may be damaged.",
+    oneVideo: "Only {name} is looked at: a video comes alone.",
     tooCostly: "{name} is too large for this server. Save it smaller.",
     busy: "The server is busy. Try again in a moment.",
     offline: "The server does not answer. Is it running?",
@@ -90,6 +94,8 @@ const WORDS = {
     wrongType: "{name} 不是可读取的图片或视频。请使用 JPEG、PNG、WebP、GIF、BMP、AVIF，或 MP4、WebM、MOV。",
     tooBig: "{name} 有 {size} MB，最多可发送 {most} MB。请缩小后再试。",
     unreadable: "无法读取 {name}，文件可能已损坏。",
+    unreadableVideo: "无法读取 {name}，文件可能已损坏。",
+    oneVideo: "只读取 {name}：视频需单独处理。",
     tooCostly: "{name} 对此服务器来说太大。请缩小后再试。",
     busy: "服务器繁忙，请稍后再试。",
     offline: "服务器没有应答。它在运行吗？",
@@ -150,6 +156,8 @@ const WORDS = {
     wrongType: "{name} ليس صورة ولا فيديو يمكن قراءته. استخدم JPEG أو PNG أو WebP أو GIF أو BMP أو AVIF، أو MP4 أو WebM أو MOV.",
     tooBig: "حجم {name} يبلغ {size} ميغابايت، والحد الأقصى للإرسال {most} ميغابايت. احفظه بحجم أصغر.",
     unreadable: "تعذّرت قراءة {name}. قد يكون تالفًا.",
+    unreadableVideo: "تعذّرت قراءة {name}. قد يكون تالفًا.",
+    oneVideo: "يُقرأ {name} وحده: فيديو واحد في كل مرة.",
     tooCostly: "{name} كبير جدًّا لهذا الخادم. احفظه بحجم أصغر.",
     busy: "الخادم مشغول. حاول بعد لحظات.",
     offline: "الخادم لا يجيب. هل يعمل؟",
@@ -197,6 +205,7 @@ export function addWords(words) {
 }
 
 let language = "en";
+const remembered = storage("localStorage");
 
 /** The words for a key, with values in place of names in braces. */
 export function text(key, values = {}) {
@@ -210,14 +219,14 @@ export function emotionName(emotion) {
 
 /** The language that the reader chose before, or that the browser asks for. */
 export function preferredLanguage() {
-  const wanted = localStorage.getItem("language") ?? navigator.language.slice(0, 2);
+  const wanted = remembered.getItem("language") ?? navigator.language.slice(0, 2);
   return wanted in WORDS ? wanted : "en";
 }
 
 /** Show the whole page in a language. */
 export function useLanguage(chosen) {
   language = chosen;
-  localStorage.setItem("language", chosen);
+  remembered.setItem("language", chosen);
   document.documentElement.lang = chosen;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(chosen) ? "rtl" : "ltr";
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);

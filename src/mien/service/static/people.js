@@ -6,6 +6,7 @@ import { emotionName, text } from "./i18n.js";
 
 const SECONDS = 30;
 const LEAST_SECONDS = 1;
+const PAUSE = 200;
 
 const element = (name, className, words = "") => Object.assign(document.createElement(name), { className, textContent: words });
 
@@ -70,6 +71,8 @@ export class Timelines {
   #people = new Map();
   #box;
   #seconds = SECONDS;
+  #now = 0;
+  #drawing;
 
   constructor(box) {
     this.#box = box;
@@ -81,7 +84,15 @@ export class Timelines {
       person.samples.push({ time: frame.time, probabilities: face.probabilities });
       person.emotion = face.emotion;
     }
-    for (const [track, person] of this.#people) this.#show(track, person, frame.time);
+    this.#now = frame.time;
+    this.#drawing ??= setTimeout(() => this.show(), PAUSE); // not with every frame: it would take longer than the network
+  }
+
+  /** Draw all, in the words of the language that is chosen. */
+  show() {
+    clearTimeout(this.#drawing);
+    this.#drawing = undefined;
+    for (const [track, person] of this.#people) this.#show(track, person, this.#now);
   }
 
   /** Begin anew; `whole`: show all from the beginning on, not the last seconds. */

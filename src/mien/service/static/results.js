@@ -24,7 +24,7 @@ export function toCsv(frames) {
     });
   });
   const lines = rows.map((row) => columns.map((column) => quoted(row[column])).join(","));
-  return [columns.join(","), ...lines, ""].join("\n");
+  return [columns.map(quoted).join(","), ...lines, ""].join("\n");
 }
 
 function quoted(value) {

@@ -5,6 +5,8 @@ import { predictVideo } from "./api.js";
 /** A video and its frames; `onPicture()` is called whenever another moment is shown. */
 export class Video {
   frames = [];
+  #moments = [];
+  #closed = false;
   element = document.createElement("video");
 
   constructor(file, onPicture) {
@@ -15,28 +17,31 @@ export class Video {
     this.element.onseeked = this.element.ontimeupdate = this.element.onloadeddata = onPicture;
   }
 
-  /** Read it; `onFrame(frame)` is called for each. */
+  /** Read it; `onFrame(frame)` is called for each. Reading ends when the video is closed. */
   async read(onFrame) {
     for await (const frame of predictVideo(this.file)) {
+      if (this.#closed) break;
       this.frames.push(frame);
+      if (!frame.error) this.#moments.push(frame);
       onFrame(frame);
     }
   }
 
+  /** Seconds that were read. */
   get seconds() {
-    return this.frames.at(-1)?.time ?? 0;
+    return this.#moments.at(-1)?.time ?? 0;
   }
 
-  /** The frame of the moment that is shown. */
+  /** The frame of the moment that is shown; undefined while there is none. */
   get frame() {
     const { currentTime } = this.element;
-    let [low, high] = [0, this.frames.length - 1];
+    let [low, high] = [0, this.#moments.length - 1];
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.frames[middle].time <= currentTime + 0.001) low = middle;
+      if (this.#moments[middle].time <= currentTime + 0.001) low = middle;
       else high = middle - 1;
     }
-    return this.frames[low];
+    return this.#moments[low];
   }
 
   seek(seconds) {
@@ -44,6 +49,7 @@ export class Video {
   }
 
   close() {
+    this.#closed = true;
     this.element.pause();
     URL.revokeObjectURL(this.element.src);
   }

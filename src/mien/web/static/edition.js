@@ -1,7 +1,7 @@
 // What the page has without a service: its own words, the file it can take besides, what it runs on, and offline use.
 // It comes before app.js, which shows the words.
 
-import { theEngine } from "./api.js";
+import { MODEL_USED, theEngine } from "./api.js";
 import { addWords, text } from "./i18n.js";
 
 addWords({
@@ -14,6 +14,9 @@ addWords({
     altered: "This browser changes pixels that pages read, as protection against tracking or for colours. Probabilities may be off by some hundredths.",
     lost: "The camera's stream ended. {reason}",
     offline: "The files of this page cannot be loaded. Is its server there?",
+    unreadable: "{name} cannot be read: it is damaged, or too large or of a kind that this browser does not know.",
+    unreadableVideo: "{name} cannot be read: it is damaged, or of a kind that this browser does not play.",
+    notKept: "This browser keeps no copy: the page needs its server every time",
     loading: "Loading the networks …",
     own: "A model of your own (ONNX, by mien export) can be dropped here, too.",
   },
@@ -25,6 +28,9 @@ addWords({
     altered: "此浏览器会改动网页读取的像素（防跟踪或色彩管理）。概率可能有百分之几的偏差。",
     lost: "摄像头画面流已结束。{reason}",
     offline: "无法加载本页面的文件。它的服务器还在吗？",
+    unreadable: "无法读取 {name}：文件已损坏、过大，或此浏览器不支持该格式。",
+    unreadableVideo: "无法读取 {name}：文件已损坏，或此浏览器无法播放该格式。",
+    notKept: "此浏览器不保留副本：每次都需要服务器",
     loading: "正在加载网络……",
     own: "也可以把自己的模型（由 mien export 生成的 ONNX）拖到这里。",
   },
@@ -36,6 +42,9 @@ addWords({
     altered: "يغيّر هذا المتصفح البكسلات التي تقرؤها الصفحات، حمايةً من التتبّع أو لإدارة الألوان. قد تختلف الاحتمالات ببضعة أجزاء من المئة.",
     lost: "انتهى بث الكاميرا. {reason}",
     offline: "تعذّر تحميل ملفات هذه الصفحة. هل خادمها متاح؟",
+    unreadable: "تعذّرت قراءة {name}: إمّا أنه تالف أو كبير جدًّا أو من نوع لا يعرفه هذا المتصفح.",
+    unreadableVideo: "تعذّرت قراءة {name}: إمّا أنه تالف أو من نوع لا يشغّله هذا المتصفح.",
+    notKept: "لا يحتفظ هذا المتصفح بنسخة: تحتاج الصفحة إلى خادمها كل مرة",
     loading: "يجري تحميل الشبكات…",
     own: "يمكن أيضًا إسقاط نموذج خاص بك هنا (ONNX من mien export).",
   },
@@ -50,6 +59,7 @@ $("file").accept += ",.onnx";
 function told(element, words) {
   const show = () => (element.textContent = words());
   new MutationObserver(show).observe(document.documentElement, LANGUAGE_SHOWN);
+  document.addEventListener(MODEL_USED, show);
   show();
 }
 
@@ -57,15 +67,29 @@ async function start() {
   const about = $("about");
   told(about, () => text("loading"));
   const mien = await theEngine();
-  const words = () => [text("runsOn", { name: mien.card.name }), ...(mien.threads > 1 ? [text("threads", mien)] : []), text("own")];
-  told(about, () => words().join(" · "));
+  const words = [() => text("runsOn", { name: mien.card.name }), () => text("own")];
+  if (mien.threads > 1) words.splice(1, 0, () => text("threads", mien));
+  const tell = () => told(about, () => words.map((say) => say()).join(" · "));
+  tell();
   about.dataset.ready = mien.fidelity;
   if (mien.fidelity === "altered") {
     $("altered").hidden = false;
     told($("altered"), () => text("altered"));
   }
   // After the engine, so that the files are loaded once and then copied.
-  if ("serviceWorker" in navigator && isSecureContext) await navigator.serviceWorker.register("sw.js");
+  if (await isKept()) return;
+  words.push(() => text("notKept"));
+  tell();
+}
+
+/** Whether the browser takes the service worker, which keeps a copy: on http pages, and where readers forbid it, none. */
+async function isKept() {
+  try {
+    await navigator.serviceWorker.register("sw.js");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 start().catch((error) => told($("about"), () => (error instanceof TypeError ? text("offline") : text("failed", { reason: error.message }))));

@@ -29,7 +29,8 @@ async function copy() {
   for (const name of FILES) {
     const address = addressOf(name);
     const before = name.startsWith("assets/") && (await caches.match(address));
-    const answer = before || (await fetch(address));
+    // Asked for anew: a copy that the browser kept, of before, would name files that are gone.
+    const answer = before || (await fetch(address, { cache: name.startsWith("assets/") ? "default" : "no-cache" }));
     if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
     await cache.put(address, answer);
   }
