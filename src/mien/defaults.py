@@ -1,5 +1,6 @@
 """What is used unless the caller asks for something else: one value for Python, command line and service."""
 
+from pathlib import Path
 from typing import Final
 
 from mien.choices import CLEANING_RULES, Alignment, DetectorName
@@ -12,6 +13,9 @@ DEFAULT_DETECTOR: Final[DetectorName] = "yunet"
 DEFAULT_ALIGNMENT: Final[Alignment] = "fer2013"
 
 DEFAULT_PREFERENCE: Final = "largest"
+
+DEFAULT_FOLDER: Final = Path("mien-out")
+"""Where commands write pictures, in the current folder."""
 
 MIN_SCORE: Final = 0.6
 """Least score of a face. YuNet gave 0.77 to 0.95 to faces of 14 px and more in photos, at most 0.59 to galaxies and

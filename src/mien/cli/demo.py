@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from mien.cli.tables import print_text
+from mien.defaults import DEFAULT_FOLDER
 
 _PHOTO: Final = "astronaut.jpg"
 _CREDIT: Final = "Eileen Collins, portrait by NASA, public domain"
@@ -19,7 +20,7 @@ next:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the annotated photo.")] = Path("mien-out"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the annotated photo.")] = DEFAULT_FOLDER,
 ) -> None:
     """Read the expression in a public-domain photo and write the annotated picture."""
     from mien.output.folder import Names

@@ -10,7 +10,7 @@ from mien.choices import Alignment, ExplainMethod
 from mien.cli.messages import log, say_written
 from mien.cli.options import AsJson, Detector, MinConfidence, MinFace, Model, RunAnywhere, Threads
 from mien.cli.tables import print_text
-from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
+from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_FOLDER, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
         list[str],
         typer.Argument(metavar="PICTURE...", help="Pictures, folders of them, glob patterns, URLs of pictures."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the overlays and their JSON.")] = Path(
-        "mien-out"
-    ),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the overlays and their JSON.")] = DEFAULT_FOLDER,
     emotion: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Show the evidence for this expression too; repeatable."),

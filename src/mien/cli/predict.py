@@ -47,6 +47,7 @@ from mien.cli.termination import terminated_like_ctrl_c
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
+    DEFAULT_FOLDER,
     DEFAULT_MODEL,
     DEFAULT_PREFERENCE,
     DEFAULT_SMOOTHING,
@@ -65,8 +66,6 @@ if TYPE_CHECKING:
     from mien.output.sink import Sinks
     from mien.output.window import Window
 
-_DEFAULT_FOLDER = Path("mien-out")
-
 
 def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     sources: Annotated[
@@ -80,7 +79,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         str | None,
         typer.Option(
             metavar="DIR",
-            help=f"Folder for annotated copies, or of a job; --save alone writes to {_DEFAULT_FOLDER}.",
+            help=f"Folder for annotated copies, or of a job; --save alone writes to {DEFAULT_FOLDER}.",
         ),
     ] = None,
     form: Annotated[RowFormat, typer.Option("--format", help="Output format on standard output.")] = "table",
@@ -219,7 +218,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     refuse_folder_of_job(out)
     if blur:
         refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
-    target = sinks.folder_of(out, save, _DEFAULT_FOLDER)
+    target = sinks.folder_of(out, save, DEFAULT_FOLDER)
     refuse_unused(saves=bool(target), shows=show, blur=blur, sort=sort, sort_as=sort_as, limits=limits)
     _use_font(font)
     found = _found(sources, fps)
@@ -228,7 +227,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
     kept = sinks.saved(target, found, drawing, limits, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
-    window = sinks.shown(target or _DEFAULT_FOLDER, drawing) if show else None
+    window = sinks.shown(target or DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
     processes = worker_count(workers, threads)
     parallel = Parallel(
