@@ -214,7 +214,8 @@ export function text(key, values = {}) {
 
 /** The name of an expression; a class that is no emotion is called what it is called. */
 export function emotionName(emotion) {
-  return WORDS[language].emotions[emotion] ?? emotion;
+  const { emotions } = WORDS[language];
+  return Object.hasOwn(emotions, emotion) ? emotions[emotion] : emotion; // a class may be called "constructor"
 }
 
 /** The language that the reader chose before, or that the browser asks for. */
