@@ -23,6 +23,9 @@ from mien.networks.saved import load_network, provenance
 _INPUT: Final = "face"
 _OUTPUT: Final = "logits"
 
+_LEAST_OPERATORS: Final = 18
+"""Version of ONNX's operators from which the axes of a sum are an input."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -121,7 +124,7 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
             than `mien.export.onnx.TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
     """
     card = ensemble_card(members, name)
-    model = _averaged([member.bundle for member in members])
+    model = _averaged(members)
     if half:
         model = halved(model)
     together = Bundle(with_card(model, card), str(out))
@@ -131,9 +134,16 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
     return difference
 
 
-def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
+def _averaged(members: Sequence[Member]) -> onnx.ModelProto:
     """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is."""
+    bundles = [member.bundle for member in members]
     models = [onnx.load_from_string(bundle.content) for bundle in bundles]
+    for member, model in zip(members, models, strict=True):
+        if (found := _operators(model)) != _operators(models[0]) or found.get("", 0) < _LEAST_OPERATORS:
+            raise ExportError(
+                f"{member.source}: is written in version {found.get('', 0)} of ONNX's operators: expected that of the "
+                f"others, and at least {_LEAST_OPERATORS}; export it again"
+            )
     nodes, weights = [], []
     for number, (bundle, model) in enumerate(zip(bundles, models, strict=True)):
         graph = add_prefix_graph(model.graph, f"member{number}/")
@@ -166,6 +176,11 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
         weights,
     )
     return helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
+
+
+def _operators(model: onnx.ModelProto) -> dict[str, int]:
+    """Versions of the sets of operators that a file is written in, by domain."""
+    return {entry.domain: entry.version for entry in model.opset_import}
 
 
 def _difference(together: Bundle, members: Sequence[Member]) -> float:
