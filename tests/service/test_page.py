@@ -284,19 +284,23 @@ def test_it_speaks_chinese_and_remembers(page, photo):
 
 
 def test_it_shows_the_classes_of_its_model(browser, serve, photo, tmp_path):
-    names = ["calm", "高兴", "error", "p_error", "a, b", "constructor"]
+    names = ["calm", "高兴", "error", "p_error", "a, b", "constructor", "مبتسم", "W" * 60]
     own = write_model(tmp_path / "own.onnx", tuple(names))
     with serve(Recognizer(own, threads=1)) as address:
         page = browser.new_page()
         page.goto(f"http://{address}/")
         page.set_input_files("#file", photo)
         page.wait_for_selector(".card")
-        assert page.locator("#legend li").all_text_contents() == names
-        assert page.locator(".card dt").all_text_contents() == names
+        for place in ("#legend li", ".card dt"):
+            shown = page.locator(place).all_text_contents()
+            assert [name.strip("\u2068\u2069") for name in shown] == names
+        page.click(".card summary")
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert page.locator(".card dd").first.evaluate("bar => bar.clientWidth") > 50
         _, content = downloaded(page, "#save-csv")
         (row,) = csv.DictReader(io.StringIO(content.decode()))
         assert tuple(row) == table_columns(names)
-        columns = ("calm", "高兴", "p_p_error", "p_error", "a, b", "constructor")
+        columns = [{"error": "p_p_error"}.get(name, name) for name in names]
         assert sum(float(row[column]) for column in columns) == pytest.approx(1, abs=1e-4)
         page.close()
 
