@@ -88,7 +88,7 @@ def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str]) -> str:
     unknown, missing = sorted(given - set(classes)), sorted(set(classes) - given)
     wrong = [f"the data set has no {', '.join(unknown)}"] if unknown else []
     wrong += [f"the model never answers {', '.join(missing)}"] if missing else []
-    example = f"--map {card.labels[0]}={(missing or classes)[0]}, or import the data set without it"
+    example = f"--map CLASS={(missing or classes)[0]}, or import the data set without it"
     if unknown:
         example = f"--map {unknown[0]}=CLASS or --map {unknown[0]}=skip"
     return (
