@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 from mien.data.chart_names import chart_names
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.features import principal_plane
@@ -30,7 +30,7 @@ def draw_features(
         UsageError: it cannot be written.
     """
     places, shares = principal_plane(features)
-    figure = Figure(figsize=(7.2, 6.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 6.2), layout="constrained")
     what = f"what its last layer reads ({features.shape[1]} features); colour: true class"
     title = f"{evaluation.model} on {evaluation.where}, {len(evaluation):,} faces\n{what}"
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
@@ -42,7 +42,7 @@ def draw_features(
     axes.set_yticks([])
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    outside_legend(figure, axes.get_legend_handles_labels(), "lower center", columns=4)
     with writing_into(table.absolute().parent):
         return save_chart(figure, table.parent, table.stem, style)
 
