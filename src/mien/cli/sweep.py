@@ -37,7 +37,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.train_progress import resumable
 
     try:
-        from mien.training.sweep import check_comparable, load_sweep, whole
+        from mien.training.sweep import check_comparable, check_trainable, load_sweep, whole
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
     from mien.data.store import FaceStore
@@ -45,7 +45,9 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.evaluation.contenders import read_runs
 
     asked = load_sweep(file)
-    check_comparable(asked.runs, FaceStore.open(data), asked.folds)
+    store = FaceStore.open(data)
+    check_comparable(asked.runs, store, asked.folds)
+    check_trainable(asked.runs, store)
     train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
     trainer = _Trainer(out, lambda config, folder: train(config, data, folder))
     with resumable("the same command"):
