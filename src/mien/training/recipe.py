@@ -44,8 +44,8 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration in a recipe of the package (by name) or in a TOML file (by path), with ``key=value`` overrides.
 
     Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are
-    taken as text. With fewer epochs than the recipe's, warmup and resolutions that would not fit follow, and with another
-    input size resolutions do, see `mien.training.dependent`.
+    taken as text. With fewer epochs than the recipe's, warmup and resolutions that would not fit follow, and with
+    another input size resolutions do, see `mien.training.dependent`.
 
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.
