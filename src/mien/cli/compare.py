@@ -172,13 +172,13 @@ def _print(rows: list[dict[str, Any]]) -> None:
             count = len(folds["accuracies"])
             spread += f"; over {count} folds {folds['mean']:.2%} ± {folds['deviation']:.2%}"
         cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
-        table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row))))
+        table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row, several=len(rows) > 2))))
     print_table(table)
     if errors := [row["monte_carlo_error"] for row in rows[1:]]:
         print_text(f"bounds of the bootstrap: Monte Carlo error at most {100 * max(errors):.2g} points")
 
 
-def _difference(row: dict[str, Any]) -> str:
+def _difference(row: dict[str, Any], *, several: bool) -> str:
     if "difference" not in row:
         return ""
     low, high = (_points(end, row) for end in row["interval"])
@@ -186,7 +186,7 @@ def _difference(row: dict[str, Any]) -> str:
     if paired := row["paired_seeds"]:
         chance += f"; over paired seeds {100 * paired['low']:+.2f} .. {100 * paired['high']:+.2f}"
         chance += f", p = {paired['p_value']:.2g}"
-    if row["p_holm"] is not None:
+    if several and row["p_holm"] is not None:
         chance += f", {row['p_holm']:.2g} by Holm"
     return f"{100 * row['difference']:+.2f} points ({low} .. {high} over {row['interval_over']}{chance})"
 
