@@ -98,6 +98,23 @@ def test_it_answers_with_the_mean_of_calibrated_probabilities(tmp_path, store):
     assert (card.name, card.network, card.parameters, card.macs) == ("three", "pooled + pooled + pooled", 30, 60)
 
 
+def test_a_member_sees_the_same_face_at_its_own_side_and_scale(tmp_path, store):
+    """By torch's interpolation of the common input."""
+    large = replace(SPEC, frame_size=120, input_size=110, mean=127 / 255, std=128 / 255)
+    paths = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
+    first, second = (save_member(path, seed, 1.0, (large, SPEC)[seed]) for seed, path in enumerate(paths))
+    result = export(*paths, "--out", tmp_path / "two.onnx", "--data", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    bundle = Bundle.load(tmp_path / "two.onnx")
+    assert bundle.card.preprocess == SPEC
+    inputs = torch.from_numpy(SPEC.apply(store.faces))
+    grey = torch.nn.functional.interpolate(inputs, 110, mode="bilinear") * 255 * SPEC.std + 255 * SPEC.mean
+    with torch.no_grad():
+        each = [first((grey - 127) / 128), second(inputs)]
+    expected = np.mean([softmax(logits.numpy(), axis=1) for logits in each], axis=0)
+    np.testing.assert_allclose(softmax(bundle.logits(store.faces), axis=1), expected, atol=1e-5)
+
+
 def write_constant(path, logits, card):
     """A model file that answers every face with the same logits."""
     graph = onnx.helper.make_graph(
@@ -219,7 +236,7 @@ def test_members_of_another_preprocessing_are_refused(tmp_path):
         card = ModelCard(name="constant", network="none", parameters=0, macs=0, preprocess=spec)
         write_constant(tmp_path / f"{number}.onnx", np.arange(7), card)
     members = [load_member(tmp_path / "0.onnx"), load_member(tmp_path / "1.onnx")]
-    with pytest.raises(ExportError, match=r"1\.onnx: was trained with .*blur=True.*: expected that of .*blur=False"):
+    with pytest.raises(ExportError, match=r"1\.onnx: was trained with .*blur=True.*: expected the crop.*blur=False"):
         ensemble_card(members, "pair")
 
 

@@ -19,6 +19,7 @@ from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle, softmax
 from mien.networks.saved import load_network, provenance
+from mien.preprocess import PreprocessSpec
 
 _INPUT: Final = "face"
 _OUTPUT: Final = "logits"
@@ -62,17 +63,18 @@ def load_member(source: str | Path) -> Member:
 def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
     """The members' common card, neither calibrated together nor measured yet.
 
-    Its ``training`` holds what is true of all members, and under ``members`` each one's own.
+    Its ``training`` holds what is true of all members, and under ``members`` each one's own. Members may see a face at
+    sides and scales of grey levels of their own; the ensemble sees it as the one whose frame is nearest to the faces.
 
     Raises:
-        ExportError: one takes its faces otherwise than the first.
+        ExportError: one sees another part of the face than the first, or something else is done to its faces.
     """
     cards = [member.bundle.card for member in members]
     for member, card in zip(members, cards, strict=True):
-        if card.preprocess != cards[0].preprocess:
+        if _part_of_face(card.preprocess) != _part_of_face(cards[0].preprocess):
             raise ExportError(
                 f"{member.source}: was trained with {card.preprocess}: "
-                f"expected that of {members[0].source}, {cards[0].preprocess}"
+                f"expected the crop, channels, filters and faces of {members[0].source}, {cards[0].preprocess}"
             )
         if card.labels != cards[0].labels:
             raise ExportError(
@@ -84,7 +86,7 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
-        preprocess=cards[0].preprocess,
+        preprocess=min((card.preprocess for card in cards), key=lambda spec: abs(spec.frame_size - spec.face_size)),
         labels=cards[0].labels,
         training={
             **_common([card.training for card in cards]),
@@ -92,6 +94,11 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
         },
         licence=" and ".join(sorted({card.licence for card in cards})),
     )
+
+
+def _part_of_face(spec: PreprocessSpec) -> tuple[Any, ...]:
+    """What members must have in common: all but the side, and how grey levels are scaled."""
+    return spec.input_size / spec.frame_size, spec.equalize, spec.blur, spec.channels, spec.face_size
 
 
 def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -118,28 +125,36 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
 
     Raises:
         ExportError: the members do not fit together, the data set has no PublicTest rows, the answers differ by more
-            than `mien.export.onnx.TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
+            than `mien.export.onnx.TOLERANCE`, or `HALF_TOLERANCE` with half precision or members that see faces at
+            another side, or the file cannot be written.
     """
     card = ensemble_card(members, name)
-    model = _averaged([member.bundle for member in members])
+    model = _averaged([member.bundle for member in members], card.preprocess)
     if half:
         model = halved(model)
     together = Bundle(with_card(model, card), str(out))
     difference = _difference(together, members)
-    require_close(difference, f"{out}: probabilities", "the members' mean", half=half)
+    resized = any(member.bundle.card.preprocess.input_size != card.preprocess.input_size for member in members)
+    require_close(difference, f"{out}: probabilities", "the members' mean", half=half or resized)
     write_model(with_card(model, calibrated_as_it_answers(together, store)), out)
     return difference
 
 
-def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
-    """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is."""
+def _averaged(bundles: Sequence[Bundle], spec: PreprocessSpec) -> onnx.ModelProto:
+    """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is.
+
+    Args:
+        bundles: the members.
+        spec: how their common input is made.
+    """
     models = [onnx.load_from_string(bundle.content) for bundle in bundles]
     nodes, weights = [], []
     for number, (bundle, model) in enumerate(zip(bundles, models, strict=True)):
         graph = add_prefix_graph(model.graph, f"member{number}/")
-        nodes += [helper.make_node("Identity", [_INPUT], [graph.input[0].name]), *graph.node]
+        entering, constants = _entering(number, spec, bundle.card.preprocess, graph.input[0].name)
+        nodes += [*entering, *graph.node]
         temperature = np.array(bundle.card.temperature, np.float32)
-        weights += [*graph.initializer, numpy_helper.from_array(temperature, f"temperature{number}")]
+        weights += [*constants, *graph.initializer, numpy_helper.from_array(temperature, f"temperature{number}")]
         nodes += [
             helper.make_node("Div", [graph.output[0].name, f"temperature{number}"], [f"scaled{number}"]),
             helper.make_node("LogSoftmax", [f"scaled{number}"], [f"log_probabilities{number}"], axis=-1),
@@ -156,8 +171,7 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
         helper.make_node("Sub", ["log_of_sum", "log_of_their_number"], [_OUTPUT]),
     ]
     first = models[0]
-    face = first.graph.input[0].type.tensor_type.shape
-    sides = [size.dim_value for size in face.dim[1:]]
+    sides = [spec.channels, spec.input_size, spec.input_size]
     graph = helper.make_graph(
         nodes,
         "ensemble",
@@ -166,6 +180,31 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
         weights,
     )
     return helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
+
+
+def _entering(
+    number: int, ours: PreprocessSpec, theirs: PreprocessSpec, name: str
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes and constants that make a member's input, of a name, from the common one: scaled and resized where needed.
+
+    Enlarging is `PreprocessSpec`'s own but for the outermost pixels, whose neighbours the common input has lost, and
+    for rounding to whole grey levels.
+    """
+    nodes, constants, last = [], [], _INPUT
+    if (ours.mean, ours.std) != (theirs.mean, theirs.std):
+        factor, offset = f"factor{number}", f"offset{number}"
+        values = {factor: ours.std / theirs.std, offset: (ours.mean - theirs.mean) / theirs.std}
+        constants += [numpy_helper.from_array(np.array(value, np.float32), key) for key, value in values.items()]
+        nodes.append(helper.make_node("Mul", [last, factor], [f"stretched{number}"]))
+        nodes.append(helper.make_node("Add", [f"stretched{number}", offset], [f"grey{number}"]))
+        last = f"grey{number}"
+    if ours.input_size != theirs.input_size:
+        sides = f"sides{number}"
+        constants.append(numpy_helper.from_array(np.full(2, theirs.input_size, np.int64), sides))
+        resized = [last, "", "", sides], [f"resized{number}"]
+        nodes.append(helper.make_node("Resize", *resized, mode="linear", antialias=1, axes=[2, 3]))
+        last = f"resized{number}"
+    return [*nodes, helper.make_node("Identity", [last], [name])], constants
 
 
 def _difference(together: Bundle, members: Sequence[Member]) -> float:
