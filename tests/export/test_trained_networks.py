@@ -29,7 +29,7 @@ BRIEF = ("epochs=1", "resolutions=[]", "schedule.warmup_epochs=0", "precision=fp
 """A small step: one at full rate from random weights makes logits of thousands, which float32 holds to 1e-3 at best."""
 
 
-TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher"}
+TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher", "efficientnet_lite1", "efficientnet_lite2"}
 """Deeper or wider than another network of the same blocks: exporting them shows nothing new."""
 
 
@@ -51,7 +51,7 @@ def shallow_dpn(classes, channels):
 SHALLOW = {"densenet": shallow_densenet, "dla": shallow_dla, "dpn": shallow_dpn}
 """Each kind of block of the networks that take longest to export, which takes time for every layer."""
 
-SLOW_RECIPES = {"resnet34", "preact_resnet34"}
+SLOW_RECIPES = {"resnet34", "preact_resnet34", "efficientnet_lite1", "efficientnet_lite2"}
 """Twins that train for long; tests/networks has their gradients."""
 
 RECIPE_OF_NETWORK = {
