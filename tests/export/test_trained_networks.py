@@ -15,7 +15,7 @@ from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx, probe_faces
 from mien.model.onnx_model import Bundle
-from mien.networks import densenet, dla, dpn, network_entry, network_names, registry
+from mien.networks import densenet, dla, dpn, efficientnet_lite, network_entry, network_names, registry
 from mien.networks.layers import conv3x3, pooled_head
 from mien.networks.saved import load_network
 from mien.training.data import TrainingData
@@ -48,7 +48,17 @@ def shallow_dpn(classes, channels):
         return dpn.dpn(classes, channels)
 
 
-SHALLOW = {"densenet": shallow_densenet, "dla": shallow_dla, "dpn": shallow_dpn}
+def shallow_efficientnet(classes, channels):
+    with mock.patch.object(efficientnet_lite, "_STAGES", efficientnet_lite._STAGES[:3]):
+        return efficientnet_lite.efficientnet_lite0(classes, channels)
+
+
+SHALLOW = {
+    "densenet": shallow_densenet,
+    "dla": shallow_dla,
+    "dpn": shallow_dpn,
+    "efficientnet_lite0": shallow_efficientnet,
+}
 """Each kind of block of the networks that take longest to export, which takes time for every layer."""
 
 SLOW_RECIPES = {"resnet34", "preact_resnet34", "efficientnet_lite1", "efficientnet_lite2"}
