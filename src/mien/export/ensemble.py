@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,16 @@ from onnx.compose import add_prefix_graph
 from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.export.calibrated import calibrated_as_it_answers
-from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
+from mien.export.onnx import (
+    HALF_TOLERANCE,
+    TOLERANCE,
+    converted,
+    halved,
+    probe_faces,
+    require_close,
+    with_card,
+    write_model,
+)
 from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle, softmax
@@ -23,6 +32,14 @@ from mien.preprocess import PreprocessSpec
 
 _INPUT: Final = "face"
 _OUTPUT: Final = "logits"
+
+RESIZED_TOLERANCE: Final = 5e-2
+"""As `mien.export.onnx.TOLERANCE`, for members that see frames of another side than the ensemble: OpenCV's arithmetic
+in whole numbers makes every eighth pixel of an enlarged face one grey level darker or lighter than ONNX does.
+"""
+
+_Step = tuple[str, dict[str, Any], dict[str, Any]]
+"""An operator of ONNX, its further inputs by name (None: left out), and its attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +81,18 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
     """The members' common card, neither calibrated together nor measured yet.
 
     Its ``training`` holds what is true of all members, and under ``members`` each one's own. Members may see a face at
-    sides and scales of grey levels of their own; the ensemble sees it as the one whose frame is nearest to the faces.
+    sides, crops and scales of grey levels of their own: the ensemble then sees the whole frame that is nearest to the
+    faces.
 
     Raises:
-        ExportError: one sees another part of the face than the first, or something else is done to its faces.
+        ExportError: members have other faces, channels, filters or classes.
     """
     cards = [member.bundle.card for member in members]
     for member, card in zip(members, cards, strict=True):
-        if _part_of_face(card.preprocess) != _part_of_face(cards[0].preprocess):
+        if _faces_of(card.preprocess) != _faces_of(cards[0].preprocess):
             raise ExportError(
                 f"{member.source}: was trained with {card.preprocess}: "
-                f"expected the crop, channels, filters and faces of {members[0].source}, {cards[0].preprocess}"
+                f"expected the faces, channels and filters of {members[0].source}, {cards[0].preprocess}"
             )
         if card.labels != cards[0].labels:
             raise ExportError(
@@ -86,7 +104,7 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
-        preprocess=min((card.preprocess for card in cards), key=lambda spec: abs(spec.frame_size - spec.face_size)),
+        preprocess=_common_preprocess([card.preprocess for card in cards]),
         labels=cards[0].labels,
         training={
             **_common([card.training for card in cards]),
@@ -96,9 +114,16 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
     )
 
 
-def _part_of_face(spec: PreprocessSpec) -> tuple[Any, ...]:
-    """What members must have in common: all but the side, and how grey levels are scaled."""
-    return spec.input_size / spec.frame_size, spec.equalize, spec.blur, spec.channels, spec.face_size
+def _faces_of(spec: PreprocessSpec) -> tuple[Any, ...]:
+    """What members must have in common: all but sides, and how grey levels are scaled."""
+    return spec.face_size, spec.channels, spec.equalize, spec.blur
+
+
+def _common_preprocess(specs: Sequence[PreprocessSpec]) -> PreprocessSpec:
+    """How an ensemble sees faces: as its members do, or where these differ the whole of a frame, cut by each inside."""
+    nearest = min(specs, key=lambda spec: abs(spec.frame_size - spec.face_size))
+    alike = {(spec.frame_size, spec.input_size) for spec in specs} == {(nearest.frame_size, nearest.input_size)}
+    return nearest if alike else replace(nearest, input_size=nearest.frame_size)
 
 
 def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -125,8 +150,8 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
 
     Raises:
         ExportError: the members do not fit together, the data set has no PublicTest rows, the answers differ by more
-            than `mien.export.onnx.TOLERANCE`, or `HALF_TOLERANCE` with half precision or members that see faces at
-            another side, or the file cannot be written.
+            than `mien.export.onnx.TOLERANCE`, `HALF_TOLERANCE` with half precision or `RESIZED_TOLERANCE` with frames
+            of several sides, or the file cannot be written.
     """
     card = ensemble_card(members, name)
     model = _averaged([member.bundle for member in members], card.preprocess)
@@ -134,8 +159,9 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
         model = halved(model)
     together = Bundle(with_card(model, card), str(out))
     difference = _difference(together, members)
-    resized = any(member.bundle.card.preprocess.input_size != card.preprocess.input_size for member in members)
-    require_close(difference, f"{out}: probabilities", "the members' mean", half=half or resized)
+    resized = any(member.bundle.card.preprocess.frame_size != card.preprocess.frame_size for member in members)
+    allowed = RESIZED_TOLERANCE if resized else HALF_TOLERANCE if half else TOLERANCE
+    require_close(difference, f"{out}: probabilities", "the members' mean", allowed=allowed)
     write_model(with_card(model, calibrated_as_it_answers(together, store)), out)
     return difference
 
@@ -185,25 +211,33 @@ def _averaged(bundles: Sequence[Bundle], spec: PreprocessSpec) -> onnx.ModelProt
 def _entering(
     number: int, ours: PreprocessSpec, theirs: PreprocessSpec, name: str
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    """Nodes and constants that make a member's input, of a name, from the common one: scaled and resized where needed.
-
-    Enlarging is `PreprocessSpec`'s own but for the outermost pixels, whose neighbours the common input has lost, and
-    for rounding to whole grey levels.
+    """Nodes and constants that make a member's input, of a name, from the common one: what they need of scaling grey
+    levels, resizing the frame, in whole grey levels as `PreprocessSpec` does, and cutting its middle out.
     """
-    nodes, constants, last = [], [], _INPUT
-    if (ours.mean, ours.std) != (theirs.mean, theirs.std):
-        factor, offset = f"factor{number}", f"offset{number}"
-        values = {factor: ours.std / theirs.std, offset: (ours.mean - theirs.mean) / theirs.std}
-        constants += [numpy_helper.from_array(np.array(value, np.float32), key) for key, value in values.items()]
-        nodes.append(helper.make_node("Mul", [last, factor], [f"stretched{number}"]))
-        nodes.append(helper.make_node("Add", [f"stretched{number}", offset], [f"grey{number}"]))
-        last = f"grey{number}"
+    steps: list[_Step] = []
+    if (ours.frame_size, ours.mean, ours.std) != (theirs.frame_size, theirs.mean, theirs.std):
+        steps += [
+            ("Mul", {"levels": np.float32(255 * ours.std)}, {}),
+            ("Add", {"mean": np.float32(255 * ours.mean)}, {}),
+        ]
+        if ours.frame_size != theirs.frame_size:
+            sides = {"roi": None, "scales": None, "sides": np.full(2, theirs.frame_size)}
+            steps += [("Resize", sides, {"mode": "linear", "antialias": 1, "axes": [2, 3]}), ("Round", {}, {})]
+        steps += [
+            ("Sub", {"mean": np.float32(255 * theirs.mean)}, {}),
+            ("Div", {"levels": np.float32(255 * theirs.std)}, {}),
+        ]
     if ours.input_size != theirs.input_size:
-        sides = f"sides{number}"
-        constants.append(numpy_helper.from_array(np.full(2, theirs.input_size, np.int64), sides))
-        resized = [last, "", "", sides], [f"resized{number}"]
-        nodes.append(helper.make_node("Resize", *resized, mode="linear", antialias=1, axes=[2, 3]))
-        last = f"resized{number}"
+        first = theirs.margin // 2
+        ends = {"first": np.full(2, first), "end": np.full(2, first + theirs.input_size), "axes": np.array([2, 3])}
+        steps.append(("Slice", ends, {}))
+    nodes, constants, last = [], [], _INPUT
+    for kind, inputs, attributes in steps:
+        names = ["" if value is None else f"{kind}{number}/{key}" for key, value in inputs.items()]
+        given = zip(inputs.values(), names, strict=True)
+        constants += [numpy_helper.from_array(np.asarray(value), key) for value, key in given if key]
+        nodes.append(helper.make_node(kind, [last, *names], [f"{kind}{number}/out"], **attributes))
+        last = f"{kind}{number}/out"
     return [*nodes, helper.make_node("Identity", [last], [name])], constants
 
 
