@@ -40,6 +40,8 @@ in whole numbers makes every eighth pixel of an enlarged face one grey level dar
 
 _Step = tuple[str, dict[str, Any], dict[str, Any]]
 """An operator of ONNX, its further inputs by name (None: left out), and its attributes."""
+_LEAST_OPERATORS: Final = 18
+"""Version of ONNX's operators from which the axes of a sum are an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
             of several sides, or the file cannot be written.
     """
     card = ensemble_card(members, name)
-    model = _averaged([member.bundle for member in members], card.preprocess)
+    model = _averaged(members, card.preprocess)
     if half:
         model = halved(model)
     together = Bundle(with_card(model, card), str(out))
@@ -166,14 +168,21 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
     return difference
 
 
-def _averaged(bundles: Sequence[Bundle], spec: PreprocessSpec) -> onnx.ModelProto:
+def _averaged(members: Sequence[Member], spec: PreprocessSpec) -> onnx.ModelProto:
     """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is.
 
     Args:
-        bundles: the members.
+        members: the members.
         spec: how their common input is made.
     """
+    bundles = [member.bundle for member in members]
     models = [onnx.load_from_string(bundle.content) for bundle in bundles]
+    for member, model in zip(members, models, strict=True):
+        if (found := _operators(model)) != _operators(models[0]) or found.get("", 0) < _LEAST_OPERATORS:
+            raise ExportError(
+                f"{member.source}: is written in version {found.get('', 0)} of ONNX's operators: expected that of the "
+                f"others, and at least {_LEAST_OPERATORS}; export it again"
+            )
     nodes, weights = [], []
     for number, (bundle, model) in enumerate(zip(bundles, models, strict=True)):
         graph = add_prefix_graph(model.graph, f"member{number}/")
@@ -239,6 +248,11 @@ def _entering(
         nodes.append(helper.make_node(kind, [last, *names], [f"{kind}{number}/out"], **attributes))
         last = f"{kind}{number}/out"
     return [*nodes, helper.make_node("Identity", [last], [name])], constants
+
+
+def _operators(model: onnx.ModelProto) -> dict[str, int]:
+    """Versions of the sets of operators that a file is written in, by domain."""
+    return {entry.domain: entry.version for entry in model.opset_import}
 
 
 def _difference(together: Bundle, members: Sequence[Member]) -> float:

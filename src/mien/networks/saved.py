@@ -19,6 +19,7 @@ from mien.files import whole_file
 from mien.model.backbone import BackboneCard
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.networks.registry import network_entry
+from mien.networks.unfolded import folded_file, unfolded
 from mien.runs import network_file
 
 
@@ -102,7 +103,8 @@ def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
         path: of the other network, as `load_network` takes it.
         card: what `load_network` gave for it.
     """
-    sha256 = hashlib.sha256(network_file(path).read_bytes()).hexdigest()
+    file = network_file(path)
+    sha256 = hashlib.sha256((folded_file(file) or file).read_bytes()).hexdigest()
     return {"network": card.network, "sha256": sha256, **card.training}
 
 
@@ -139,7 +141,8 @@ def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, Mode
     try:
         card = _card(text)
         network = network_entry(card.network).build(len(card.labels), card.preprocess.channels)
-        network.load_state_dict(tensors)
+        folded = folded_file(file)
+        network.load_state_dict(unfolded(folded, tensors, network) if folded else tensors)
     except (ConfigError, RuntimeError) as error:
         raise ModelFileError(f"{file}: {str(error).splitlines()[0]}") from None
     return network.eval().to(torch.device(device)), card

@@ -1,5 +1,6 @@
 """Knowledge distillation from trained teachers (Hinton et al., arXiv 1503.02531)."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from torch.nn import functional as F
 from mien.errors import ModelFileError, TrainingError
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
-from mien.model.embedded import trainable_models, versioned_name, weights_file
+from mien.model.embedded import embedded_versions, read_embedded, trainable_models, versioned_name, weights_file
+from mien.model.onnx_model import Bundle
 from mien.networks.pretrained import PUBLISHED
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
@@ -67,10 +69,18 @@ def trainable(name: str) -> Path:
         return Path(name)
     if (file := weights_file(version)) is None:
         raise ModelFileError(
-            f"{name}: has no weights to train from in the package, as an ensemble has none of its own: "
+            f"{name}: has no weights to train from in the package{_why(version)}: "
             f"expected one of {known}, a run or a safetensors file of one"
         )
     return file
+
+
+def _why(version: str) -> str:
+    """Why an embedded model has no weights of its own, where it is the mean of others."""
+    members = [member["sha256"] for member in Bundle.load(version).card.training.get("members", ())]
+    hashes = {name: hashlib.sha256(read_embedded(name)).hexdigest() for name in embedded_versions()} if members else {}
+    named = [name for name, sha256 in hashes.items() if sha256 in members] or ["several networks"]
+    return f", since it is the mean of {' and '.join(named)}" if members else ""
 
 
 class Teachers:

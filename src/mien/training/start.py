@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mien.errors import TrainingError
+from mien.labels import class_key, known_name
 from mien.model.card import ModelCard
 from mien.networks.backbone import load_backbone, network_on, read_backbone_card
 from mien.networks.registry import network_entry
@@ -77,6 +78,8 @@ def _check_network(config: TrainConfig, theirs: str) -> None:
 def with_classes(network: nn.Module, card: ModelCard, classes: tuple[str, ...]) -> nn.Module:
     """The network with a last layer for other classes; one that it knows by name keeps its weights, others get zeros.
 
+    Neither case nor the form of an emotion's name matters: ``Happiness`` is ``happy``.
+
     Args:
         network: of the card.
         card: names its classes.
@@ -86,12 +89,17 @@ def with_classes(network: nn.Module, card: ModelCard, classes: tuple[str, ...]) 
         return network
     changed = network_entry(card.network).build(len(classes), card.preprocess.channels)
     weights, head = network.state_dict(), head_of(network)
+    known = {_meaning(label): number for number, label in enumerate(card.labels)}
     (name,) = (name for name, layer in network.named_modules() if layer is head)
     for key in (f"{name}.weight", f"{name}.bias"):
         fitted = torch.zeros(len(classes), *weights[key].shape[1:])
         for number, label in enumerate(classes):
-            if label in card.labels:
-                fitted[number] = weights[key][card.labels.index(label)]
+            if (place := known.get(_meaning(label))) is not None:
+                fitted[number] = weights[key][place]
         weights[key] = fitted
     changed.load_state_dict(weights)
     return changed
+
+
+def _meaning(label: str) -> str:
+    return known_name(label) or class_key(label)
