@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx, probe_faces
 from mien.model.onnx_model import Bundle
@@ -77,12 +76,12 @@ def drawn_faces(count):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(request, tmp_path_factory):
     """A few Training and PublicTest rows, of FER2013 where it is at hand, and ten votes each for their labels."""
     folder = tmp_path_factory.mktemp("faces")
     rows = FACES + JUDGED
-    if csv := os.environ.get("MIEN_FER2013"):
-        whole = import_data(Path(csv), folder / "whole")
+    if "MIEN_FER2013" in os.environ:
+        whole = request.getfixturevalue("fer2013")
         chosen = np.concatenate((whole.rows_of("Training")[:FACES], whole.rows_of("PublicTest")[:JUDGED]))
         faces, labels = whole.faces[chosen], whole.labels[chosen]
     else:
