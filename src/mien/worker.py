@@ -110,7 +110,7 @@ class Worker:
         code = self._process.exitcode
         if self._exceeded:
             seconds = min(bounds.result_seconds or inf, bounds.seconds or inf)
-            return LimitError("time", f"it took longer than {seconds:g} s")
+            return LimitError("time", f"it took longer than {seconds:.3g} s")
         if code == -getattr(signal, "SIGPROF", 0):
             return LimitError("processor time", f"it took more than {bounds.cpu_seconds:g} s of processor time")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"

@@ -123,7 +123,7 @@ def _check_jpeg(content: Content, name: str, max_pixels: int) -> None:
     """Segments, scans and EXIF of a JPEG file, walked as Pillow and libjpeg walk them: see ITU-T T.81, B.1.1."""
     at, segments, scans, junk, pixels = 2, 0, 0, 0, 0
     metadata = {"EXIF": 0, "Photoshop": 0}
-    while (found := _MARKER.search(content, at)) is not None:
+    while found := _MARKER.search(content, at, len(content) if scans else at + _JUNK + 2):
         marker = content[found.end() - 1]
         junk += 0 if scans else found.start() - at
         at = found.end() if marker in _NO_CONTENT else _end_of_segment(content, found.end())

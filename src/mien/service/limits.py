@@ -62,10 +62,10 @@ class Limits:
     video_pixels: int = 4096 * 2304
     video_total_pixels: int = 20_000_000_000
     video_work_seconds: float = 600.0
-    picture_seconds: float = 2.5
+    picture_seconds: float = 2.0
     starved_seconds: float = 7.5
     cheap_cpu_seconds: float = 0.4
-    picture_cpu_seconds: float = 2.5
+    picture_cpu_seconds: float = 2.0
     picture_memory: int = 192 * MEGABYTE
     large_picture_memory: int = 512 * MEGABYTE
     large_pictures: int = 1
