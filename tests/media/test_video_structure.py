@@ -138,6 +138,7 @@ ATTACKS = {
     "many fragments": box(b"ftyp", b"isom") + box(b"moof", box(b"traf", full(b"trun", 100_000))) * 3,
     "boxes": box(b"ftyp", b"isom") + box(b"free", b"") * 100_001,
     "blocks": matroska(BLOCK * 251_000),
+    "tiny blocks": matroska(b"\xa3\x85\x81\0\0\0x" * 30_000),
     "laced blocks": matroska(LACED * 4000),
     "blocks after damage": matroska(b"\0" + b"\x1f\x43\xb6\x75\x84\0\0\0\0" * 251_000),
     "an index of indexes": avi((b"indx", SUPER), (b"ix00", struct.pack("<HBBI", 2, 0, 1, 1000) + bytes(8016))),
