@@ -1,5 +1,6 @@
 """The pool of worker processes, with real processes that are really killed."""
 
+import mmap
 import os
 import signal
 import sys
@@ -14,9 +15,12 @@ import pytest
 
 from mien import worker
 from mien.errors import InputError, LimitError, UsageError, WorkerError
-from mien.worker_process import Bounds, Failed
+from mien.worker_process import UNBOUND, Bounds, Failed
 from mien.workers import Workers
 from waiting import HANG
+
+kept = []
+"""What tasks leave behind in their process."""
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
@@ -33,6 +37,9 @@ def counted(folder, task):
         case ("many", count):
             for number in range(count):
                 yield np.full(100_000, number, np.uint8)
+        case ("keep", size):
+            kept.append(mmap.mmap(-1, size))
+            yield len(kept)
         case ("sleep", seconds):
             time.sleep(seconds)
             yield "slept"
@@ -75,6 +82,18 @@ def test_a_task_may_have_many_results_or_none(tmp_path):
     with Workers(partial(make, tmp_path), 2) as workers:
         found = Counter(task for task, _ in workers.results([("many", 3), ("many", 0), 5, ("many", 1)]))
     assert found == {("many", 3): 3, 5: 1, ("many", 1): 1}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "processes"),
+    [(UNBOUND, 1), (Bounds(memory=8 * 2**30), 1), (Bounds(memory=2**30), 3)],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the memory is not limited")
+def test_only_what_the_next_task_would_lack_of_its_memory_ends_a_process(tmp_path, bounds, processes):
+    tasks = [("keep", 300 * 2**20), 1, ("keep", 300 * 2**20), 2, 3]
+    with Workers(partial(make, tmp_path), 1, bounds) as workers:
+        assert len(list(workers.results(tasks))) == len(tasks)
+    assert made(tmp_path) == processes
 
 
 def test_an_error_ends_its_task_only(tmp_path):

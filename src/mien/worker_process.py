@@ -21,7 +21,8 @@ END: Final = b""
 LAST: Final = b"last"
 """Ends the results of a task, and the process; results are pickles, which begin otherwise."""
 _GROWTH: Final = 96 * 2**20
-"""Bytes of address space by which a process may have grown after a task; one that grew by more is replaced."""
+"""Bytes of address space that a process may keep after a task."""
+_SHARE: Final = 8
 _LINUX: Final = sys.platform == "linux"
 
 _REFUSED: Final = ("insufficient memory", "bad allocation", "bad_alloc", "cannot allocate", "can't start new thread")
@@ -114,9 +115,17 @@ def _answer(connection: "Connection", work: Work, own: int) -> bool:
             enough = enough and not isinstance(said, LimitError)
             connection.send_bytes(pickle.dumps(Failed(said)))
     del task
-    last = not enough or _address_space() > own + _GROWTH
+    last = not enough or (bounds.memory is not None and _address_space() > own + _kept(bounds.memory))
     connection.send_bytes(LAST if last else END)
     return last
+
+
+def _kept(memory: int) -> int:
+    """Bytes that a process may keep of a task's limit, which the next one would lack; one that keeps more is replaced.
+
+    A picture of a megapixel alone leaves onnxruntime some 150 MB.
+    """
+    return max(_GROWTH, memory // _SHARE)
 
 
 def _content(connection: "Connection", size: int) -> mmap.mmap | bytes:
