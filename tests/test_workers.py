@@ -192,7 +192,11 @@ def test_a_process_for_one_task_is_ended_after_it(tmp_path, children):
         RuntimeError("can't start new thread"),
         ValueError("OpenCV(4.12.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9437184 bytes"),
         RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc"),
+        RuntimeError(
+            "FAIL : running Conv node. bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 9"
+        ),
         OSError(12, "Cannot allocate memory"),
+        BlockingIOError(11, "Resource temporarily unavailable"),
     ],
 )
 def test_memory_that_a_library_was_refused_is_a_limit(tmp_path, error):

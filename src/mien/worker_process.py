@@ -1,5 +1,6 @@
 """What runs in a worker process: tasks come over a pipe, results go back, within hard limits of memory and time."""
 
+import errno
 import mmap
 import os
 import pickle
@@ -25,8 +26,8 @@ _GROWTH: Final = 96 * 2**20
 _SHARE: Final = 8
 _LINUX: Final = sys.platform == "linux"
 
-_REFUSED: Final = ("insufficient memory", "bad allocation", "bad_alloc", "cannot allocate", "can't start new thread")
-"""How OpenCV, onnxruntime, FFmpeg and Python's threads say that the system gave them no memory."""
+_REFUSED: Final = ("insufficient memory", "failed to allocate memory", "bad_alloc", "can't start new thread")
+"""How OpenCV, onnxruntime and Python's threads say that the system gave them no memory."""
 
 Work = Callable[[Any], Iterable[Any]]
 """What a worker does with a task: some results, of which each is sent as soon as it is there."""
@@ -172,9 +173,16 @@ def _address_space() -> int:
 def _said(error: Exception) -> MienError:
     if isinstance(error, MienError):
         return error
-    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _REFUSED):
+    if isinstance(error, MemoryError) or _is_refusal(error):
         return LimitError("memory", "not enough memory")
-    return WorkerError(f"{type(error).__name__}: {error}")
+    return WorkerError(f"{type(error).__name__}: {error}".partition("\n")[0])
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether a library says by this that the system gave it no memory; without it no thread can be started either."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOMEM, errno.EAGAIN}:
+        return True
+    return any(words in str(error).lower() for words in _REFUSED)
 
 
 def _end_with(sentinel: int) -> None:
