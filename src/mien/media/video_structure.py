@@ -4,8 +4,11 @@ refused, because FFmpeg builds its own index of them in memory.
 Only costs are checked. What is damaged in another way is left to FFmpeg. Every check takes a bounded number of steps.
 """
 
+import mmap
 import re
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -14,6 +17,8 @@ from mien.errors import TooLargeError
 from mien.media.boxes import Box, Boxes, Content
 from mien.media.mp4_samples import Fragments, named_by_tables
 
+_EBML, _RIFF = b"\x1aE\xdf\xa3", b"RIFF"
+_FIRST_BOXES: Final = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 _PARENTS: Final = frozenset(
     {b"moov", b"hoov", b"free", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex", b"udta"}
     | {b"tref", b"wave", b"sinf", b"schi", b"dinf", b"clip"}
@@ -30,6 +35,8 @@ share bytes.
 _REPEATS: Final = 4
 """Every entry of an edit list may repeat the whole index: so many times the samples that are allowed."""
 _TABLES: Final = frozenset({b"stts", b"ctts", b"stsc", b"stsz", b"stz2", b"stss", b"stco", b"co64"})
+_MOST_OF_FILE: Final = 5_000_000
+"""Of a file on the disk: six hours."""
 _ALIKE: Final = {b"co64": b"stco", b"stz2": b"stsz"}
 """Tables that stand for another kind."""
 
@@ -64,12 +71,27 @@ def check_video(content: Content, name: str, most: int = MOST_SAMPLES) -> None:
     Raises:
         TooLargeError: it does.
     """
-    if content[:4] == b"\x1aE\xdf\xa3":
+    if content[:4] == _EBML:
         _check_matroska(content, name, most)
-    elif content[:4] == b"RIFF":
+    elif content[:4] == _RIFF:
         _check_avi(content, name, most)
     else:
         _check_mp4(Boxes(content, name), most)
+
+
+def check_video_file(path: Path) -> None:
+    """`check_video` of a file, which may be hours long; one without an index passes.
+
+    Raises:
+        TooLargeError: its index claims too much.
+    """
+    with (
+        suppress(OSError, ValueError),  # whoever reads it says so; ValueError: an empty file
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        if content[:4] in (_EBML, _RIFF) or content[4:8] in _FIRST_BOXES:
+            check_video(content, str(path), _MOST_OF_FILE)
 
 
 def _check_mp4(boxes: Boxes, most: int) -> None:
