@@ -62,6 +62,7 @@ def test_an_embedded_model_has_its_weights_beside_it(parent):
             "theirs.onnx",
             r"theirs\.onnx: an ONNX file has no weights to train from: name the run .* or one of .*mien_s-2",
         ),
+        ("efficientnet_lite1", "its pretrained weights become one by `mien pretrained efficientnet_lite1 --out effici"),
     ],
 )
 def test_what_has_no_weights_names_what_has(name, words):

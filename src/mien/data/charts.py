@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 from mien.choices import USAGES
 from mien.data.chart_names import chart_names, fit_upright, inches_of, wrapped_names
 from mien.data.statistics import Statistics, sample_rows
@@ -19,6 +19,8 @@ SAMPLES: Final = 64
 """Faces on the sample sheet of an emotion."""
 
 _COLOURS: Final = dict(zip(USAGES, ("#1f5a94", "#e08a1e", "#4d9221"), strict=True))
+_DASHES: Final = dict(zip(USAGES, ("-", "--", ":"), strict=True))
+"""Lines that coincide, or whose colours somebody does not tell apart, stay apart by these."""
 _MEAN_FACES: Final = 8
 """In one line."""
 
@@ -103,14 +105,14 @@ def draw_tones(statistics: Statistics) -> Figure:
     """
     store, names = statistics.store, wrapped_names(statistics.store.classes)
     boxes = max(3.0, inches_of(names))
-    figure = _figure(statistics, "brightness (mean) and contrast (standard deviation) of a face", 9, 3.4 + boxes)
+    figure = _figure(statistics, "brightness (mean) and contrast (standard deviation) of a face", 9, 3.1 + boxes)
     panels = figure.subplots(2, 2, sharex="col", height_ratios=[3.0, boxes])
     measures = (("brightness, grey levels", statistics.brightness), ("contrast, grey levels", statistics.contrast))
     for (above, below), (name, values) in zip(panels.T, measures, strict=True):
         edges = np.linspace(0, max(1.0, float(values.max())), 41)
         for usage in store.counts():
             share = np.histogram(values[store.rows_of(usage)], edges)[0] / len(store.rows_of(usage))
-            above.stairs(share, edges, color=_COLOURS[usage], label=usage, linewidth=1.4)
+            above.stairs(share, edges, color=_COLOURS[usage], linestyle=_DASHES[usage], label=usage, linewidth=1.4)
         above.yaxis.set_major_formatter("{x:.0%}")
         above.set_ylabel("share of the usage")
         groups = [values[store.labels == number] for number in range(len(store.classes))]
@@ -126,7 +128,7 @@ def draw_tones(statistics: Statistics) -> Figure:
         below.set_xlabel(name)
         _tidy(above)
         _tidy(below)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    outside_legend(figure, panels[0, 0].get_legend_handles_labels(), "lower center", columns=3)
     return figure
 
 

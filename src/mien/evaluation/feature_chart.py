@@ -9,7 +9,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 from mien.data.chart_names import chart_names, fit_upright
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.features import principal_plane
@@ -31,7 +31,7 @@ def draw_features(
         UsageError: it cannot be written.
     """
     places, shares = principal_plane(features)
-    figure = Figure(figsize=(7.2, 6.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 6.2), layout="constrained")
     what = f"what its last layer reads ({features.shape[1]} features); colour: true class"
     title = f"{evaluation.model} on {evaluation.where}, {len(evaluation):,} faces\n{what}"
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
@@ -44,9 +44,7 @@ def draw_features(
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["top", "right"]].set_visible(False)
     columns = 4 if fit_upright(list(marks)) else 2
-    legend = figure.legend(list(marks.values()), list(marks), loc="outside lower center", ncols=columns, frameon=False)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    outside_legend(figure, (list(marks.values()), list(marks)), "lower center", columns=columns)
     with writing_into(table.absolute().parent):
         return save_chart(figure, table.parent, table.stem, style)
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart
 from mien.data.chart_names import fit_upright, inches_of, wrapped_names
 from mien.evaluation import calibration, metrics
 from mien.evaluation.evaluated import Evaluation
@@ -28,7 +28,7 @@ _MOST_NUMBERED: Final = 20
 _CELL, _SMALL_CELL = 0.62, 0.2
 """Inches of a class in a confusion matrix, with numbers and without."""
 
-_LINE_INCHES: Final = 0.42
+_LINE_INCHES: Final = 0.55
 """Least of a class where classes stand below each other."""
 
 _FEWEST_DRAWN: Final = 20
@@ -73,7 +73,7 @@ def draw_confusion(evaluation: Evaluation) -> Figure:
 def draw_reliability(evaluation: Evaluation) -> Figure:
     """Reliability diagram with and without temperature, above the histogram of confidence."""
     curve = evaluation.reliability
-    figure = _figure(evaluation, "reliability; a mark's area is its share of the faces", 5.6, 7.6)
+    figure = _figure(evaluation, "reliability; a mark's area is its share of the faces", 5.6, 6.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     above.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
     if evaluation.temperature != 1:
@@ -88,7 +88,7 @@ def draw_reliability(evaluation: Evaluation) -> Figure:
     below.yaxis.set_major_formatter("{x:.0%}")
     _open_frame(above)
     _open_frame(below)
-    figure.legend(loc="outside lower center", frameon=False)
+    outside_legend(figure, above.get_legend_handles_labels(), "lower center", columns=1)
     return figure
 
 
@@ -96,30 +96,25 @@ def draw_per_class(evaluation: Evaluation) -> Figure:
     """Precision and recall of every emotion as bars, F1 as a mark."""
     scores, names = metrics.class_scores(evaluation.confusion), wrapped_names(evaluation.classes)
     over = " over the classes that have faces" if evaluation.absent else ""
-    positions, upright = np.arange(len(names)), fit_upright(names)
-    high = 4.6 if upright else 1.6 + max(inches_of(names), _LINE_INCHES * len(names))
-    figure = _figure(evaluation, f"macro F1 {evaluation.macro_f1_present:.3f}" + over, 7.6, high)
+    positions = np.arange(len(names))
+    height = 1.2 + max(inches_of(names), _LINE_INCHES * len(names))
+    figure = _figure(evaluation, f"macro F1 {evaluation.macro_f1_present:.3f}" + over, 6.6, height)
     axes = figure.subplots()
     for offset, values, colour, name in [
         (-0.2, scores.precision, _ORANGE, "precision"),
         (0.2, scores.recall, _BLUE, "recall"),
     ]:
-        draw = axes.bar if upright else axes.barh
-        bars = draw(positions + offset, values, 0.38, color=colour, label=name)
-        axes.bar_label(bars, [f"{100 * value:.0f}" for value in values], padding=2, fontsize=8, color=_INK)
-    where = (positions, scores.f1) if upright else (scores.f1, positions)
-    axes.plot(*where, "D", color="black", markersize=5, markeredgecolor="white", label="F1", clip_on=False)
-    along, across = (axes.xaxis, axes.yaxis) if upright else (axes.yaxis, axes.xaxis)
-    along.set_ticks(positions, _emotions_and_faces(evaluation, "\n" if upright else ", "), parse_math=False)
-    along.set_tick_params(length=0)
-    across.set_label_text("precision, recall, F1")
-    across.set_major_formatter("{x:.0%}")
-    if upright:
-        axes.set_ylim(0, 1)
-    else:
-        axes.set(xlim=(0, 1.05), ylim=(len(names) - 0.5, -0.5))
+        bars = axes.barh(positions + offset, values, height=0.38, color=colour, label=name)
+        axes.bar_label(bars, [f"{100 * value:.0f}" for value in values], padding=3, fontsize=8, color=_INK)
+    axes.plot(scores.f1, positions, "D", color="black", markersize=5, markeredgecolor="white", label="F1")
+    axes.set_yticks(positions, _emotions_and_faces(evaluation, ", "), parse_math=False)
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlim=(0, 1), ylim=(len(positions) - 0.5, -0.5), xlabel="precision, recall, F1")
+    axes.xaxis.set_major_formatter("{x:.0%}")
     _open_frame(axes)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    axes.grid(visible=False)
+    axes.grid(axis="x", color="#e5e5e5", linewidth=0.8)
+    outside_legend(figure, axes.get_legend_handles_labels(), "lower center", columns=3)
     return figure
 
 
@@ -127,7 +122,7 @@ def draw_risk_coverage(evaluation: Evaluation) -> Figure:
     """Accuracy and threshold when only the most confident faces are answered, by the share of them."""
     curve = evaluation.risk_coverage
     area = f"area under the risk-coverage curve {curve.area:.3f}, at least {curve.least_area:.3f}"
-    figure = _figure(evaluation, f"selective answers; {area}", 6.6, 6.2)
+    figure = _figure(evaluation, f"selective answers; {area}", 6.6, 6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     drawn = curve.coverage >= min(1.0, _FEWEST_DRAWN / len(evaluation))
     coverage, accuracy = curve.coverage[drawn], 1 - curve.risk[drawn]
@@ -146,7 +141,8 @@ def draw_risk_coverage(evaluation: Evaluation) -> Figure:
     below.set(xlabel="coverage: share of the faces that are answered", ylabel="--min-probability", ylim=(0, 1))
     _open_frame(above)
     _open_frame(below)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    (areas, said), (lines, also) = (axes.get_legend_handles_labels() for axes in (above, below))
+    outside_legend(figure, (areas + lines, said + also), "lower center", columns=3)
     return figure
 
 
