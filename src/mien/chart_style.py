@@ -91,6 +91,8 @@ def _add_legend(
 ) -> Legend:
     place: Any = f"outside {where}"
     legend = figure.legend(*entries, loc=place, ncols=columns, frameon=False, fontsize=size)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name may have dollar signs
     legend.set_gid(f"{where} {columns}")  # by which it is found again and laid out anew
     return legend
 

@@ -54,7 +54,7 @@ class TraitFile:
         if is_store(folder):
             values = row_column(self._path, self._column, rows, len(store))
         else:
-            values = column_of_pictures(folder, names, self._path, self._column)
+            values = column_of_pictures(folder, names, self._path, self._column, model=card.labels)
         check_values(self._column, values)
         return Trait(self._column, rows, values)
 

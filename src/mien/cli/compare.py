@@ -1,6 +1,7 @@
 """`mien compare`: runs, models and reports in one table and two charts."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.choices import ChartFormat, EvaluatedUsage, TableFormat
-from mien.cli.evaluate import chart_style, open_data
+from mien.cli.evaluate import answering, chart_style, open_data
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, Charts, Column, NoTitles, TableAs
 from mien.cli.robustness import report_corruptions
@@ -84,9 +85,11 @@ def _asked(name: str, *, data: Path, usage: EvaluatedUsage | None) -> "Evaluatio
     from mien.evaluation.classifier import open_classifier
     from mien.evaluation.report import evaluate
 
-    messages = Console(stderr=True)
-    store, part = open_data(data, usage, [], messages)
-    return evaluate(open_classifier(name), store, part, track=partial(tracked, messages, name))
+    messages, classifier = Console(stderr=True), open_classifier(name)
+    card = replace(classifier.card, labels=tuple(sorted(classifier.card.labels)))  # one order for all that are compared
+    store, part = open_data(data, usage, [], messages, card)
+    asked = answering(classifier, store, [])
+    return evaluate(asked, store, part, track=partial(tracked, messages, name))
 
 
 def _compare_corruptions(
