@@ -4,7 +4,9 @@ Tests and `benchmarks/service.py --hostile` send them. Each kind is a function o
 full size, tests take a hundredth.
 """
 
+import base64
 import io
+import json
 import math
 import struct
 import zlib
@@ -16,8 +18,10 @@ from typing import Final
 import av
 import numpy as np
 from PIL import Image
+from skimage import data
 
 MEGABYTE: Final = 2**20
+_TO_TABLES: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 PREDICT: Final = "/v1/predict"
 VIDEO: Final = "/v1/predict/video"
 
@@ -31,12 +35,18 @@ class Attack:
         content: of the file.
         media_type: that it is declared to be.
         path: of the service.
+        accept: what the client wants back.
     """
 
     kind: str
     content: bytes
     media_type: str
     path: str = PREDICT
+    accept: str = "*/*"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"content-type": self.media_type, "accept": self.accept}
 
 
 def attacks(seed: int, scale: float = 1.0) -> Iterator[Attack]:
@@ -44,7 +54,7 @@ def attacks(seed: int, scale: float = 1.0) -> Iterator[Attack]:
     for number, (kind, (media_type, make)) in enumerate(KINDS.items()):
         chance = Random(1000 * seed + number)  # noqa: S311 - the same files every time
         path = VIDEO if media_type.startswith("video/") else PREDICT
-        yield Attack(kind, make(chance, scale), media_type, path)
+        yield Attack(kind, make(chance, scale), media_type, path, "image/png" if "drawn" in kind else "*/*")
 
 
 def _side(scale: float, most: int = 5000) -> int:
@@ -125,6 +135,53 @@ def _jpeg_with(segment: Callable[[Random], bytes]) -> Callable[[Random, float], 
     return make
 
 
+def _jpeg_plain(side: int) -> bytes:
+    return _saved(Image.new("L", (side, side), 90), "JPEG", quality=50)
+
+
+def _jpeg_drawn(chance: Random, scale: float) -> bytes:
+    return _jpeg_plain(_side(scale))
+
+
+def _crowd(chance: Random, scale: float) -> bytes:
+    """Faces side by side, as small as they are found."""
+    side = chance.randrange(20, 40)
+    face = Image.fromarray(data.astronaut()[0:220, 120:320]).resize((side, side))
+    row = np.tile(np.asarray(face), (1, max(2, _side(scale, 2000) // side), 1))
+    return _saved(Image.fromarray(np.tile(row, (max(2, _side(scale, 2000) // side), 1, 1))), "JPEG", quality=90)
+
+
+def _form(picture: bytes, count: int) -> bytes:
+    part = b'--x\r\ncontent-disposition: form-data; name="picture"; filename="a"\r\n\r\n' + picture + b"\r\n"
+    return part * count + b"--x--\r\n"
+
+
+def _form_of_large(chance: Random, scale: float) -> bytes:
+    return _form(_jpeg_plain(_side(scale)), 16)
+
+
+def _form_of_costly(chance: Random, scale: float) -> bytes:
+    return _form(_png_of(8, 6, 4)(chance, scale), 5)
+
+
+def _json_of_large(chance: Random, scale: float) -> bytes:
+    picture = {"data": base64.b64encode(_jpeg_plain(_side(scale))).decode()}
+    return json.dumps({"pictures": [picture] * 16}).encode()
+
+
+def _exif_of_itself(count: int, size: int) -> bytes:
+    """Tags whose values are all of the block."""
+    tags = b"".join(struct.pack(">HHII", 0x9000 + number % 99, 7, size, 8) for number in range(count))
+    return (b"MM\0*\0\0\0\x08" + struct.pack(">H", count) + tags).ljust(size, b"\0")
+
+
+def _jpeg_exif_of_itself(chance: Random, scale: float) -> bytes:
+    block = _exif_of_itself(_count(scale, 60_000), _count(scale, 1_000_000))
+    parts = [block[at : at + 65_000] for at in range(0, len(block), 65_000)]
+    jpeg = _jpeg_plain(64)
+    return jpeg[:2] + b"".join(_segment(0xE1, b"Exif\0\0" + part) for part in parts) + jpeg[2:]
+
+
 # PNG
 
 
@@ -150,6 +207,19 @@ def _png_interlaced(chance: Random, scale: float) -> bytes:
     rows = [(math.ceil((side - x) / across), math.ceil((side - y) / down)) for x, y, across, down in starts]
     raw = b"".join((b"\0" + bytes(4 * width)) * height for width, height in rows)
     return _png(side, side, 8, 6, raw, interlaced=1)
+
+
+def _png_exif_of_itself(chance: Random, scale: float) -> bytes:
+    block = _exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
+    return _png(64, 64, 8, 2, bytes(64 * 193), _chunk(b"eXIf", block))
+
+
+def _png_frames(chance: Random, scale: float) -> bytes:
+    """An animation that claims as many images as a number holds, each as large as is allowed."""
+    side = _side(scale)
+    claim = _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
+    shown = [_chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, side, side, 0, 0, 1, 1, 0, 0)) for number in range(500)]
+    return _png(side, side, 8, 0, (b"\0" + bytes(side)) * side, claim, *shown)
 
 
 def _png_chunks(chance: Random, scale: float) -> bytes:
@@ -188,6 +258,16 @@ def _gif_canvas(chance: Random, scale: float) -> bytes:
     return _gif(side, side, frame=(side, side))
 
 
+def _gif_frame(chance: Random, scale: float) -> bytes:
+    """A frame far larger than the canvas."""
+    return _gif(1, 1, frame=(65_535, chance.randrange(1000, 65_535)))
+
+
+def _gif_noise(chance: Random, scale: float) -> bytes:
+    side = _side(scale)
+    return _saved(Image.frombytes("L", (side, side), chance.randbytes(side * side)), "GIF")
+
+
 def _bmp_rle(chance: Random, scale: float) -> bytes:
     width = _count(scale, 25_000_000) // chance.choice([1, 10, 100])
     height = max(1, _count(scale, 25_000_000) // width)
@@ -210,6 +290,12 @@ def _webp(**options: object) -> Callable[[Random, float], bytes]:
         return _saved(Image.new("RGBA", (side, side), (90, 90, 90, 128)), "WEBP", method=0, **options)
 
     return make
+
+
+def _webp_frames(chance: Random, scale: float) -> bytes:
+    side = _side(scale)
+    images = [Image.new("RGB", (side, side), (90, shade, 90)) for shade in (60, 90, 120)]
+    return _saved(images[0], "WEBP", method=0, save_all=True, append_images=images[1:], lossless=True)
 
 
 def _avif_larger(chance: Random, scale: float) -> bytes:
@@ -254,7 +340,8 @@ def encoded(form: str, codec: str, size: tuple[int, int], frames: int, **options
     """A grey video of frames that hardly differ."""
     file = io.BytesIO()
     pixels = options.pop("pix_fmt", "yuv420p")
-    with av.open(file, "w", format=form) as container:
+    flags = {"movflags": flags} if (flags := options.pop("movflags", "")) else {}
+    with av.open(file, "w", format=form, options=flags) as container:
         stream = container.add_stream(codec, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         for number in range(frames):
@@ -303,7 +390,7 @@ def with_samples(content: bytes, count: int) -> bytes:
         b"stsz": _full(b"stsz", struct.pack(">II", size, count)),
         b"stco": _full(b"stco", struct.pack(">I", count) + struct.pack(">I", offset) * count),
     }
-    return _with_boxes(content, tables, (b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+    return _with_boxes(content, tables, _TO_TABLES)
 
 
 def _with_boxes(content: bytes, boxes: dict[bytes, bytes], parents: tuple[bytes, ...]) -> bytes:
@@ -320,14 +407,69 @@ def _with_boxes(content: bytes, boxes: dict[bytes, bytes], parents: tuple[bytes,
     return made
 
 
+def _mp4_of_empty_samples(chance: Random, scale: float) -> bytes:
+    """As many frames of the largest size as are allowed, by a few bytes."""
+    size = (_side(scale, 4096) // 16 * 16, _side(scale, 2304) // 16 * 16)
+    content = encoded("mp4", "libx264", size, 1, preset="ultrafast")
+    count = _count(scale, 200_000)
+    tables = {
+        b"stts": _full(b"stts", struct.pack(">III", 1, count, 1)),
+        b"stsz": _full(b"stsz", struct.pack(">II", 1, count)),
+    }
+    return _with_boxes(content, tables, _TO_TABLES)
+
+
+def _mp4_of_runs(chance: Random, scale: float) -> bytes:
+    """A fragment whose runs all name one frame."""
+    size = (_side(scale, 4096) // 16 * 16, _side(scale, 2304) // 16 * 16)
+    options = {"preset": "ultrafast", "movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    content = encoded("mp4", "libx264", size, 1, **options)
+    start = content.index(b"moof") - 4
+    head, moof, rest = content[:start], *_split(content[start:])
+    run = next(inner for kind, inner in _boxes(dict(_boxes(moof[8:]))[b"traf"]) if kind == b"trun")
+    flags, fields = struct.unpack(">I", run[:4])[0], run[12:]
+    traf = [(kind, inner) for kind, inner in _boxes(dict(_boxes(moof[8:]))[b"traf"]) if kind != b"trun"]
+    head_of_moof = dict(_boxes(moof[8:]))[b"mfhd"]
+
+    def made(count: int, offset: int) -> bytes:
+        one = _box(b"trun", struct.pack(">IIi", flags | 1, 1, offset) + fields)
+        inside = b"".join(_box(kind, inner) for kind, inner in traf) + one * count
+        return _box(b"moof", _box(b"mfhd", head_of_moof) + _box(b"traf", inside))
+
+    count = _count(scale, 20_000)
+    return head + made(count, len(made(count, 0)) + 8) + rest
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """The first box, and what follows."""
+    size = struct.unpack(">I", content[:4])[0]
+    return content[:size], content[size:]
+
+
+def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    while len(content) >= 8:
+        first, content = _split(content)
+        yield first[4:8], first[8:]
+
+
+def _avi_of_one_image(chance: Random, scale: float) -> bytes:
+    """An index that names one image again and again."""
+    size = (_side(scale, 4096) // 16 * 16, _side(scale, 2304) // 16 * 16)
+    content = encoded("avi", "mjpeg", size, 1, pix_fmt="yuvj420p")
+    at = content.index(b"idx1")
+    entries = content[at + 8 : at + 24] * _count(scale, 100_000)
+    return content[:at] + b"idx1" + struct.pack("<I", len(entries)) + entries
+
+
 def _ebml(number: str, content: bytes) -> bytes:
     return bytes.fromhex(number) + (len(content) | 1 << 56).to_bytes(8, "big") + content
 
 
-def _matroska(chance: Random, scale: float, blocks: bytes) -> bytes:
+def _matroska(chance: Random, scale: float, blocks: bytes, codec: bytes = b"V_VP8", more: bytes = b"") -> bytes:
     head = _ebml("1a45dfa3", _ebml("4282", b"matroska") + _ebml("4287", b"\4") + _ebml("4285", b"\2"))
     sizes = _ebml("b0", struct.pack(">H", 64)) + _ebml("ba", struct.pack(">H", 64))
-    track = _ebml("d7", b"\1") + _ebml("73c5", b"\1") + _ebml("83", b"\1") + _ebml("86", b"V_VP8") + _ebml("e0", sizes)
+    track = _ebml("d7", b"\1") + _ebml("73c5", b"\1") + _ebml("83", b"\1") + _ebml("86", codec) + _ebml("e0", sizes)
+    track += more
     cluster = _ebml("1f43b675", _ebml("e7", b"\0") + blocks)
     return head + _ebml("18538067", _ebml("1654ae6b", _ebml("ae", track)) + cluster)
 
@@ -340,6 +482,14 @@ def _matroska_blocks(chance: Random, scale: float) -> bytes:
 def _matroska_laced(chance: Random, scale: float) -> bytes:
     block = _ebml("a3", b"\x81\0\0\x04\xff" + bytes(256))
     return _matroska(chance, scale, block * _count(scale, 20 * MEGABYTE // len(block)))
+
+
+def _matroska_compressed(chance: Random, scale: float) -> bytes:
+    """Blocks of zeros, compressed."""
+    packed = zlib.compress(bytes(_count(scale, chance.randrange(8, 30) * MEGABYTE)), 9)
+    compression = _ebml("6d80", _ebml("6240", _ebml("5034", _ebml("4254", b"\0"))))
+    block = _ebml("a3", b"\x81\0\0\x80" + packed)
+    return _matroska(chance, scale, block * _count(scale, 500), b"V_MJPEG", compression)
 
 
 def _vp9_large(chance: Random, scale: float) -> bytes:
@@ -360,12 +510,18 @@ def _mjpeg_scans(chance: Random, scale: float) -> bytes:
         b"stsz": _full(b"stsz", struct.pack(">II", len(jpeg), 1)),
         b"stco": _full(b"stco", struct.pack(">II", 1, start)),
     }
-    return head + _box(b"mdat", jpeg) + _with_boxes(moov, sizes, (b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+    return head + _box(b"mdat", jpeg) + _with_boxes(moov, sizes, _TO_TABLES)
 
 
 KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "JPEG of many scans": ("image/jpeg", _jpeg_scans),
     "JPEG of few scans": ("image/jpeg", _jpeg_few_scans),
+    "JPEG drawn": ("image/jpeg", _jpeg_drawn),
+    "JPEG of a crowd": ("image/jpeg", _crowd),
+    "form of large JPEGs": ("multipart/form-data; boundary=x", _form_of_large),
+    "form of costly PNGs": ("multipart/form-data; boundary=x", _form_of_costly),
+    "JSON of large JPEGs": ("application/json", _json_of_large),
+    "JPEG with EXIF of itself": ("image/jpeg", _jpeg_exif_of_itself),
     "JPEG with EXIF segments": ("image/jpeg", _jpeg_with(lambda _: _segment(0xE1, b"Exif\0\0MM"))),
     "JPEG with empty segments": ("image/jpeg", _jpeg_with(lambda chance: _segment(chance.randrange(0xE2, 0xF0), b""))),
     "JPEG with profile segments": ("image/jpeg", _jpeg_with(lambda _: _segment(0xE2, b"ICC_PROFILE\0\1\1aaaa"))),
@@ -376,15 +532,21 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "PNG with alpha of 16 bits": ("image/png", _png_of(16, 6, 4)),
     "PNG with a mask": ("image/png", _png_of(8, 4, 2)),
     "PNG interlaced": ("image/png", _png_interlaced),
+    "PNG drawn": ("image/png", _png_of(8, 6, 4)),
+    "PNG of many images": ("image/png", _png_frames),
+    "PNG with EXIF of itself": ("image/png", _png_exif_of_itself),
     "PNG of many chunks": ("image/png", _png_chunks),
     "PNG with a text bomb": ("image/png", _png_text_bomb),
     "PNG with a profile bomb": ("image/png", _png_profile),
     "GIF of many blocks": ("image/gif", _gif_blocks),
     "GIF of a large canvas": ("image/gif", _gif_canvas),
+    "GIF of a larger frame": ("image/gif", _gif_frame),
+    "GIF of noise": ("image/gif", _gif_noise),
     "BMP run-length encoded": ("image/bmp", _bmp_rle),
     "BMP of bits": ("image/bmp", _bmp_bits),
     "WebP lossless": ("image/webp", _webp(lossless=True)),
     "WebP lossy": ("image/webp", _webp(quality=50)),
+    "WebP of several images": ("image/webp", _webp_frames),
     "AVIF larger than declared": ("image/avif", _avif_larger),
     "AVIF with alpha": ("image/avif", _avif_full),
     "MP4 with an index": ("video/mp4", _mp4_with_index),
@@ -392,9 +554,13 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "H.264 too large": ("video/mp4", _h264_too_large),
     "MP4 of one JPEG": ("video/mp4", _one_frame_again_and_again("mjpeg")),
     "MP4 of one PNG": ("video/mp4", _one_frame_again_and_again("png")),
+    "MP4 of empty samples": ("video/mp4", _mp4_of_empty_samples),
+    "MP4 of runs of one frame": ("video/mp4", _mp4_of_runs),
+    "AVI of one image": ("video/x-msvideo", _avi_of_one_image),
     "MJPEG of many scans": ("video/mp4", _mjpeg_scans),
     "Matroska of tiny blocks": ("video/x-matroska", _matroska_blocks),
     "Matroska of laced blocks": ("video/x-matroska", _matroska_laced),
+    "Matroska of compressed blocks": ("video/x-matroska", _matroska_compressed),
     "VP9 large": ("video/webm", _vp9_large),
 }
 """The kinds, with the media type that their files declare."""

@@ -123,11 +123,9 @@ def watched(pid: int) -> Iterator[list[float]]:
 def sent(address: str, attack: Attack) -> tuple[int | str, float, float]:
     """Status, seconds until the answer began, seconds until it ended."""
     started = time.perf_counter()
-    headers = {"content-type": attack.media_type}
+    url, content = f"{address}{attack.path}", attack.content
     try:
-        with httpx.stream(
-            "POST", f"{address}{attack.path}", content=attack.content, headers=headers, timeout=120
-        ) as answer:
+        with httpx.stream("POST", url, content=content, headers=attack.headers, timeout=120) as answer:
             began = time.perf_counter() - started
             answer.read()
             return answer.status_code, began, time.perf_counter() - started
@@ -141,7 +139,7 @@ def left(address: str, attack: Attack, pid: int) -> float:
         httpx.post(
             f"{address}{attack.path}",
             content=attack.content,
-            headers={"content-type": attack.media_type},
+            headers=attack.headers,
             timeout=httpx.Timeout(30, read=0.5),
         )
     before = processor_seconds(pid)
@@ -160,12 +158,13 @@ def measure_attacks(address: str, pid: int, picture: bytes, seed: int) -> None:
     before = len(tree(pid)), megabytes(pid), descriptors(pid)
     print(f"alone: p95 {alone.p95():.0f} ms; {before[0]} processes, {before[1]:.0f} MB, {before[2]} descriptors")
     beside = Polite(address, picture)
-    slow, large = 0.0, 0.0
+    slow, large, late = 0.0, 0.0, []
     for attack in attacks(seed):
         with watched(pid) as most, beside.asking():
             status, began, ended = sent(address, attack)
         burnt = left(address, attack, pid)
         slow, large = max(slow, began), max(large, most[0])
+        late += [f"{attack.kind} ({began:.2f} s)"] if began > MOST_SECONDS else []
         print(
             f"{attack.kind:28} {len(attack.content):9,} bytes: {status} after {began:.2f} s, ended {ended:.2f} s, "
             f"at most {most[0]:.0f} MB; client left: {burnt:.2f} s of processor time",
@@ -174,7 +173,8 @@ def measure_attacks(address: str, pid: int, picture: bytes, seed: int) -> None:
     time.sleep(2)
     after = len(tree(pid)), megabytes(pid), descriptors(pid)
     print(
-        f"slowest {slow:.2f} s (target {MOST_SECONDS:g}), most {large:.0f} MB (target {MOST_MEGABYTES}), polite client:"
+        f"slowest {slow:.2f} s (target {MOST_SECONDS:g}; beyond it: {', '.join(late) or 'none'}), "
+        f"most {large:.0f} MB (target {MOST_MEGABYTES}), polite client:"
         f" p95 {beside.p95():.0f} ms over {len(beside.seconds)}, {beside.p95() / alone.p95():.1f} times alone (target "
         f"{MOST_TIMES:g}), {beside.refused} not answered 200; afterwards {after[0]} processes, {after[1]:.0f} MB, "
         f"{after[2]} descriptors"
@@ -195,7 +195,21 @@ def measure_ends(serve: Callable[[], subprocess.Popen[str]], seed: int) -> None:
         started = time.perf_counter()
         process.send_signal(signal.SIGTERM)
         process.communicate()
-        slowest = max(slowest, time.perf_counter() - started)
+        taken = time.perf_counter() - started
+        slowest = max(slowest, taken)
+        print(f"SIGTERM under {attack.kind:28}: gone after {taken:.1f} s, status {process.returncode}", flush=True)
         for client in clients:
             client.join()
     print(f"SIGTERM under each attack: gone after {slowest:.1f} s at most (grace 30 s)")
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that do nothing but compute, while the block lasts."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()

@@ -4,6 +4,7 @@
     python benchmarks/service.py --soak 600           # and ten minutes of both, with the memory watched
     python benchmarks/service.py --generated 5000     # and requests generated from the OpenAPI document
     python benchmarks/service.py --hostile            # files that cost far more than their size, beside a polite client
+    python benchmarks/service.py --hostile --busy 2   # the same on two busy cores
     python benchmarks/service.py --camera             # and the camera page in Chromium (extra dev)
 
 Baselines, measured in the same run: the recogniser alone, called in a loop; and the service with one client. CPU time
@@ -190,7 +191,11 @@ def measure_load(address: str, pid: int) -> None:
 
 
 def measure_soak(address: str, pid: int, seconds: float) -> None:
-    """Good and hostile clients together; the memory after a tenth of the time is what it is compared with."""
+    """Good and hostile clients together; the memory of all processes, at rest, after a tenth of the time is what it is
+    compared with.
+    """
+    from hostile import megabytes
+
     picture, bad = photo(), [(content, kind) for _, content, kind in hostile()]
     loads: list[Load] = []
 
@@ -200,15 +205,18 @@ def measure_soak(address: str, pid: int, seconds: float) -> None:
     memory = []
     for number in range(10):
         loads.append(run_clients(address, 4, mixed, seconds / 10))
-        memory.append(resident_megabytes(pid))
-        print(f"  {(number + 1) * seconds / 10:4.0f} s: {memory[-1]:.0f} MB resident", file=sys.stderr)
+        time.sleep(2)  # what was begun is finished, and who was ended is replaced
+        memory.append(megabytes(pid))
+        alone = resident_megabytes(pid)
+        at = (number + 1) * seconds / 10
+        print(f"  {at:4.0f} s: {memory[-1]:.0f} MB, the service itself {alone:.0f} MB", flush=True)
     statuses = sum((load.statuses for load in loads), Counter[int]())
     lost = sum(load.lost for load in loads)
     growth = memory[-1] / memory[0] - 1
     p50 = statistics.median([one for load in loads for one in load.seconds])
     print(
         f"{seconds:.0f} s of 4 clients, 30 % hostile: {dict(statuses)}, lost {lost} (target 0), p50 {1000 * p50:.0f} ms"
-        f", resident memory {memory[0]:.0f} -> {memory[-1]:.0f} MB ({growth:+.1%}, target within 5 %)"
+        f", memory {memory[0]:.0f} -> {memory[-1]:.0f} MB ({growth:+.1%}, target within 5 %), at most {max(memory):.0f}"
     )
 
 
@@ -289,14 +297,18 @@ def main() -> None:
     parser.add_argument("--camera", action="store_true")
     parser.add_argument("--hostile", action="store_true")
     parser.add_argument("--seed", type=int, default=1, help="Of the hostile files.")
+    parser.add_argument(
+        "--busy", type=int, default=0, metavar="N", help="Processes that compute beside it (--hostile)."
+    )
     options = parser.parse_args()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if options.hostile:
-        from hostile import measure_attacks, measure_ends
+        from hostile import busy, measure_attacks, measure_ends
 
-        with service() as (pid, address):
-            measure_attacks(address, pid, photo(), options.seed)
-        measure_ends(start_service, options.seed)
+        with busy(options.busy):
+            with service() as (pid, address):
+                measure_attacks(address, pid, photo(), options.seed)
+            measure_ends(start_service, options.seed)
         return
     with service() as (pid, address):
         measure_load(address, pid)

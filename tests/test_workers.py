@@ -1,19 +1,26 @@
 """The pool of worker processes, with real processes that are really killed."""
 
+import mmap
 import os
 import signal
 import sys
 import time
 from collections import Counter
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mien import worker
 from mien.errors import InputError, LimitError, UsageError, WorkerError
-from mien.worker_process import Failed
+from mien.worker_process import UNBOUND, Bounds, Failed
 from mien.workers import Workers
+from waiting import HANG
+
+kept = []
+"""What tasks leave behind in their process."""
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
@@ -30,9 +37,15 @@ def counted(folder, task):
         case ("many", count):
             for number in range(count):
                 yield np.full(100_000, number, np.uint8)
+        case ("keep", size):
+            kept.append(mmap.mmap(-1, size))
+            yield len(kept)
         case ("sleep", seconds):
             time.sleep(seconds)
             yield "slept"
+        case ("first", seconds):
+            yield "first"
+            time.sleep(seconds)
         case number:
             time.sleep(0.002)
             yield number * number
@@ -69,6 +82,18 @@ def test_a_task_may_have_many_results_or_none(tmp_path):
     with Workers(partial(make, tmp_path), 2) as workers:
         found = Counter(task for task, _ in workers.results([("many", 3), ("many", 0), 5, ("many", 1)]))
     assert found == {("many", 3): 3, 5: 1, ("many", 1): 1}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "processes"),
+    [(UNBOUND, 1), (Bounds(memory=8 * 2**30), 1), (Bounds(memory=2**30), 3)],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the memory is not limited")
+def test_only_what_the_next_task_would_lack_of_its_memory_ends_a_process(tmp_path, bounds, processes):
+    tasks = [("keep", 300 * 2**20), 1, ("keep", 300 * 2**20), 2, 3]
+    with Workers(partial(make, tmp_path), 1, bounds) as workers:
+        assert len(list(workers.results(tasks))) == len(tasks)
+    assert made(tmp_path) == processes
 
 
 def test_an_error_ends_its_task_only(tmp_path):
@@ -145,6 +170,60 @@ def test_closing_the_results_ends_the_workers_at_once(tmp_path, children):
     assert list(workers.results([2])) == [(2, 4)]  # the pool itself goes on
     workers.close()
     assert children() == []
+
+
+def test_a_result_is_given_before_the_next_one_is_there(tmp_path):
+    with Workers(partial(make, tmp_path), 1) as workers:
+        results = workers.do(("first", HANG))
+        assert next(results) == "first"
+        results.close()
+
+
+def test_a_process_for_one_task_is_ended_after_it(tmp_path, children):
+    with Workers(partial(make, tmp_path), 1) as workers:
+        assert [list(workers.do(number, Bounds(once=True))) for number in (2, 3)] == [[4], [9]]
+        assert made(tmp_path) == 2
+        assert children() == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        ValueError("OpenCV(4.12.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9437184 bytes"),
+        RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc"),
+        RuntimeError(
+            "FAIL : running Conv node. bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 9"
+        ),
+        OSError(12, "Cannot allocate memory"),
+        BlockingIOError(11, "Resource temporarily unavailable"),
+    ],
+)
+def test_memory_that_a_library_was_refused_is_a_limit(tmp_path, error):
+    with Workers(partial(make, tmp_path), 1) as workers, pytest.raises(LimitError, match="not enough memory"):
+        list(workers.do(("raise", error)))
+
+
+@pytest.mark.parametrize(
+    ("wall", "used", "over"),
+    [
+        (3.0, 0.39, False),  # the machine is busy: it would have been done
+        (3.0, 0.4, True),  # it had its time, and is costly
+        (10.1, 0.1, True),  # it has waited long enough
+        (3.0, inf, True),  # the system does not say
+    ],
+)
+def test_a_late_task_goes_on_only_while_it_had_little_of_the_processor(monkeypatch, wall, used, over):
+    clock, spent = [0.0], [0.0 if used < inf else inf]
+    monkeypatch.setattr(worker, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(worker, "_processor_time", lambda _: spent[0])
+    time_of = worker._Time(Bounds(seconds=2.5, starved_seconds=7.5, cheap_cpu_seconds=0.4), 1)
+    time_of.wait_for_result()
+    assert time_of.left() == 2.5
+    clock[0], spent[0] = wall, used
+    assert time_of.is_over() == over
+    if not over:
+        assert 0 < time_of.left() < 1
 
 
 def test_what_cannot_be_made_or_started_is_said(tmp_path, children):

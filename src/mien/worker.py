@@ -24,8 +24,6 @@ _PRELOADED: Final = ["mien.recognition.parallel", "mien.service.searching", "mie
 """What the server that forks imports: what the workers of this package do, by name; nothing here imports it."""
 _LINUX: Final = sys.platform == "linux"
 
-_STARVED: Final = 0.25
-"""Of a core: a process that gets less does not take long by itself."""
 _TICK: Final = 0.1
 
 _PATIENCE: Final = 10.0
@@ -74,27 +72,20 @@ class Worker:
         return True
 
     def results(self, task: Any, bounds: Bounds = UNBOUND) -> Generator[bytes, None, None]:
-        """Each result of a task, pickled.
-
-        A result is given when the next message is there: one that dies after its last result gave none, or would count
-        twice, as done and as failed.
+        """Each result of a task, pickled, as soon as it is there.
 
         Raises:
             LimitError: the task exceeded its bounds.
             WorkerError: the process died meanwhile.
         """
-        last, time = None, _Time(bounds, self._process.pid)
+        time = _Time(bounds, self._process.pid)
         try:
             self._send(task, bounds)
             while (content := self._received(time)) not in {END, LAST}:
-                if last is not None:
-                    yield last
-                last = content
+                yield content
         except (EOFError, OSError):
             raise self._death(bounds) from None
         self.spent = content == LAST
-        if last is not None:
-            yield last
 
     def _send(self, task: Any, bounds: Bounds) -> None:
         content = memoryview(task.content) if isinstance(task, WithContent) else memoryview(b"")
@@ -119,7 +110,7 @@ class Worker:
         code = self._process.exitcode
         if self._exceeded:
             seconds = min(bounds.result_seconds or inf, bounds.seconds or inf)
-            return LimitError("time", f"it took longer than {seconds:g} s")
+            return LimitError("time", f"it took longer than {seconds:.3g} s")
         if code == -getattr(signal, "SIGPROF", 0):
             return LimitError("processor time", f"it took more than {bounds.cpu_seconds:g} s of processor time")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
@@ -141,7 +132,7 @@ class Worker:
 
 
 class _Time:
-    """The wall time of one task. Where the machine is so busy that the process gets little of it, there is more.
+    """The wall time of one task. Where the machine is so busy that a cheap one had no turn yet, there is more.
 
     Args:
         bounds: of the task.
@@ -150,11 +141,11 @@ class _Time:
 
     def __init__(self, bounds: Bounds, process: int | None) -> None:
         self._bounds, self._process = bounds, process
-        self._since, self._used = monotonic(), _processor_time(process)
-        self._deadline = self._end = _after(bounds.seconds)
+        self._deadline = _after(bounds.seconds)
 
     def wait_for_result(self) -> None:
         """The next result is waited for from now on."""
+        self._used = _processor_time(self._process)
         self._end = min(self._deadline, _after(self._bounds.result_seconds))
         self._last = self._end + (self._bounds.starved_seconds or 0.0)
 
@@ -165,8 +156,8 @@ class _Time:
     def is_over(self) -> bool:
         """Whether the time is over; otherwise there is a little more."""
         now = monotonic()
-        starved = _processor_time(self._process) - self._used < _STARVED * (now - self._since)
-        if now >= self._last or not starved:
+        cheap = _processor_time(self._process) - self._used < self._bounds.cheap_cpu_seconds
+        if now >= self._last or not cheap:
             return True
         self._end = min(self._last, now + _TICK)
         return False

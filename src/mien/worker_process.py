@@ -1,5 +1,6 @@
 """What runs in a worker process: tasks come over a pipe, results go back, within hard limits of memory and time."""
 
+import errno
 import mmap
 import os
 import pickle
@@ -21,8 +22,12 @@ END: Final = b""
 LAST: Final = b"last"
 """Ends the results of a task, and the process; results are pickles, which begin otherwise."""
 _GROWTH: Final = 96 * 2**20
-"""Bytes of address space by which a process may have grown after a task; one that grew by more is replaced."""
+"""Bytes of address space that a process may keep after a task."""
+_SHARE: Final = 8
 _LINUX: Final = sys.platform == "linux"
+
+_REFUSED: Final = ("insufficient memory", "failed to allocate memory", "bad_alloc", "can't start new thread")
+"""How OpenCV, onnxruntime and Python's threads say that the system gave them no memory."""
 
 Work = Callable[[Any], Iterable[Any]]
 """What a worker does with a task: some results, of which each is sent as soon as it is there."""
@@ -37,7 +42,10 @@ class Bounds:
         cpu_seconds: processor time of all its threads (an interval timer; Linux and macOS).
         seconds: wall time, by the parent's clock (every system).
         result_seconds: wall time of each result, while the parent waits for it (every system).
-        starved_seconds: what there is more of both while the process gets less than a quarter of a core (Linux).
+        starved_seconds: what there is more of both while the process has not had ``cheap_cpu_seconds`` yet, because the
+            machine is busy (Linux).
+        cheap_cpu_seconds: processor time after which a result that is late is held to be costly.
+        once: whether the process is ended after the task, so that what it leaves behind goes with it.
     """
 
     memory: int | None = None
@@ -45,6 +53,8 @@ class Bounds:
     seconds: float | None = None
     result_seconds: float | None = None
     starved_seconds: float | None = None
+    cheap_cpu_seconds: float = 0.0
+    once: bool = False
 
 
 UNBOUND: Final = Bounds()
@@ -96,18 +106,27 @@ def _answer(connection: "Connection", work: Work, own: int) -> bool:
     task, bounds, size = connection.recv()
     if size is not None:
         task = WithContent(task, _content(connection, size))
-    enough = True
+    enough = not bounds.once
     with _bounded(bounds, own):
         try:
             for result in work(task):
                 connection.send_bytes(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
         except Exception as error:  # a poisonous task ends no other
-            enough = not isinstance(error, MemoryError)
-            connection.send_bytes(pickle.dumps(Failed(_said(error))))
+            said = _said(error)
+            enough = enough and not isinstance(said, LimitError)
+            connection.send_bytes(pickle.dumps(Failed(said)))
     del task
-    last = not enough or _address_space() > own + _GROWTH
+    last = not enough or (bounds.memory is not None and _address_space() > own + _kept(bounds.memory))
     connection.send_bytes(LAST if last else END)
     return last
+
+
+def _kept(memory: int) -> int:
+    """Bytes that a process may keep of a task's limit, which the next one would lack; one that keeps more is replaced.
+
+    A picture of a megapixel alone leaves onnxruntime some 150 MB.
+    """
+    return max(_GROWTH, memory // _SHARE)
 
 
 def _content(connection: "Connection", size: int) -> mmap.mmap | bytes:
@@ -154,9 +173,16 @@ def _address_space() -> int:
 def _said(error: Exception) -> MienError:
     if isinstance(error, MienError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_refusal(error):
         return LimitError("memory", "not enough memory")
-    return WorkerError(f"{type(error).__name__}: {error}")
+    return WorkerError(f"{type(error).__name__}: {error}".partition("\n")[0])
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether a library says by this that the system gave it no memory; without it no thread can be started either."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOMEM, errno.EAGAIN}:
+        return True
+    return any(words in str(error).lower() for words in _REFUSED)
 
 
 def _end_with(sentinel: int) -> None:

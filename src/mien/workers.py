@@ -87,7 +87,8 @@ class Workers:
                 thread.join(_PATIENCE)
 
     def do(self, task: Any, bounds: Bounds = UNBOUND, leash: Leash | None = None) -> Generator[Any, None, None]:
-        """The results of one task, in the calling thread; closing the iterator ends the worker.
+        """The results of one task, each as soon as it is there, in the calling thread; closing the iterator ends the
+        worker.
 
         Args:
             task: the task.
@@ -146,7 +147,7 @@ class Workers:
                 number, task = taken
                 worker = worker if worker is not None and worker.alive else self._taken(ordered.check, worker)
                 try:
-                    for content in worker.results(task, self._bounds):
+                    for content in _held_back(worker.results(task, self._bounds)):
                         ordered.put(number, content)
                 except WorkerError as error:
                     ordered.put(number, pickle.dumps(Failed(error)))
@@ -215,3 +216,16 @@ class Workers:
                 worker.kill()
         for worker in idle:
             worker.close()
+
+
+def _held_back(results: Iterable[bytes]) -> Generator[bytes, None, None]:
+    """Each result when the next one is there: a worker that dies after its last result gave none, or would count twice,
+    as done and as failed.
+    """
+    last: bytes | None = None
+    for content in results:
+        if last is not None:
+            yield last
+        last = content
+    if last is not None:
+        yield last

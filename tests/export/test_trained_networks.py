@@ -15,7 +15,7 @@ import mien
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx, probe_faces
 from mien.model.onnx_model import Bundle
-from mien.networks import densenet, dla, dpn, network_entry, network_names, registry, residual
+from mien.networks import densenet, dla, dpn, efficientnet_lite, network_entry, network_names, registry, residual
 from mien.networks.layers import conv3x3, pooled_head
 from mien.networks.saved import load_network
 from mien.training.data import TrainingData
@@ -29,7 +29,7 @@ BRIEF = ("epochs=1", "resolutions=[]", "schedule.warmup_epochs=0", "precision=fp
 """A small step: one at full rate from random weights makes logits of thousands, which float32 holds to 1e-3 at best."""
 
 
-TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher"}
+TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher", "efficientnet_lite1", "efficientnet_lite2"}
 """Deeper or wider than another network of the same blocks: exporting them shows nothing new."""
 
 
@@ -70,14 +70,20 @@ def shallow_dla(classes, channels):
 
 
 def shallow_dpn(classes, channels):
-    with mock.patch.object(dpn, "_STAGES", dpn._STAGES[:2]):
+    with mock.patch.object(dpn, "_STAGES", (dpn.Paths(32, 32, 8), dpn.Paths(32, 64, 8))):
         return dpn.dpn(classes, channels)
+
+
+def shallow_efficientnet(classes, channels):
+    with mock.patch.object(efficientnet_lite, "_STAGES", efficientnet_lite._STAGES[:3]):
+        return efficientnet_lite.efficientnet_lite0(classes, channels)
 
 
 SHALLOW = {
     "densenet": shallow_densenet,
     "dla": shallow_dla,
     "dpn": shallow_dpn,
+    "efficientnet_lite0": shallow_efficientnet,
     **{name: narrow(network_entry(name).make) for name in ("cnn_small", "face_cnn", "vgg_s3")},
     **{name: shallow_residual(network_entry(name).make) for name in ("resnet18", "preact_resnet18", "senet18")},
 }
@@ -85,7 +91,7 @@ SHALLOW = {
 weights. tests/networks has all of them whole.
 """
 
-SLOW_RECIPES = {"resnet34", "preact_resnet34"}
+SLOW_RECIPES = {"resnet34", "preact_resnet34", "efficientnet_lite1", "efficientnet_lite2"}
 """Twins that train for long; tests/networks has their gradients."""
 
 RECIPE_OF_NETWORK = {

@@ -1,9 +1,11 @@
 """Videos of every kind that FFmpeg writes pass; indexes that claim more than they hold do not."""
 
 import contextlib
+import io
 import struct
 import subprocess
 
+import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mien.errors import TooLargeError
+from mien.media.boxes import Boxes
+from mien.media.mp4_samples import Fragments, named_by_tables
 from mien.media.video_structure import MOST_SAMPLES, check_video
 
 REAL = {
@@ -54,6 +58,20 @@ def test_too_many_samples_are_seen_in_the_index(real):
         check_video(real, "real", 99)
 
 
+def test_the_bytes_that_an_index_names_are_those_of_the_packets(real):
+    if real[4:8] != b"ftyp":
+        pytest.skip("whose index names no more than its blocks hold")
+    with av.open(io.BytesIO(real)) as container:
+        packets = sum(packet.size for packet in container.demux())
+    boxes = Boxes(real, "real")
+    fragments, named = Fragments(boxes), 0
+    for found in boxes.deep(boxes.all(), frozenset({b"moov", b"mvex", b"moof", b"traf"})):
+        fragments.note(found)
+        if found.kind == b"trak":
+            named += named_by_tables(boxes, list(boxes.deep(found, frozenset({b"mdia", b"minf", b"stbl"}))))
+    assert named + fragments.named == packets
+
+
 def box(kind, content):
     return struct.pack(">I", len(content) + 8) + kind + content
 
@@ -81,6 +99,12 @@ def avi(*chunks):
     return b"RIFF" + struct.pack("<I", len(lists) + 4) + b"AVI " + lists
 
 
+ONE_EACH = full(b"stsc", 1, 1, 1, 1)
+LONG = struct.pack(">II", 0, 1000) + struct.pack(">Q", 40) * 1000
+SMALL = struct.pack(">III", 0, 8, 1000) + bytes([200]) * 1000
+HEAD_OF_RUNS = box(b"tfhd", struct.pack(">III", 0x20010, 1, 900))
+RUN = box(b"trun", struct.pack(">IIi", 1, 1, 8))
+SIZED_RUN = box(b"trun", struct.pack(">IIiI", 0x201, 1, 8, 900))
 BLOCK = element("a3", b"\x81\0\0\x80a")
 LACED = element("a3", b"\x81\0\0\x84\xffa")
 SUPER = struct.pack("<HBBI", 4, 0, 0, 1000) + bytes(16) + struct.pack("<QII", 0, 8, 0) * 1000
@@ -103,10 +127,18 @@ ATTACKS = {
     "a table outside": movie(outside=full(b"stsz", 1, MILLIONS)),
     "a table in user data": movie(box(b"udta", full(b"stsz", 1, MILLIONS))),
     "a compressed index": box(b"ftyp", b"qt  ") + box(b"moov", box(b"cmov", bytes(20))),
+    "offsets of one frame": movie(full(b"stsz", 50, 1000), ONE_EACH, full(b"stco", 1000, *[40] * 1000)),
+    "long offsets of one frame": movie(full(b"stsz", 50, 1000), ONE_EACH, box(b"co64", LONG)),
+    "different sizes": movie(full(b"stsz", 0, 1000, *[50] * 1000), ONE_EACH, full(b"stco", 1000, *[40] * 1000)),
+    "compact sizes": movie(box(b"stz2", SMALL), ONE_EACH, full(b"stco", 1000, *[40] * 1000)),
+    "runs of one frame": box(b"ftyp", b"isom") + box(b"moof", box(b"traf", HEAD_OF_RUNS + RUN * 1000)),
+    "runs of sizes": box(b"ftyp", b"isom") + box(b"moof", box(b"traf", HEAD_OF_RUNS + SIZED_RUN * 1000)),
+    "an AVI index of one image": avi((b"idx1", (b"00dc" + struct.pack("<III", 16, 4, 999)) * 1000)),
     "fragments": box(b"ftyp", b"isom") + box(b"moof", box(b"traf", full(b"trun", MILLIONS))),
     "many fragments": box(b"ftyp", b"isom") + box(b"moof", box(b"traf", full(b"trun", 100_000))) * 3,
     "boxes": box(b"ftyp", b"isom") + box(b"free", b"") * 100_001,
     "blocks": matroska(BLOCK * 251_000),
+    "tiny blocks": matroska(b"\xa3\x85\x81\0\0\0x" * 30_000),
     "laced blocks": matroska(LACED * 4000),
     "blocks after damage": matroska(b"\0" + b"\x1f\x43\xb6\x75\x84\0\0\0\0" * 251_000),
     "an index of indexes": avi((b"indx", SUPER), (b"ix00", struct.pack("<HBBI", 2, 0, 1, 1000) + bytes(8016))),
@@ -128,8 +160,11 @@ def test_any_bytes_raise_nothing_else(start, content):
         check_video(start + content, "any", 10)
 
 
+NAMING = ("different sizes", "compact sizes", "long offsets of one frame", "runs of sizes", "an AVI index of one image")
+
+
 @given(
-    st.sampled_from(("an index of indexes", "uncompressed sound", "fragments", "edits")),
+    st.sampled_from(("an index of indexes", "uncompressed sound", "fragments", "edits", *NAMING)),
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=8),
 )
 def test_a_mutated_video_raises_nothing_else(which, changes):

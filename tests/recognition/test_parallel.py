@@ -6,10 +6,12 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import cv2
 import numpy as np
 import pytest
+from benchmarks.attacks import _mp4_with_index
 from PIL import Image
 from skimage import data
 
@@ -204,6 +206,13 @@ def test_isolated_everything_is_read_by_workers(recognizer, tmp_path, write_clip
         isolated = rows(recognize_all(recognizer.pipeline, sort_sources([str(tmp_path)]), StreamOptions(), parallel))
     assert isolated == usual
     assert (len(found.pictures), len(found.videos)) == (1, 2)
+
+
+def test_isolated_a_video_whose_index_claims_too_much_is_named(recognizer, tmp_path):
+    (tmp_path / "a.mp4").write_bytes(_mp4_with_index(Random(1), 1.0))
+    parallel = Parallel(recognizer.finder(1), 1, isolate=True)
+    (seen,) = recognize_all(recognizer.pipeline, sort_sources([str(tmp_path)]), StreamOptions(), parallel)
+    assert "a.mp4: too costly to read (a track of more than 5,000,000 samples)" in seen.frame.error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -35,3 +35,25 @@ def test_faces_that_come_while_others_are_classified_are_classified_together():
     with ThreadPoolExecutor(1) as executor:
         assert asyncio.run(run(executor)) == [[letter] for letter in "ABCDEFGHI"]
     assert sizes == [1, 8]
+
+
+def test_nobody_waits_for_the_faces_of_a_crowd():
+    passes, done = [], []
+
+    def classify(pictures):
+        passes.append([len(faces) for faces in pictures])
+        return [[face.upper() for face in faces] for faces in pictures]
+
+    async def asked(batcher, name, faces):
+        answer = await batcher.classified(faces)
+        done.append(name)
+        return answer
+
+    async def run(executor):
+        batcher = Batcher(classify, executor, 0, lambda: False, lambda pictures, faces: None)
+        return await asyncio.gather(asked(batcher, "crowd", ["a"] * 150), asked(batcher, "one", ["b"]))
+
+    with ThreadPoolExecutor(1) as executor:
+        assert asyncio.run(run(executor)) == [["A"] * 150, ["B"]]
+    assert done == ["one", "crowd"]
+    assert passes == [[1, 63], [64], [23]]

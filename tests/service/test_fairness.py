@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 import waiting
 from held import Held
-from mien.errors import RequestError
-from mien.media.picture_structure import announced_pixels
+from mien.errors import RequestError, TooLargeError
+from mien.media.picture_structure import announced_pixels, is_plain_jpeg
 from mien.recognition.recognizer import Recognizer
+from mien.service.limits import Limits
+from mien.service.places import Places
 from mien.service.turns import Turns
 from waiting import HANG, wait_for
 
@@ -116,6 +118,84 @@ def test_who_ended_a_worker_leaves_one_free_for_a_while():
         await asyncio.wait_for(turns.take("hostile", 1), HANG)
 
     asyncio.run(run())
+
+
+def test_a_costly_picture_is_refused_after_a_short_wait():
+    async def run():
+        turns = Turns(1, HANG, hurried=0.01)
+        busy = await turns.take("busy", 1)
+        cheap = asyncio.create_task(turns.take("other", 1))
+        with pytest.raises(RequestError, match="no worker was free"):
+            await turns.take("other", 1, costly=True)
+        assert not cheap.done()
+        turns.release(busy)
+        turns.release(await asyncio.wait_for(cheap, HANG))
+        assert (await turns.take("other", 1, costly=True)).costly
+
+    asyncio.run(run())
+
+
+def test_what_waited_elsewhere_is_taken_off():
+    now = [10.0]
+
+    async def run():
+        turns = Turns(1, 20, hurried=2.0, clock=lambda: now[0])
+        turn = await turns.take("other", 1, costly=True, since=9.0)
+        assert turn.waited == 1.0
+        turns.release(turn)
+        with pytest.raises(RequestError, match="no worker was free"):  # though one is
+            await turns.take("other", 1, costly=True, since=8.0)
+        await turns.take("other", 1, since=8.0)
+
+    asyncio.run(run())
+
+
+def test_pictures_of_who_ended_a_worker_do_not_wait_long_any_more():
+    async def run():
+        turns = Turns(1, HANG, hurried=0.01)
+        await turns.take("hostile", 1)
+        waiting_one, other = (asyncio.create_task(turns.take(client, 1)) for client in ("hostile", "other"))
+        await asyncio.sleep(0)
+        turns.blame("hostile")
+        with pytest.raises(RequestError, match="no worker was free"):
+            await asyncio.wait_for(waiting_one, HANG)
+        assert not other.done()
+        other.cancel()
+
+    asyncio.run(run())
+
+
+def test_pixels_of_one_address_are_bounded():
+    places = Places(Limits(pixels=10, pixels_per_client=25))
+    with pytest.raises(TooLargeError, match="send fewer at a time"), places.work("one", 26):
+        pass
+    with places.work("one", 20), places.work("other", 25):
+        with pytest.raises(RequestError, match="rate limit") as raised, places.work("one", 6):
+            pass
+        assert raised.value.status == 429
+        with places.work("one", 5):
+            pass
+    with places.work("one", 25):
+        pass
+
+
+def test_a_form_of_too_many_pixels_is_refused_before_it_is_decoded(serve, picture, tmp_path):
+    detector = Held(tmp_path)
+    files = [("picture", ("a.png", picture("PNG", (100, 100)), "image/png"))] * 4
+    with serve(Recognizer(Even(), detector), limits={"pixels": 15_000, "pixels_per_client": 35_000}) as address:
+        answer = waiting.post(f"http://{address}/v1/predict", files=files)
+        assert answer.status_code == 413
+        assert "send fewer at a time" in answer.json()["error"]
+        assert detector.widths == []
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "plain"),
+    [("JPEG", {}, True), ("JPEG", {"progressive": True}, False), ("PNG", {}, False)],
+)
+def test_which_pictures_are_decoded_quickly_is_known(picture, form, options, plain):
+    assert is_plain_jpeg(picture(form, (301, 203), **options)) == plain
+    assert not is_plain_jpeg(picture(form)[:6])
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF"])

@@ -61,6 +61,8 @@ def test_every_option_of_the_guide_exists():
         "--format",
         "--hostile",
         "--isolate",
+        "--busy",
+        "--save",
     }
     environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
     command = [sys.executable, "-m", "mien", "serve", "--help"]

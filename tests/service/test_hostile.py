@@ -2,12 +2,17 @@
 
 import io
 import struct
+from random import Random
 
 import pytest
+from benchmarks.attacks import _matroska_compressed
 from PIL import Image
 
 import waiting
+from mien.errors import TooLargeError
 from mien.recognition.recognizer import Recognizer
+from mien.service.limits import Limits
+from mien.service.uploaded_video import UploadedVideo
 
 
 def segment(marker, content):
@@ -60,6 +65,24 @@ def test_an_index_of_80_million_samples_is_refused(client):
     assert "250,000 samples" in answer.json()["error"]
 
 
+def test_a_video_that_holds_more_than_its_file_is_refused(client):
+    """Blocks of zeros that Matroska has compressed: what no index says is counted while it is read."""
+    content = _matroska_compressed(Random(1), 0.02)
+    answer = client.post("/v1/predict/video", content=content, headers={"content-type": "video/x-matroska"})
+    assert answer.status_code == 413
+    assert "again and again" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [({"video_total_pixels": 426 * 240 * 8 - 1}, "gigapixels in all"), ({"video_frames": 7}, "or 7 frames")],
+)
+def test_frames_that_the_index_claims_are_counted_before_they_are_decoded(write_clip, stage, tmp_path, limits, says):
+    content = write_clip(tmp_path / "clip.mp4", [stage((0, 40, 60))] * 8).read_bytes()
+    with pytest.raises(TooLargeError, match=says):
+        UploadedVideo(content, "clip", "video/mp4", Limits(**limits))
+
+
 @pytest.mark.parametrize(("codec", "pixels"), [("png", "rgb24"), ("qtrle", "rgb24")])
 def test_other_codecs_are_not_decoded(client, write_clip, stage, tmp_path, codec, pixels):
     path = write_clip(tmp_path / "clip.mov", [stage((0, 40, 60))] * 3, codec=codec, pixels=pixels)
@@ -77,10 +100,10 @@ def test_other_codecs_are_not_decoded(client, write_clip, stage, tmp_path, codec
     ],
 )
 def test_the_budgets_of_a_video(serve, write_clip, stage, tmp_path, limits, status, error):
-    content = write_clip(tmp_path / "clip.mp4", [stage((0, 40, 60))] * 8).read_bytes()
+    """Matroska does not say how many frames it holds."""
+    content = write_clip(tmp_path / "clip.mkv", [stage((0, 40, 60))] * 8).read_bytes()
     with serve(Recognizer(detector="none"), limits=limits) as address:
-        answer = waiting.post(
-            f"http://{address}/v1/predict/video", content=content, headers={"content-type": "video/mp4"}
-        )
+        headers = {"content-type": "video/x-matroska"}
+        answer = waiting.post(f"http://{address}/v1/predict/video", content=content, headers=headers)
     assert answer.status_code == status
     assert error in answer.text.splitlines()[-1]

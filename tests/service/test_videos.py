@@ -1,10 +1,13 @@
 import json
 
+import httpx
 import numpy as np
 import pytest
 
 import waiting
+from held import Held
 from mien.recognition.recognizer import Recognizer
+from waiting import HANG
 
 MP4 = {"content-type": "video/mp4"}
 
@@ -30,6 +33,19 @@ def test_a_video_gives_what_the_recogniser_gives(client, recognizer, clip):
     assert header["model"] == recognizer.header.to_dict()["model"]
     assert header["options"]["smooth"] == "auto"
     assert {face["track"] for frame in expected for face in frame["faces"]} == {1}
+
+
+def test_the_status_comes_with_the_first_image_whatever_follows(serve, write_clip, tmp_path):
+    """Smoothing looks ahead, and the second image may take long."""
+    detector = Held(tmp_path)  # which waits for nothing where it is black
+    images = [np.full((48, 64, 3), value, np.uint8) for value in (0, 200, 200, 200)]
+    content = write_clip(tmp_path / "clip.mp4", images).read_bytes()
+    with serve(Recognizer(Even(), detector)) as address:
+        url = f"http://{address}/v1/predict/video"
+        with httpx.stream("POST", url, content=content, headers=MP4, timeout=HANG) as answer:
+            assert answer.status_code == 200
+            detector.let_go()
+            assert len(list(answer.iter_lines())) == 4
 
 
 def test_a_video_says_what_is_certain(client, clip):
@@ -78,15 +94,20 @@ def test_limits_of_length_and_size(serve, clip):
     for limits, status in (
         ({"video_body": len(content) - 1}, 413),
         ({"video_seconds": 0.5}, 413),
+        ({"video_frames": 10}, 413),
         ({"pixels": 426 * 240 - 1}, 413),
         ({"pixels": 426 * 240}, 200),
     ):
         with serve(Recognizer(Even(), "none"), limits=limits) as address:
             answer = waiting.post(f"http://{address}/v1/predict/video", content=content, headers=MP4)
             assert answer.status_code == status, answer.text
+
+
+def test_a_video_that_does_not_say_how_long_it_is_ends_at_the_limit(serve, write_clip, stage, tmp_path):
+    content = write_clip(tmp_path / "clip.mkv", [stage((0, 40, 60))] * 12).read_bytes()
     with serve(Recognizer(Even(), "none"), limits={"video_frames": 10}) as address:
-        answer = waiting.post(f"http://{address}/v1/predict/video", content=content, headers=MP4)
-        frames = lines_of(answer)
+        headers = {"content-type": "video/x-matroska"}
+        frames = lines_of(waiting.post(f"http://{address}/v1/predict/video", content=content, headers=headers))
         assert len(frames) == 11
         assert "longer than" in frames[-1]["error"]
 

@@ -111,6 +111,63 @@ def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
     assert "made of one" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("labels=false", {"labels": False}),
+        ("bars=false", {"bars": False}),
+        ("blur=true", {"blur": True}),
+        ("blur=true&labels=false&bars=false", {"blur": True, "labels": False, "bars": False}),
+        ("min_confidence=1&say_no_face=true", {"say_no_face": True}),
+    ],
+)
+def test_what_is_drawn_can_be_asked_for(client, recognizer, astronaut_jpeg, query, options):
+    headers = {"content-type": "image/jpeg", "accept": "image/png"}
+    answer = client.post(f"/v1/predict?{query}", content=astronaut_jpeg, headers=headers)
+    image = np.asarray(Image.open(io.BytesIO(astronaut_jpeg)))
+    faces = [] if "min_confidence" in query else recognizer.predict(astronaut_jpeg)
+    drawn = annotate(image, faces, **options)
+    assert (np.asarray(Image.open(io.BytesIO(answer.content))) == drawn).all()
+    assert not (drawn == annotate(image, faces)).all()
+    said = json.loads(answer.headers["mien-results"])["options"]
+    assert {name: said[name] for name in options} == options
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "says"),
+    [
+        ("blur=true", "*/*", "blur change annotated pictures only: add the header Accept: image/png"),
+        ("labels=false&bars=0", "application/json", "labels and bars change annotated pictures only"),
+        ("blur=true&max_faces=1", "image/png", "would leave clear the faces that max_faces leaves out"),
+        ("blur=true&min_confidence=0.9&min_face=9", "image/png", "that min_confidence and min_face leaves out"),
+        ("blur=perhaps", "image/png", "blur: "),
+    ],
+)
+def test_drawing_that_nobody_would_expect_is_refused(client, astronaut_jpeg, query, accept, says):
+    headers = {"content-type": "image/jpeg", "accept": accept}
+    answer = client.post(f"/v1/predict?{query}", content=astronaut_jpeg, headers=headers)
+    assert answer.status_code == 422
+    assert says in answer.json()["error"]
+
+
+def test_an_annotated_picture_counts_like_a_body(serve, astronaut_jpeg):
+    options = {"content": astronaut_jpeg, "headers": {"content-type": "image/jpeg", "accept": "image/png"}}
+    with serve(limits={"buffered": 2 * len(astronaut_jpeg) + 2}) as address:
+        answer = waiting.post(f"http://{address}/v1/predict", **options)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        plain = {**options, "headers": {"content-type": "image/jpeg"}}
+        assert waiting.post(f"http://{address}/v1/predict", **plain).status_code == 200
+
+
+def test_more_faces_than_are_allowed_are_refused(serve, picture):
+    with serve(Recognizer(Likely(), Found()), limits={"faces": 2}) as address:
+        answer = waiting.post(f"http://{address}/v1/predict", content=picture("PNG"), headers=PNG)
+        assert answer.status_code == 413
+        assert "more than 2 faces" in answer.json()["error"]
+        few = waiting.post(f"http://{address}/v1/predict?max_faces=2", content=picture("PNG"), headers=PNG)
+        assert len(few.json()[0]["faces"]) == 2
+
+
 def test_a_service_that_finishes_nothing_is_not_ready(serve, picture, tmp_path):
     detector = Held(tmp_path)
     options = {"content": picture("PNG"), "headers": PNG}

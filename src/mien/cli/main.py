@@ -4,6 +4,7 @@ Every verb lies in a file of its own and imports what it needs when it runs, so 
 """
 
 import errno
+import gc
 import sys
 from typing import Annotated, Final
 
@@ -21,6 +22,7 @@ from mien.cli.jobs import jobs
 from mien.cli.messages import log, show_messages
 from mien.cli.models import models
 from mien.cli.predict import predict
+from mien.cli.pretrained import pretrained
 from mien.cli.serve import serve
 from mien.cli.stdout import replace_closed_streams, silence_stdout
 from mien.cli.sweep import sweep
@@ -47,6 +49,10 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+"""Importing creates so many that Python's 700 look for reference cycles all the time: a tenth of the start."""
+
+
 _TO_TRY: Final = """\
 mien demo                              read the expression in a photo that comes with mien
 mien predict PHOTO.jpg --out DIR       in your own photos, videos and folders of them
@@ -71,6 +77,7 @@ app.command("explain")(explain)
 app.command("jobs")(jobs)
 app.command("serve")(serve)
 app.command("web")(web)
+app.command("pretrained")(pretrained)
 app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("compare")(compare)
@@ -86,9 +93,11 @@ def run() -> None:
 
     So does a disk that is full or broken, wherever it is met.
     """
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     replace_closed_streams()
     show_messages()
     status = _status()
+    gc.freeze()  # or the interpreter looks for cycles among all that was imported, thrice, before it ends
     sys.exit(_flushed() or status)
 
 

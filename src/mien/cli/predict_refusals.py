@@ -62,10 +62,12 @@ def refuse_folder_of_job(out: str | None) -> None:
     Raises:
         UsageError: the folder holds a job.
     """
+    if not out or not Path(out).is_dir():  # which most are not, and the jobs take a while to import
+        return
     from mien.jobs.manifest import MANIFEST
     from mien.jobs.place import PARTS
 
-    if out and Path(out, MANIFEST).is_file() and Path(out, PARTS).is_dir():
+    if Path(out, MANIFEST).is_file() and Path(out, PARTS).is_dir():
         raise UsageError(f"{out}: holds a job: add --format parquet --resume to go on with it, or name another --out")
 
 

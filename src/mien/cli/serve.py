@@ -70,6 +70,9 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     max_megapixels: Annotated[
         float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")
     ] = _LIMITS.pixels / 10**6,
+    max_megapixels_per_client: Annotated[
+        float, typer.Option(min=0.01, help="Of all pictures of one address that are worked on or wait, together.")
+    ] = _LIMITS.pixels_per_client / 10**6,
     max_megabytes: Annotated[
         float, typer.Option(min=0.01, max=1000, help="Maximum body of a request with pictures.")
     ] = _LIMITS.body / MEGABYTE,
@@ -120,6 +123,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         body=round(max_megabytes * MEGABYTE),
         video_body=round(max_video_megabytes * MEGABYTE),
         pixels=round(max_megapixels * 10**6),
+        pixels_per_client=round(max_megapixels_per_client * 10**6),
         requests=max_requests,
         requests_per_client=max_requests_per_client,
         streams=max_streams,

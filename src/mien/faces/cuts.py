@@ -74,16 +74,11 @@ class Cuts:
 
 def correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Normalized cross-correlation of two images of one shape, -1..1; of two without contrast 1, of one 0."""
-    one, other = (image.ravel().astype(np.float64) for image in (first, second))
-    product, own, others = _covariance(one, other), _covariance(one, one), _covariance(other, other)
+    one, other = (image.ravel() - cv2.mean(image)[0] for image in (first, second))
+    product, own, others = float(one @ other), float(one @ one), float(other @ other)
     if own > _BLANK and others > _BLANK:
         return product / math.sqrt(own * others)
     return float((own > _BLANK) == (others > _BLANK))
-
-
-def _covariance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Of so many values, times their number; by dot products, which cost least."""
-    return float(one @ other) - float(one.sum()) * float(other.sum()) / len(one)
 
 
 def _is_other(last: NDArray[np.uint8], image: NDArray[np.uint8], *, calm: bool) -> bool:

@@ -6,6 +6,7 @@ network; decoding and non-maximum suppression follow OpenCV's ``face_detect.cpp`
 
 import hashlib
 import importlib.util
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ _ANY_SIZE: Final = b"\x0a\x03\x12\x01h\x0a\x03\x12\x01w"
 
 _STRIDES: Final = (8, 16, 32)
 _OUTPUTS: Final = tuple(f"{part}_{stride}" for stride in _STRIDES for part in ("cls", "obj", "bbox", "kps"))
+_PARTS: Final = len(_OUTPUTS) // len(_STRIDES)
 _MULTIPLE: Final = 32
 _SAME_FACE_IOU: Final = 0.3
 _MOST: Final = 5000
@@ -70,9 +72,7 @@ class YuNet:
         """
         padded = _planes(image)
         outputs = self._session.run(_OUTPUTS, {"input": padded})
-        levels = zip(_STRIDES, range(0, len(outputs), 4), strict=True)
-        found = [_decoded(stride, padded.shape[3], outputs[at : at + 4], min_score) for stride, at in levels]
-        return _suppressed(np.concatenate(found))
+        return _suppressed(_decoded(padded.shape[2:], outputs, min_score))
 
 
 def _planes(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -85,18 +85,27 @@ def _planes(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return planes
 
 
-def _decoded(stride: int, width: int, outputs: list[NDArray[Any]], min_score: float) -> NDArray[np.float32]:
-    """The faces of one stride, (N, 15): every cell of the grid says one, relative to the cell."""
-    classes, objects, boxes, points = (output[0] for output in outputs)
+def _decoded(size: tuple[int, ...], outputs: list[NDArray[Any]], min_score: float) -> NDArray[np.float32]:
+    """The faces of all strides, (N, 15): every cell of a stride's grid says one, relative to the cell."""
+    classes, objects, boxes, points = (np.concatenate([*outputs[part::_PARTS]], axis=1)[0] for part in range(_PARTS))
     scores = np.sqrt(classes.clip(0, 1) * objects.clip(0, 1))[:, 0]
     kept = np.flatnonzero(scores >= min_score)
-    corner = np.stack([kept % (width // stride), kept // (width // stride)], axis=1).astype(np.float32)
+    corners, strides = _cells(*size)
     with np.errstate(over="ignore"):  # callers drop what is not finite
         sizes = np.exp(boxes[kept, 2:])
-    centres = corner + boxes[kept, :2]
-    landmarks = points[kept].reshape(-1, 5, 2) + corner[:, None]
-    places = np.concatenate([centres - sizes / 2, sizes, landmarks.reshape(-1, 10)], axis=1) * np.float32(stride)
+    centres = corners[kept] + boxes[kept, :2]
+    landmarks = points[kept].reshape(-1, 5, 2) + corners[kept, None]
+    places = np.concatenate([centres - sizes / 2, sizes, landmarks.reshape(-1, 10)], axis=1) * strides[kept]
     return np.concatenate([places, scores[kept, None]], axis=1)
+
+
+@lru_cache(maxsize=8)
+def _cells(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of every cell of all strides' grids: its column and row, (N, 2), and the stride, (N, 1)."""
+    sizes = [(height // stride, width // stride) for stride in _STRIDES]
+    corners = [np.stack(np.divmod(np.arange(rows * columns), columns)[::-1], axis=1) for rows, columns in sizes]
+    strides = np.repeat(_STRIDES, [rows * columns for rows, columns in sizes])
+    return np.concatenate(corners).astype(np.float32), strides[:, None].astype(np.float32)
 
 
 def _suppressed(rows: NDArray[np.float32]) -> NDArray[np.float32]:

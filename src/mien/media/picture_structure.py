@@ -19,6 +19,7 @@ from mien.media.tiff_structure import check_tiff
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 """Of a segment of JPEG; what stands alone (RSTn) and stuffed bytes are passed over."""
 _FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL: Final = frozenset({0xC0, 0xC1})
 _NO_CONTENT: Final = frozenset({0x01, 0xD8, 0xD9})
 _EOI: Final = 0xD9
 _SCAN: Final = 0xDA
@@ -93,7 +94,19 @@ def _webp_announced(head: bytes) -> int:
     return (int.from_bytes(head[26:28], "little") & 0x3FFF) * (int.from_bytes(head[28:30], "little") & 0x3FFF)
 
 
+def is_plain_jpeg(content: Content) -> bool:
+    """Whether a picture is a sequential JPEG by its header, which is decoded in a fraction of the time of others."""
+    at = _jpeg_frame(content) if content[:2] == b"\xff\xd8" else 0
+    return at > 0 and content[at - 1] in _SEQUENTIAL
+
+
 def _jpeg_announced(content: Content) -> int:
+    at = _jpeg_frame(content)
+    return _jpeg_pixels(content, at) if at else 0
+
+
+def _jpeg_frame(content: Content) -> int:
+    """Where the first frame header begins, behind its marker; 0 where none is near."""
     at = 2
     for _ in range(_EXIF * _EXIF):
         found = _MARKER.search(content, at, at + _JUNK)
@@ -101,7 +114,7 @@ def _jpeg_announced(content: Content) -> int:
             break
         marker = content[found.end() - 1]
         if marker in _FRAME_HEADERS:
-            return _jpeg_pixels(content, found.end())
+            return found.end()
         at = found.end() if marker in _NO_CONTENT else _end_of_segment(content, found.end())
     return 0
 
@@ -110,7 +123,7 @@ def _check_jpeg(content: Content, name: str, max_pixels: int) -> None:
     """Segments, scans and EXIF of a JPEG file, walked as Pillow and libjpeg walk them: see ITU-T T.81, B.1.1."""
     at, segments, scans, junk, pixels = 2, 0, 0, 0, 0
     metadata = {"EXIF": 0, "Photoshop": 0}
-    while (found := _MARKER.search(content, at)) is not None:
+    while found := _MARKER.search(content, at, len(content) if scans else at + _JUNK + 2):
         marker = content[found.end() - 1]
         junk += 0 if scans else found.start() - at
         at = found.end() if marker in _NO_CONTENT else _end_of_segment(content, found.end())

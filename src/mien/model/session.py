@@ -124,7 +124,7 @@ def _installed() -> list[str]:
 def _options(providers: Sequence[str], threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     # A thread that spins takes the time of the one it waits for where another program keeps a core busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if DIRECTML in providers:

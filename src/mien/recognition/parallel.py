@@ -14,6 +14,7 @@ from mien.errors import WorkerError
 from mien.media.read_image import Picture
 from mien.media.sources import PictureEntry, VideoEntry, video_name
 from mien.media.video_source import without_password
+from mien.media.video_structure import check_video_file
 from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pictures import failed_picture, search, search_picture
 from mien.recognition.pipeline import Searched
@@ -63,7 +64,7 @@ class Parallel:
     @contextmanager
     def pool(self, options: StreamOptions) -> Iterator[Workers]:
         """The processes, started when they pay and ended with the block."""
-        make = partial(_searching, self.make, options, keep_images=self.keep_images)
+        make = partial(_searching, self.make, options, keep_images=self.keep_images, check=self.isolate)
         with Workers(make, self.workers, ISOLATED if self.isolate else UNBOUND) as workers:
             yield workers
 
@@ -160,13 +161,17 @@ def _unless_failed(video: VideoEntry, results: Iterable[Any]) -> Iterator[Search
         yield result
 
 
-def _searching(make: MakeFinder, options: StreamOptions, *, keep_images: bool) -> Search:
-    """What a worker does with a task, a pair of ``picture`` or ``video`` and its source."""
+def _searching(make: MakeFinder, options: StreamOptions, *, keep_images: bool, check: bool) -> Search:
+    """What a worker does with a task, a pair of ``picture`` or ``video`` and its source; ``check``: the structure of a
+    video comes first.
+    """
     finder = make()
 
     def do(task: tuple[str, Any]) -> Iterator[Searched]:
         kind, source = task
         if kind == "video":
+            if check and isinstance(source, Path):
+                check_video_file(source)
             yield from search_video(finder, source, options, keep_images=keep_images)
         else:
             yield search_picture(finder, source, keep_image=keep_images)

@@ -37,7 +37,18 @@ class Stillness:
     def _noted(self, found: Candidate, seen: dict[int, NDArray[np.float64]]) -> Candidate:
         if found.track is None or found.track not in self._before:
             return found
-        return replace(found, still=difference(self._before[found.track], seen[found.track]) < DIFFERENT)
+        return replace(found, still=_is_still(self._before[found.track], seen[found.track]))
+
+
+def _is_still(before: NDArray[np.float64], now: NDArray[np.float64]) -> bool:
+    """Whether a face looks as before; most do where they are, and only for others the shifts are tried."""
+    middle = slice(1, -1)
+    return _distance(before[middle, middle], now[middle, middle]) < DIFFERENT or difference(before, now) < DIFFERENT
+
+
+def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """One minus the correlation of two images of one shape, 0..2."""
+    return 1 - float(_standard(one.reshape(1, -1))[0] @ _standard(other.reshape(1, -1))[0]) / one.size
 
 
 def difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

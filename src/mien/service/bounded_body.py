@@ -62,9 +62,17 @@ class BoundedBody:
         self.unread = self.unread and not self._complete
         if self.count + size > self._most:
             raise _too_large(self._most)
+        self.keep(size)
+        return message
+
+    def keep(self, size: int) -> None:
+        """Count so many bytes more as kept in memory.
+
+        Raises:
+            RequestError: 503, no memory for it.
+        """
         self._keep(size)
         self.count += size
-        return message
 
 
 def _too_large(most: int) -> RequestError:

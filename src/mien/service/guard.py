@@ -23,6 +23,8 @@ MODELS: Final = "/v1/models"
 METRICS: Final = "/metrics"
 
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
+KEEP: Final = "mien.keep"
+"""Key of a scope: called with the size of a large response, which counts like a body until it is sent."""
 CROWDED: Final = "mien.crowded"
 """Key of a scope: there are too many connections."""
 
@@ -68,7 +70,7 @@ class Guard:
             if scope["path"] in _KINDS:
                 self._places.check(_KINDS[scope["path"]], client_of(scope))
             with self._metrics.requests_in_flight.track_inprogress():
-                await self._app(_as_get(scope), body.receive, answer.send)
+                await self._app({**_as_get(scope), KEEP: body.keep}, body.receive, answer.send)
         except RequestError as error:
             await answer.refuse(error)
         except Exception:

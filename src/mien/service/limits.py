@@ -15,6 +15,8 @@ class Limits:
         video_body: bytes of a request with a video.
         pixels: of one picture, or one frame of a video.
         pictures: per request.
+        pixels_per_client: of the pictures of one address that are worked on or wait, all together.
+        faces: of one picture.
         frame_body: bytes of one picture of a live stream.
         video_seconds: length of a video.
         video_frames: frames of a video.
@@ -22,7 +24,8 @@ class Limits:
         video_total_pixels: of all frames of a video together.
         video_work_seconds: wall time that a video is worked on.
         picture_seconds: wall time that a picture is worked on, and that one frame of a video may take.
-        starved_seconds: more of it while the worker gets less than a quarter of a core, because the machine is busy.
+        starved_seconds: more of it while the worker has not had ``cheap_cpu_seconds`` yet, because the machine is busy.
+        cheap_cpu_seconds: processor time after which a picture or a frame that is late is held to be costly.
         picture_cpu_seconds: processor time, likewise of a picture.
         picture_memory: bytes that a worker may need for a picture of at most `mien.service.turns.HEAVY` pixels.
         large_picture_memory: likewise for a larger one.
@@ -51,15 +54,18 @@ class Limits:
     video_body: int = 100 * MEGABYTE
     pixels: int = 25_000_000
     pictures: int = 32
+    pixels_per_client: int = 200_000_000
+    faces: int = 500
     frame_body: int = 2 * MEGABYTE
     video_seconds: float = 300.0
     video_frames: int = 10_000
     video_pixels: int = 4096 * 2304
     video_total_pixels: int = 20_000_000_000
     video_work_seconds: float = 600.0
-    picture_seconds: float = 2.5
+    picture_seconds: float = 2.0
     starved_seconds: float = 7.5
-    picture_cpu_seconds: float = 2.5
+    cheap_cpu_seconds: float = 0.4
+    picture_cpu_seconds: float = 2.0
     picture_memory: int = 192 * MEGABYTE
     large_picture_memory: int = 512 * MEGABYTE
     large_pictures: int = 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from mien.errors import RequestError
+from mien.errors import RequestError, TooLargeError
 from mien.service.limits import Limits
 
 _SHARE: Final = 2
@@ -30,6 +30,8 @@ class Places:
         self._taken: dict[str, Counter[str]] = {kind: Counter() for kind in self._most}
         self._bytes: Counter[str] = Counter()
         self._most_bytes = limits.buffered
+        self._pixels: Counter[str] = Counter()
+        self._most_pixels = max(limits.pixels_per_client, limits.pixels)
 
     def check(self, kind: str, client: str) -> None:
         """Refuse what would find no place, before its body is read.
@@ -61,6 +63,25 @@ class Places:
             yield
         finally:
             _drop(taken, client, 1)
+
+    @contextmanager
+    def work(self, client: str, pixels: int) -> Iterator[None]:
+        """Work on pictures of a client that have so many pixels together.
+
+        Raises:
+            TooLargeError: more than one client may have at a time.
+            RequestError: 429, more with those that are being worked on.
+        """
+        most = f"{self._most_pixels / 10**6:g} megapixels"
+        if pixels > self._most_pixels:
+            raise TooLargeError(f"pictures of more than {most} in one request; send fewer at a time")
+        if self._pixels[client] + pixels > self._most_pixels:
+            raise RequestError(429, f"rate limit: {most} at a time from one address; wait for a request to end")
+        self._pixels[client] += pixels
+        try:
+            yield
+        finally:
+            _drop(self._pixels, client, pixels)
 
     def keep(self, client: str, size: int) -> None:
         """Count bytes of a body that are kept in memory.

@@ -1,19 +1,19 @@
 """The routes: one per request that the service answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, WebSocketException
+from fastapi import APIRouter, Depends, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import ClientDisconnect
 
-from mien.choices import MOST_YAW, CausalSmoothing
+from mien.choices import CausalSmoothing
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
-from mien.errors import InputError, MienError, RequestError, TooLargeError, nearest
+from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.model.onnx_model import Bundle
 from mien.output.colours import colours_of
 from mien.recognition.recognizer import Recognizer
@@ -26,48 +26,19 @@ from mien.service.live import LiveStream
 from mien.service.media_types import VIDEOS, normalized
 from mien.service.metrics import CONTENT_TYPE, Metrics
 from mien.service.openapi import ALWAYS, FRAMES, LINES, PICTURES_BODY, RESULTS_HEADER, VIDEO_BODY, refusals
+from mien.service.parameters import KNOWN_ONLY, Drawing, Every, MinProbability, Name, wishes_of
 from mien.service.places import Places
 from mien.service.request_pictures import joined, read_pictures
 from mien.service.schemas import FrameResult, Health, ModelDescription
 from mien.service.searching import Upload, Wishes
-from mien.service.video_lines import as_lines, recognized_frames
+from mien.service.video_lines import recognized_lines
 
 Result = TypeVar("Result")
-Name = Annotated[str, Query(max_length=255, description="Comes back as `source`.")]
-
-Every = Annotated[int | None, Query(ge=1, description="Run full-frame detection every N frames.")]
-
-MinConfidence = Annotated[float, Query(ge=0, le=1, description="Of the detector; below the service's own: no change.")]
-MinProbability = Annotated[float, Query(ge=0, le=1, description="Of an expression to be `certain`.")]
-MaxFaces = Annotated[int | None, Query(ge=1, description="The largest faces only.")]
-MinFace = Annotated[int | None, Query(ge=1, description="No faces that are lower, in pixels.")]
-MaxYaw = Annotated[float | None, Query(ge=0, le=MOST_YAW, description="No faces turned farther, in degrees.")]
 
 PNG: Final = "image/png"
 LINES_TYPE: Final = "application/x-ndjson"
 
 _BATCH: Final = 8
-
-
-def _check_parameters(connection: HTTPConnection) -> None:
-    """Refuse parameters of the query that its route does not have: they would be ignored, which nobody expects.
-
-    Raises:
-        RequestError: 422.
-        WebSocketException: 1008, likewise.
-    """
-    known = [field.alias for field in connection.scope["route"].dependant.query_params]
-    for name in connection.query_params:
-        if name not in known:
-            hint = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none")
-            message = f"unknown parameter {name[:50]!r}{hint}"
-            if connection.scope["type"] == "websocket":
-                raise WebSocketException(1008, message[:120])
-            raise RequestError(422, message)
-
-
-KNOWN_ONLY: Final = [Depends(_check_parameters)]
-"""Dependencies of routes that have parameters of their own, or none."""
 
 
 def state_routes(engine: Engine, metrics: Metrics) -> APIRouter:
@@ -121,12 +92,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         openapi_extra=PICTURES_BODY,
     )
     async def predict(
-        request: Request,
-        min_confidence: MinConfidence = 0.0,
-        min_probability: MinProbability = 0.0,
-        max_faces: MaxFaces = None,
-        min_face: MinFace = None,
-        max_yaw: MaxYaw = None,
+        request: Request, wishes: Annotated[Wishes, Depends(wishes_of)], drawing: Annotated[Drawing, Depends()]
     ) -> Response:
         """The faces in pictures and what they express.
 
@@ -134,22 +100,22 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         be read have an `error`; when none can be read, the status says so. With `Accept: image/png`, the answer to one
         picture is that picture with its faces drawn in.
         """
-        wishes = Wishes(min_confidence, min_probability, max_faces, min_face, max_yaw)
-        uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
+        draws = _wants_png(request)
+        drawing.check(wishes, draws=draws)
         client = guard.client_of(request.scope)
-        with places.place("request", client):
-            uploads = [replace(upload, client=client) for upload in uploads]
+        uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
+        if draws and len(uploads) > 1:
+            raise RequestError(400, f"{len(uploads)} pictures in one request; an annotated picture is made of one")
+        uploads = [replace(upload, client=client) for upload in uploads]
+        with places.place("request", client), places.work(client, engine.pixels_of(uploads)):
             results = await _while_there(request, engine.recognize_all(uploads, wishes))
-        frames = [_frame(upload, result) for upload, result in zip(uploads, results, strict=True)]
-        errors = [result for result in results if isinstance(result, MienError)]
-        metrics.picture("refused", len(errors))
-        metrics.picture("recognized", len(frames) - len(errors))
-        if len(errors) == len(frames):
-            raise RequestError(status_of(errors[0]), "; ".join(map(str, errors)))
-        header = results_header(engine.recognizer.header.with_options(**wishes.options()))
-        if _wants_png(request):
-            return Response(await _drawn(engine, uploads, frames), media_type=PNG, headers=header)
-        return JSONResponse([frame.to_dict() for frame in frames], headers=header)
+            frames = _noted(uploads, results, metrics)
+            header = results_header(engine.recognizer.header.with_options(**wishes.options(), **drawing.asked()))
+            if not draws:
+                return JSONResponse([frame.to_dict() for frame in frames], headers=header)
+            drawn = await _while_there(request, engine.annotated(uploads[0], frames[0], drawing.options()))
+        request.scope[guard.KEEP](len(drawn))
+        return Response(drawn, media_type=PNG, headers=header)
 
     return router
 
@@ -181,10 +147,10 @@ def video_routes(engine: Engine, places: Places) -> APIRouter:
         del content  # a worker keeps it
         place = places.place("video", guard.client_of(request.scope))
         wishes = Wishes(min_probability=min_probability)
-        frames = _placed(recognized_frames(pipeline, video, options), place, wishes)
-        first = await _first(request, frames)  # what cannot be read at all gets a status that says so
+        lines = _placed(recognized_lines(pipeline, video, options, wishes), place)
+        await _begun(request, lines)  # what cannot be read at all gets a status that says so
         header = pipeline.header.with_options(**options.to_dict(), **wishes.options())
-        return StreamingResponse(as_lines(first, frames), media_type=LINES_TYPE, headers=results_header(header))
+        return StreamingResponse(lines, media_type=LINES_TYPE, headers=results_header(header))
 
     return router
 
@@ -223,32 +189,39 @@ def _wants_png(request: Request) -> bool:
     return PNG in accepted and "application/json" not in accepted
 
 
-async def _drawn(engine: Engine, uploads: list[Upload], frames: list[Frame]) -> bytes:
-    if len(uploads) > 1:
-        raise RequestError(400, f"{len(uploads)} pictures in one request; an annotated picture is made of one")
-    return await engine.annotated(uploads[0], frames[0])
+def _noted(uploads: Sequence[Upload], results: Sequence[Frame | BaseException], metrics: Metrics) -> list[Frame]:
+    """The frames of some pictures, counted.
+
+    Raises:
+        RequestError: none could be read.
+    """
+    frames = [_frame(upload, result) for upload, result in zip(uploads, results, strict=True)]
+    errors = [result for result in results if isinstance(result, MienError)]
+    metrics.picture("refused", len(errors))
+    metrics.picture("recognized", len(frames) - len(errors))
+    if len(errors) == len(frames):
+        raise RequestError(status_of(errors[0]), "; ".join(map(str, errors)))
+    return frames
 
 
-async def _placed(
-    frames: AsyncGenerator[Frame, None], place: AbstractContextManager[None], wishes: Wishes
-) -> AsyncGenerator[Frame, None]:
-    """Frames, given while a place is held, whose faces say whether they are certain."""
+async def _placed(lines: AsyncGenerator[str, None], place: AbstractContextManager[None]) -> AsyncGenerator[str, None]:
+    """Lines, given while a place is held."""
     with place:
-        async with aclosing(frames):
-            async for frame in frames:
-                yield wishes.judged(frame)
+        async with aclosing(lines):
+            async for line in lines:
+                yield line
 
 
-async def _first(request: Request, frames: AsyncGenerator[Frame, None]) -> Frame:
-    """The first frame, unless the client leaves before."""
+async def _begun(request: Request, lines: AsyncGenerator[str, None]) -> None:
+    """Wait for the first line, unless the client leaves before."""
 
-    async def found() -> Frame:
-        return await anext(frames)
+    async def first() -> str:
+        return await anext(lines)
 
     try:
-        return await _while_there(request, found())
+        await _while_there(request, first())
     except BaseException:
-        await frames.aclose()
+        await lines.aclose()
         raise
 
 

@@ -5,19 +5,22 @@ Only faces that were found, crops of 48x48 pixels, and annotated pictures as PNG
 
 import io
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
 from PIL import Image
 
+from mien.errors import TooLargeError
 from mien.faces.follow import Followed
 from mien.faces.quality import QualityLimits
 from mien.media.decode_picture import Pixels, decode_picture, decode_reduced
 from mien.output.drawing import annotate
+from mien.output.drawing_options import DrawingOptions
 from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
@@ -25,6 +28,9 @@ from mien.results import Face, Frame
 from mien.service.limits import Limits
 from mien.service.media_types import PICTURES, picture_type
 from mien.worker_process import WithContent, Work
+
+_NICENESS: Final = 5
+"""Of a process after the first frame of a video, whose client waits for it: then pictures go first."""
 
 _FIRST: Final[Pixels] = np.zeros((480, 640, 3), np.uint8)
 """An image that every process looks at before it is ready."""
@@ -38,11 +44,13 @@ class Upload:
         name: what the client calls it.
         content: of the file.
         client: address of whoever sent it.
+        since: when it was there, monotonic seconds.
     """
 
     name: str
     content: bytes
     client: str = ""
+    since: float = field(default_factory=time.monotonic)
 
     def decoded(self, max_pixels: int) -> Pixels:
         """Its pixels.
@@ -122,16 +130,16 @@ class SearchPicture:
 
     upload: Upload
     wishes: Wishes
-    max_pixels: int
+    limits: Limits
 
     def run(self, finder: Finder, content: None) -> Iterator[Searched]:
         """See `Task`."""
-        upload, most = self.upload, self.max_pixels
+        upload, most = self.upload, self.limits.pixels
         file = io.BytesIO(upload.content)
         picture = decode_reduced(file, upload.name, finder.reduction, upload.formats, most)
         candidates = finder.find_in(picture, lambda: upload.decoded(most))
         frame = Frame(upload.name, width=picture.width, height=picture.height)
-        yield Searched(frame, None, tuple(self.wishes.wanted(candidates)))
+        yield Searched(frame, None, _few(self.wishes.wanted(candidates), upload.name, self.limits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +148,26 @@ class FollowPicture:
 
     Args:
         upload: the picture.
-        max_pixels: that it may have.
+        limits: of pixels and faces.
         followed: what is known of the stream so far.
         number: of the picture within the stream.
         seconds: of the picture.
     """
 
     upload: Upload
-    max_pixels: int
+    limits: Limits
     followed: Followed
     number: int
     seconds: float
 
     def run(self, finder: Finder, content: None) -> Iterator[tuple[Searched, Followed]]:
         """See `Task`."""
-        image = self.upload.decoded(self.max_pixels)
+        image = self.upload.decoded(self.limits.pixels)
         height, width = image.shape[:2]
         follower = finder.follower(self.followed)
         found = finder.crop(image, follower.follow(image, self.number, self.seconds))
-        yield Searched(Frame(self.upload.name, width=width, height=height), None, tuple(found)), follower.followed
+        few = _few(found, self.upload.name, self.limits)
+        yield Searched(Frame(self.upload.name, width=width, height=height), None, few), follower.followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +176,13 @@ class DrawPicture:
 
     upload: Upload
     faces: tuple[Face, ...]
-    max_pixels: int
+    options: DrawingOptions
+    limits: Limits
 
     def run(self, finder: Finder, content: None) -> Iterator[bytes]:
         """See `Task`."""
         file = io.BytesIO()
-        drawn = annotate(self.upload.decoded(self.max_pixels), self.faces)
+        drawn = annotate(self.upload.decoded(self.limits.pixels), self.faces, **self.options)
         Image.fromarray(drawn).save(file, "PNG", compress_level=1)
         yield file.getvalue()
 
@@ -199,7 +209,10 @@ class SearchVideo:
 
         video = UploadedVideo(content, self.name, self.kind, self.limits)
         with closing(search_video(finder, video, self.options, keep_images=False)) as images:
-            yield from images
+            for number, image in enumerate(images):
+                yield replace(image, candidates=_few(image.candidates, self.name, self.limits))
+                if not number and hasattr(os, "nice"):
+                    os.nice(_NICENESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +221,12 @@ class MakeSearch:
 
     Args:
         make: makes the finder.
-        niceness: how far other processes go before this one, where the system knows it.
     """
 
     make: MakeFinder
-    niceness: int = 0
 
     def __call__(self) -> Work:
         """What does the tasks."""
-        if self.niceness and hasattr(os, "nice"):
-            os.nice(self.niceness)
         finder = self.make()
         finder.find(_FIRST)
         return partial(_done, finder)
@@ -227,3 +236,14 @@ def _done(finder: Finder, task: Task | WithContent) -> Iterable[Any]:
     if isinstance(task, WithContent):
         return task.task.run(finder, task.content)  # type: ignore[no-any-return]
     return task.run(finder, None)
+
+
+def _few(candidates: Sequence[Candidate], name: str, limits: Limits) -> tuple[Candidate, ...]:
+    """The faces of a picture or frame, unless they are too many: each is classified, and a line of the answer.
+
+    Raises:
+        TooLargeError: they are.
+    """
+    if len(candidates) > limits.faces:
+        raise TooLargeError(f"{name}: more than {limits.faces} faces; send it in parts, or ask for max_faces")
+    return tuple(candidates)

@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from mien.errors import RequestError
@@ -27,13 +28,21 @@ class Turn:
         client: whose it is.
         pixels: of the picture.
         come: done when it has a worker.
+        since: when the picture was there, by the clock of the turns.
+        costly: whether it may take long, so that it waits for a short time only.
+        wait: ends its waiting.
         heavy: whether it may not occupy the last free worker.
+        waited: seconds from when the picture was there until its turn came.
     """
 
     client: str
     pixels: int
     come: asyncio.Future[None]
+    since: float
+    costly: bool
+    wait: asyncio.Timeout
     heavy: bool = False
+    waited: float = 0.0
 
 
 class Turns:
@@ -41,19 +50,27 @@ class Turns:
 
     A client that comes begins level with those that are being served, so that it cannot save up turns. Large pictures,
     and those of a client whose pictures ended a worker lately, leave one worker free for the others, where there are
-    several.
+    several. What may take long, that is costly pictures and those of such a client, is refused after a short wait
+    already, so that whoever sent it is answered soon.
 
     Args:
         workers: pictures that are worked on at a time.
         seconds: longest wait.
+        hurried: longest wait of a picture that may take long.
         large: large pictures that are worked on at a time, as far as the workers go.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, workers: int, seconds: float, large: int = 2**31, clock: Callable[[], float] = time.monotonic
+        self,
+        workers: int,
+        seconds: float,
+        hurried: float = 1e9,
+        large: int = 2**31,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._free, self._seconds, self._clock = workers, seconds, clock
+        self._hurried = min(hurried, seconds)
         self._most_heavy = max(1, min(workers - 1, large))
         self._waiting: dict[str, deque[Turn]] = {}
         self._served: dict[str, float] = {}
@@ -62,28 +79,36 @@ class Turns:
         self._heavy = 0
         self._level = 0.0
 
-    async def take(self, client: str, pixels: int) -> Turn:
+    async def take(self, client: str, pixels: int, *, costly: bool = False, since: float | None = None) -> Turn:
         """Wait for a turn, which `release` ends.
 
         Args:
             client: whose it is.
             pixels: of the picture.
+            costly: whether it may take long.
+            since: when the picture was there, by the clock; None: now.
 
         Raises:
             RequestError: 503, it did not come in time.
         """
-        turn = Turn(client, pixels, asyncio.get_running_loop().create_future())
+        since = self._clock() if since is None else since
+        costly = costly or self._is_blamed(client)
+        most = self._hurried if costly else self._seconds
+        left = since + most - self._clock()
+        if left <= 0:
+            raise _overloaded()
+        turn = Turn(client, pixels, asyncio.get_running_loop().create_future(), since, costly, asyncio.timeout(left))
         self._waiting.setdefault(client, deque()).append(turn)
         self._served[client] = max(self._served.get(client, 0.0), self._level)
         self._next()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with turn.wait:
                 await turn.come
         except BaseException as error:
             self._give_back(turn)
             if not isinstance(error, TimeoutError):
                 raise
-            raise RequestError(503, f"overloaded: no worker was free for {self._seconds:g} s; try again") from None
+            raise _overloaded() from None
         return turn
 
     def blame(self, client: str) -> None:
@@ -91,6 +116,11 @@ class Turns:
         now = self._clock()
         self._blamed = {known: since for known, since in self._blamed.items() if now - since < _BLAMED}
         self._blamed[client] = now
+        for turn in self._waiting.get(client, ()):
+            turn.costly = True
+            if not turn.wait.expired():
+                left = turn.since + self._hurried - now
+                turn.wait.reschedule(asyncio.get_running_loop().time() + max(0.0, left))
 
     def release(self, turn: Turn) -> None:
         """End a turn."""
@@ -129,6 +159,7 @@ class Turns:
             self._level = max(self._level, self._served[client])
             self._served[client] += turn.pixels + _EVERY_PICTURE
             self._free -= 1
+            turn.waited = self._clock() - turn.since
             turn.heavy = self._is_heavy(turn)
             self._heavy += turn.heavy
             self._running[client] += 1
@@ -142,4 +173,11 @@ class Turns:
         return self._heavy < self._most_heavy or not self._is_heavy(turn)
 
     def _is_heavy(self, turn: Turn) -> bool:
-        return turn.pixels > HEAVY or self._clock() - self._blamed.get(turn.client, -_BLAMED) < _BLAMED
+        return turn.pixels > HEAVY or self._is_blamed(turn.client)
+
+    def _is_blamed(self, client: str) -> bool:
+        return self._clock() - self._blamed.get(client, -inf) < _BLAMED
+
+
+def _overloaded() -> RequestError:
+    return RequestError(503, "overloaded: no worker was free in time; try again")

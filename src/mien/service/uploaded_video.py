@@ -10,8 +10,10 @@ import av
 from mien.errors import MienError, RequestError, TooLargeError
 from mien.media.boxes import Content
 from mien.media.files_and_streams import Container, video_stream
+from mien.media.seek import Beginning
 from mien.media.video_source import VideoImage
-from mien.media.video_structure import check_video
+from mien.media.video_structure import NAMED, check_video
+from mien.media.video_times import VideoTimes
 from mien.service.limits import Limits
 from mien.service.media_types import VIDEOS
 
@@ -25,6 +27,8 @@ _DECODERS: Final = (*CODECS, "libdav1d", "libvpx", "libvpx-vp9", "libaom-av1")
 _FRAME_BYTES: Final = 3
 """Bytes that a decoded frame may have for each pixel that is allowed: 10 bits and 4:2:0, or 8 bits and 4:4:4."""
 _STREAMS: Final = 32
+_HEADROOM: Final = 2**16
+"""Bytes that the packets of any file may hold."""
 
 
 class UploadedVideo(Container):
@@ -48,7 +52,7 @@ class UploadedVideo(Container):
     live = False
 
     def __init__(self, content: Content, name: str, kind: str, limits: Limits) -> None:
-        self.name, self._limits = name, limits
+        self.name, self._limits, self._size = name, limits, len(content)
         self._deadline = time.monotonic() + limits.video_work_seconds
         self._pixels = min(limits.pixels, limits.video_pixels)
         check_video(content, name)
@@ -64,12 +68,22 @@ class UploadedVideo(Container):
             pixels += image.image.shape[0] * image.image.shape[1]
             if image.time > limits.video_seconds or image.number >= limits.video_frames:
                 raise self._too_long()
-            if pixels > limits.video_total_pixels:
-                most = limits.video_total_pixels / 10**9
-                raise TooLargeError(f"{self.name}: more than {most:g} gigapixels in all; send it smaller or in parts")
+            self._check_total(pixels)
             if time.monotonic() > self._deadline:
                 raise TooLargeError(f"{self.name}: took longer than {limits.video_work_seconds:g} s; send it in parts")
             yield image
+
+    def _beginning(self, times: VideoTimes) -> Beginning:
+        return Beginning(self._paid(self._container.demux(self._stream)))
+
+    def _paid(self, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets, until they hold far more than the file does, whose index then names the same bytes over and over."""
+        left = NAMED * self._size + _HEADROOM
+        for packet in packets:
+            left -= packet.size
+            if left < 0:
+                raise TooLargeError(f"{self.name}: too costly to read (it holds the same bytes again and again)")
+            yield packet
 
     def _check_announced(self) -> None:
         """Reject early what exceeds the limits by its header."""
@@ -86,8 +100,15 @@ class UploadedVideo(Container):
             raise RequestError(415, f"{self.name}: video of the codec {codec} is not read; send one of {known}")
         if self._stream.width * self._stream.height > self._pixels or self._frame_bytes() > _FRAME_BYTES * self._pixels:
             raise TooLargeError(f"{self.name}: frames of more than {self._pixels / 10**6:g} megapixels")
-        if (self._container.duration or 0) / av.time_base > self._limits.video_seconds:
+        frames, limits = self._stream.frames, self._limits
+        if (self._container.duration or 0) / av.time_base > limits.video_seconds or frames > limits.video_frames:
             raise self._too_long()
+        self._check_total(frames * self._stream.width * self._stream.height)
+
+    def _check_total(self, pixels: int) -> None:
+        if pixels > self._limits.video_total_pixels:
+            most = self._limits.video_total_pixels / 10**9
+            raise TooLargeError(f"{self.name}: more than {most:g} gigapixels in all; send it smaller or in parts")
 
     def _frame_bytes(self) -> float:
         """Bytes of a decoded frame."""
@@ -132,5 +153,7 @@ def _opened(content: Content, name: str, kind: str, pixels: int) -> Any:
     }
     try:
         return av.open(_File(content), format=VIDEOS[kind], options=options)
+    except MemoryError:
+        raise
     except (av.error.FFmpegError, ValueError):
         raise RequestError(415, f"{name}: not a video of the type {kind} that can be read") from None

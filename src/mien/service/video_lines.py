@@ -1,15 +1,17 @@
 """An uploaded video as a stream of JSON lines, searched by a worker process and classified in a thread of its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from mien.errors import MienError, WorkerError
 from mien.recognition.pipeline import Pipeline, Searched
 from mien.recognition.video import StreamOptions, recognize_images
 from mien.results import Frame
+from mien.service.searching import Wishes
 from mien.worker_process import Bounds, WithContent
 from mien.workers import Leash, Workers
 
@@ -42,57 +44,53 @@ class SearchedVideo:
             raise self.refused(error) from None
 
 
-async def recognized_frames(
-    pipeline: Pipeline, video: SearchedVideo, options: StreamOptions
-) -> AsyncGenerator[Frame, None]:
-    """The frames of a video; if it breaks off, a last one with the error.
+async def recognized_lines(
+    pipeline: Pipeline, video: SearchedVideo, options: StreamOptions, wishes: Wishes
+) -> AsyncGenerator[str, None]:
+    """The frames of a video as lines of JSON; if it breaks off, a last one with the error. The first line is empty: it
+    comes when the first image was searched, and smoothing may have to look far ahead of it.
 
     Args:
         pipeline: what classifies the faces.
         video: the video; its worker is ended at the end, or when the consumer stops.
         options: how it is recognised.
+        wishes: say which expressions are certain.
 
     Raises:
         MienError: it cannot be opened, or not one frame can be read.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="mien-video")
     leash = Leash()
-    frames = _frames(pipeline, video.images(leash), options)
+    images = video.images(leash)
     loop = asyncio.get_running_loop()
     try:
-        while (frame := await loop.run_in_executor(thread, next, frames, None)) is not None:
-            yield frame
+        first = await loop.run_in_executor(thread, next, images, None)
+        if first is not None:
+            yield ""
+            frames = _frames(pipeline, first, images, options)
+            while (frame := await loop.run_in_executor(thread, next, frames, None)) is not None:
+                yield f"{wishes.judged(frame).to_json()}\n"
     finally:
         leash.pull()
-        thread.submit(_ended, frames, video.workers)  # in the thread, because a frame may be on its way there
+        thread.submit(_ended, images, video.workers)  # in the thread, because an image may be on its way there
         thread.shutdown(wait=False)
 
 
-def _ended(frames: Generator[Frame, None, None], workers: Workers) -> None:
-    """Close the frames; afterwards there is a worker for the next video."""
-    frames.close()
+def _ended(images: Generator[Searched, None, None], workers: Workers) -> None:
+    """Close the images; afterwards there is a worker for the next video."""
+    images.close()
     with suppress(MienError):  # whoever comes next is told
         workers.prepare()
 
 
 def _frames(
-    pipeline: Pipeline, images: Generator[Searched, None, None], options: StreamOptions
+    pipeline: Pipeline, first: Searched, rest: Iterable[Searched], options: StreamOptions
 ) -> Generator[Frame, None, None]:
-    last: Frame | None = None
+    index = -1
     try:
-        with closing(images), closing(recognize_images(pipeline, images, options)) as recognized:
+        with closing(recognize_images(pipeline, chain([first], rest), options)) as recognized:
             for image in recognized:
-                last = image.frame
-                yield last
+                index = image.frame.index
+                yield image.frame
     except MienError as error:
-        if last is None:
-            raise
-        yield Frame(last.source, last.index + 1, error=str(error))
-
-
-async def as_lines(first: Frame, rest: AsyncGenerator[Frame, None]) -> AsyncGenerator[str, None]:
-    """Frames as lines of JSON; the generator is closed at the end, or when the consumer stops."""
-    async with aclosing(rest):
-        yield f"{first.to_json()}\n"
-        async for frame in rest:
-            yield f"{frame.to_json()}\n"
+        yield Frame(first.frame.source, index + 1, error=str(error))
