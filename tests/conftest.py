@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 # One thread in every process: tests compare bits between processes, and small networks gain nothing from more.
@@ -125,6 +126,16 @@ def small_store(tmp_path):
     usages = np.repeat(np.array([0, 1], np.uint8), [60, 90])
     write_store(tmp_path / "store", faces, labels, usages, source="small.csv", source_sha256="ab" * 32)
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def _operators_once():
+    """torch's exporter compiles its list of 500 operators anew for every network: here once, and nobody changes it."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -148,6 +148,7 @@ def photos(tmp_path_factory, portraits):
     return folder
 
 
+@pytest.mark.usefixtures("_operators_once")
 def test_photos_in_colour_at_112_px_go_from_import_to_predict(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run("data", "import", photos, "mine", "--detect", "--face-size", "112", "--colour")

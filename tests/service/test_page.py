@@ -79,13 +79,16 @@ def test_what_cannot_be_read_is_said(page):
 
 
 @pytest.mark.parametrize(
-    ("file", "says"),
+    ("name", "content", "says"),
     [
-        ({"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}, "a.pdf is neither a picture nor a video"),
-        ({"name": "a.png", "mimeType": "image/png", "buffer": bytes(21 * 2**20)}, "a.png has 21 MB; at most 20 MB"),
+        ("a.pdf", b"%PDF", "a.pdf is neither a picture nor a video"),
+        ("a.png", bytes(21 * 2**20), "a.png has 21 MB; at most 20 MB"),
     ],
+    ids=["kind", "size"],
 )
-def test_what_cannot_be_sent_is_said_before_it_is_sent(page, file, says):
+def test_what_cannot_be_sent_is_said_before_it_is_sent(page, tmp_path, name, content, says):
+    file = tmp_path / name
+    file.write_bytes(content)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.set_input_files("#file", file)
