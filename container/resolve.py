@@ -16,6 +16,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
+EXTRAS: Final = ("core", "video", "heif", "tables", "gui", "serve", "train", "pretrained")
 SYSTEMS: Final = {
     "Linux x86-64": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"),
     "Linux ARM": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"),
@@ -68,7 +69,7 @@ def _refused(requirements: list[str], python: str, tags: tuple[str, ...], *optio
 def main() -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--extras", nargs="*", default=["core", "video", "heif", "tables", "gui", "serve", "train"])
+    parser.add_argument("--extras", nargs="*", default=EXTRAS)
     parser.add_argument("--pythons", nargs="*", default=PYTHONS)
     chosen = parser.parse_args()
     failed = 0
@@ -77,7 +78,7 @@ def main() -> int:
             for extra in chosen.extras:
                 said = resolved(wanted([extra]), python, tags)
                 failed += not said.startswith("resolves")
-                print(f"{system:15} {python:5} {extra:7} {said}", flush=True)
+                print(f"{system:15} {python:5} {extra:10} {said}", flush=True)
     return 1 if failed else 0
 
 

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.cli import main, messages
+from mien.data.reading.importing import import_data
 from mien.data.store import write_store
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.preprocess import PreprocessSpec
@@ -124,6 +125,14 @@ def small_store(tmp_path):
     usages = np.repeat(np.array([0, 1], np.uint8), [60, 90])
     write_store(tmp_path / "store", faces, labels, usages, source="small.csv", source_sha256="ab" * 32)
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def fer2013(tmp_path_factory):
+    """The real data set where it is at hand, imported once; its source is what MIEN_FER2013 names."""
+    if "MIEN_FER2013" not in os.environ:
+        pytest.skip("MIEN_FER2013 names no fer2013.csv")
+    return import_data(Path(os.environ["MIEN_FER2013"]), tmp_path_factory.mktemp("real") / "fer2013")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mien.chart_style import ChartStyle, outside_legend, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart, wrapped
 
 
 def figure():
@@ -52,3 +52,38 @@ def test_long_names_stay_inside_the_picture(tmp_path, column):
     (legend,) = drawn.legends
     assert [text.get_text()[:9] for text in legend.get_texts()] == [f"variant {number}" for number in range(8)]
     assert legend.get_window_extent().x1 <= drawn.bbox.x1
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_a_title_that_is_too_wide_has_more_lines_and_all_its_words(tmp_path, column):
+    title = "a model with a name of its own on a data set with a name of its own, PublicTest, 3,589 faces, " * 2
+    drawn = figure()
+    drawn.suptitle(f"{title}\nshort", x=0.02, ha="left")
+    save_chart(drawn, tmp_path, "chart", ChartStyle(column=column))
+    (text,) = drawn.texts
+    assert text.get_window_extent().x1 <= drawn.bbox.x1
+    assert text.get_text().split() == [*title.split(), "short"]
+    assert text.get_text().splitlines()[-1] == "short"
+    assert drawn.get_figheight() > figure().get_figheight() * (0.4 if column else 1)
+
+
+def test_a_figure_grows_by_its_legend_so_that_its_panels_keep_their_height(tmp_path):
+    few, many = figure(), figure()
+    line = few.axes[0].get_lines()[0]
+    outside_legend(few, ([line], ["one"]), "lower left")
+    outside_legend(many, ([line] * 12, [f"name {number}" for number in range(12)]), "lower left")
+    heights = []
+    for drawn in (few, many):
+        save_chart(drawn, tmp_path, "chart", ChartStyle(column=True))
+        heights.append(drawn.axes[0].get_position().height * drawn.get_figheight())
+    assert heights[1] == pytest.approx(heights[0], rel=0.05)
+
+
+def test_long_names_have_two_lines_at_most():
+    assert wrapped("plain") == "plain"
+    assert (
+        wrapped("a name that is too long for one line beside an axis", 28)
+        == "a name that is too long for\none line beside an axis"
+    )
+    assert [len(line) <= 28 for line in wrapped("word " * 40).splitlines()] == [True, True]
+    assert wrapped("x" * 200, 28) == f"{'x' * 28}\n..."

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import logging
+import os
+import shutil
 
 import numpy as np
 import onnx
@@ -13,6 +15,7 @@ from PIL import Image
 
 import mien
 from mien.cli.main import app
+from mien.data.reading.class_maps import class_map
 from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MienError, UsageError
 from mien.evaluation.mapped import mapped
@@ -181,7 +184,18 @@ def test_photos_in_colour_at_112_px_go_from_import_to_predict(photos, tmp_path, 
         run("data", "export", "mine", "mine.csv", "--format", "csv")
 
 
-def test_tables_of_photos_are_a_source(photos, tmp_path):
+def test_a_class_whose_photos_show_no_face_is_refused(photos, tmp_path):
+    for name, picture in (("up", "高兴/0.png"), ("none", "平静/wall.png")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        shutil.copy(photos / picture, tmp_path / "photos" / name)
+    with pytest.raises(
+        DataError, match=r"no picture of 'none' could be used: .* leave the class out with --map none=sk"
+    ):
+        run("data", "import", tmp_path / "photos", tmp_path / "mine", "--detect")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_tables_of_photos_are_a_source(photos, tmp_path, monkeypatch):
     lines = ["path,label,group,usage"]
     for number in range(4):
         lines += [f"高兴/{number}.png,up,anna,train", f"平静/{number}.png,down,ben,validation"]
@@ -190,7 +204,17 @@ def test_tables_of_photos_are_a_source(photos, tmp_path):
     store = FaceStore.open(tmp_path / "mine")
     assert (store.classes, store.groups[:2].tolist()) == (("down", "positive"), ["anna", "ben"])
     assert store.counts() == {"Training": {"down": 0, "positive": 4}, "PublicTest": {"down": 4, "positive": 0}}
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    with_semicolons = "\n".join(lines).replace(",", ";")
+    (photos / "faces.csv").write_text(with_semicolons, encoding="utf-8")
+    run("data", "import", os.path.relpath(photos / "faces.csv"), "again")
+    assert FaceStore.open("again").counts() == {"Training": {"down": 0, "up": 4}, "PublicTest": {"down": 4, "up": 0}}
     for line, words in (
+        (
+            "/photos/gone.png,up,anna,train",
+            "line 10 names '/photos/gone.png': expected a path that begins in the csv's",
+        ),
         ("gone.png,up,anna,train", "line 10 names 'gone.png': no such file"),
         ("高兴/0.png,,anna,train", "line 10 has path .* and label '': expected text in both"),
         ("高兴/0.png,up,anna,later", "line 10 has usage 'later': expected one of Training"),
@@ -221,6 +245,38 @@ def test_a_model_is_asked_in_the_classes_of_the_data(tmp_path):
     ):
         with pytest.raises(UsageError, match=words):
             mapped(bundle, wanted, {})
+
+
+def test_a_map_names_a_class_of_the_data_however_it_is_written():
+    bundle = Bundle.load("mien_s")
+    rest = dict.fromkeys(("angry", "disgust", "fear", "sad", "surprise"), "other")
+    asked = mapped(
+        bundle,
+        ("Happy", "Neutral", "Other"),
+        class_map([f"{name}={to}" for name, to in rest.items()]) | class_map(["happy=Happy", "neutral=neutral"]),
+    )
+    assert asked.card.labels == ("Happy", "Neutral", "Other")
+
+
+def test_a_folder_without_one_of_the_models_classes_is_judged_in_them(tmp_path, capsys):
+    """Happy and neutral alone are no FER2013, and the model stays as it is; models of another order compare."""
+    random = np.random.default_rng(0)
+    for number in range(12):
+        path = tmp_path / "data" / ("happy", "neutral")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (48, 48), np.uint8)).save(path)
+    models = [
+        write_model(tmp_path / f"{name}.onnx", tuple(name.split("-")))
+        for name in ("happy-neutral-other", "other-neutral-happy")
+    ]
+    accuracies = []
+    for model in models:
+        run("evaluate", model, "--data", tmp_path / "data", "--json")
+        told = json.loads(capsys.readouterr().out)
+        assert (told["labels"], told["absent"], told["restricted"]) == (model.stem.split("-"), ["other"], False)
+        accuracies.append(told["accuracy"])
+    run("compare", *models, "--data", tmp_path / "data", "--usage", "all", "--json")
+    assert [row["accuracy"] for row in json.loads(capsys.readouterr().out)] == accuracies
 
 
 @pytest.mark.parametrize(
@@ -256,6 +312,21 @@ def test_a_store_of_format_1_still_opens(small_store):
     (small_store / "store.json").write_text(json.dumps({**meta, "format": 3}))
     with pytest.raises(MienError, match="a data set of format 3: expected 1 or 2"):
         FaceStore.open(small_store)
+
+
+def test_tables_for_people_show_names_as_they_are(tmp_path, monkeypatch, capsys):
+    """Rich takes brackets for styles and colons for emoji."""
+    monkeypatch.chdir(tmp_path)
+    names, labels = ("[bold]", ":smile:", "calm"), (np.arange(12) % 3).astype(np.uint8)
+    faces = np.random.default_rng(0).integers(0, 256, (12, 48, 48), np.uint8)
+    write_store("data", faces, labels, np.ones_like(labels), source="own", source_sha256="0" * 64, classes=names)
+    write_model("own.onnx", names)
+    for words in (["data", "info"], ["data", "stats"], ["data", "audit"]):
+        run(*words, "data")
+        assert "[bold]" in capsys.readouterr().out
+    run("evaluate", "own.onnx", "--data", "data", "--usage", "PublicTest")
+    said = capsys.readouterr().out.split()  # figures, and both sides of the confusion matrix
+    assert (said.count("[bold]"), said.count(":smile:")) == (3, 3)
 
 
 def test_columns_of_classes_that_are_called_like_others(tmp_path, capsys):

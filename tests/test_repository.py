@@ -1,6 +1,7 @@
 """What stands around the package is true: workflows, issue forms, hooks and citation name what there is."""
 
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_the_lowest_versions_are_those_that_the_package_allows():
         f"{version}.0.0".startswith(f"{allowed[name]}.") or version.startswith(allowed[name])
         for name, version in pinned.items()
     )
+
+
+def test_every_extra_is_pinned_and_named_where_it_is_installed():
+    """Those that only developers install, and Ray, of which there is not a wheel for each system, are not asked for."""
+    extras = PROJECT["optional-dependencies"]
+    named = runpy.run_path(str(ROOT / "container/resolve.py"))["EXTRAS"]
+    assert set(named) == {"core", *extras} - {"docs", "dev", "cluster"}
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    shown = {extra for group in re.findall(r"'\.\[([\w,]+)\]'", page) for extra in group.split(",")}
+    assert shown == set(extras) - {"docs", "dev"}
+    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    wanted = {re.match(r"[\w-]+", line)[0] for extra in extras.values() for line in extra} - {"mien"}
+    assert wanted <= pinned
 
 
 def test_the_citation_is_of_this_version():

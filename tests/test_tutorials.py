@@ -43,10 +43,10 @@ def test_kaggles_train_csv_from_import_to_a_latex_table(work, monkeypatch, capsy
         ]
         app(words, standalone_mode=False)
     said = capsys.readouterr().out
-    assert "accuracy on held-out" in said
+    assert "accuracy on train.csv, held-out, 14 faces" in said
     assert "mien_s on train.csv, held-out, 14 faces" in said
     table = re.search(r"\\begin\{tabular\}.*\\end\{tabular\}", said, re.DOTALL)[0]
-    assert re.search(r"^sgd & 2 & 14 & [\d.]+ & ", table, re.MULTILINE)
+    assert re.search(r"^sgd & train\.csv, held-out & 2 & 14 & [\d.]+ & ", table, re.MULTILINE)
     for name in ("out/adamw/seed-0/curves.png", "out/curves.png", "paper/curves.pdf", "paper/accuracy.pdf",
                  "report/confusion.png"):  # fmt: skip
         assert (work / name).stat().st_size > 4000, name

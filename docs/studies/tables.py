@@ -2,12 +2,10 @@
 
     python docs/studies/tables.py                # rewrites every table between its two marks
     python docs/studies/tables.py --check        # ends with 1 where a table is not what it would write
-    python docs/studies/tables.py --keep NAME RUN [--date 2026-11-26]   # adds a run's answers to claims/answers.json
 
-`claims/claims.json` has what others claim and which run answers it, `claims/answers.json` what runs came to: accuracy,
-machine, precision, and, of runs since 2026-11-26, which faces they classify correctly (a bit for each PublicTest row in
-the order of the csv, hexadecimal). `schedules/comparison.json`, `filters/comparison.json` and `leakage/leakage.json`
-are what the commands of those studies wrote; which faces those runs classify correctly was not kept.
+`claims/claims.json` has what others claim and which run answers it; `claims/answers/` has a file for each run, which
+`keep.py` writes. `schedules/comparison.json`, `filters/comparison.json` and `leakage/leakage.json` are what the
+commands of those studies wrote; which faces those runs classify correctly was not kept.
 """
 
 import argparse
@@ -20,10 +18,8 @@ from typing import Any
 import numpy as np
 
 from mien.evaluation.significance import paired_seeds
-from mien.runs import read_run_files
 
 HERE = Path(__file__).parent
-ANSWERS = HERE / "claims" / "answers.json"
 
 
 def read(name: str) -> Any:
@@ -97,34 +93,46 @@ def leakage() -> str:
     return markdown(header, rows)
 
 
+def answers() -> dict[str, Any]:
+    """What runs came to, by run."""
+    return {path.stem: read(f"claims/answers/{path.name}") for path in sorted((HERE / "claims" / "answers").iterdir())}
+
+
 def claimed(section: str) -> str:
     """Claims of a system, their protocol, and what its recipe came to here."""
-    answers = read("claims/answers.json")
-    rows = []
+    kept, rows = answers(), []
     for entry in read("claims/claims.json")[section]:
-        here = answers.get(entry.get("run", ""))
-        epochs = entry.get("epochs", "-")
-        figure = entry.get("figure", "-")
-        if here is not None:
-            values = 100 * np.array(here["accuracies"])
-            figure = f"{values.mean():.1f} %" + (f" ± {values.std(ddof=1):.1f} over seeds" if len(values) > 1 else "")
-            figure += f": {here['note']}" if here.get("note") else ""
-            seeds = f", {len(values)} seeds" if len(values) > 1 else ""
-            epochs = f"{here['epochs']} of {here['whole']}{seeds}"
+        epochs, figure = entry.get("epochs", "-"), entry.get("figure", "-")
+        if "run" in entry:
+            epochs, figure = reached(kept[entry["run"]])
             epochs += f" (whole: {entry['hours']})" if "hours" in entry else ""
-        rows.append([entry["claim"], entry["protocol"], entry["recipe"], epochs, figure])
+        recipe = ", ".join(f"`{word}`" for word in entry["training"]) if "training" in entry else entry["recipe"]
+        rows.append([entry["claim"], entry["protocol"], recipe, epochs, figure])
     return markdown(("claim", "protocol of the claim", "recipe", "epochs here", "PublicTest here"), rows)
+
+
+def reached(answer: Mapping[str, Any]) -> tuple[str, str]:
+    """The epochs that runs have done, of how many, and the accuracy that they came to."""
+    values = 100 * np.array(answer["accuracies"])
+    epochs, figure = f"{answer['epochs']} of {answer['whole']}", f"{values.mean():.1f} %"
+    if len(values) > 1:
+        epochs, figure = f"{epochs}, {len(values)} seeds", f"{figure} ± {values.std(ddof=1):.1f} over seeds"
+    figure += f": {answer['note']}" if "note" in answer else ""
+    figure += f" (other settings: {'; '.join(answer['differs'])})" if answer["differs"] else ""
+    return epochs, figure
 
 
 def measured() -> str:
     """The runs behind the tables of claims: when, where, and what was kept of them."""
+    header = ("run", "date", "precision", "machine", "minutes an epoch", "rows held out", "what is kept")
     rows = []
-    for name, entry in read("claims/answers.json").items():
-        kept = "accuracy and the faces classified correctly" if "right" in entry else "accuracy alone"
-        rows.append(
-            [f"`{name}`", entry["date"], entry.get("precision", "not kept"), entry.get("machine", "not kept"), kept]
-        )
-    return markdown(("run", "date", "precision", "machine", "what is kept"), rows)
+    for name, answer in answers().items():
+        held_out = f"{100 * np.mean(answer['held_out']):.1f} %" if "held_out" in answer else ""
+        minutes = f"{answer['minutes']:.1f}" if "minutes" in answer else "not kept"
+        kept = "accuracy and the faces classified correctly" if "right" in answer else "accuracy alone"
+        machine = answer.get("machine", "not kept")
+        rows.append([f"`{name}`", answer["date"], answer["precision"], machine, minutes, held_out, kept])
+    return markdown(header, rows)
 
 
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
@@ -153,42 +161,24 @@ def pages() -> dict[Path, str]:
     return found
 
 
-def keep(name: str, run: Path, date: str, machine: str) -> None:
-    """Add what a run came to on PublicTest."""
-    files = read_run_files(run)
-    answers = files.answers["PublicTest"]
-    right = np.equal(answers["labels"], answers["predictions"])
-    kept = read("claims/answers.json") if ANSWERS.exists() else {}
-    kept[name] = {
-        "accuracies": [float(right.mean())],
-        "epochs": len(files.history),
-        "whole": kept.get(name, {}).get("whole", files.config["epochs"]),
-        "date": date,
-        "machine": machine,
-        "precision": files.config["precision"],
-        "right": [np.packbits(right).tobytes().hex()],
-    }
-    ANSWERS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-
-
 def main() -> int:
-    """Write the tables, check them, or keep a run."""
+    """Write the tables, or check them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--keep", nargs=2, metavar=("NAME", "RUN"))
-    parser.add_argument("--date", default="")
-    parser.add_argument("--machine", default="")
     options = parser.parse_args()
-    if options.keep:
-        keep(options.keep[0], Path(options.keep[1]), options.date, options.machine)
     changed = [path for path, text in pages().items() if text != path.read_text(encoding="utf-8")]
     if options.check:
         print(*changed, sep="\n")
         return int(bool(changed))
-    for path, text in pages().items():
-        path.write_text(text, encoding="utf-8")
+    write()
     print(f"{len(changed)} pages changed")
     return 0
+
+
+def write() -> None:
+    """Every table into its page."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

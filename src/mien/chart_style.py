@@ -1,5 +1,6 @@
 """How charts are written: format, size and title, for screens and for papers."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ _COLUMN_INCHES: Final = 3.4
 _SMALLER: Final = 0.68
 """Text and lines of a chart that is as small as a column; less than the chart shrinks, so that text stays legible."""
 
+_LETTERS: Final = 28
+"""Of a line of a name beside an axis: two lines of it fit beside each other."""
+
 _EMBEDDED: Final[Any] = {"pdf.fonttype": 42, "svg.fonttype": "path"}
 """Fonts whole inside PDF files, as publishers ask, and as outlines in SVG files."""
 
@@ -43,63 +47,116 @@ class ChartStyle:
 
 
 def save_chart(figure: Figure, folder: Path, name: str, style: ChartStyle | None = None) -> Path:
-    """Write a figure as ``folder/name.format``; returns its path."""
+    """Write a figure as ``folder/name.format``; returns its path.
+
+    Legends of `outside_legend` and the title are broken into more lines where they would not fit the width.
+    """
     style = style or ChartStyle()
-    FigureCanvasAgg(figure)
+    figure.set_dpi(_DPI[style.column])  # text is measured as it will be drawn: up to 7 % wider than on a screen
     if not style.title:
         _hide_title(figure)
     if style.column:
         _shrink(figure)
+    _fit_legends(figure, figure.get_figwidth())
+    _fit_title(figure)
     path = folder / f"{name}.{style.format}"
     with mpl.rc_context(_EMBEDDED):
         figure.savefig(path, dpi=_DPI[style.column])
     return path
 
 
-def outside_legend(figure: Figure, entries: tuple[Sequence[Any], Sequence[str]], where: str, size: float = 10) -> None:
-    """A legend of two columns outside of the axes; of one column where a paper's is too narrow.
+def outside_legend(
+    figure: Figure, entries: tuple[Sequence[Any], Sequence[str]], where: str, size: float = 10, columns: int = 2
+) -> None:
+    """A legend outside of the axes, for which the figure grows.
 
     Args:
         figure: that it belongs to.
         entries: handles and labels, as matplotlib's legend takes them.
         where: the side and the end of it, for example "upper left".
         size: of its text, points.
+        columns: where that many fit the width, else fewer.
     """
-    _add_legend(figure, entries, where, size, columns=2).set_gid(where)  # by which `_fit_legends` finds its place
+    _add_legend(figure, entries, where, size, columns=columns)
+    figure.set_figheight(figure.get_figheight() + _legend_inches(figure))
+
+
+def wrapped(name: str, letters: int = _LETTERS) -> str:
+    """A name for an axis or a legend in at most two lines; what does not fit is left out."""
+    return "\n".join(textwrap.wrap(name, letters, max_lines=2, placeholder=" ..."))
 
 
 def _add_legend(
     figure: Figure, entries: tuple[Sequence[Any], Sequence[str]], where: str, size: float, *, columns: int
 ) -> Legend:
     place: Any = f"outside {where}"
-    return figure.legend(*entries, loc=place, ncols=columns, frameon=False, fontsize=size)
+    legend = figure.legend(*entries, loc=place, ncols=columns, frameon=False, fontsize=size)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name may have dollar signs
+    legend.set_gid(f"{where} {columns}")  # by which it is found again and laid out anew
+    return legend
 
 
-def _fit_legends(figure: Figure) -> None:
-    """Legends of `outside_legend` that would be wider than a paper's column, in one column."""
-    figure.draw_without_rendering()
-    for legend in list(figure.legends):
-        where, inches = legend.get_gid(), legend.get_window_extent().width / figure.dpi
-        if where and inches * _SMALLER > _COLUMN_INCHES:
-            texts = legend.get_texts()
-            entries = list(legend.legend_handles), [text.get_text() for text in texts]
-            legend.remove()
-            _add_legend(figure, entries, where, float(texts[0].get_fontsize()), columns=1)
+def _outside_legends(figure: Figure) -> list[Legend]:
+    """The legends of `outside_legend`."""
+    return [legend for legend in figure.legends if legend.get_gid()]
+
+
+def _inches(figure: Figure, part: Legend | Text) -> tuple[float, float]:
+    """Width and height of a part whose place is still unknown."""
+    renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    extent = part.get_window_extent(renderer)
+    return extent.width / figure.dpi, extent.height / figure.dpi
+
+
+def _legend_inches(figure: Figure) -> float:
+    """The height of these legends together."""
+    return sum(_inches(figure, legend)[1] for legend in _outside_legends(figure))
+
+
+def _fit_legends(figure: Figure, inches: float) -> None:
+    """Legends of `outside_legend` anew, in as many columns as fit a width; the figure grows for the lines added."""
+    before = _legend_inches(figure)
+    for legend in _outside_legends(figure):
+        where, _, columns = str(legend.get_gid()).rpartition(" ")
+        texts = legend.get_texts()
+        entries, size = (list(legend.legend_handles), [text.get_text() for text in texts]), texts[0].get_fontsize()
+        legend.remove()
+        for number in range(int(columns), 0, -1):
+            again = _add_legend(figure, entries, where, float(size), columns=number)
+            if number == 1 or _inches(figure, again)[0] <= inches:
+                break
+            again.remove()
+    figure.set_figheight(figure.get_figheight() + _legend_inches(figure) - before)
+
+
+def _fit_title(figure: Figure) -> None:
+    """The title in lines that fit the width; the figure grows for those that are added."""
+    for title in _titles(figure):
+        lines, room = title.get_text().split("\n"), (1 - title.get_position()[0]) * figure.get_figwidth()
+        letters = max(map(len, lines))
+        while _inches(figure, title)[0] > room and letters > 1:
+            letters -= 1
+            title.set_text("\n".join(part for line in lines for part in textwrap.wrap(line, letters)))
+        added = title.get_text().count("\n") + 1 - len(lines)
+        figure.set_figheight(figure.get_figheight() + added * 1.2 * float(title.get_fontsize()) / 72)
+
+
+def _titles(figure: Figure) -> list[Text]:
+    return [text for text in figure.texts if text.get_text() and text.get_text() == figure.get_suptitle()]
 
 
 def _hide_title(figure: Figure) -> None:
-    for text in figure.texts:
-        if text.get_text() == figure.get_suptitle():
-            text.set_visible(False)
-            text.set_in_layout(False)
+    for title in _titles(figure):
+        title.set_visible(False)
+        title.set_in_layout(False)
 
 
 def _shrink(figure: Figure) -> None:
     """To the width of a column; somewhat higher in proportion, since text shrinks less."""
-    _fit_legends(figure)
     width, height = figure.get_size_inches()
-    share = _COLUMN_INCHES / width
-    figure.set_size_inches(_COLUMN_INCHES, height * share * min(1.25, _SMALLER / share))
+    share, legends = _COLUMN_INCHES / width, _legend_inches(figure)
+    drawn = (height - legends) * share * min(1.25, _SMALLER / share)
     for text in _parts(figure, Text):
         text.set_fontsize(text.get_fontsize() * _SMALLER)
     for line in _parts(figure, Line2D):
@@ -109,6 +166,7 @@ def _shrink(figure: Figure) -> None:
         stairs.set_linewidth(stairs.get_linewidth() * _SMALLER)
     for marks in _parts(figure, PathCollection):
         marks.set_sizes(marks.get_sizes() * _SMALLER**2)
+    figure.set_size_inches(_COLUMN_INCHES, drawn + _legend_inches(figure))
 
 
 def _parts(figure: Figure, kind: type) -> list[Any]:

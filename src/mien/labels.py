@@ -26,6 +26,9 @@ MOST_CLASSES: Final = 100
 LONGEST_CLASS: Final = 60
 """Characters of a class name."""
 
+_JOINERS: Final = "\u200c\u200d"
+"""Zero width non-joiner and joiner."""
+
 _ALIASES: Final = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -71,8 +74,8 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
     """Class names, after each was found to be usable and all to be distinct.
 
     Raises:
-        DataError: fewer than 2 or more than 100; blank, too long, with blanks around it, slashes or characters that
-            cannot be printed; or two that differ at most in case.
+        DataError: fewer than 2 or more than 100; one that cannot be used (`is_class_name`); or two that differ at most
+            in case.
     """
     if not FEWEST_CLASSES <= len(names) <= MOST_CLASSES:
         shown = f" ({', '.join(names)})" if names and len(names) < FEWEST_CLASSES else ""
@@ -80,10 +83,10 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
         raise DataError(f"{found}{shown}: expected {FEWEST_CLASSES}..{MOST_CLASSES} distinct ones")
     keys: dict[str, str] = {}
     for name in names:
-        if not _is_usable(name):
+        if not is_class_name(name):
             raise DataError(
                 f"class name {name[:LONGEST_CLASS]!r}: expected 1..{LONGEST_CLASS} printable characters, "
-                "without slashes and without blanks around them"
+                "without slashes, without blanks around them and without a dot at the beginning"
             )
         if (before := keys.setdefault(class_key(name), name)) is not name or names.count(name) > 1:
             raise DataError(f"class names {before!r} and {name!r} are the same: expected each once")
@@ -91,18 +94,32 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def class_key(name: str) -> str:
-    """What class names are compared by: neither case nor the way in which accents are encoded matter."""
-    return unicodedata.normalize("NFC", name.strip()).casefold()
+    """What class names are compared by: neither case, nor the way in which accents are encoded, nor joiners matter."""
+    return unicodedata.normalize("NFC", without_joiners(name.strip())).casefold()
 
 
-def _is_usable(name: str) -> bool:
-    fits = name == name.strip() and 1 <= len(name) <= LONGEST_CLASS and name.isprintable()
-    return fits and not set(name) & set("/\\") and name not in {".", ".."}
+def is_class_name(name: str) -> bool:
+    """Whether a text can name a class: 1 to 60 printable characters, which can name a folder that is not hidden."""
+    fits = name == name.strip() and len(class_key(name)) > 0 and len(name) <= LONGEST_CLASS
+    return fits and without_joiners(name).isprintable() and not set(name) & set("/\\") and name[0] != "."
+
+
+def without_joiners(name: str) -> str:
+    """A text without the characters that only say how their neighbours are joined, as Persian and emoji need them."""
+    return "".join(letter for letter in name if letter not in _JOINERS)
 
 
 def columns_of(classes: Iterable[str], taken: Collection[str]) -> tuple[str, ...]:
-    """Names of table columns for classes: their own, and ``p_NAME`` where another column is called so."""
-    return tuple(f"p_{name}" if name in taken else name for name in classes)
+    """Names of table columns for classes, each once: their own, and ``p_NAME`` where another column is called so."""
+    classes = tuple(classes)
+    columns, used = [], {*taken, *classes}
+    for name in classes:
+        column = name
+        while name in taken and column in used:
+            column = f"p_{column}"
+        columns.append(column)
+        used.add(column)
+    return tuple(columns)
 
 
 def drawable(classes: Sequence[str], can_draw: Callable[[str], bool]) -> tuple[str, ...]:

@@ -55,8 +55,9 @@ def _distributions(folder: Path) -> list[Path]:
         return []
 
 
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of, such as a missing camera, we say in one line
+
 if said := clash(installed()):
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or the newer of the two prints warnings of its own
     log.warning("%s", said)
 
 try:

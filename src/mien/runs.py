@@ -60,8 +60,8 @@ class RunFiles:
         config: its configuration, plain values.
         history: entries of its log, one per epoch, at least one.
         answers: what it answers, by usage (`ANSWERS_FILES`), at least one: ``labels`` and ``predictions``, class
-            numbers; runs of today add ``rows`` and ``source_sha256``, and ``groups`` where the data set has
-            them.
+            numbers; runs of today add ``rows``, ``source`` (the data set's name) and ``source_sha256``, and
+            ``groups`` where the data set has them.
     """
 
     config: dict[str, Any]

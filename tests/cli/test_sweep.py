@@ -63,7 +63,7 @@ SEARCH = """
 recipe = "mien_s"
 draws = 2
 halvings = 1
-set = ["epochs=2", "batch_size=14", "preprocess.frame_size=16", "preprocess.input_size=16", "resolutions=[]",
+set = ["epochs=2", "batch_size=14", "preprocess.frame_size=16", "preprocess.input_size=16",
        "schedule.warmup_epochs=0", "precision=fp32"]
 [search.values]
 "optimizer.learning_rate" = { low = 0.01, high = 0.1, log = true }
@@ -81,6 +81,7 @@ def test_a_search_halves_and_says_that_it_chose(work, mien):
     assert [len((work / folder / "seed-0/log.jsonl").read_text().splitlines())
             for folder in ("found/rung-1/draw-1", "found/rung-1/draw-2", f"found/{chosen}")] == [1, 1, 2]  # fmt: skip
     assert "were chosen by the accuracy on the very faces" in done.stderr
+    assert done.stderr.count("resolutions follows and is []") == 1  # of four settings
     assert chosen in done.stdout
 
 

@@ -27,3 +27,9 @@ def test_latex_escapes_what_it_would_read():
         r"\bottomrule",
         r"\end{tabular}",
     ]
+
+
+def test_latex_reads_no_name_as_a_command_and_no_hyphen_as_a_minus():
+    table = formatted(["name", "difference"], [["[a]", "-1.54"], ["*b\nc", "+0.10"], ["d-1", "-"]], "tex")
+    assert table.splitlines()[4:7] == [r"{}[a] & $-$1.54 \\", r"{}*b c & +0.10 \\", r"d-1 & - \\"]
+    assert formatted(["name"], [["two\nlines"]], "md").splitlines()[2] == "| two lines |"

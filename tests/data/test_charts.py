@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.chart_style import ChartStyle
-from mien.data.charts import draw_counts, draw_statistics, draw_tones, draw_variants, tiled
+from mien.data.charts import draw_counts, draw_mean_faces, draw_statistics, draw_tones, draw_variants, tiled
 from mien.data.statistics import statistics
 from mien.data.store import FaceStore, StoreMeta
 
@@ -22,6 +22,28 @@ def test_bars_are_as_high_as_the_counts(found):
     for axes, (usage, counts) in zip(panels, found.store.counts().items(), strict=True):
         assert axes.get_title(loc="left").startswith(usage)
         assert [bar.get_height() for bar in axes.patches] == list(counts.values())
+
+
+def store_with(classes, each=4):
+    labels = (np.arange(each * len(classes)) % len(classes)).astype(np.uint8)
+    faces = np.random.default_rng(0).integers(0, 256, (len(labels), 16, 16), np.uint8)
+    return FaceStore(faces, labels, np.zeros_like(labels), StoreMeta(len(labels), "own", "0" * 64, 2, classes))
+
+
+def test_names_of_any_kind_are_written_as_they_are():
+    """Dollars are no formula, and names that are long or many stand beside bars that lie."""
+    names = ("$x$ and $y", "_under", "a name of very many words that needs two lines", *map(str, range(9)))
+    (axes,) = draw_counts(statistics(store_with(names))).axes
+    written = axes.get_yticklabels()
+    assert [text.get_text().replace("\n", " ") for text in written] == list(names)
+    assert not any(text.get_parse_math() for text in written)
+    assert [bar.get_width() for bar in axes.patches] == [4] * len(names)
+
+
+def test_mean_faces_of_many_classes_stand_in_lines():
+    figure = draw_mean_faces(statistics(store_with(tuple(f"class {number}" for number in range(20)))))
+    assert [axes.get_title() for axes in figure.axes[:20]] == [f"class {number}" for number in range(20)]
+    assert len({axes.get_subplotspec().rowspan.start for axes in figure.axes}) == 3
 
 
 def test_shares_of_a_usage_sum_to_one(found):

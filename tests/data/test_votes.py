@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mien.choices import USAGES
-from mien.data.reading.fer2013 import read_fer2013
 from mien.data.reading.importing import ferplus_beside, import_data
 from mien.data.store import FaceStore
 from mien.data.votes import RULES, agreement, eight_labels, read_votes, vote_targets
@@ -195,9 +193,8 @@ def test_votes_that_do_not_fit_leave_nothing(tmp_path, fer2013_csv):
 
 
 @pytest.mark.skipif("MIEN_FERPLUS" not in os.environ, reason="MIEN_FERPLUS names no file of votes")
-def test_the_real_votes():
-    rows, _ = read_fer2013(Path(os.environ["MIEN_FER2013"]))
-    _, labels, usages = rows.arrays()
+def test_the_real_votes(fer2013):
+    labels, usages = fer2013.labels, fer2013.usages
     votes = read_votes(os.environ["MIEN_FERPLUS"], usages)
     found = agreement(votes, labels)
     shares = [round(found["per_class"][emotion]["agreement"], 3) for emotion in EMOTIONS]

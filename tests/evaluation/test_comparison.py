@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from mien.errors import DataError, UsageError
-from mien.evaluation.comparison import Run, Variant, difference, summary, variants_of
+from mien.evaluation.comparison import Run, Variant, difference, variants_of
+from mien.evaluation.comparison_rows import summary
 from mien.evaluation.contenders import read_run, read_runs
 from mien.evaluation.significance import mcnemar
 

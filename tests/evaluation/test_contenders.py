@@ -8,7 +8,8 @@ import pytest
 
 from mien.data.store import FaceStore
 from mien.errors import DataError, UsageError
-from mien.evaluation.comparison import variants_of
+from mien.evaluation.comparison import compared_rows, variants_of
+from mien.evaluation.comparison_rows import summary
 from mien.evaluation.contenders import read_contenders
 from mien.evaluation.report import evaluate
 from mien.evaluation.report_folder import ReportFolder
@@ -82,3 +83,25 @@ def test_what_is_neither_run_nor_report_is_named(models, ask, tmp_path):
 def test_one_that_is_named_twice_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is named twice"):
         read_contenders([str(tmp_path), f"{tmp_path}/"])
+
+
+def test_folds_are_one_run_where_the_first_of_them_is_named(models, ask, tmp_path):
+    report = report_of(ask, models, "one")
+    folds = [tmp_path / f"plain/seed-0/fold-{fold}" for fold in range(2)]
+    for fold, folder in enumerate(folds):
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_text(f'seed = 0\nsplit = "grouped_folds"\nfolds = 2\nfold = {fold}\n')
+        (folder / "log.jsonl").write_text('{"epoch": 1, "loss": 1.0}\n')
+        answers = {"labels": [0, 1], "predictions": [0, 2], "rows": [2 * fold, 2 * fold + 1], "source_sha256": "ab"}
+        (folder / "held_out.json").write_text(json.dumps(answers))
+    found = read_contenders([report, *map(str, folds)])
+    assert [(run.name, len(run.labels)) for run in found] == [("one_report", 90), ("plain", 4)]
+    assert found[1].folds == (0.5, 0.5)
+
+
+def test_the_data_set_is_named_by_whoever_knows_it(models, ask):
+    (report,) = read_contenders([report_of(ask, models, "one")])
+    older = replace(report, name="older", source="")
+    assert compared_rows(variants_of([older, report])) == "small.csv, PublicTest"
+    assert compared_rows(variants_of([older])) == "PublicTest"
+    assert [row["data"] for row in summary(variants_of([older, report]))] == ["small.csv, PublicTest"] * 2

@@ -60,6 +60,14 @@ def test_members_and_initial_weights_count(store, linear_card):
         held_out_of(several, store)
 
 
+def test_rows_that_a_model_of_other_data_was_tuned_on_count(store, linear_card):
+    began = training(store, source_sha256="0" * 64)
+    tuned = replace(linear_card, training=training(store, initial_weights=began))
+    held_out = held_out_rows(store, "stratified", 3)
+    assert trained_on(tuned, store, store.rows_of("Training")) == TrainedOn(60 - len(held_out), True)
+    assert trained_on(tuned, store, held_out) is None  # whether the parent has seen them is not known
+
+
 def test_nothing_is_said_of_other_data_or_of_models_without_a_card(store, linear_card):
     assert trained_on(linear_card, store, store.rows_of("Training")) is None
     other = replace(linear_card, training=training(store, source_sha256="0" * 64))

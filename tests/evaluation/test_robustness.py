@@ -11,6 +11,7 @@ from mien.data.store import FaceStore, write_store
 from mien.errors import MissingExtraError, ModelFileError, UsageError
 from mien.evaluation.calibration import expected_calibration_error
 from mien.evaluation.corruptions import CORRUPTIONS, corrupted
+from mien.evaluation.earlier_trainings import RECIPES
 from mien.evaluation.report import evaluate
 from mien.evaluation.robustness import CONFIDENT, Score, measure_robustness, score, trained_families
 from mien.evaluation.robustness_report import (
@@ -19,7 +20,10 @@ from mien.evaluation.robustness_report import (
     markdown_table,
     relative_corruption_error,
 )
+from mien.model.embedded import embedded_versions
 from mien.model.onnx_model import Bundle, softmax
+from mien.training.make_card import augment_families
+from mien.training.recipe import load_config
 
 FEW = tuple(entry for entry in CORRUPTIONS if entry.name in {"gaussian_noise", "mask", "pixelate"})
 
@@ -125,6 +129,16 @@ def test_families_count_those_of_members_and_of_initial_weights(training, famili
     assert trained_families(training, "m") == families
 
 
+@pytest.mark.parametrize("model", embedded_versions())
+def test_families_of_every_embedded_model_are_known(model):
+    """Those that are older than the key by the recipes that they were trained with."""
+    bundle = Bundle.load(model)
+    families = trained_families(bundle.card.training, model, bundle.sha256)
+    first = {family for recipe in RECIPES.values() for family in augment_families(load_config(recipe).augment)}
+    robust = augment_families(load_config("mien_m_robust").augment)
+    assert families == tuple(sorted(first if model in ("mien_s-1", "mien_l-1") else robust))
+
+
 @pytest.mark.parametrize("named", ["noise", [1], {"noise": 1}])
 def test_families_of_another_form_are_refused(named):
     with pytest.raises(ModelFileError, match=r"model m: augment_families in its card is .*: expected a list of names"):
@@ -150,6 +164,16 @@ def test_a_model_with_half_the_errors_has_half_the_corruption_error(result):
     assert difference["difference"] == pytest.approx(0.25)
     assert difference["interval"] == pytest.approx([0.25, 0.25])
     assert (difference["model"], difference["baseline"]) == ("other", "linear")
+
+
+def test_models_are_compared_on_what_none_of_them_was_trained_with(result):
+    noise, occlusion = (replace(result, trained_families=(family,)) for family in ("noise", "occlusion"))
+    pixelate = next(entry.mean.accuracy for entry in result.corruptions if entry.name == "pixelate")
+    found = compared([noise, scaled(occlusion, 0.5)], draws=20)["mean_not_trained_by_any"]
+    assert found == pytest.approx([pixelate, 1 - (1 - pixelate) / 2])
+    assert compared([noise, result], draws=20)["mean_not_trained_by_any"] is None
+    all_of_them = replace(result, trained_families=("noise", "occlusion", "pixelate"))
+    assert compared([noise, all_of_them], draws=20)["mean_not_trained_by_any"] is None
 
 
 def test_corruption_error_is_unknown_where_the_baseline_makes_no_error(result):

@@ -98,6 +98,28 @@ def test_it_answers_with_the_mean_of_calibrated_probabilities(tmp_path, store):
     assert (card.name, card.network, card.parameters, card.macs) == ("three", "pooled + pooled + pooled", 30, 60)
 
 
+def test_a_member_sees_the_same_face_at_its_own_side_and_scale(tmp_path, store):
+    """By torch's interpolation of the common frame; and by each member's own preprocessing."""
+    large = replace(SPEC, frame_size=120, input_size=110, mean=127 / 255, std=128 / 255)
+    paths = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
+    first, second = (save_member(path, seed, 1.0, (large, SPEC)[seed]) for seed, path in enumerate(paths))
+    result = export(*paths, "--out", tmp_path / "two.onnx", "--data", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    bundle = Bundle.load(tmp_path / "two.onnx")
+    assert bundle.card.preprocess == replace(SPEC, input_size=48)
+    grey = torch.nn.functional.interpolate(
+        torch.from_numpy(np.array(store.faces))[:, None].double(), 120, mode="bilinear"
+    )
+    grey = grey.round().float()
+    with torch.no_grad():
+        each = [first((grey[..., 5:-5, 5:-5] - 127) / 128), second(torch.from_numpy(SPEC.apply(store.faces)))]
+        own = [first(torch.from_numpy(large.apply(store.faces))), each[1]]
+    answers = softmax(bundle.logits(store.faces), axis=1)
+    for logits, tolerance in ((each, 1e-4), (own, 2e-3)):
+        expected = np.mean([softmax(one.numpy(), axis=1) for one in logits], axis=0)
+        np.testing.assert_allclose(answers, expected, atol=tolerance)
+
+
 def write_constant(path, logits, card):
     """A model file that answers every face with the same logits."""
     graph = onnx.helper.make_graph(
@@ -219,7 +241,7 @@ def test_members_of_another_preprocessing_are_refused(tmp_path):
         card = ModelCard(name="constant", network="none", parameters=0, macs=0, preprocess=spec)
         write_constant(tmp_path / f"{number}.onnx", np.arange(7), card)
     members = [load_member(tmp_path / "0.onnx"), load_member(tmp_path / "1.onnx")]
-    with pytest.raises(ExportError, match=r"1\.onnx: was trained with .*blur=True.*: expected that of .*blur=False"):
+    with pytest.raises(ExportError, match=r"1\.onnx: was trained with .*blur=True.*: expected the faces, .*blur=False"):
         ensemble_card(members, "pair")
 
 

@@ -11,11 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, write_store
 from mien.export.onnx import export_onnx, probe_faces
 from mien.model.onnx_model import Bundle
-from mien.networks import densenet, dla, dpn, network_entry, network_names, registry
+from mien.networks import densenet, dla, dpn, efficientnet_lite, network_entry, network_names, registry
 from mien.networks.layers import conv3x3, pooled_head
 from mien.networks.saved import load_network
 from mien.training.data import TrainingData
@@ -29,7 +28,7 @@ BRIEF = ("epochs=1", "resolutions=[]", "schedule.warmup_epochs=0", "precision=fp
 """A small step: one at full rate from random weights makes logits of thousands, which float32 holds to 1e-3 at best."""
 
 
-TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher"}
+TWINS = {"resnet34", "preact_resnet34", "mien_m", "mien_teacher", "efficientnet_lite1", "efficientnet_lite2"}
 """Deeper or wider than another network of the same blocks: exporting them shows nothing new."""
 
 
@@ -48,10 +47,20 @@ def shallow_dpn(classes, channels):
         return dpn.dpn(classes, channels)
 
 
-SHALLOW = {"densenet": shallow_densenet, "dla": shallow_dla, "dpn": shallow_dpn}
+def shallow_efficientnet(classes, channels):
+    with mock.patch.object(efficientnet_lite, "_STAGES", efficientnet_lite._STAGES[:3]):
+        return efficientnet_lite.efficientnet_lite0(classes, channels)
+
+
+SHALLOW = {
+    "densenet": shallow_densenet,
+    "dla": shallow_dla,
+    "dpn": shallow_dpn,
+    "efficientnet_lite0": shallow_efficientnet,
+}
 """Each kind of block of the networks that take longest to export, which takes time for every layer."""
 
-SLOW_RECIPES = {"resnet34", "preact_resnet34"}
+SLOW_RECIPES = {"resnet34", "preact_resnet34", "efficientnet_lite1", "efficientnet_lite2"}
 """Twins that train for long; tests/networks has their gradients."""
 
 RECIPE_OF_NETWORK = {
@@ -67,12 +76,12 @@ def drawn_faces(count):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(request, tmp_path_factory):
     """A few Training and PublicTest rows, of FER2013 where it is at hand, and ten votes each for their labels."""
     folder = tmp_path_factory.mktemp("faces")
     rows = FACES + JUDGED
-    if csv := os.environ.get("MIEN_FER2013"):
-        whole = import_data(Path(csv), folder / "whole")
+    if "MIEN_FER2013" in os.environ:
+        whole = request.getfixturevalue("fer2013")
         chosen = np.concatenate((whole.rows_of("Training")[:FACES], whole.rows_of("PublicTest")[:JUDGED]))
         faces, labels = whole.faces[chosen], whole.labels[chosen]
     else:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mien.errors import UsageError
+from mien.errors import InputError, UsageError
 from mien.faces.selection import ALL, Selection, region_of
+from mien.media.video_source import VideoImage
 from mien.recognition.recognizer import Recognizer
 from mien.results import Box
 
@@ -21,6 +22,21 @@ class Even:
 
     def probabilities(self, faces):
         return np.full((len(faces), 7), 1 / 7)
+
+
+class Clip:
+    """Images as a video."""
+
+    name, live = "clip", False
+
+    def __init__(self, images):
+        self._images = images
+
+    def images(self):
+        yield from (VideoImage(number, number / 25, image) for number, image in enumerate(self._images))
+
+    def close(self):
+        pass
 
 
 LARGE, MIDDLE, SMALL = (Found(Box(*box)) for box in ((0, 0, 40, 40), (85, 35, 30, 30), (150, 60, 20, 20)))
@@ -82,3 +98,11 @@ def test_pictures_and_videos_keep_the_wanted_faces(stage):
     recognizer = Recognizer(Even(), max_faces=1)
     assert [face.box for face in recognizer.predict(picture)] == [largest.box]
     assert recognizer.header.options["max_faces"] == 1
+
+
+def test_a_region_outside_a_picture_or_a_video_is_said(stage):
+    recognizer = Recognizer(Even(), region=(426, 0, 9, 9))
+    with pytest.raises(InputError, match=r"the region 426,0,9,9 lies outside of its 426x240 pixels"):
+        recognizer.predict(stage((0, 20, 60)))
+    with pytest.raises(InputError, match=r"^clip: the region 426,0,9,9 lies outside"):
+        list(recognizer.stream(Clip([stage()])))

@@ -301,6 +301,7 @@ def test_the_smoothed_onset_of_a_clip_is_that_of_the_raw_one_and_raw_readings_st
         [n for n in range(1, 90) if frames[n].faces[0].emotion != frames[n - 1].faces[0].emotion]
         for frames in (raw, smooth, causal)
     ]
+    assert [frames[0].header.options["smooth"] for frames in (raw, smooth, causal)] == ["none", "symmetric", "ema"]
     assert onsets[:2] == [[30, 60]] * 2
     assert min(np.subtract(onsets[2], onsets[0])) > 3  # what a causal mean costs
     for frame, other in zip(raw, smooth, strict=True):

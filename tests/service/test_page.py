@@ -284,20 +284,24 @@ def test_it_speaks_chinese_and_remembers(page, photo):
 
 
 def test_it_shows_the_classes_of_its_model(browser, serve, photo, tmp_path):
-    own = write_model(tmp_path / "own.onnx", ("calm", "高兴", "error", "a, b"))
+    names = ["calm", "高兴", "error", "p_error", "a, b", "constructor", "مبتسم", "W" * 60]
+    own = write_model(tmp_path / "own.onnx", tuple(names))
     with serve(Recognizer(own, threads=1)) as address:
         page = browser.new_page()
         page.goto(f"http://{address}/")
         page.set_input_files("#file", photo)
         page.wait_for_selector(".card")
-        assert page.locator("#legend li").all_text_contents() == ["calm", "高兴", "error", "a, b"]
-        assert page.locator(".card dt").all_text_contents() == ["calm", "高兴", "error", "a, b"]
+        for place in ("#legend li", ".card dt"):
+            shown = page.locator(place).all_text_contents()
+            assert [name.strip("\u2068\u2069") for name in shown] == names
+        page.click(".card summary")
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert page.locator(".card dd").first.evaluate("bar => bar.clientWidth") > 50
         _, content = downloaded(page, "#save-csv")
         (row,) = csv.DictReader(io.StringIO(content.decode()))
-        assert tuple(row) == table_columns(("calm", "高兴", "error", "a, b"))
-        assert float(row["calm"]) + float(row["高兴"]) + float(row["p_error"]) + float(row["a, b"]) == pytest.approx(
-            1, abs=1e-4
-        )
+        assert tuple(row) == table_columns(names)
+        columns = [{"error": "p_p_error"}.get(name, name) for name in names]
+        assert sum(float(row[column]) for column in columns) == pytest.approx(1, abs=1e-4)
         page.close()
 
 

@@ -104,6 +104,17 @@ def test_tone_scales_about_the_mean_and_stays_in_range():
     assert varied.max() <= 255
 
 
+@pytest.mark.parametrize("kind", ["brightness", "contrast", "gamma"])
+def test_tone_varies_the_share_of_faces_that_is_asked_for(kind):
+    stripes = torch.tensor([40.0, 180.0]).repeat(8).view(1, 1, 4, 4).repeat(2000, 1, 1, 1)
+    strength = {kind: 2.0 if kind == "gamma" else 0.5}
+    for share, allowed in ((0.0, 0), (0.3, 0.03), (1.0, 0.001)):
+        torch.manual_seed(0)
+        varied = vary_tone(stripes, strengths(**strength, **{f"{kind}_probability": share}))
+        touched = ((varied - stripes).abs().amax((1, 2, 3)) > 1e-3).float().mean().item()
+        assert touched == pytest.approx(share, abs=allowed)
+
+
 @given(st.floats(0.05, 0.5), st.integers(0, 99))
 def test_erased_part_is_one_rectangle_no_larger_than_asked(area, seed):
     torch.manual_seed(seed)

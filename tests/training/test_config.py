@@ -82,6 +82,15 @@ def test_settings_that_do_not_fit_follow_the_epochs_and_say_so(caplog):
         load_config("mien_s", ["epochs=8", "resolutions=[[0, 32], [9, 40]]"])
 
 
+def test_another_input_size_leaves_out_the_sides_of_the_recipe(caplog):
+    with caplog.at_level("INFO", "mien"):
+        assert load_config("mien_s", ["preprocess.input_size=40"]).resolutions == ()
+    assert caplog.messages == ["preprocess.input_size is 40: resolutions follows and is []"]
+    chosen = load_config("mien_s", ["preprocess.input_size=40", "resolutions=[[0, 32], [9, 40]]"])
+    assert chosen.resolutions == ((0, 32), (9, 40))
+    assert load_config("mien_s", []).resolutions[-1][1] == 44
+
+
 @given(configs)
 def test_a_config_survives_its_toml(tmp_path_factory, config):
     file = tmp_path_factory.mktemp("recipe") / "recipe.toml"

@@ -156,3 +156,4 @@ def test_cards_name_the_kinds_that_a_training_shows():
     assert augment_families(AugmentConfig(**none)) == []
     assert augment_families(AugmentConfig(**none, jpeg=0.1, occlude=0.2)) == ["jpeg", "occlusion"]
     assert augment_families(AugmentConfig(**{**none, "erase": 0.1, "gamma": 1.5})) == ["gamma", "occlusion"]
+    assert augment_families(AugmentConfig(**{**none, "contrast": 0.1, "contrast_probability": 0.0})) == []

@@ -64,6 +64,16 @@ def test_a_teacher_sees_smaller_faces_at_its_own_side(tmp_path):
     torch.testing.assert_close(found, expected)
 
 
+def test_a_teacher_sees_grey_levels_on_its_own_scale(tmp_path):
+    theirs = replace(SPEC, mean=0.3, std=0.7)
+    network = save_teacher(tmp_path / "a.safetensors", 0, theirs)
+    grey = torch.randint(0, 256, (3, 1, 16, 16)).float()
+    with torch.no_grad():
+        expected = torch.softmax(network(theirs.scale(grey)), -1)
+    found = Teachers([str(tmp_path / "a.safetensors")], SPEC).probabilities(SPEC.scale(grey), 1)
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 def test_the_gradient_is_the_papers(temperature):
     """Hinton et al., equation 2: (q - p) / T for each face, times T squared."""

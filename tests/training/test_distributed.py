@@ -1,18 +1,27 @@
 """Several processes train as one does: a network from a file of the user's own, on one machine and on two."""
 
 import contextlib
+import importlib
 import json
 import random
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from mien.data.store import write_store
+from mien.data.store import FaceStore, write_store
+from mien.evaluation.classifier import TorchClassifier
+from mien.evaluation.report import evaluate
+from mien.networks import registry
+from mien.networks.saved import load_network
+from mien.training.data import TrainingData
+from mien.training.engine import train
+from mien.training.recipe import load_config
 from waiting import HANG
 
 # Neither dropout nor batch normalisation: what a process draws, or which faces it sees, leaves no trace but the sum.
@@ -77,10 +86,12 @@ def words(place: Path, run: str, *options: str) -> list[str]:
     return ["train", "--recipe", "recipe.toml", "--data", "data", "--run", run, "--device", "cpu", *options]
 
 
-def finish(*processes: subprocess.Popen) -> None:
-    for process in processes:
-        _, errors = process.communicate(timeout=HANG)
+def finish(*processes: subprocess.Popen) -> list[tuple[str, str]]:
+    """What processes said, once they have ended well."""
+    said = [process.communicate(timeout=HANG) for process in processes]
+    for process, (_, errors) in zip(processes, said, strict=True):
         assert process.returncode == 0, errors
+    return said
 
 
 def start(place: Path, *command: str) -> subprocess.Popen:
@@ -95,9 +106,21 @@ def trained(run: Path) -> tuple[list[float], dict]:
 
 
 @pytest.fixture(scope="module")
-def alone(place):
-    """What one process makes of it."""
-    finish(start(place, "program.py", *words(place, "alone")))
+def network(place):
+    """The user's network is known in this process, too."""
+    with pytest.MonkeyPatch.context() as patch, mock.patch.dict(registry._ENTRIES):
+        patch.syspath_prepend(place)
+        importlib.import_module("tiny_network")
+        yield
+        del sys.modules["tiny_network"]
+
+
+@pytest.fixture(scope="module")
+def alone(place, network):
+    """What one process makes of it: this one."""
+    store = FaceStore.open(place / "data")
+    config = load_config(str(place / "recipe.toml"))
+    train(config, TrainingData(store, store.rows_of("Training")), place / "alone", device="cpu", threads=1)
     return trained(place / "alone")
 
 
@@ -114,9 +137,15 @@ def test_a_network_of_ones_own_needs_one_file_and_one_import(alone):
     assert losses[-1] < losses[0]
 
 
-def test_two_processes_have_the_loss_curve_of_one(place, alone):
-    finish(start(place, "program.py", *words(place, "two", "--devices", "2")))
+def test_two_processes_have_the_loss_curve_of_one_and_report_once(place, alone):
+    ((output, errors),) = finish(start(place, "program.py", *words(place, "two", "--devices", "2")))
     assert_same_training(trained(place / "two"), alone)
+    assert output.count(" kept\n") == 1
+    assert errors.count("training tiny on 109 faces") == 1
+    network, card = load_network(place / "two")
+    found = evaluate(TorchClassifier(network, card), FaceStore.open(place / "data"), "PublicTest")
+    assert found.accuracy == pytest.approx(card.public_test["accuracy"])
+    assert card.training["machine"]["processes"] == 2
 
 
 def free_port() -> int:
@@ -135,10 +164,3 @@ def test_two_machines_under_torchrun_have_the_loss_curve_of_one(place, alone):
     training = ["--", "program.py", *words(place, "machines")]
     finish(*[start(place, *torchrun, "--node-rank", rank, *training) for rank in ("0", "1")])
     assert_same_training(trained(place / "machines"), alone)
-
-
-def test_processes_that_do_not_divide_the_batch_are_refused(place):
-    process = start(place, "program.py", *words(place, "five", "--devices", "5"))
-    _, errors = process.communicate(timeout=HANG)
-    assert process.returncode == 1
-    assert "processes are 5: expected at least 1, and a divisor of batch_size 12" in errors

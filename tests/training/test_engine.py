@@ -267,6 +267,7 @@ def test_a_killed_process_resumes_to_the_same_bits(finished, store_path, tmp_pat
     assert_same_run(run, finished[0])
 
 
+@pytest.mark.slow  # tests/training/test_distributed.py trains in two processes, without batch normalisation
 def test_two_processes_train_one_network_and_report_once(store_path, tmp_path):
     done = start_training(store_path, tmp_path / "two", "--devices", "2")
     output, errors = done.communicate(timeout=HANG)

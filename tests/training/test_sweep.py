@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mien.data.store import FaceStore
-from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.errors import ConfigError, DataError, DivergedError, TrainingError
 from mien.training.recipe import load_config
-from mien.training.sweep import check_comparable, load_sweep, run_sweep
+from mien.training.sweep import check_comparable, check_trainable, load_sweep, run_sweep
 
 GOOD = """
 seeds = [3, 1]
@@ -126,3 +128,25 @@ def test_runs_that_could_not_be_compared_are_refused_before_training(
         return
     with pytest.raises(ConfigError, match=message):
         check_comparable(runs, without_public_test)
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "message"),
+    [
+        ("epochs=3", TrainingError, r"slow/seed-3: data set of small\.csv: its owners' terms are 'for research'"),
+        ("split=grouped_folds", DataError, r"slow/seed-3: data set of small\.csv: no groups for split=grouped_folds"),
+        ("loss.targets=ferplus_majority", TrainingError, r"slow/seed-3: .*votes"),
+    ],
+)
+def test_a_run_that_the_data_do_not_serve_is_refused_before_any_is_trained(
+    tmp_path, small_store, second, kind, message
+):
+    store = FaceStore.open(small_store)
+    if second == "epochs=3":
+        store = replace(store, meta=replace(store.meta, terms="for research"))
+    text = GOOD.replace("[variants.slow]", 'set = ["licence=research only"]\n[variants.slow]')
+    text = text.replace('"optimizer.learning_rate=0.01"', f'"{second}"')
+    runs = load_sweep(write(tmp_path, text)).runs
+    check_trainable(runs[:2], store)
+    with pytest.raises(kind, match=message):
+        check_trainable(runs, store)

@@ -1,16 +1,19 @@
 """Fine-tuning: the parent, the last layer for other classes, the rows that judge."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from mien.cli.main import app
 from mien.data.store import FaceStore, StoreMeta, write_store
 from mien.errors import ConfigError, ModelFileError, TrainingError, UsageError
 from mien.labels import EMOTIONS
 from mien.model.embedded import trainable_models, versioned_name, weights_file
+from mien.model.onnx_model import Bundle
 from mien.networks import network_entry
 from mien.networks.saved import load_network, load_tensors
 from mien.training.config import OptimizerConfig
@@ -20,6 +23,7 @@ from mien.training.optimizers import RATE, head_of, make_optimizer
 from mien.training.start import with_classes
 from mien.training.tuning import tuning_config
 
+WEIGHTS = Path(__file__).parents[2] / "training_queue" / "weights"
 OWN = ("happy", "neutral", "yawning")
 
 
@@ -49,11 +53,16 @@ def test_an_embedded_model_has_its_weights_beside_it(parent):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mien_l", "mien_l: has no weights to train from in the package, .*expected one of .*mien_s-2, a run or a saf"),
+        (
+            "mien_l",
+            "mien_l: has no weights to train from in the package, since it is the mean of mien_m-1 and mien_s-2: "
+            "expected one of mien_m-1, mien_s-2, a run or a saf",
+        ),
         (
             "theirs.onnx",
             r"theirs\.onnx: an ONNX file has no weights to train from: name the run .* or one of .*mien_s-2",
         ),
+        ("efficientnet_lite1", "its pretrained weights become one by `mien pretrained efficientnet_lite1 --out effici"),
     ],
 )
 def test_what_has_no_weights_names_what_has(name, words):
@@ -70,6 +79,27 @@ def test_known_classes_keep_their_answers_and_new_ones_begin_at_nothing(parent):
     torch.testing.assert_close(ours[:, :2], theirs[:, known])
     assert (ours[:, 2] == 0).all()
     assert with_classes(parent.network, parent.card, EMOTIONS) is parent.network
+
+
+def test_names_of_emotions_in_other_words_are_known_too(parent):
+    inputs = torch.from_numpy(parent.card.preprocess.apply(own_store(3).faces))
+    with torch.inference_mode():
+        theirs = parent.network(inputs)
+        ours = with_classes(parent.network, parent.card, ("Happiness", "Neutral", "Other")).eval()(inputs)
+    torch.testing.assert_close(ours[:, :2], theirs[:, [EMOTIONS.index("happy"), EMOTIONS.index("neutral")]])
+
+
+def test_a_model_without_weights_of_its_own_beside_it_is_unfolded():
+    """mien_m's lie in its ONNX file, batch normalisation folded into them: both answer alike, and so in training."""
+    found, spec = load_parent("mien_m"), Bundle.load("mien_m-1").card.preprocess
+    inputs = spec.apply(np.random.default_rng(0).integers(0, 256, (4, 48, 48), np.uint8))
+    with torch.inference_mode():
+        answers = found.network(torch.from_numpy(inputs)).numpy()
+    np.testing.assert_allclose(answers, Bundle.load("mien_m-1").logits_of_input(inputs), atol=1e-4)
+    assert found.provenance["sha256"] == Bundle.load("mien_m-1").sha256
+    with safe_open(WEIGHTS / "mien_m-h100-11.safetensors", "pt") as file:  # what it was exported from
+        for name, tensor in found.network.state_dict().items():
+            torch.testing.assert_close(tensor, file.get_tensor(name).to(tensor.dtype), rtol=1e-3, atol=2e-4)
 
 
 def test_the_last_layer_has_a_rate_of_its_own():
@@ -133,3 +163,20 @@ def test_classes_in_one_usage_only_are_refused(trained, judged, words):
     data = TrainingData(store, store.rows_of("Training"))
     with pytest.raises(TrainingError, match=words):
         data.check_classes("PublicTest")
+
+
+def test_one_class_is_too_few_and_few_faces_need_fewer_folds():
+    for classes, held, words in (
+        (
+            EMOTIONS,
+            [3, 3, 3, 3, 3],
+            "all Training rows that may be used show happy: expected at least 2 of angry, disg",
+        ),
+        (OWN, [0, 1, 0, 1, 2, 2], "no held_out row shows yawning: .* set fewer folds or another fold, or add pictures"),
+    ):
+        labels = np.array(held, np.uint8)
+        faces = np.random.default_rng(0).integers(0, 256, (len(labels), 48, 48), np.uint8)
+        store = FaceStore(faces, labels, np.zeros_like(labels), StoreMeta(len(labels), "own", "0" * 64, 2, classes))
+        data = TrainingData(store, np.arange(2, len(labels)), held_out=np.arange(2))
+        with pytest.raises(TrainingError, match=words):
+            data.check_classes("held_out")

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LIST = Path("training_queue/trainings.toml")
 PACKS = LIST.with_name("checkpoints")
+LARGE = ("*.onnx", "*.safetensors", "*.npz", "*.xz")
+"""What no test of the queue reads: git would compress it for each of them."""
 
 
 def git(folder, *words):
@@ -36,7 +38,7 @@ def new_queue():
 def repository(tmp_path):
     """A git repository with this code, whose list of trainings is to be written."""
     root = tmp_path / "repository"
-    ignored = shutil.ignore_patterns("__pycache__", "*.onnx", PACKS.name, LIST.name)
+    ignored = shutil.ignore_patterns("__pycache__", *LARGE, PACKS.name, LIST.name)
     for name in ("src/mien", LIST.parent):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("pyproject.toml", "constraints.txt", ".gitignore"):

@@ -162,9 +162,10 @@ def _print(findings: "Audit", *, as_json: bool) -> None:
 
 def _findings_table(findings: "Audit") -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("finding", "", "what it means")
     table.columns[1].justify = "right"
     for name, count, meaning in findings.summary():
-        table.add_row(name, f"{count:,}", meaning)
+        table.add_row(name, f"{count:,}", Text(meaning))
     return table

@@ -54,7 +54,7 @@ class TraitFile:
         if is_store(folder):
             values = row_column(self._path, self._column, rows, len(store))
         else:
-            values = column_of_pictures(folder, names, self._path, self._column)
+            values = column_of_pictures(folder, names, self._path, self._column, model=card.labels)
         check_values(self._column, values)
         return Trait(self._column, rows, values)
 
@@ -104,6 +104,7 @@ def table_by_trait(found: "ByTrait") -> tuple[list[str], list[list[str]]]:
     """Header and rows of `--table`: all faces, then each value of the trait."""
     header = [
         found.trait,
+        "data",
         "faces",
         "accuracy, %",
         "95 % low",
@@ -113,8 +114,8 @@ def table_by_trait(found: "ByTrait") -> tuple[list[str], list[list[str]]]:
         "ECE",
         "NLL",
     ]
-    whole = found.whole.to_dict()
-    return header, [_cells("all", whole), *(_cells(name, values) for name, values in _figures(found).items())]
+    figures = [("all", found.whole.to_dict()), *_figures(found).items()]
+    return header, [_cells(name, found.whole.where, values) for name, values in figures]
 
 
 def _figures(found: "ByTrait") -> dict[str, Any]:
@@ -122,11 +123,12 @@ def _figures(found: "ByTrait") -> dict[str, Any]:
     return values
 
 
-def _cells(name: str, values: dict[str, Any]) -> list[str]:
+def _cells(name: str, where: str, values: dict[str, Any]) -> list[str]:
     low, high = values["accuracy_interval"]
     shares = (values["accuracy"], low, high, values["balanced_accuracy"])
     figures = (values[key] for key in ("macro_f1_present", "ece", "nll"))
-    return [name, str(values["n"]), *(f"{100 * share:.2f}" for share in shares), *(f"{value:.3f}" for value in figures)]
+    accuracies = (f"{100 * share:.2f}" for share in shares)
+    return [name, where, str(values["n"]), *accuracies, *(f"{value:.3f}" for value in figures)]
 
 
 def _table(found: "ByTrait") -> "Table":
@@ -134,7 +136,8 @@ def _table(found: "ByTrait") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(found.trait, title=f"by {found.trait}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(f"by {found.trait}"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(Text(found.trait))
     for name in ("faces", "accuracy, %", "balanced, %", "macro F1", "ECE"):
         table.add_column(name, justify="right")
     for value, figures in _figures(found).items():

@@ -1,6 +1,7 @@
 """`mien compare`: runs, models and reports in one table and two charts."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -8,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.choices import ChartFormat, EvaluatedUsage, TableFormat
-from mien.cli.evaluate import chart_style, open_data
+from mien.cli.evaluate import answering, chart_style, open_data
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, Charts, Column, NoTitles, TableAs
 from mien.cli.robustness import report_corruptions
 from mien.cli.table_formats import formatted
-from mien.cli.tables import print_table
+from mien.cli.tables import print_table, print_text
 from mien.errors import MissingExtraError, UsageError
 from mien.files import made_folder, writing_into
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from mien.evaluation.evaluated import Evaluation
 
 _HEADER: Final = (
-    "name", "seeds", "faces", "accuracy, %", "deviation", "difference", "95 % low", "95 % high", "over", "p", "p (Holm)"
+    "name", "data", "seeds", "faces", "accuracy, %", "deviation", "difference", "95 % low", "95 % high", "over", "p",
+    "p (Holm)",
 )  # fmt: skip
 
 _FOLDS_HEADER: Final = ("folds", "mean over folds, %", "deviation over folds")
@@ -83,9 +85,11 @@ def _asked(name: str, *, data: Path, usage: EvaluatedUsage | None) -> "Evaluatio
     from mien.evaluation.classifier import open_classifier
     from mien.evaluation.report import evaluate
 
-    messages = Console(stderr=True)
-    store, part = open_data(data, usage, [], messages)
-    return evaluate(open_classifier(name), store, part, track=partial(tracked, messages, name))
+    messages, classifier = Console(stderr=True), open_classifier(name)
+    card = replace(classifier.card, labels=tuple(sorted(classifier.card.labels)))  # one order for all that are compared
+    store, part = open_data(data, usage, [], messages, card)
+    asked = answering(classifier, store, [])
+    return evaluate(asked, store, part, track=partial(tracked, messages, name))
 
 
 def _compare_corruptions(
@@ -128,7 +132,7 @@ class Comparison:
 
     def show(self, variants: "tuple[Variant, ...]") -> None:
         """Write the charts to the folder, and print the table or the JSON."""
-        from mien.evaluation.comparison import summary
+        from mien.evaluation.comparison_rows import summary
 
         rows = summary(variants)
         try:
@@ -159,20 +163,25 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    usage, first = rows[0]["usage"], rows[0]["name"]
-    table = Table("name", "seeds", "epochs", f"accuracy on {usage}", f"difference to {first} (95 %)", box=None)
+    data, faces, first = rows[0]["data"], rows[0]["n"], rows[0]["name"]
+    heads = f"accuracy on {data}, {faces:,} faces", f"difference to {first} (95 %)"
+    table = Table(box=None)
+    for head in ("name", "seeds", "epochs", *heads):
+        table.add_column(Text(head))
     for row in rows:
         spread = "" if row["deviation"] is None else f" ± {row['deviation']:.2%} over seeds"
-        epochs = sorted(set(row["epochs"]))
+        epochs = sorted(set(row["epochs"]) - {0})  # of reports and models none is known
         if folds := row["folds"]:
             count = len(folds["accuracies"])
             spread += f"; over {count} folds {folds['mean']:.2%} ± {folds['deviation']:.2%}"
         cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
-        table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row))))
+        table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row, several=len(rows) > 2))))
     print_table(table)
+    if errors := [row["monte_carlo_error"] for row in rows[1:]]:
+        print_text(f"bounds of the bootstrap: Monte Carlo error at most {100 * max(errors):.2g} points")
 
 
-def _difference(row: dict[str, Any]) -> str:
+def _difference(row: dict[str, Any], *, several: bool) -> str:
     if "difference" not in row:
         return ""
     low, high = (_points(end, row) for end in row["interval"])
@@ -180,7 +189,7 @@ def _difference(row: dict[str, Any]) -> str:
     if paired := row["paired_seeds"]:
         chance += f"; over paired seeds {100 * paired['low']:+.2f} .. {100 * paired['high']:+.2f}"
         chance += f", p = {paired['p_value']:.2g}"
-    if row["p_holm"] is not None:
+    if several and row["p_holm"] is not None:
         chance += f", {row['p_holm']:.2g} by Holm"
     return f"{100 * row['difference']:+.2f} points ({low} .. {high} over {row['interval_over']}{chance})"
 
@@ -209,7 +218,7 @@ def _folds(row: dict[str, Any]) -> list[str]:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     deviation = "" if row["deviation"] is None else f"{100 * row['deviation']:.2f}"
-    cells = [row["name"], str(len(row["seeds"])), str(row["n"]), f"{100 * row['accuracy']:.2f}", deviation]
+    cells = [row["name"], row["data"], str(len(row["seeds"])), str(row["n"]), f"{100 * row['accuracy']:.2f}", deviation]
     if "difference" not in row:
         return [*cells, *[""] * 6]
     p_value = row["p_value"] if row["paired_seeds"] is None else row["paired_seeds"]["p_value"]

@@ -163,7 +163,9 @@ def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -
     if guessed and not found.kept and found.layout == "splits" and any(name.isdigit() for name in counts):
         said.append("numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet")
     for line in said:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)  # above the bar, if there is one
+        console.print(
+            line, markup=False, emoji=False, highlight=False, soft_wrap=True
+        )  # above the bar, if there is one
 
 
 @app.command()
@@ -214,6 +216,7 @@ def _table_of_agreement(ferplus: dict[str, Any]) -> "Table":
 
 def _table_of_counts(store: "FaceStore") -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     counts = store.counts()
     table = Table("class")
@@ -221,7 +224,7 @@ def _table_of_counts(store: "FaceStore") -> "Table":
         table.add_column(name, justify="right")
     for name in store.classes:
         row = [by_name[name] for by_name in counts.values()]
-        table.add_row(name, *map(str, (*row, sum(row))))
+        table.add_row(Text(name), *map(str, (*row, sum(row))))
     table.add_section()
     table.add_row("total", *(str(sum(by_name.values())) for by_name in counts.values()), str(len(store)))
     return table

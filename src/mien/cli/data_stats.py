@@ -102,6 +102,7 @@ def _write_variants(
     store: "FaceStore", row: int, recipe: str, config: "TrainConfig", out: Path, style: "tuple[ChartFormat, bool, bool]"
 ) -> None:
     from mien.chart_style import ChartStyle, save_chart
+    from mien.data.chart_names import chart_names
     from mien.data.charts import draw_variants
     from mien.errors import MissingExtraError
 
@@ -110,7 +111,8 @@ def _write_variants(
     except ModuleNotFoundError:
         raise MissingExtraError("varying a face", "train") from None
     variants = augmented_variants(store.faces[row], config, _VARIANTS)
-    title = f"{store.meta.source} row {row}, {store.class_of(row)}, under the recipe {Path(recipe).stem}"
+    shown = chart_names(store.classes)[store.labels[row]]
+    title = f"{store.meta.source} row {row}, {shown}, under the recipe {Path(recipe).stem}"
     with writing_into(out):
         figure = draw_variants(store.faces[row], variants, title)
         path = save_chart(figure, out, "augmentation", ChartStyle(*style))
@@ -119,6 +121,7 @@ def _write_variants(
 
 def _table(document: dict[str, Any]) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     counts = document["counts"]
     table = Table("class")
@@ -126,7 +129,7 @@ def _table(document: dict[str, Any]) -> "Table":
         table.add_column(name, justify="right")
     for emotion in document["brightness"]["per_class"]:
         rows = (f"{by_name[emotion]:,}" for by_name in counts.values())
-        table.add_row(emotion, *rows, *(_moments(document[name]["per_class"][emotion]) for name in _MEASURES))
+        table.add_row(Text(emotion), *rows, *(_moments(document[name]["per_class"][emotion]) for name in _MEASURES))
     table.add_section()
     rows = (f"{sum(by_name.values()):,}" for by_name in counts.values())
     table.add_row("all", *rows, *(_moments(document[name]["all"]) for name in _MEASURES))

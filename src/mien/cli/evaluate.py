@@ -195,7 +195,8 @@ def open_data(
 
     if data.is_dir() and not is_store(data):
         kind = FaceKind() if card is None else FaceKind(card.preprocess.face_size, card.preprocess.channels)
-        store, skipped = faces_by_class(data, class_map(names), kind=kind)
+        labels = () if card is None else card.labels
+        store, skipped = faces_by_class(data, class_map(names), kind=kind, model=labels)
         for name, count in skipped.items():
             messages.print(f"skipped {name}: {count:,} pictures", style="dim", markup=False, highlight=False)
         if usage not in (None, ALL_ROWS):

@@ -53,6 +53,8 @@ def print_evaluation(result: "Evaluation", console: "Console") -> None:
         f"ECE        {values['ece']:.4f} with temperature {values['temperature']:.4g}, "
         f"{values['ece_uncalibrated']:.4f} without; NLL {values['nll']:.4f}\n"
         f"           of a perfectly calibrated model: {least:.4f} .. {most:.4f} (90 % of simulations)",
+        markup=False,
+        emoji=False,
         highlight=False,
     )
     console.print(_selective(values["selective"]), highlight=False)
@@ -136,22 +138,24 @@ def _by_quality(name: str, quarters: list[dict[str, float]]) -> str:
 
 def _class_table(per_class: dict[str, dict[str, float]]) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("emotion", title="per class", title_justify="left")
     for name in ("precision", "recall", "F1", "faces"):
         table.add_column(name, justify="right")
     for emotion, scores in per_class.items():
         shares = (f"{scores[name]:.3f}" for name in ("precision", "recall", "f1"))
-        table.add_row(emotion, *shares, f"{scores['support']:,}")
+        table.add_row(Text(emotion), *shares, f"{scores['support']:,}")
     return table
 
 
 def _confusion_table(confusion: list[list[int]], classes: "Sequence[str]") -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("true \\ predicted", title="confusion: faces", title_justify="left")
     for name in classes:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     for name, counts in zip(classes, confusion, strict=True):
-        table.add_row(name, *map(str, counts))
+        table.add_row(Text(name), *map(str, counts))
     return table

@@ -22,6 +22,7 @@ from mien.cli.jobs import jobs
 from mien.cli.messages import log, show_messages
 from mien.cli.models import models
 from mien.cli.predict import predict
+from mien.cli.pretrained import pretrained
 from mien.cli.serve import serve
 from mien.cli.stdout import replace_closed_streams, silence_stdout
 from mien.cli.sweep import sweep
@@ -76,6 +77,7 @@ app.command("explain")(explain)
 app.command("jobs")(jobs)
 app.command("serve")(serve)
 app.command("web")(web)
+app.command("pretrained")(pretrained)
 app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("compare")(compare)

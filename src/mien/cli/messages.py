@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +50,23 @@ def show_messages() -> None:
     log.addHandler(_HANDLER)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+@contextmanager
+def each_notice_once() -> Iterator[None]:
+    """Notices that come again inside the block, for example once for each run of a sweep, are said the first time."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        message, before = record.getMessage(), len(said)
+        said.add(message)
+        return record.levelno > logging.INFO or len(said) > before
+
+    _HANDLER.addFilter(is_new)
+    try:
+        yield
+    finally:
+        _HANDLER.removeFilter(is_new)
 
 
 def was_said_last(message: str) -> bool:

@@ -29,8 +29,10 @@ def report_corruptions(
     as_json: bool = False,
 ) -> None:
     """Measure one model or several under every corruption, write the files, and print the table or the JSON."""
+    from mien.evaluation.corruptions import refuse_other_faces
     from mien.evaluation.robustness_report import compared
 
+    refuse_other_faces(store.faces)
     results = [_measured(classifier, store, usage, tta, targets) for classifier in classifiers]
     document = results[0].to_dict() if len(results) == 1 else compared(results)
     written = []
@@ -42,7 +44,7 @@ def report_corruptions(
         elif len(results) == 1:
             _print_one(results[0])
         else:
-            _print_several(results, document["differences"])
+            _print_several(results, document)
     say_written(written)
 
 
@@ -78,7 +80,7 @@ def _print_one(result: "Robustness") -> None:
         typer.echo("The card names no augment_families: no means by family can be given.")
 
 
-def _print_several(results: "Sequence[Robustness]", differences: list[dict[str, Any]]) -> None:
+def _print_several(results: "Sequence[Robustness]", document: dict[str, Any]) -> None:
     from rich.console import Console
 
     table = _table("mean accuracy, %", *(result.model for result in results))
@@ -89,8 +91,14 @@ def _print_several(results: "Sequence[Robustness]", differences: list[dict[str, 
     table.add_row("mean", *(_percent(result.mean.accuracy) for result in results))
     table.add_row("mean ECE", *(f"{result.mean.ece:.3f}" for result in results))
     table.add_row("confident errors", *(_percent(result.mean.confident_errors) for result in results))
+    for name, trained in (("trained with", True), ("not trained with", False)):
+        means = [result.mean_over(trained=trained) for result in results]
+        if any(means):
+            table.add_row(name, *(_percent(mean.accuracy) if mean else "-" for mean in means))
+    if (strange := document["mean_not_trained_by_any"]) is not None:
+        table.add_row("no model trained with", *map(_percent, strange))
     _show(results[0], " and ".join(result.model for result in results), table)
-    for difference in differences:
+    for difference in document["differences"]:
         Console().print(_difference(**difference), markup=False, highlight=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.messages import log
+from mien.cli.messages import each_notice_once, log
 from mien.cli.options import Charts, Column, DropRows, NoTitles, TableAs, Threads, TrainingSet, TrainOn
 from mien.errors import MissingExtraError, TrainingError
 
@@ -37,18 +37,20 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.train_progress import resumable
 
     try:
-        from mien.training.sweep import check_comparable, load_sweep, whole
+        from mien.training.sweep import check_comparable, check_trainable, load_sweep, whole
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
     from mien.data.store import FaceStore
     from mien.evaluation.comparison import variants_of
     from mien.evaluation.contenders import read_runs
 
-    asked = load_sweep(file)
-    check_comparable(asked.runs, FaceStore.open(data), asked.folds)
-    train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
-    trainer = _Trainer(out, lambda config, folder: train(config, data, folder))
-    with resumable("the same command"):
+    with each_notice_once(), resumable("the same command"):
+        asked = load_sweep(file)
+        store = FaceStore.open(data)
+        check_comparable(asked.runs, store, asked.folds)
+        check_trainable(asked.runs, store)
+        train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
+        trainer = _Trainer(out, lambda config, folder: train(config, data, folder))
         trained = _search(asked, trainer, out) if asked.search else trainer.train(asked.runs)
     if not asked.search:
         trained = whole(trained, asked.folds)

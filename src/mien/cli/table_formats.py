@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,8 @@ _LATEX: Final = str.maketrans(
     {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
      "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"}
 )  # fmt: skip
+
+_NEGATIVE: Final = re.compile(r"-[\d.]+")
 
 
 def formatted(header: Sequence[str], rows: Sequence[Sequence[str]], kind: TableFormat) -> str:
@@ -29,12 +32,23 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(_markdown_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def _markdown_cell(cell: str) -> str:
+    return " ".join(cell.split()).replace("|", r"\|")
+
+
+def _latex_cell(cell: str) -> str:
+    """Text that LaTeX prints as it is, line breaks as blanks; a negative number with a minus for its hyphen."""
+    text = " ".join(cell.split()).translate(_LATEX)
+    return f"$-${text[1:]}" if _NEGATIVE.fullmatch(text) else text
 
 
 def _latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
+        text = " & ".join(map(_latex_cell, cells)) + r" \\"
+        return f"{{}}{text}" if text.startswith(("[", "*")) else text  # else the line break before takes it
 
     columns = "l" + "r" * (len(header) - 1)
     body = [line(header), r"\midrule", *map(line, rows)]

@@ -29,8 +29,8 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
         typer.Option(
             "--from",
             metavar="MODEL|RUN|FILE",
-            help="Fine-tune an embedded model, the best network of a run, or a safetensors file of one. The classes "
-            "are those of the data set.",
+            help="Fine-tune an embedded model, the best network of a run, a safetensors file of one, or what `mien "
+            "pretrained` wrote. The classes are those of the data set.",
         ),
     ] = None,
     settings: Annotated[

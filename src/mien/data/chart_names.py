@@ -1,23 +1,62 @@
 """What stands for class names in charts: matplotlib's font has Latin, Greek and Cyrillic letters, no Chinese ones."""
 
 import logging
+import textwrap
+import unicodedata
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Final
 
+from matplotlib import ft2font
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
 
-from mien.labels import drawable
+from mien.labels import drawable, without_joiners
+
+_MOST_UPRIGHT: Final = 10
+_LONGEST_UPRIGHT: Final = 12
+_LINE: Final = 24
+"""Letters of a class name in one line."""
+
+_GAP_INCHES, _LINE_INCHES = 0.12, 0.18
+
+_SHAPES: Final = hasattr(ft2font, "__libraqm_version__")
+"""Whether matplotlib joins letters and writes from right to left: it does from 3.11 on."""
 
 log: Final = logging.getLogger("mien")
 
 
 @lru_cache(maxsize=32)
 def chart_names(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of classes, or numbers from 1 where matplotlib's font lacks letters, which is said once."""
+    """The names of classes, or numbers from 1 where matplotlib cannot write them, which is said once.
+
+    Whoever draws them sets ``parse_math=False``, since a name may have dollar signs.
+    """
     letters = FT2Font(findfont(FontProperties())).get_charmap()
-    names = drawable(classes, lambda text: all(ord(letter) in letters for letter in text))
+    names = drawable(classes, lambda text: _can_write(text, letters))
     if names != classes:
         meanings = ", ".join(f"{number} {name}" for number, name in zip(names, classes, strict=True))
         log.warning("the font of charts lacks letters of the class names, so charts show numbers: %s", meanings)
     return names
+
+
+def wrapped_names(classes: tuple[str, ...]) -> list[str]:
+    """`chart_names` in lines that are short enough to stand beside a chart."""
+    return ["\n".join(textwrap.wrap(name, _LINE)) for name in chart_names(classes)]
+
+
+def fit_upright(names: Sequence[str]) -> bool:
+    """Whether names have room below upright bars; where there are many or long ones, bars lie and names stand beside
+    them.
+    """
+    return len(names) <= _MOST_UPRIGHT and max(map(len, names)) <= _LONGEST_UPRIGHT
+
+
+def inches_of(names: Sequence[str]) -> float:
+    """How high a chart is in which names stand below each other."""
+    return len(names) * (_GAP_INCHES + _LINE_INCHES * (1 + max(name.count("\n") for name in names)))
+
+
+def _can_write(text: str, letters: Collection[int]) -> bool:
+    from_right = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in text)
+    return all(ord(letter) in letters for letter in without_joiners(text)) and (_SHAPES or not from_right)

@@ -6,7 +6,7 @@ the confidence interval covers the sampling of faces and of seeds; where one was
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mien.errors import UsageError
 from mien.evaluation.clustered import clustered_mcnemar, number_of_groups, redrawn_group_means
-from mien.evaluation.significance import PairedSeeds, holm, mcnemar, paired_seeds
+from mien.evaluation.provenance import named_rows
+from mien.evaluation.significance import PairedSeeds, mcnemar, paired_seeds
 
 Over = Literal["faces", "groups", "faces and seeds", "groups and seeds"]
 
@@ -46,6 +47,7 @@ class Run:
         rows: their row numbers (N,) and the hash of their data set; None for runs made before mien kept them.
         groups: the group of each face (N,), None without them.
         folds: accuracy on each fold, where the faces are those of several trainings (`mien.evaluation.pooled`).
+        source: what the data set is called; "" for runs made before mien kept it.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Run:
     rows: tuple[NDArray[np.intp], str] | None = None
     groups: NDArray[np.str_] | None = None
     folds: tuple[float, ...] = ()
+    source: str = ""
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -121,6 +124,12 @@ class Difference:
     def best_p_value(self) -> float | None:
         """McNemar's, else that over paired seeds."""
         return self.paired.p_value if self.p_value is None and self.paired else self.p_value
+
+
+def compared_rows(variants: Sequence[Variant]) -> str:
+    """The data set and the rows that variants are compared on, for titles; the rows alone where no run names it."""
+    runs = [run for variant in variants for run in variant.runs]
+    return next((named_rows(run.source, run.usage) for run in runs if run.source), runs[0].usage)
 
 
 def _same_faces(one: Run, other: Run) -> bool:
@@ -234,57 +243,3 @@ def _seed_noise(variant: Variant, draws: int, random: np.random.Generator) -> ND
     count = len(variant.runs)
     error = variant.accuracies.std(ddof=1) / np.sqrt(count)
     return np.asarray(random.standard_t(count - 1, draws) * error)
-
-
-def summary(variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """JSON-ready rows, one per variant: seeds, accuracies, and the difference to the first variant.
-
-    ``p_holm`` is the p value (McNemar's, else over paired seeds) corrected for all comparisons with the first; null
-    where there is none.
-    """
-    gains = [difference(variant, variants[0]) for variant in variants[1:]]
-    p_values = [gain.best_p_value for gain in gains]
-    corrected = iter(holm([p_value for p_value in p_values if p_value is not None]))
-    rows = [_row(variants[0])]
-    for variant, gain, p_value in zip(variants[1:], gains, p_values, strict=True):
-        p_holm = None if p_value is None else next(corrected)
-        rows.append({**_row(variant), **_difference_row(gain), "p_holm": p_holm})
-    return rows
-
-
-def _row(variant: Variant) -> dict[str, Any]:
-    accuracies = variant.accuracies
-    return {
-        "name": variant.name,
-        "usage": variant.runs[0].usage,
-        "n": len(variant.correct),
-        "seeds": [run.seed for run in variant.runs],
-        "epochs": [len(run.history) for run in variant.runs],
-        "accuracies": accuracies.tolist(),
-        "accuracy": float(accuracies.mean()),
-        "deviation": float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None,
-        "folds": _folds_row(variant),
-    }
-
-
-def _folds_row(variant: Variant) -> dict[str, Any] | None:
-    """Accuracy on each fold, mean over seeds, and its mean and standard deviation over folds."""
-    if not all(run.folds for run in variant.runs):
-        return None
-    accuracies = np.mean([run.folds for run in variant.runs], axis=0)
-    return {
-        "accuracies": accuracies.tolist(),
-        "mean": float(accuracies.mean()),
-        "deviation": float(accuracies.std(ddof=1)),
-    }
-
-
-def _difference_row(gain: Difference) -> dict[str, Any]:
-    return {
-        "difference": gain.share,
-        "interval": [gain.low, gain.high],
-        "interval_over": gain.over,
-        "monte_carlo_error": gain.monte_carlo_error,
-        "p_value": gain.p_value,
-        "paired_seeds": asdict(gain.paired) if gain.paired else None,
-    }

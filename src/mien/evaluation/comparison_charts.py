@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from mien.chart_style import ChartStyle, outside_legend, save_chart
-from mien.evaluation.comparison import Variant
+from mien.chart_style import ChartStyle, outside_legend, save_chart, wrapped
+from mien.evaluation.comparison import Variant, compared_rows
 from mien.evaluation.metrics import wilson_interval
 
 _DASHES: Final = ("-", "--", ":", "-.")
@@ -45,25 +46,34 @@ def draw_curves(variants: Sequence[Variant]) -> Figure:
     panels = [(key, title) for key, title in _PANELS if _is_logged(variants, key)]
     panels = [(key, title) for key, title in panels if _INSTEAD.get(key) not in dict(panels)]
     lines = -(-len(panels) // 2)
-    figure = Figure(figsize=(9, 1 + 2.5 * lines), layout="constrained")
+    figure = Figure(figsize=(9, 1.3 + 2.5 * lines), layout="constrained")
+    _entitle(figure, variants)
     grid = list(figure.subplots(lines, 2, sharex=True, squeeze=False).flat)
     for axes, (key, title) in zip(grid, panels, strict=False):
         for variant, colour, dashes in zip(variants, _colours(len(variants)), cycle(_DASHES), strict=False):
             _draw_curve(axes, variant, key, colour, dashes)
         axes.set_title(title, loc="left", fontsize=10)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         if key == "learning_rate":
             _by_powers_of_ten(axes)
         if "accuracy" in key:
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         _tidy(axes)
-    for axes in grid[len(panels) - 2 : len(panels)]:
+    longest = max(len(run.history) for variant in variants for run in variant.runs)
+    grid[0].set_xlim(0.5, longest + 0.5)
+    for axes in grid[: len(panels)][-2:]:
         axes.tick_params(labelbottom=True)
+        axes.set_xlabel("epoch")
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    figure.supxlabel("epoch", fontsize=10)
-    outside_legend(figure, grid[0].get_legend_handles_labels(), "upper left")
+    outside_legend(figure, _all_labelled(grid), "lower left")
     return figure
+
+
+def _all_labelled(panels: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+    """A line of each variant with its label: a panel may lack some, whose runs did not log what it shows."""
+    entries = {label: line for axes in panels for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    return list(entries.values()), list(entries)
 
 
 def _is_logged(variants: Sequence[Variant], key: str) -> bool:
@@ -77,7 +87,17 @@ def _draw_curve(axes: Axes, variant: Variant, key: str, colour: tuple[float, ...
         return
     epochs = np.flatnonzero(logged) + 1
     values = values[:, logged]
-    axes.plot(epochs, np.nanmean(values, axis=0), color=colour, linestyle=dashes, linewidth=1.5, label=_label(variant))
+    means, mark = np.nanmean(values, axis=0), "o" if len(epochs) == 1 else ""
+    axes.plot(
+        epochs,
+        means,
+        color=colour,
+        linestyle=dashes,
+        marker=mark,
+        markersize=4,
+        linewidth=1.5,
+        label=wrapped(_label(variant)),
+    )
     if len(values) > 1:
         axes.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.2, lw=0)
 
@@ -91,7 +111,8 @@ def _by_powers_of_ten(axes: Axes) -> None:
 
 def draw_accuracies(variants: Sequence[Variant]) -> Figure:
     """Accuracy of each variant: a point with its 95 % interval over faces, each seed as a stroke."""
-    figure = Figure(figsize=(7, 1.2 + 0.45 * len(variants)), layout="constrained")
+    figure = Figure(figsize=(7, 1.5 + 0.45 * len(variants)), layout="constrained")
+    _entitle(figure, variants)
     axes = figure.subplots()
     for row, (variant, colour) in enumerate(zip(variants, _colours(len(variants)), strict=True)):
         accuracies = 100 * variant.accuracies
@@ -101,13 +122,17 @@ def draw_accuracies(variants: Sequence[Variant]) -> Figure:
         axes.plot(accuracies, np.full(len(accuracies), row), "|", color="#222222", markersize=9)
         axes.plot(mean, row, "o", color=colour, markersize=6)
         axes.annotate(f"{mean:.1f}", (max(high, float(accuracies.max())), row), (6, -3), textcoords="offset points")
-    axes.set_yticks(range(len(variants)), [_label(variant) for variant in variants])
+    axes.set_yticks(range(len(variants)), [wrapped(_label(variant)) for variant in variants], parse_math=False)
     axes.set_ylim(len(variants) - 0.5, -0.5)
     axes.margins(x=0.12)
-    usage = variants[0].runs[0].usage
-    axes.set_xlabel(f"accuracy on {usage}, %, not from 0\nline: 95 % over faces; strokes: seeds")
+    figure.supxlabel("accuracy, %, not from 0\nline: 95 % over faces; strokes: seeds", fontsize=10)
     _tidy(axes)
     return figure
+
+
+def _entitle(figure: Figure, variants: Sequence[Variant]) -> None:
+    title = f"{compared_rows(variants)}, {len(variants[0].correct):,} faces"
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, parse_math=False)
 
 
 def _label(variant: Variant) -> str:

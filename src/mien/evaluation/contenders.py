@@ -22,7 +22,8 @@ Ask = Callable[[str], Evaluation]
 
 
 def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | None = None) -> list[Run]:
-    """Runs, reports and models in any mix, with their answers to the same rows.
+    """Runs, reports and models in any mix, with their answers to the same rows; the folds of a run are one (`pooled`),
+    where its first fold is named.
 
     Args:
         names: run folders of `mien train`, folders of `mien evaluate --out` or their report.json, and with ``ask`` any
@@ -40,13 +41,10 @@ def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | N
         for name in kept:
             if not (Path(name) / CONFIG_FILE).exists():
                 raise DataError(f"{name}: no run and no report; to compare models name --data and --usage")
-        runs = read_runs(kept, usage) if kept else []
-        if len(runs) < len(kept):  # folds were pooled
-            return runs + [read_report(Path(name)) for name in names if name not in kept]
-        found = dict(zip(kept, runs, strict=True))
+        found = dict(zip(kept, _read_each(kept, usage) if kept else [], strict=True))
     else:
         found = {name: _asked(name, ask(name)) for name in kept}
-    return [found[name] if name in found else read_report(Path(name)) for name in names]
+    return pooled([found[name] if name in found else read_report(Path(name)) for name in names])
 
 
 def _refuse_twice(names: Sequence[str]) -> None:
@@ -78,7 +76,18 @@ def read_report(path: Path) -> Run:
         number = list(report["labels"]).index
         true, answered = (np.array(list(map(number, column)), np.intp) for column in (labels, predictions))
         rows_of = np.array(rows, np.intp), str(report["data"]["sha256"])
-        return Run(folder.absolute().name, 0, (), true, answered, {}, str(report["usage"]), rows_of, groups)
+        return Run(
+            folder.absolute().name,
+            0,
+            (),
+            true,
+            answered,
+            {},
+            str(report["usage"]),
+            rows_of,
+            groups,
+            source=str(report["data"]["source"]),
+        )
     except FileNotFoundError as error:
         raise DataError(
             f"{folder}: no {Path(error.filename).name}; expected a folder of `mien evaluate --out`"
@@ -102,8 +111,9 @@ def _asked(name: str, result: Evaluation) -> Run:
             result.usage,
             rows,
             result.groups,
+            source=result.source,
         )
-    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows, result.groups)
+    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows, result.groups, source=result.source)
 
 
 def _run_name(folder: Path) -> str:
@@ -126,10 +136,14 @@ def read_runs(paths: Sequence[str | Path], usage: str | None = None) -> list[Run
         DataError: no run there, or a damaged one.
         UsageError: they have no such usage in common.
     """
+    return pooled(_read_each(paths, usage))
+
+
+def _read_each(paths: Sequence[str | Path], usage: str | None) -> list[Run]:
     files = {Path(path): read_run_files(Path(path)) for path in paths}
     folds = {content.config.get("fold", 0) for content in files.values()}
     usage = _common_usage(files, HELD_OUT if usage is None and len(folds) > 1 else usage)
-    return pooled([_run(folder, content, usage) for folder, content in files.items()])
+    return [_run(folder, content, usage) for folder, content in files.items()]
 
 
 def read_run(path: str | Path, usage: str | None = None) -> Run:
@@ -169,6 +183,7 @@ def _run(folder: Path, files: RunFiles, usage: str) -> Run:
             usage,
             rows,
             groups,
+            source=str(answers.get("source", "")),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: damaged run ({error})") from None

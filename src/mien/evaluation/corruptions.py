@@ -74,14 +74,26 @@ def corrupted(faces: Faces, corruption: Corruption, strength: float, seed: int =
     Raises:
         UsageError: faces of another type or shape.
     """
-    if faces.dtype != np.uint8 or faces.shape[1:] != (FACE_SIZE, FACE_SIZE):
-        raise UsageError(f"faces are {faces.dtype} {faces.shape}: expected uint8 (N, {FACE_SIZE}, {FACE_SIZE})")
+    refuse_other_faces(faces)
     random = np.random.default_rng([seed, *corruption.name.encode()])
     spoilt = np.empty(faces.shape, np.uint8)
     for start in range(0, len(faces), _CHUNK):
         chunk = np.asarray(faces[start : start + _CHUNK])
         spoilt[start : start + _CHUNK] = corruption.apply(chunk, strength, random)
     return spoilt
+
+
+def refuse_other_faces(faces: Faces) -> None:
+    """Refuse faces that the strengths are not made for.
+
+    Raises:
+        UsageError: of another type or shape than grayscale uint8 (N, 48, 48).
+    """
+    if faces.dtype != np.uint8 or faces.shape[1:] != (FACE_SIZE, FACE_SIZE):
+        raise UsageError(
+            f"corruptions: faces are {faces.dtype} {faces.shape}: expected uint8 (N, {FACE_SIZE}, {FACE_SIZE}), which "
+            f"their strengths are made for; import the data with --face-size {FACE_SIZE} and without --colour"
+        )
 
 
 def gaussian_noise(faces: Faces, deviation: float, random: np.random.Generator) -> Faces:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.reading.class_maps import meant
 from mien.data.store import FaceStore
 from mien.errors import UsageError
 from mien.evaluation.classifier import Classifier
@@ -64,7 +65,9 @@ def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str,
     labels = classifier.card.labels
     if labels == classes and not any(class_key(label) in names for label in labels):
         return classifier
-    meanings = {label: names.get(class_key(label), label) for label in labels}
+    meanings = {
+        label: meant(names[class_key(label)], classes) if class_key(label) in names else label for label in labels
+    }
     given = {meaning for meaning in meanings.values() if meaning is not None}
     if given != set(classes):
         raise UsageError(_differ(classifier.card, classes, given))
@@ -85,9 +88,10 @@ def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str]) -> str:
     unknown, missing = sorted(given - set(classes)), sorted(set(classes) - given)
     wrong = [f"the data set has no {', '.join(unknown)}"] if unknown else []
     wrong += [f"the model never answers {', '.join(missing)}"] if missing else []
-    example = f"--map {(unknown or missing)[0]}=CLASS or --map {(unknown or missing)[0]}=skip" if given else "--map"
-    where = "" if unknown else "; import the data set without it"
+    example = f"--map {card.labels[0]}={(missing or classes)[0]}, or import the data set without it"
+    if unknown:
+        example = f"--map {unknown[0]}=CLASS or --map {unknown[0]}=skip"
     return (
         f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
-        f"{'; '.join(wrong) or 'in another order'}; say what the model's are with {example}{where}"
+        f"{'; '.join(wrong) or 'in another order'}; say what the model's are with {example}"
     )

@@ -1,6 +1,6 @@
 """What a model's card says of its rows: those it was trained on, and those its training held out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,11 +91,20 @@ def _same_groups(training: Mapping[str, Any], store: FaceStore) -> bool:
 def trained_on(card: ModelCard, store: FaceStore, rows: NDArray[np.intp]) -> TrainedOn | None:
     """How many of some rows of a data set a model was trained on, initial weights and members of ensembles included.
 
-    None where the card does not say: a model of somebody else, or trained on another data set. Teachers do not count.
+    None where the card does not say: a model of somebody else, or trained on another data set, which may hold the same
+    faces. Of one that was tuned on this data set and began on another, rows that it was tuned on are counted. Teachers
+    do not count.
     """
-    trainings = list(_trainings(card.training))
-    if not trainings or any(entry.get("source_sha256") != store.meta.source_sha256 for entry in trainings):
+    every = list(_trainings(card.training))
+    trainings = [entry for entry in every if entry.get("source_sha256") == store.meta.source_sha256]
+    if not trainings:
         return None
+    found = _counted(trainings, store, rows)
+    return found if found.rows or len(trainings) == len(every) else None
+
+
+def _counted(trainings: Sequence[Mapping[str, Any]], store: FaceStore, rows: NDArray[np.intp]) -> TrainedOn:
+    """How many of some rows trainings on this very data set have used, together."""
     suspected = np.intersect1d(rows, store.rows_of("Training"))
     if not len(suspected):
         return TrainedOn(0, exact=True)

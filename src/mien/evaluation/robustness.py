@@ -17,6 +17,7 @@ from mien.errors import ModelFileError
 from mien.evaluation import calibration
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, corrupted
+from mien.evaluation.earlier_trainings import families_of
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.tta import Track, predict_logits
 from mien.model.onnx_model import softmax
@@ -184,7 +185,7 @@ def measure_robustness(
     Raises:
         ModelFileError: the model's answers are not finite, or what its card says of its training is malformed.
     """
-    families = trained_families(classifier.card.training, classifier.card.name)
+    families = trained_families(classifier.card.training, classifier.card.name, evaluation.model_sha256)
     chosen, labels, right, scores = faces[evaluation.rows], evaluation.labels, np.zeros(len(evaluation)), []
     for number in track(range(len(corruptions) * len(SEVERITIES))):
         corruption = corruptions[number // len(SEVERITIES)]
@@ -213,20 +214,22 @@ def measure_robustness(
     )
 
 
-def trained_families(training: dict[str, Any], model: str) -> tuple[str, ...] | None:
+def trained_families(training: dict[str, Any], model: str, sha256: str | None = None) -> tuple[str, ...] | None:
     """Families of augmentation that a network has met in training, sorted; None where that is not known.
 
-    Those of the network it started from and of the members of an ensemble count too, and must be known as well.
+    Those of the network it started from and of the members of an ensemble count too, and must be known as well: by
+    their cards, or as trainings of mien's that are older than the key (`mien.evaluation.earlier_trainings`).
 
     Args:
         training: of a model's card.
         model: what to call it in errors.
+        sha256: of its file, lower-case hexadecimal.
 
     Raises:
         ModelFileError: the card names them in another form than a list of texts.
     """
     met: set[str] = set()
-    for named in _named_families(training):
+    for named in _named_families({"sha256": sha256, **training}):
         if named is None:
             return None
         if not (isinstance(named, list) and all(isinstance(family, str) for family in named)):
@@ -241,6 +244,6 @@ def _named_families(training: dict[str, Any]) -> Iterator[Any]:
         for member in members:
             yield from _named_families(member)
         return
-    yield training.get(FAMILIES_KEY)
+    yield training.get(FAMILIES_KEY, families_of(training.get("sha256")))
     if "initial_weights" in training:
         yield from _named_families(training["initial_weights"])

@@ -9,13 +9,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mien.chart_style import ChartStyle, outside_legend, save_chart
+from mien.chart_style import ChartStyle, outside_legend, save_chart, wrapped
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.provenance import named_rows
 from mien.evaluation.robustness import CorruptionScores, Robustness
 
-_COLUMNS: Final = 6
-_STYLES: Final = (("#0072b2", "o", "-"), ("#d55e00", "s", "--"), ("#009e73", "^", "-."), ("#cc79a7", "D", ":"))
+_COLUMNS: Final = {False: 6, True: 3}
+"""Panels in a line, by whether the chart is as small as a column."""
+
+_LETTERS: Final = 44
+"""Of a line of the legend."""
+
+_STYLES: Final = (
+    ("#0072b2", "o", "-"), ("#d55e00", "s", "--"), ("#009e73", "^", "-."), ("#cc79a7", "D", ":"),
+    ("#000000", "v", "-"), ("#e69f00", "P", "--"), ("#56b4e9", "X", "-."), ("#8a8a8a", "*", ":"),
+)  # fmt: skip
 """Okabe and Ito's colours, which colour-blind people tell apart; mark and dash say the same again."""
 
 
@@ -24,7 +32,7 @@ def draw(results: Sequence[Robustness], folder: Path, style: ChartStyle | None =
     the path.
     """
     entries = results[0].corruptions
-    columns = min(_COLUMNS, len(entries))
+    columns = min(_COLUMNS[style is not None and style.column], len(entries))
     lines = -(-len(entries) // columns)
     figure = Figure(figsize=(max(6.5, 1.75 * columns), 1.2 + 1.75 * lines), layout="constrained")
     panels = np.ravel(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False))
@@ -32,6 +40,10 @@ def draw(results: Sequence[Robustness], folder: Path, style: ChartStyle | None =
         axes.set_visible(False)
     for number, axes in enumerate(panels[: len(entries)]):
         _draw_panel(axes, [(result.clean.accuracy, result.corruptions[number]) for result in results])
+    for axes in panels[len(entries) - columns : len(entries)]:
+        axes.set_xlabel("severity", fontsize=8)
+    for axes in panels[::columns]:
+        axes.set_ylabel("accuracy, %", fontsize=8)
     _label(figure, results, panels[0])
     return save_chart(figure, folder, "corruptions", style)
 
@@ -53,14 +65,15 @@ def _draw_panel(axes: Axes, curves: Sequence[tuple[float, CorruptionScores]]) ->
 
 def _label(figure: Figure, results: Sequence[Robustness], panel: Axes) -> None:
     first = results[0]
+    views = "" if first.tta == "none" else f", {first.tta}"
     title = (
-        f"accuracy under corruption: {named_rows(first.source, first.usage)}, {first.n:,} faces, tta {first.tta}\n"
+        f"accuracy under corruption: {named_rows(first.source, first.usage)}{views}, {first.n:,} faces\n"
         "per cent, by severity; 0 and the thin line: the faces as they are"
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, parse_math=False)
     curves = panel.get_lines()[1::2]
     names = [
-        f"{result.model}: clean {result.clean.accuracy:.1%}, mean over corruptions {result.mean.accuracy:.1%}"
+        wrapped(f"{result.model}: clean {result.clean.accuracy:.1%}, mean {result.mean.accuracy:.1%}", _LETTERS)
         for result in results
     ]
     outside_legend(figure, (curves, names), "lower left", size=9)

@@ -78,7 +78,8 @@ def compared(results: Sequence[Robustness], *, draws: int = _DRAWS, seed: int = 
     ``difference`` is that of the mean accuracy over corruptions and severities, ``interval`` its 95 % bootstrap
     interval over faces (each face drawn with everything that was made of it), ``relative_corruption_error`` the mean
     over corruptions of the model's errors divided by the first's, as ImageNet-C has it (1 is alike, less is better);
-    null where the first makes no error.
+    null where the first makes no error. ``mean_not_trained_by_any`` has each model's accuracy over the corruptions
+    whose family none of them was trained with; null where there are none, or a card does not say.
 
     Args:
         results: at least two.
@@ -96,7 +97,16 @@ def compared(results: Sequence[Robustness], *, draws: int = _DRAWS, seed: int = 
     return {
         "models": [result.to_dict() for result in results],
         "differences": [_difference(result, first, draws, seed) for result in results[1:]],
+        "mean_not_trained_by_any": _strange_to_all(results),
     }
+
+
+def _strange_to_all(results: Sequence[Robustness]) -> list[float] | None:
+    families = [result.trained_families for result in results]
+    met = {family for known in families if known is not None for family in known}
+    if None in families or not any(entry.family not in met for entry in results[0].corruptions):
+        return None
+    return [fmean(entry.mean.accuracy for entry in result.corruptions if entry.family not in met) for result in results]
 
 
 def _measured_on(result: Robustness) -> tuple[Any, ...]:

@@ -9,9 +9,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mien.chart_style import wrapped
+
 _BLUE, _ORANGE, _GREY, _INK = "#1f5a94", "#e08a1e", "#8a8a8a", "#222222"
 _FEW: Final = 15
 """Epochs up to which each is marked."""
+
+_LETTERS: Final = 44
+"""Of a line of a legend, which stands inside its panel."""
 
 MINIMISED: Final = "loss"
 
@@ -76,8 +81,8 @@ def _draw_line(
         return
     epochs, values = np.array(points, float).T
     marker = "o" if len(points) <= _FEW else ""
-    end = f" {values[-1]:.3g}"
-    axes.plot(epochs, values, color=colour, linestyle=dashes, marker=marker, markersize=3.5, label=f"{label}:{end}")
+    label = wrapped(f"{label}: {values[-1]:.3g}", _LETTERS)
+    axes.plot(epochs, values, color=colour, linestyle=dashes, marker=marker, markersize=3.5, label=label)
 
 
 def _finish(axes: Axes, history: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -85,9 +90,9 @@ def _finish(axes: Axes, history: Sequence[Mapping[str, Any]], name: str) -> None
     best = _kept(history)
     if best is not None:
         axes.axvline(best["epoch"], color=_GREY, linewidth=0.8)
-    if name != "learning rate" and axes.get_lines():
+    if name != "learning rate" and axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8, title="at the end", title_fontsize=8, alignment="left")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     axes.set_xlim(history[0]["epoch"] - 0.5, history[-1]["epoch"] + 0.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)

@@ -5,7 +5,7 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from mien.chart_style import ChartStyle, save_chart
+from mien.chart_style import ChartStyle, save_chart, wrapped
 from mien.evaluation.by_trait import ByTrait
 
 _BLUE, _PALE, _GREY = "#1f5a94", "#9db8d2", "#8a8a8a"
@@ -26,11 +26,11 @@ def draw_by_trait(found: ByTrait, folder: Path, style: ChartStyle | None = None)
         axes.plot(100 * part.accuracy, row, "o", color=colour, markersize=6)
         axes.annotate(f"{100 * part.accuracy:.1f}", (100 * high, row), (6, -3), textcoords="offset points", fontsize=8)
     axes.axvline(100 * whole.accuracy, color=_GREY, linestyle="--", linewidth=1)
-    names = [f"{value} ({len(part):,})" for value, part in parts.items()]
+    names = [f"{wrapped(value)} ({len(part):,})" for value, part in parts.items()]
     axes.set_yticks(range(len(parts)), names, parse_math=False)
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.margins(x=0.1)
-    axes.set_xlabel("accuracy, %, not from 0; line: 95 %; dashed: all faces")
+    figure.supxlabel("accuracy, %, not from 0; line: 95 %; dashed: all faces", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)

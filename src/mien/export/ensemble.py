@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +14,34 @@ from onnx.compose import add_prefix_graph
 from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.export.calibrated import calibrated_as_it_answers
-from mien.export.onnx import converted, halved, probe_faces, require_close, with_card, write_model
+from mien.export.onnx import (
+    HALF_TOLERANCE,
+    TOLERANCE,
+    converted,
+    halved,
+    probe_faces,
+    require_close,
+    with_card,
+    write_model,
+)
 from mien.model.card import ModelCard
 from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle, softmax
 from mien.networks.saved import load_network, provenance
+from mien.preprocess import PreprocessSpec
 
 _INPUT: Final = "face"
 _OUTPUT: Final = "logits"
+
+RESIZED_TOLERANCE: Final = 5e-2
+"""As `mien.export.onnx.TOLERANCE`, for members that see frames of another side than the ensemble: OpenCV's arithmetic
+in whole numbers makes every eighth pixel of an enlarged face one grey level darker or lighter than ONNX does.
+"""
+
+_Step = tuple[str, dict[str, Any], dict[str, Any]]
+"""An operator of ONNX, its further inputs by name (None: left out), and its attributes."""
+_LEAST_OPERATORS: Final = 18
+"""Version of ONNX's operators from which the axes of a sum are an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +82,19 @@ def load_member(source: str | Path) -> Member:
 def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
     """The members' common card, neither calibrated together nor measured yet.
 
-    Its ``training`` holds what is true of all members, and under ``members`` each one's own.
+    Its ``training`` holds what is true of all members, and under ``members`` each one's own. Members may see a face at
+    sides, crops and scales of grey levels of their own: the ensemble then sees the whole frame that is nearest to the
+    faces.
 
     Raises:
-        ExportError: one takes its faces otherwise than the first.
+        ExportError: members have other faces, channels, filters or classes.
     """
     cards = [member.bundle.card for member in members]
     for member, card in zip(members, cards, strict=True):
-        if card.preprocess != cards[0].preprocess:
+        if _faces_of(card.preprocess) != _faces_of(cards[0].preprocess):
             raise ExportError(
                 f"{member.source}: was trained with {card.preprocess}: "
-                f"expected that of {members[0].source}, {cards[0].preprocess}"
+                f"expected the faces, channels and filters of {members[0].source}, {cards[0].preprocess}"
             )
         if card.labels != cards[0].labels:
             raise ExportError(
@@ -84,7 +106,7 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
         network=" + ".join(card.network for card in cards),
         parameters=sum(card.parameters for card in cards),
         macs=sum(card.macs for card in cards),
-        preprocess=cards[0].preprocess,
+        preprocess=_common_preprocess([card.preprocess for card in cards]),
         labels=cards[0].labels,
         training={
             **_common([card.training for card in cards]),
@@ -92,6 +114,18 @@ def ensemble_card(members: Sequence[Member], name: str) -> ModelCard:
         },
         licence=" and ".join(sorted({card.licence for card in cards})),
     )
+
+
+def _faces_of(spec: PreprocessSpec) -> tuple[Any, ...]:
+    """What members must have in common: all but sides, and how grey levels are scaled."""
+    return spec.face_size, spec.channels, spec.equalize, spec.blur
+
+
+def _common_preprocess(specs: Sequence[PreprocessSpec]) -> PreprocessSpec:
+    """How an ensemble sees faces: as its members do, or where these differ the whole of a frame, cut by each inside."""
+    nearest = min(specs, key=lambda spec: abs(spec.frame_size - spec.face_size))
+    alike = {(spec.frame_size, spec.input_size) for spec in specs} == {(nearest.frame_size, nearest.input_size)}
+    return nearest if alike else replace(nearest, input_size=nearest.frame_size)
 
 
 def _common(trainings: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -118,28 +152,44 @@ def export_ensemble(members: Sequence[Member], name: str, store: FaceStore, out:
 
     Raises:
         ExportError: the members do not fit together, the data set has no PublicTest rows, the answers differ by more
-            than `mien.export.onnx.TOLERANCE`, or `HALF_TOLERANCE`, or the file cannot be written.
+            than `mien.export.onnx.TOLERANCE`, `HALF_TOLERANCE` with half precision or `RESIZED_TOLERANCE` with frames
+            of several sides, or the file cannot be written.
     """
     card = ensemble_card(members, name)
-    model = _averaged([member.bundle for member in members])
+    model = _averaged(members, card.preprocess)
     if half:
         model = halved(model)
     together = Bundle(with_card(model, card), str(out))
     difference = _difference(together, members)
-    require_close(difference, f"{out}: probabilities", "the members' mean", half=half)
+    resized = any(member.bundle.card.preprocess.frame_size != card.preprocess.frame_size for member in members)
+    allowed = RESIZED_TOLERANCE if resized else HALF_TOLERANCE if half else TOLERANCE
+    require_close(difference, f"{out}: probabilities", "the members' mean", allowed=allowed)
     write_model(with_card(model, calibrated_as_it_answers(together, store)), out)
     return difference
 
 
-def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
-    """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is."""
+def _averaged(members: Sequence[Member], spec: PreprocessSpec) -> onnx.ModelProto:
+    """The members' graphs side by side, and the logarithm of their mean probability: logits whose softmax that is.
+
+    Args:
+        members: the members.
+        spec: how their common input is made.
+    """
+    bundles = [member.bundle for member in members]
     models = [onnx.load_from_string(bundle.content) for bundle in bundles]
+    for member, model in zip(members, models, strict=True):
+        if (found := _operators(model)) != _operators(models[0]) or found.get("", 0) < _LEAST_OPERATORS:
+            raise ExportError(
+                f"{member.source}: is written in version {found.get('', 0)} of ONNX's operators: expected that of the "
+                f"others, and at least {_LEAST_OPERATORS}; export it again"
+            )
     nodes, weights = [], []
     for number, (bundle, model) in enumerate(zip(bundles, models, strict=True)):
         graph = add_prefix_graph(model.graph, f"member{number}/")
-        nodes += [helper.make_node("Identity", [_INPUT], [graph.input[0].name]), *graph.node]
+        entering, constants = _entering(number, spec, bundle.card.preprocess, graph.input[0].name)
+        nodes += [*entering, *graph.node]
         temperature = np.array(bundle.card.temperature, np.float32)
-        weights += [*graph.initializer, numpy_helper.from_array(temperature, f"temperature{number}")]
+        weights += [*constants, *graph.initializer, numpy_helper.from_array(temperature, f"temperature{number}")]
         nodes += [
             helper.make_node("Div", [graph.output[0].name, f"temperature{number}"], [f"scaled{number}"]),
             helper.make_node("LogSoftmax", [f"scaled{number}"], [f"log_probabilities{number}"], axis=-1),
@@ -156,8 +206,7 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
         helper.make_node("Sub", ["log_of_sum", "log_of_their_number"], [_OUTPUT]),
     ]
     first = models[0]
-    face = first.graph.input[0].type.tensor_type.shape
-    sides = [size.dim_value for size in face.dim[1:]]
+    sides = [spec.channels, spec.input_size, spec.input_size]
     graph = helper.make_graph(
         nodes,
         "ensemble",
@@ -166,6 +215,44 @@ def _averaged(bundles: Sequence[Bundle]) -> onnx.ModelProto:
         weights,
     )
     return helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
+
+
+def _entering(
+    number: int, ours: PreprocessSpec, theirs: PreprocessSpec, name: str
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes and constants that make a member's input, of a name, from the common one: what they need of scaling grey
+    levels, resizing the frame, in whole grey levels as `PreprocessSpec` does, and cutting its middle out.
+    """
+    steps: list[_Step] = []
+    if (ours.frame_size, ours.mean, ours.std) != (theirs.frame_size, theirs.mean, theirs.std):
+        steps += [
+            ("Mul", {"levels": np.float32(255 * ours.std)}, {}),
+            ("Add", {"mean": np.float32(255 * ours.mean)}, {}),
+        ]
+        if ours.frame_size != theirs.frame_size:
+            sides = {"roi": None, "scales": None, "sides": np.full(2, theirs.frame_size)}
+            steps += [("Resize", sides, {"mode": "linear", "antialias": 1, "axes": [2, 3]}), ("Round", {}, {})]
+        steps += [
+            ("Sub", {"mean": np.float32(255 * theirs.mean)}, {}),
+            ("Div", {"levels": np.float32(255 * theirs.std)}, {}),
+        ]
+    if ours.input_size != theirs.input_size:
+        first = theirs.margin // 2
+        ends = {"first": np.full(2, first), "end": np.full(2, first + theirs.input_size), "axes": np.array([2, 3])}
+        steps.append(("Slice", ends, {}))
+    nodes, constants, last = [], [], _INPUT
+    for kind, inputs, attributes in steps:
+        names = ["" if value is None else f"{kind}{number}/{key}" for key, value in inputs.items()]
+        given = zip(inputs.values(), names, strict=True)
+        constants += [numpy_helper.from_array(np.asarray(value), key) for value, key in given if key]
+        nodes.append(helper.make_node(kind, [last, *names], [f"{kind}{number}/out"], **attributes))
+        last = f"{kind}{number}/out"
+    return [*nodes, helper.make_node("Identity", [last], [name])], constants
+
+
+def _operators(model: onnx.ModelProto) -> dict[str, int]:
+    """Versions of the sets of operators that a file is written in, by domain."""
+    return {entry.domain: entry.version for entry in model.opset_import}
 
 
 def _difference(together: Bundle, members: Sequence[Member]) -> float:

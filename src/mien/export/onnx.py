@@ -85,23 +85,22 @@ def converted(network: nn.Module, card: ModelCard, name: str, *, half: bool = Fa
     model = _convert(network, card.preprocess)
     content = with_card(halved(model) if half else model, card)
     difference = parity(network, Bundle(content, name))
-    require_close(difference, f"{name}: logits", "torch", half=half)
+    require_close(difference, f"{name}: logits", "torch", allowed=HALF_TOLERANCE if half else TOLERANCE)
     return content, difference
 
 
-def require_close(difference: float, what: str, whose: str, *, half: bool) -> None:
+def require_close(difference: float, what: str, whose: str, *, allowed: float) -> None:
     """Refuse a file whose numbers are not those they should be.
 
     Args:
         difference: the largest found.
         what: the numbers, for the message.
         whose: those they should be.
-        half: whether weights are stored in half precision.
+        allowed: the largest that is accepted.
 
     Raises:
-        ExportError: the difference exceeds `TOLERANCE`, or `HALF_TOLERANCE`.
+        ExportError: the difference is larger.
     """
-    allowed = HALF_TOLERANCE if half else TOLERANCE
     if not difference <= allowed:
         raise ExportError(
             f"{what} differ by {difference:.2e} from {whose}: expected at most {allowed:.0e}; not written"

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 from mien.choices import PREFERENCES, Preference
 from mien.defaults import DEFAULT_PREFERENCE
-from mien.errors import UsageError
+from mien.errors import InputError, UsageError
 from mien.results import Box
 
 
@@ -46,6 +46,20 @@ class Selection:
             raise UsageError(f"prefer {self.prefer} chooses among faces: say how many with max_faces")
         if self.region is not None:
             object.__setattr__(self, "region", _checked(self.region))
+
+    def check(self, picture: tuple[int, int], name: str) -> None:
+        """Refuse a picture in which the region cannot hold anything.
+
+        Args:
+            picture: its height and width in pixels.
+            name: what results call it.
+
+        Raises:
+            InputError: the region lies outside.
+        """
+        if self.region is not None and (self.region[0] >= picture[1] or self.region[1] >= picture[0]):
+            region, size = ",".join(map(str, self.region)), f"{picture[1]}x{picture[0]}"
+            raise InputError(f"{name or 'a picture'}: the region {region} lies outside of its {size} pixels")
 
     def of(self, faces: Sequence[_Found], picture: tuple[int, int]) -> list[_Found]:
         """The wanted ones of some faces, in the same order.

@@ -1,5 +1,6 @@
 """Image sequences: numbered pictures as a video."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,6 +8,14 @@ from mien.errors import InputError
 from mien.media.excerpt import WHOLE, Excerpt
 from mien.media.read_image import read_image
 from mien.media.video_source import VideoImage
+
+
+def folder_of(pictures: Sequence[Path]) -> str:
+    """The folder in or below which all of some pictures lie; that of the first one where there is none."""
+    try:
+        return os.path.commonpath([picture.parent for picture in pictures]) or "."
+    except ValueError:  # relative and absolute paths, or several drives
+        return str(pictures[0].parent)
 
 
 class PictureSequence:
@@ -23,7 +32,7 @@ class PictureSequence:
     def __init__(self, paths: Sequence[Path], fps: float, excerpt: Excerpt = WHOLE) -> None:
         if not paths:
             raise InputError("no pictures: expected at least one for a video")
-        self.name = str(paths[0].parent)
+        self.name = folder_of(paths)
         self._paths, self._fps, self._excerpt = paths, fps, excerpt
 
     def images(self) -> Iterator[VideoImage]:

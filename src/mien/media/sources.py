@@ -11,6 +11,7 @@ from mien.errors import UsageError
 from mien.media.animated import is_animation
 from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, is_video_file, suffix
 from mien.media.search import EmptySource, Search, searched_folders
+from mien.media.sequence import folder_of
 from mien.media.video_source import STANDARD_INPUT, VIDEO_SUFFIXES, is_address, is_camera, is_video, without_password
 
 _STREAM_SUFFIXES: Final = frozenset({".m3u8", ".mpd", ".sdp"})
@@ -25,7 +26,7 @@ VideoEntry = str | Path | tuple[Path, ...]
 
 def video_name(video: VideoEntry) -> str:
     """What results call a video."""
-    return str(video[0].parent) if isinstance(video, tuple) else without_password(str(video))
+    return folder_of(video) if isinstance(video, tuple) else without_password(str(video))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource |
         videos += [path for path in paths if path not in pictures]
         empty += [entry for entry in found if isinstance(entry, EmptySource)]
         if pictures == [Path(source)]:
-            single += pictures
+            (single if pictures[0].exists() else empty).extend(pictures)
         elif pictures:
             videos.append(tuple(sorted(pictures, key=_counted)))
     if single:

@@ -1,7 +1,8 @@
 """The models inside the package: ``weights/NAME-VERSION.onnx``, beside its card for people.
 
 Beside a model that trainings may start from lies ``NAME-VERSION.safetensors``, its weights as `mien train` keeps them,
-in half precision or whole.
+in half precision or whole; or ``NAME-VERSION.norms.safetensors``, what the ONNX file lacks of them
+(`mien.networks.unfolded`).
 
 A plain name means the newest version, so that a better model reaches everybody; a versioned name, which results and
 cards state, means the same file for ever, so that a running study does not change.
@@ -12,6 +13,9 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
+
+NORMS_SUFFIX: Final = ".norms.safetensors"
+"""Ends the name of a file with the tensors of batch normalisation, which an ONNX file has lost."""
 
 _FILE: Final = re.compile(r"(?P<name>\w+)-(?P<version>[1-9]\d*)\.onnx")
 
@@ -41,8 +45,8 @@ def read_embedded(version: str) -> bytes:
 
 def weights_file(version: str) -> Path | None:
     """The weights that a training may start from, by the versioned name of a model; None where there are none."""
-    file = Path(str(_weights() / f"{version}.safetensors"))
-    return file if file.is_file() else None
+    files = (Path(str(_weights() / f"{version}{suffix}")) for suffix in (".safetensors", NORMS_SUFFIX))
+    return next((file for file in files if file.is_file()), None)
 
 
 def trust_file(version: str) -> Any:

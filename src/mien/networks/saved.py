@@ -4,6 +4,8 @@ One file, so that weights and card can never come from two different moments.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from torch import Tensor, nn
 
 from mien.errors import ConfigError, ModelFileError
 from mien.files import whole_file
+from mien.model.backbone import BackboneCard
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.networks.registry import network_entry
+from mien.networks.unfolded import folded_file, unfolded
 from mien.runs import network_file
 
 
@@ -38,17 +42,33 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
     Raises:
         ModelFileError: missing, damaged, or not written by mien.
     """
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return tensors, file.metadata()[METADATA_KEY]
+
+
+def read_metadata(path: Path) -> str:
+    """The text alone of a file that `save_tensors` wrote.
+
+    Raises:
+        ModelFileError: missing, damaged, or not written by mien.
+    """
+    with _opened(path) as file:
+        text: str = file.metadata()[METADATA_KEY]
+        return text
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        return tensors, metadata[METADATA_KEY]
+            if METADATA_KEY not in (file.metadata() or {}):
+                raise ModelFileError(
+                    f"{path}: safetensors without mien's metadata; expected a file written by `mien train`"
+                )
+            yield file
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
-    except KeyError:
-        raise ModelFileError(
-            f"{path}: safetensors without mien's metadata; expected a file written by `mien train`"
-        ) from None
     except (SafetensorError, OSError) as error:
         raise ModelFileError(f"{path}: damaged file ({error})") from None
 
@@ -83,7 +103,8 @@ def provenance(path: str | Path, card: ModelCard) -> dict[str, Any]:
         path: of the other network, as `load_network` takes it.
         card: what `load_network` gave for it.
     """
-    sha256 = hashlib.sha256(network_file(path).read_bytes()).hexdigest()
+    file = network_file(path)
+    sha256 = hashlib.sha256((folded_file(file) or file).read_bytes()).hexdigest()
     return {"network": card.network, "sha256": sha256, **card.training}
 
 
@@ -95,9 +116,18 @@ def read_card(path: str | Path) -> ModelCard:
     """
     file = network_file(path)
     try:
-        return ModelCard.from_json(load_tensors(file)[1])
+        return _card(read_metadata(file))
     except ConfigError as error:
         raise ModelFileError(f"{file}: {error}") from None
+
+
+def _card(text: str) -> ModelCard:
+    if BackboneCard.from_json(text) is not None:
+        raise ConfigError(
+            "a pretrained backbone, which knows no classes: train from it first (`mien train --from`, or "
+            "initial_weights in a recipe)"
+        )
+    return ModelCard.from_json(text)
 
 
 def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelCard]:
@@ -109,9 +139,10 @@ def load_network(path: str | Path, device: str = "cpu") -> tuple[nn.Module, Mode
     file = network_file(path)
     tensors, text = load_tensors(file)
     try:
-        card = ModelCard.from_json(text)
+        card = _card(text)
         network = network_entry(card.network).build(len(card.labels), card.preprocess.channels)
-        network.load_state_dict(tensors)
+        folded = folded_file(file)
+        network.load_state_dict(unfolded(folded, tensors, network) if folded else tensors)
     except (ConfigError, RuntimeError) as error:
         raise ModelFileError(f"{file}: {str(error).splitlines()[0]}") from None
     return network.eval().to(torch.device(device)), card

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mien.media.decode_picture import Pixels
-from mien.output.fonts import Lettering, lettering
+from mien.output.fonts import Font, Lettering, lettering
 
 _TILE: Final = 240
 _GAP: Final = 12
@@ -19,6 +19,8 @@ _BAR: Final = (340, 14)
 _FOR: Final = np.array([213, 94, 0])
 _AGAINST: Final = np.array([0, 114, 178])
 """Vermilion and blue, which all eyes tell apart (Okabe and Ito, 2008)."""
+
+_CUT: Final = "..."
 
 _STRONGEST: Final = 0.7
 """How much of the face the strongest evidence covers."""
@@ -73,11 +75,18 @@ def _draw_row(sheet: Image.Image, number: int, row: EvidenceRow, strongest: floa
     pen, font = ImageDraw.Draw(sheet), letters.font(_TEXT)
     tiles = [(f"face {number}", face)]
     for name, probability, values in row.maps:
-        tiles.append((f"for {letters.words[name]}, {probability:.0%}", _laid_over(face, values, strongest)))
+        tiles.append((_caption(letters.words[name], probability, font), _laid_over(face, values, strongest)))
     for column, (words, pixels) in enumerate(tiles):
         left = _GAP + column * (_TILE + _GAP)
         pen.text((left, top + _LINE / 2), words, font=font, fill=_INK, anchor="lm")
         sheet.paste(Image.fromarray(np.rint(pixels).astype(np.uint8)), (left, top + _LINE))
+
+
+def _caption(name: str, probability: float, font: Font) -> str:
+    """What stands above a map; a name that is too long for it loses its end, the probability stays."""
+    cuts = (name, *(f"{name[:length]}{_CUT}" for length in range(len(name) - 1, -1, -1)))
+    captions = (f"for {shown}, {probability:.0%}" for shown in cuts)
+    return next((words for words in captions if font.getlength(words) <= _TILE), "")
 
 
 def _laid_over(face: NDArray[np.float64], values: NDArray[np.float64], strongest: float) -> NDArray[np.float64]:

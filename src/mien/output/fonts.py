@@ -13,7 +13,7 @@ from typing import Final
 from PIL import ImageFont
 
 from mien.errors import UsageError
-from mien.labels import drawable
+from mien.labels import drawable, without_joiners
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -27,6 +27,9 @@ _SYSTEM: Final = (
 
 _NO_LETTER: Final = "\U0010ffff"
 """A code point that no font draws: it shows what a font puts in the place of letters that it lacks."""
+
+_UNSEEN: Final = {" ", "\ufe0e", "\ufe0f"}
+"""Letters that leave no mark: the blank, and what asks for an emoji in black or in colours."""
 
 _PROBED_SIZE: Final = 20
 
@@ -94,7 +97,7 @@ def _has_letters(file: str, labels: tuple[str, ...]) -> bool:
     except OSError:
         return False
     missing = _drawn(font, _NO_LETTER)
-    return all(_drawn(font, letter) != missing for letter in set("".join(labels)) - {" "})
+    return all(_drawn(font, letter) != missing for letter in set(without_joiners("".join(labels))) - _UNSEEN)
 
 
 def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:

@@ -71,6 +71,10 @@ class Finder:
         self._align, self._gray = ALIGNMENTS[alignment], crop[1] == 1
         self._limits, self._selection = limits, selection
 
+    def check(self, picture: tuple[int, int], name: str) -> None:
+        """See `Selection.check`."""
+        self._selection.check(picture, name)
+
     def find(self, image: Pixels) -> list[Candidate]:
         """The faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), largest first, aligned."""
         return self.find_in(Reduced.not_at_all(image), lambda: image)

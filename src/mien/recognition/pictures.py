@@ -58,10 +58,11 @@ def search(finder: Finder, name: str, source: Picture, *, keep_image: bool) -> S
         keep_image: whether its pixels are kept; only then are all of a large JPEG decoded.
 
     Raises:
-        InputError: the picture cannot be read.
+        InputError: the picture cannot be read, or the wanted region lies outside of it.
         UsageError: an array of another type or shape.
     """
     picture = read_reduced(source, finder.reduction)
+    finder.check((picture.height, picture.width), name)
     whole = cache(lambda: read_image(source) if picture.factor > 1 else picture.pixels)
     candidates = tuple(finder.find_in(picture, whole))
     frame = Frame(name, width=picture.width, height=picture.height)

@@ -89,13 +89,15 @@ class Exponential(Smoothing):
 MakeSmoothing = Callable[[], Smoothing]
 
 SYMMETRIC: Final = "symmetric"
-TIMED: Final = ("auto", SYMMETRIC, "ema")
+CAUSAL: Final = "ema"
+"""What ``auto`` is for live sources."""
+TIMED: Final = ("auto", SYMMETRIC, CAUSAL)
 """Smoothings that have a time constant."""
 
 _SMOOTHINGS: Final[dict[str, Callable[[float], MakeSmoothing | None]]] = {
     "auto": lambda seconds: partial(Exponential, seconds),
     SYMMETRIC: lambda seconds: partial(Exponential, seconds),
-    "ema": lambda seconds: partial(Exponential, seconds),
+    CAUSAL: lambda seconds: partial(Exponential, seconds),
     "mode": lambda _: Mode,
     "none": lambda _: None,
 }

@@ -23,7 +23,7 @@ from mien.media.video_source import Interruption, VideoImage, VideoSource, check
 from mien.output.recognized import Recognized
 from mien.recognition.finder import Candidate, Finder
 from mien.recognition.pipeline import Pipeline, Searched, batched
-from mien.recognition.smoothing import SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
+from mien.recognition.smoothing import CAUSAL, SYMMETRIC, TIME_CONSTANT, MakeSmoothing, Smoother, check_smoothing
 from mien.recognition.still import Stillness
 from mien.recognition.symmetric import Symmetric
 from mien.results import Frame
@@ -99,9 +99,20 @@ class StreamOptions:
         end = None if self.end is None else seconds_of(self.end, "end")
         return Excerpt(start=seconds_of(self.start, "start"), end=end, step=self.step, rate=self.fps_out)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Those that change results, as values of JSON."""
-        smooth = self.smooth if isinstance(self.smooth, str) else getattr(self.smooth, "__name__", "own")
+    def smoothing(self, *, live: bool) -> str | MakeSmoothing:
+        """How a file or a live source is smoothed."""
+        if self.smooth != DEFAULT_SMOOTHING:
+            return self.smooth
+        return CAUSAL if live else SYMMETRIC
+
+    def to_dict(self, *, live: bool | None = None) -> dict[str, Any]:
+        """Those that change results, as values of JSON.
+
+        Args:
+            live: whether the video is a live source; None: not known, so that ``auto`` stays.
+        """
+        used = self.smooth if live is None else self.smoothing(live=live)
+        smooth = used if isinstance(used, str) else getattr(used, "__name__", "own")
         options = {"every": self.every, "smooth": smooth, "mirror": self.mirror, "fps": self.fps}
         if self.time_constant is not None:
             options["time_constant"] = self.time_constant
@@ -151,7 +162,7 @@ def recognize_images(
     Raises:
         UsageError: a live source is to be smoothed by what looks ahead.
     """
-    header = pipeline.header.with_options(**options.to_dict())
+    header = pipeline.header.with_options(**options.to_dict(live=live))
     classified: Iterator[Recognized] = (
         recognized
         for together in batched(map(Stillness().noted, searched), 1 if live else options.batch)
@@ -159,9 +170,10 @@ def recognize_images(
     )
     if options.raw:
         classified = map(_with_raw, classified)
-    if not live and options.smooth in (SYMMETRIC, DEFAULT_SMOOTHING):
+    smoothing = options.smoothing(live=live)
+    if smoothing == SYMMETRIC and not live:
         return Symmetric(options.time_constant or TIME_CONSTANT).steadied(classified)
-    smoother = Smoother(options.smooth, options.time_constant)
+    smoother = Smoother(smoothing, options.time_constant)
     return (replace(seen, frame=smoother.smooth(seen.frame)) for seen in classified)
 
 
@@ -216,6 +228,7 @@ def _search(
             follower.cut()
             persons.cut(back=cuts.back)
         height, width = image.shape[:2]
+        finder.check((height, width), frame.source)
         found = finder.crop(image, follower.follow(image, shown.number, shown.time))
         seen = replace(frame, index=shown.number, time=shown.time, width=width, height=height)
         yield Searched(seen, image, tuple(_numbered(found, persons, shown.time)))

@@ -90,13 +90,12 @@ def vary_tone(grey: Tensor, config: AugmentConfig) -> Tensor:
     gamma, kept in 0..255.
     """
     if config.contrast or config.brightness:
-        contrast = 1 + _uniform(len(grey), config.contrast, grey.device).view(-1, 1, 1, 1)
-        brightness = 1 + _uniform(len(grey), config.brightness, grey.device).view(-1, 1, 1, 1)
+        contrast = 1 + _some(grey, config.contrast, config.contrast_probability)
+        brightness = 1 + _some(grey, config.brightness, config.brightness_probability)
         mean = grey.mean((1, 2, 3), keepdim=True)
         grey = ((grey - mean) * contrast + mean).mul(brightness).clamp(0, 255)
     if config.gamma:
-        exponent = torch.exp(_uniform(len(grey), math.log(config.gamma), grey.device)).view(-1, 1, 1, 1)
-        grey = 255 * (grey / 255) ** exponent
+        grey = 255 * (grey / 255) ** torch.exp(_some(grey, math.log(config.gamma), config.gamma_probability))
     return grey
 
 
@@ -112,6 +111,17 @@ def erase(inputs: Tensor, config: AugmentConfig) -> Tensor:
     vertical = covered(side, area.sqrt() / stretch, device)
     hidden = vertical[:, :, None] & horizontal[:, None, :] & chosen[:, None, None]
     return inputs.masked_fill(hidden[:, None], 0.0)
+
+
+def _some(grey: Tensor, reach: float, probability: float) -> Tensor:
+    """A draw for each of the faces (N, C, S, S), as (N, 1, 1, 1); 0 for those that chance leaves out.
+
+    Where none is left out nothing more is drawn, so that recipes without a probability train as they did.
+    """
+    drawn = _uniform(len(grey), reach, grey.device)
+    if probability < 1:
+        drawn = torch.where(torch.rand(len(grey), device=grey.device) < probability, drawn, 0.0)
+    return drawn.view(-1, 1, 1, 1)
 
 
 def _uniform(count: int, reach: float, device: torch.device) -> Tensor:

@@ -17,6 +17,7 @@ class AugmentConfig:
         scale: share by which the face grows or shrinks, either way.
         shift: share of the input side by which the face moves, either way, horizontally and vertically.
         brightness, contrast: share either way.
+        brightness_probability, contrast_probability, gamma_probability: of varying a face so; 1 varies every face.
         erase: random erasing: probability that a rectangle is replaced by the grey of ``preprocess.mean`` (Zhong et
             al., arXiv 1708.04896).
         erase_area: largest share of the face that is erased.
@@ -38,9 +39,12 @@ class AugmentConfig:
     shift: float = 0.15
     brightness: float = 0.3
     contrast: float = 0.3
+    brightness_probability: float = 1.0
+    contrast_probability: float = 1.0
     erase: float = 0.5
     erase_area: float = 0.2
     gamma: float = 0.0
+    gamma_probability: float = 1.0
     occlude: float = 0.0
     occlude_area: float = 0.35
     blur: float = 0.0
@@ -59,7 +63,8 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         in_range("augment.rotate", self.rotate, low=0, high=180)
         shares = ("flip", "vertical_flip", "erase", "erase_area", "occlude", "occlude_area", "blur", "motion_blur")
-        for name in (*shares, "low_resolution", "noise", "shot_noise", "jpeg"):
+        tones = ("brightness_probability", "contrast_probability", "gamma_probability")
+        for name in (*shares, *tones, "low_resolution", "noise", "shot_noise", "jpeg"):
             in_range(f"augment.{name}", getattr(self, name), low=0, high=1)
         for name in ("blur_sigma", "noise_sd", "shot_noise_sd"):
             in_range(f"augment.{name}", getattr(self, name), above=0, high=255)

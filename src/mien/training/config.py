@@ -186,7 +186,8 @@ class TrainConfig:
         licence: terms of the weights, as you state them: for the card. Must be stated where the data set has terms.
         initial_weights: run folder or safetensors file of `mien train`, or an embedded model that has one beside it, of
             the same network, whose weights the training starts from (fine-tuning, warm restarts); a class that it does
-            not have starts from nothing. "" starts from random weights.
+            not have starts from nothing. Or a file of `mien pretrained`: all layers but the last start from it. ""
+            starts from random weights.
         precision: "bf16" computes convolutions in bfloat16 and keeps weights in float32; "fp16" does so in float16 and
             scales the loss (GPUs only); "fp32" does everything in float32; "auto" is the fastest of them that the
             device computes with itself, see `mien.training.precision`. A run states which one it was.

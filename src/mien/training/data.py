@@ -14,7 +14,7 @@ from mien.data.crossings import crossings
 from mien.data.splits import held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
 from mien.errors import TrainingError
-from mien.labels import EMOTIONS, KNOWN_SETS
+from mien.labels import EMOTIONS, FEWEST_CLASSES, KNOWN_SETS
 from mien.training.config import LossConfig, TrainConfig
 from mien.training.targets import have_target
 
@@ -109,7 +109,7 @@ class TrainingData:
     def check_classes(self, select_on: str) -> None:
         """Refuse rows from which the classes of the data set cannot be learned or judged.
 
-        A class of FER2013 or FER+ may be missing, since data sets of some of their classes are common; it is named on
+        Of FER2013's and FER+'s classes some may be missing, since data sets of some of them are common; one is named on
         the logger where it is judged and not trained on.
 
         Raises:
@@ -118,6 +118,11 @@ class TrainingData:
         classes, trained = self.store.classes, np.unique(self.store.labels[self.rows])
         judged = np.unique(self.store.labels[self.selection_rows(select_on)])
         unknown = [classes[number] for number in np.setdiff1d(judged, trained)]
+        if len(trained) < FEWEST_CLASSES:
+            raise TrainingError(
+                f"all Training rows that may be used show {classes[trained[0]]}: expected at least {FEWEST_CLASSES} "
+                f"of {', '.join(classes)}; add pictures of others"
+            )
         if classes in KNOWN_SETS:
             if unknown:
                 log.warning("no Training row shows %s, which the network is judged on", ", ".join(unknown))
@@ -128,9 +133,11 @@ class TrainingData:
                 f"{', '.join(classes)}; add pictures, or import without the class (--map {unknown[0]}=skip)"
             )
         if len(judged) and (unjudged := [classes[number] for number in np.setdiff1d(trained, judged)]):
+            held_out = select_on == "held_out"
+            mend = "fewer folds or another fold" if held_out else "split=stratified_folds and select_on=held_out"
             raise TrainingError(
                 f"no {select_on} row shows {', '.join(unjudged)}: expected some of each of {', '.join(classes)} to "
-                "choose the epoch on; set split=stratified_folds and select_on=held_out, or add pictures"
+                f"choose the epoch on; set {mend}, or add pictures"
             )
 
     def identity(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Settings that follow when a recipe is trained for another number of epochs."""
+"""Settings that follow when a recipe is trained for another number of epochs, or on faces of another side."""
 
 import logging
 from collections.abc import Collection, MutableMapping
@@ -28,7 +28,21 @@ def follow_epochs(values: MutableMapping[str, Any], before: Any, overridden: Col
         warmup = schedule.get("warmup_epochs", _WARMUP)
         if isinstance(warmup, int | float) and warmup > epochs:
             values["schedule"] = {**schedule, "warmup_epochs": warmup * epochs / before}
-            _say(epochs, "schedule.warmup_epochs", values["schedule"]["warmup_epochs"])
+            _say("epochs", epochs, "schedule.warmup_epochs", values["schedule"]["warmup_epochs"])
+
+
+def follow_input_size(values: MutableMapping[str, Any], overridden: Collection[str]) -> None:
+    """Leave out the smaller faces of early epochs when the input's side is set and they are not, and say so.
+
+    They end at the side of the recipe: the network would be trained at that one, and judged at another.
+
+    Args:
+        values: of a recipe, already with the new ``preprocess.input_size``; changed in place.
+        overridden: dotted names of the keys that the user set.
+    """
+    if "preprocess.input_size" in overridden and "resolutions" not in overridden and values.get("resolutions"):
+        values["resolutions"] = []
+        _say("preprocess.input_size", values["preprocess"]["input_size"], "resolutions", [])
 
 
 def _follow_resolutions(values: MutableMapping[str, Any], epochs: int, before: int) -> None:
@@ -39,8 +53,8 @@ def _follow_resolutions(values: MutableMapping[str, Any], epochs: int, before: i
     if pairs and pairs[-1][0] >= epochs:
         starts = {start * epochs // before: side for start, side in pairs}
         values["resolutions"] = [[start, side] for start, side in starts.items()]
-        _say(epochs, "resolutions", values["resolutions"])
+        _say("epochs", epochs, "resolutions", values["resolutions"])
 
 
-def _say(epochs: int, key: str, value: object) -> None:
-    logging.getLogger("mien").info("epochs is %d: %s follows and is %s", epochs, key, value)
+def _say(changed: str, to: object, key: str, value: object) -> None:
+    logging.getLogger("mien").info("%s is %s: %s follows and is %s", changed, to, key, value)

@@ -1,5 +1,6 @@
 """Knowledge distillation from trained teachers (Hinton et al., arXiv 1503.02531)."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from torch.nn import functional as F
 from mien.errors import ModelFileError, TrainingError
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
-from mien.model.embedded import trainable_models, versioned_name, weights_file
+from mien.model.embedded import embedded_versions, read_embedded, trainable_models, versioned_name, weights_file
+from mien.model.onnx_model import Bundle
+from mien.networks.pretrained import PUBLISHED
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
 
@@ -47,7 +50,8 @@ def trainable(name: str) -> Path:
     """The file or run folder with the weights that a user names.
 
     Raises:
-        ModelFileError: an ONNX file, or an embedded model that has no weights to train from.
+        ModelFileError: an ONNX file, an embedded model that has no weights to train from, or pretrained weights that
+            were not converted yet.
     """
     version = versioned_name(name)
     known = ", ".join(trainable_models())
@@ -57,13 +61,26 @@ def trainable(name: str) -> Path:
                 f"{name}: an ONNX file has no weights to train from: name the run it was exported from, its "
                 f"best.safetensors, or one of {known}"
             )
+        if name in PUBLISHED and not Path(name).exists():
+            raise ModelFileError(
+                f"{name}: no such file or run; its pretrained weights become one by "
+                f"`mien pretrained {name} --out {name}.safetensors`"
+            )
         return Path(name)
     if (file := weights_file(version)) is None:
         raise ModelFileError(
-            f"{name}: has no weights to train from in the package, as an ensemble has none of its own: "
+            f"{name}: has no weights to train from in the package{_why(version)}: "
             f"expected one of {known}, a run or a safetensors file of one"
         )
     return file
+
+
+def _why(version: str) -> str:
+    """Why an embedded model has no weights of its own, where it is the mean of others."""
+    members = [member["sha256"] for member in Bundle.load(version).card.training.get("members", ())]
+    hashes = {name: hashlib.sha256(read_embedded(name)).hexdigest() for name in embedded_versions()} if members else {}
+    named = [name for name, sha256 in hashes.items() if sha256 in members] or ["several networks"]
+    return f", since it is the mean of {' and '.join(named)}" if members else ""
 
 
 class Teachers:
@@ -71,7 +88,8 @@ class Teachers:
 
     Args:
         paths: run folders or safetensors files of `mien train`.
-        preprocess: the pupil's; every teacher must have been trained with the same frame and grey levels.
+        preprocess: the pupil's; every teacher must have been trained with the same part of the face. Sides and scales
+            of grey levels may differ.
         classes: the pupil's; every teacher must have the same.
 
     Raises:
@@ -81,7 +99,8 @@ class Teachers:
 
     def __init__(self, paths: Sequence[str], preprocess: PreprocessSpec, classes: tuple[str, ...] = EMOTIONS) -> None:
         parents = [_load(path, preprocess, classes) for path in paths]
-        self._networks = [(parent.network, parent.card.preprocess.input_size) for parent in parents]
+        self._preprocess = preprocess
+        self._networks = [(parent.network, parent.card.preprocess) for parent in parents]
         self.provenance = [parent.provenance for parent in parents]
 
     def to(self, device: torch.device) -> Self:
@@ -95,13 +114,21 @@ class Teachers:
         """Mean over the teachers of their softened probabilities (N, classes), float32.
 
         Args:
-            inputs: the pupil's, (N, 1, S, S); resized for a teacher that was made for another side.
+            inputs: the pupil's, (N, 1, S, S); scaled and resized for a teacher that was made for others.
             temperature: divides the logits.
         """
         answers = [
-            F.softmax(network(_sized(inputs, side)).float() / temperature, dim=-1) for network, side in self._networks
+            F.softmax(network(_sized(self._scaled(inputs, spec), spec.input_size)).float() / temperature, dim=-1)
+            for network, spec in self._networks
         ]
         return torch.stack(answers).mean(0)
+
+    def _scaled(self, inputs: Tensor, theirs: PreprocessSpec) -> Tensor:
+        """The pupil's input on a teacher's scale of grey levels."""
+        ours = self._preprocess
+        if (ours.mean, ours.std) == (theirs.mean, theirs.std):
+            return inputs
+        return (inputs * ours.std + (ours.mean - theirs.mean)) / theirs.std
 
 
 def _load(path: str, preprocess: PreprocessSpec, classes: tuple[str, ...]) -> Parent:
@@ -114,15 +141,15 @@ def _load(path: str, preprocess: PreprocessSpec, classes: tuple[str, ...]) -> Pa
     theirs = parent.card.preprocess
     if _view(theirs) != _view(preprocess):
         raise TrainingError(
-            f"teacher {path}: was trained with {theirs}: expected the frame, crop and grey levels of {preprocess}"
+            f"teacher {path}: was trained with {theirs}: expected the crop, channels and filters of {preprocess}"
         )
     parent.network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return parent
 
 
 def _view(spec: PreprocessSpec) -> tuple[Any, ...]:
-    """What teacher and pupil must have in common: the part of the face, and how its grey levels are scaled."""
-    return spec.input_size / spec.frame_size, spec.mean, spec.std, spec.equalize, spec.blur, spec.channels
+    """What teacher and pupil must have in common: the part of the face, and what is done to it but scaling."""
+    return spec.input_size / spec.frame_size, spec.equalize, spec.blur, spec.channels
 
 
 def _sized(inputs: Tensor, side: int) -> Tensor:

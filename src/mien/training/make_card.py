@@ -35,7 +35,11 @@ _FAMILIES: Final = {
 
 def augment_families(config: AugmentConfig) -> list[str]:
     """The kinds of corruption that a training shows its network, in the order of the table above."""
-    return [family for family, keys in _FAMILIES.items() if any(getattr(config, key) for key in keys)]
+    return [family for family, keys in _FAMILIES.items() if any(_varies(config, key) for key in keys)]
+
+
+def _varies(config: AugmentConfig, key: str) -> bool:
+    return getattr(config, key) > 0 and getattr(config, f"{key}_probability", 1) > 0
 
 
 def make_card(

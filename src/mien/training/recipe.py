@@ -11,7 +11,7 @@ from typing import Any, Final
 from mien.errors import ConfigError, nearest
 from mien.toml_json import parse_toml, read_toml
 from mien.training.config import TrainConfig, config_from_dict
-from mien.training.dependent import follow_epochs
+from mien.training.dependent import follow_epochs, follow_input_size
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -44,8 +44,8 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration in a recipe of the package (by name) or in a TOML file (by path), with ``key=value`` overrides.
 
     Keys of nested sections are dotted (``optimizer.learning_rate=0.05``); values are TOML values, and plain words are
-    taken as text. With fewer epochs than the recipe's, warmup and resolutions that would not fit follow, see
-    `mien.training.dependent`.
+    taken as text. With fewer epochs than the recipe's, warmup and resolutions that would not fit follow, and with
+    another input size resolutions do, see `mien.training.dependent`.
 
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.
@@ -54,7 +54,9 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     before = values.get("epochs")
     for override in overrides:
         _merge(values, _parse_override(override))
-    follow_epochs(values, before, {override.partition("=")[0].strip() for override in overrides})
+    overridden = {override.partition("=")[0].strip() for override in overrides}
+    follow_input_size(values, overridden)
+    follow_epochs(values, before, overridden)
     return config_from_dict(values)
 
 

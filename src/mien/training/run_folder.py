@@ -93,6 +93,7 @@ def save_answers(run: Path, usage: str, predictions: NDArray[Any], data: Trainin
         "labels": data.store.labels[rows].tolist(),
         "predictions": predictions.tolist(),
         "rows": rows.tolist(),
+        "source": data.store.meta.source,
         "source_sha256": data.store.meta.source_sha256,
         **({} if data.store.groups is None else {"groups": data.store.groups[rows].tolist()}),
     }

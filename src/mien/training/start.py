@@ -1,4 +1,4 @@
-"""Initialisation of a training: random or earlier weights (fine-tuning), a last layer for its classes, and teachers."""
+"""Initialisation of a training: random, earlier (fine-tuning) or pretrained weights, a last layer, and teachers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +7,13 @@ import torch
 from torch import nn
 
 from mien.errors import TrainingError
+from mien.labels import class_key, known_name
 from mien.model.card import ModelCard
+from mien.networks.backbone import load_backbone, network_on, read_backbone_card
 from mien.networks.registry import network_entry
+from mien.runs import network_file
 from mien.training.config import TrainConfig
-from mien.training.distillation import Teachers, load_parent
+from mien.training.distillation import Teachers, load_parent, trainable
 from mien.training.optimizers import head_of
 
 
@@ -28,7 +31,8 @@ def start_of(config: TrainConfig, classes: tuple[str, ...]) -> Start:
 
     Args:
         config: the training.
-        classes: of the data set; the last layer of initial weights is fitted to them (`with_classes`).
+        classes: of the data set; the last layer of initial weights is fitted to them (`with_classes`), that on a
+            backbone is random.
 
     Raises:
         ModelFileError: initial weights or a teacher are missing or damaged.
@@ -36,31 +40,45 @@ def start_of(config: TrainConfig, classes: tuple[str, ...]) -> Start:
     """
     torch.manual_seed(config.seed)
     parents: dict[str, Any] = {}
-    if config.initial_weights:
-        parent = load_parent(config.initial_weights)
-        if parent.card.network != config.network:
-            raise TrainingError(
-                f"initial_weights {config.initial_weights}: are those of {parent.card.network}: "
-                f"expected those of {config.network}"
-            )
-        if parent.card.preprocess.channels != config.preprocess.channels:
-            raise TrainingError(
-                f"initial_weights {config.initial_weights}: take faces of {parent.card.preprocess.channels} channels: "
-                f"set preprocess.channels={parent.card.preprocess.channels}; faces of the other kind are converted"
-            )
-        network = with_classes(parent.network, parent.card, classes)
-        told = {"name": parent.card.name, "licence": parent.card.licence}
-        parents["initial_weights"] = {**told, **parent.provenance}
-    else:
+    if not config.initial_weights:
         network = network_entry(config.network).build(len(classes), config.preprocess.channels)
+    elif read_backbone_card(file := network_file(trainable(config.initial_weights))):
+        backbone = load_backbone(file)
+        _check_network(config, backbone.card.network)
+        network = network_on(backbone, len(classes), config.preprocess.channels)
+        parents["backbone"] = backbone.provenance
+    else:
+        network, parents["initial_weights"] = _goes_on(config, classes)
     teachers = Teachers(config.loss.teachers, config.preprocess, classes)
     if teachers.provenance:
         parents["teachers"] = teachers.provenance
     return Start(network, teachers, parents)
 
 
+def _goes_on(config: TrainConfig, classes: tuple[str, ...]) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained network with a last layer for the classes, and what is told of it."""
+    parent = load_parent(config.initial_weights)
+    _check_network(config, parent.card.network)
+    if parent.card.preprocess.channels != config.preprocess.channels:
+        raise TrainingError(
+            f"initial_weights {config.initial_weights}: take faces of {parent.card.preprocess.channels} channels: "
+            f"set preprocess.channels={parent.card.preprocess.channels}; faces of the other kind are converted"
+        )
+    told = {"name": parent.card.name, "licence": parent.card.licence, **parent.provenance}
+    return with_classes(parent.network, parent.card, classes), told
+
+
+def _check_network(config: TrainConfig, theirs: str) -> None:
+    if theirs != config.network:
+        raise TrainingError(
+            f"initial_weights {config.initial_weights}: are those of {theirs}: expected those of {config.network}"
+        )
+
+
 def with_classes(network: nn.Module, card: ModelCard, classes: tuple[str, ...]) -> nn.Module:
     """The network with a last layer for other classes; one that it knows by name keeps its weights, others get zeros.
+
+    Neither case nor the form of an emotion's name matters: ``Happiness`` is ``happy``.
 
     Args:
         network: of the card.
@@ -71,12 +89,17 @@ def with_classes(network: nn.Module, card: ModelCard, classes: tuple[str, ...]) 
         return network
     changed = network_entry(card.network).build(len(classes), card.preprocess.channels)
     weights, head = network.state_dict(), head_of(network)
+    known = {_meaning(label): number for number, label in enumerate(card.labels)}
     (name,) = (name for name, layer in network.named_modules() if layer is head)
     for key in (f"{name}.weight", f"{name}.bias"):
         fitted = torch.zeros(len(classes), *weights[key].shape[1:])
         for number, label in enumerate(classes):
-            if label in card.labels:
-                fitted[number] = weights[key][card.labels.index(label)]
+            if (place := known.get(_meaning(label))) is not None:
+                fitted[number] = weights[key][place]
         weights[key] = fitted
     changed.load_state_dict(weights)
     return changed
+
+
+def _meaning(label: str) -> str:
+    return known_name(label) or class_key(label)

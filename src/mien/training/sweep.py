@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from mien.choices import FOLD_SPLITS
 from mien.data.store import FaceStore
-from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.errors import ConfigError, DataError, DivergedError, TrainingError
 from mien.files import made_folder, write_text
 from mien.toml_json import expected, from_values, in_range, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
-from mien.training.data import rows_held_out
+from mien.training.data import TrainingData, rows_held_out
 from mien.training.recipe import load_config
 from mien.training.search import Search, draw_config, drawn_overrides, rung_folder, seeded
 
@@ -181,6 +181,24 @@ def check_comparable(runs: Sequence[SweepRun], store: FaceStore, folds: int = 0)
             _check_same_rows([run for run in runs if run.config.fold == fold], store)
     elif not len(store.rows_of("PublicTest")):
         _check_same_rows(runs, store)
+
+
+def check_trainable(runs: Sequence[SweepRun], store: FaceStore) -> None:
+    """Refuse, before the first run begins, a run that this data set does not serve.
+
+    Raises:
+        DataError, TrainingError: the split cannot be made; there are no rows to choose the epoch on, a class that
+            cannot be learned or judged, no votes, or no licence where the data set has terms. The run is named.
+    """
+    for run in runs:
+        try:
+            held_out = rows_held_out(store, run.config)
+            rows = np.setdiff1d(store.rows_of("Training"), held_out, assume_unique=True)
+            data = TrainingData(store, rows, held_out=held_out).with_targets(run.config.loss)
+            data.check_licence(run.config.licence)
+            data.check_classes(run.config.select_on)
+        except (DataError, TrainingError) as error:
+            raise type(error)(f"{run.folder}: {error}") from None
 
 
 def _check_same_rows(runs: Sequence[SweepRun], store: FaceStore) -> None:

@@ -3,11 +3,16 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from mien.data.store import FaceStore
-from mien.model.card import ModelCard
+from mien.networks.backbone import read_backbone_card
+from mien.networks.registry import network_entry
 from mien.networks.saved import read_card
+from mien.preprocess import PreprocessSpec
+from mien.runs import network_file
 from mien.training.config import TrainConfig
 from mien.training.distillation import trainable
 from mien.training.recipe import load_config
@@ -24,11 +29,12 @@ log: Final = logging.getLogger("mien")
 def tuning_config(parent: str, store: FaceStore, recipe: str | None, settings: Sequence[str]) -> TrainConfig:
     """The configuration of a training that starts from a parent.
 
-    The parent's network and preprocessing replace those of the recipe. Of the recipe for fine-tuning the rows that
-    choose the epoch are PublicTest's, or where the data set has none a fifth of Training, groups kept together.
+    The parent's network and preprocessing replace those of the recipe; a pretrained backbone has the preprocessing that
+    its network is registered with, in colour where the data set is. Of the recipe for fine-tuning the rows that choose
+    the epoch are PublicTest's, or where the data set has none a fifth of Training, groups kept together.
 
     Args:
-        parent: an embedded model, a run folder or a safetensors file of `mien train`.
+        parent: an embedded model, a run folder, or a safetensors file of `mien train` or `mien pretrained`.
         store: the data set.
         recipe: another recipe, by name or path.
         settings: ``key=value`` that override all else.
@@ -37,8 +43,7 @@ def tuning_config(parent: str, store: FaceStore, recipe: str | None, settings: S
         ModelFileError: the parent is missing, damaged, or has no weights to train from.
         ConfigError: see `load_config`.
     """
-    card = read_card(trainable(parent))
-    overrides = [*_of_parent(parent, card), *(_of_rows(store) if recipe is None else ())]
+    overrides = [*_of_parent(parent, store), *(_of_rows(store) if recipe is None else ())]
     config = load_config(recipe or TUNING_RECIPE, [*overrides, *settings])
     if (store.side, store.channels) != (config.preprocess.frame_size, config.preprocess.channels):
         log.info(
@@ -51,12 +56,22 @@ def tuning_config(parent: str, store: FaceStore, recipe: str | None, settings: S
     return config
 
 
-def _of_parent(parent: str, card: ModelCard) -> Iterator[str]:
-    yield f"network={card.network}"
+def _of_parent(parent: str, store: FaceStore) -> Iterator[str]:
+    network, preprocess = _seen_by(network_file(trainable(parent)), store)
+    yield f"network={network}"
     yield f"initial_weights={json.dumps(parent, ensure_ascii=False)}"
     yield "resolutions=[]"
-    for key, value in card.preprocess.to_dict().items():
+    for key, value in preprocess.to_dict().items():
         yield f"preprocess.{key}={json.dumps(value)}"
+
+
+def _seen_by(file: Path, store: FaceStore) -> tuple[str, PreprocessSpec]:
+    """The parent's network, and how it sees faces."""
+    if (backbone := read_backbone_card(file)) is None:
+        card = read_card(file)
+        return card.network, card.preprocess
+    spec = network_entry(backbone.network).preprocess
+    return backbone.network, replace(spec, channels=3 if store.channels == 3 else 1)
 
 
 def _of_rows(store: FaceStore) -> Iterator[str]:

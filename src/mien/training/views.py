@@ -30,6 +30,9 @@ _SEED: Final = 72_911
 _VIEW_KEYS: Final = ("flip", "vertical_flip", "rotate", "scale", "shift", "brightness", "contrast", "gamma")
 """What of ``[augment]`` makes a view; the rest spoils it."""
 
+_SINCE: Final = ("brightness_probability", "contrast_probability", "gamma_probability")
+"""Likewise; named only where they leave faces out, so that files that are older than these keys still serve."""
+
 _PROBE_FACES: Final = 4
 _PROBE_TOLERANCE: Final = 2.0
 """In grey levels: processors round differently, and another generator of random numbers makes another view."""
@@ -108,11 +111,13 @@ class TaughtViews:
 
 def _description(config: TrainConfig, frames: Tensor, identity: dict[str, Any]) -> str:
     """What answers depend on, as one line of JSON."""
+    augment = asdict(config.augment)
+    named = (*_VIEW_KEYS, *(key for key in _SINCE if augment[key] < 1))
     values = {
         **identity,
         "temperature": config.loss.teacher_temperature,
         "faces": len(frames),
-        "augment": {key: value for key, value in asdict(config.augment).items() if key in _VIEW_KEYS},
+        "augment": {key: augment[key] for key in named},
         "preprocess": config.preprocess.to_dict(),
     }
     return json.dumps(values, sort_keys=True)

@@ -1,13 +1,8 @@
-import os
-from pathlib import Path
-
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.data.audit.findings import audit, imbalance
-from mien.data.reading.importing import import_data
 from mien.data.store import FaceStore, StoreMeta
 
 PICTURES = np.kron(np.random.default_rng(3).integers(0, 256, (12, 12, 12)), np.ones((4, 4))).astype(np.uint8)
@@ -110,10 +105,8 @@ def test_counts_agree_with_comparing_all_pairs(rows):
         assert leak["training_rows_identical"] == sum(kind in {kind for kind, _ in tests} for kind, _ in training)
 
 
-@pytest.mark.skipif("MIEN_FER2013" not in os.environ, reason="MIEN_FER2013 names no csv")
-def test_fer2013(tmp_path):
-    store = import_data(Path(os.environ["MIEN_FER2013"]), tmp_path / "store")
-    found = audit(store).to_dict()
+def test_fer2013(fer2013):
+    found = audit(fer2013).to_dict()
     duplicates, (leak,) = found["duplicates"], found["leaks"]
     counts = [duplicates[key] for key in ("unique", "redundant", "groups", "conflicting")]
     assert counts == [30_766, 1_532, 1_273, 47]

@@ -80,6 +80,9 @@ def test_shows_some_of_many():
 
 
 def test_names_are_escaped():
-    text = audit_page(audit(store_of(PICTURES[:2], [0, 1], [0, 1], source="<script>.csv")))
+    meta = StoreMeta(2, "<script>.csv", "ab" * 32, 2, ("<img src=x>", "calm"))
+    arrays = PICTURES[:2], np.array([0, 1], np.uint8), np.array([0, 1], np.uint8)
+    text = audit_page(audit(FaceStore(*arrays, meta)))
     assert "<script>" not in text
+    assert "<img src=x>" not in text
     assert "&lt;script&gt;.csv" in text

@@ -90,6 +90,27 @@ def test_the_classes_follow_from_the_names(names, options, classes, kept):
     assert (found.classes, found.kept) == (classes, kept)
 
 
+def test_the_target_of_a_map_is_a_class_that_there_is_however_it_is_written():
+    names = ["Happy", "Other", "joy", "grin"]
+    found = understood(names, class_map(["joy=happy", "grin=HAPPINESS"]))
+    assert (found.classes, found.meanings["joy"], found.meanings["grin"]) == (("Happy", "Other"), "Happy", "Happy")
+    assert understood(["joy", "other"], class_map(["joy=Joyful"])).classes == ("Joyful", "other")
+    joined = understood(["calm", "Calm", "tense"], class_map(["calm=Calm"]))
+    assert (joined.classes, joined.meanings["calm"]) == (("Calm", "tense"), "Calm")
+
+
+def test_the_classes_of_a_model_are_taken_where_all_names_mean_some_of_them():
+    model = ("other", "happy", "neutral")
+    found = understood(["Happiness", "neutral"], {}, model)
+    assert (found.classes, found.number("Happiness"), found.kept) == (model, 1, False)
+    assert understood(["0", "2"], {}, ("2", "1", "0")).number("0") == 2
+    assert understood(["happy", "sad"], {}, model).classes == EMOTIONS
+    assert understood(["happy", "calm"], class_map(["other=calm"]), ("happy", "other")).classes == (
+        "calm",
+        "happy",
+    )
+
+
 def test_classes_are_kept_when_asked_and_numbers_too():
     found = understood(["1", "2", "happy"], {}, "keep")
     assert (found.classes, found.number("happy")) == (("1", "2", "happy"), 2)
@@ -101,7 +122,7 @@ def test_classes_are_kept_when_asked_and_numbers_too():
     [
         (["1", "happy"], "unknown classes '1': expected angry, .* --map 1=skip, .* --classes keep"),
         (["other"], r"1 class \(other\): expected 2..100 distinct ones"),
-        (["calm", "Calm"], "class names 'Calm' and 'calm' are the same"),
+        (["calm", "Calm"], "class names 'Calm' and 'calm' are the same: .* or join them with --map calm=Calm"),
     ],
 )
 def test_names_that_make_no_classes_are_refused(names, words):

@@ -2,14 +2,15 @@
 
 CONFUSIONS holds the confusion matrix of each embedded model on PublicTest: rows are the true emotion. CORRUPTIONS holds
 what `mien evaluate NAME --data fer2013 --usage PublicTest --corruptions --out DIR` wrote to corruptions.json; the
-corruptions.md beside it is the table of the card; SELECTIVE what report.json says of selective answers and sets. Where
-the data set is at hand the model is asked again.
+corruptions.md beside it is the table of the card; SELECTIVE what report.json says of selective answers and sets.
+ANSWERS holds what `sample_answers` gives for a sample of the faces, clear and behind a mask. Where the data set is at
+hand every model is asked about the sample again, and the default model about all faces; `make test-slow` asks the
+others about them too.
 """
 
 import hashlib
 import json
 import math
-import os
 import re
 from importlib import resources
 from pathlib import Path
@@ -17,20 +18,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data.reading.importing import import_data
 from mien.evaluation import corruptions
 from mien.evaluation.metrics import class_scores, macro_f1
 from mien.evaluation.report import evaluate
 from mien.evaluation.robustness import CorruptionScores, Robustness, Score
 from mien.evaluation.robustness_report import markdown_table
 from mien.labels import EMOTIONS
+from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 
 WEIGHTS = Path(str(resources.files("mien.model") / "weights"))
 NAMES = sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
 CONFUSIONS = Path(__file__).with_name("confusions.json")
 SELECTIVE = Path(__file__).with_name("selective.json")
+ANSWERS = Path(__file__).with_name("answers.json")
 CORRUPTIONS = Path(__file__).with_name("corruptions")
+SAMPLE = slice(None, None, 32)
+"""Of PublicTest."""
+ALL_FACES = [pytest.param(name, marks=[] if name == versioned_name("mien_s") else [pytest.mark.slow]) for name in NAMES]
+"""The models that are asked about all faces; the larger ones take half a minute each."""
+
+(MASK,) = [entry for entry in corruptions.CORRUPTIONS if entry.name == "mask"]
 
 
 @pytest.fixture(params=NAMES)
@@ -156,16 +164,34 @@ def read_back(report):
     )
 
 
-@pytest.fixture(scope="module")
-def fer2013(tmp_path_factory):
-    if "MIEN_FER2013" not in os.environ:
-        pytest.skip("MIEN_FER2013 names no fer2013.csv")
-    return import_data(Path(os.environ["MIEN_FER2013"]), tmp_path_factory.mktemp("data") / "fer2013")
+def behind_a_mask(faces):
+    return corruptions.corrupted(faces, MASK, MASK.strengths[2])
 
 
+def sample_answers(bundle, fer2013):
+    """The likeliest class of faces of PublicTest, clear and behind a mask, and its probability to three digits."""
+    faces = fer2013.faces[fer2013.rows_of("PublicTest")[SAMPLE]]
+    found = {"clear": bundle.probabilities(faces), "mask": bundle.probabilities(behind_a_mask(faces))}
+    return {
+        kind: {"class": values.argmax(axis=1).tolist(), "probability": values.max(axis=1).round(3).tolist()}
+        for kind, values in found.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "kind"), [*((name, "clear") for name in NAMES), (versioned_name("mien_s"), "mask")])
+def test_the_model_answers_a_sample_as_it_did(name, kind, fer2013):
+    faces = fer2013.faces[fer2013.rows_of("PublicTest")[SAMPLE]]
+    found = Bundle.load(name).probabilities(faces if kind == "clear" else behind_a_mask(faces))
+    stated = json.loads(ANSWERS.read_text())[name][kind]
+    assert len(stated["class"]) == len(faces) > 100
+    # Another processor rounds otherwise.
+    np.testing.assert_allclose(found[np.arange(len(faces)), stated["class"]], stated["probability"], atol=3e-3)
+
+
+@pytest.mark.parametrize("name", ALL_FACES)
 def test_the_model_answers_as_it_did(name, confusion, fer2013):
     result = evaluate(Bundle.load(name), fer2013, "PublicTest")
-    # Another processor rounds otherwise, and a face or two between two answers may change sides.
+    # A face or two between two answers may change sides.
     assert np.abs(result.confusion - confusion).sum() <= 4
     values, stated = result.to_dict(), json.loads(SELECTIVE.read_text())[name]
     assert values["ece"] == pytest.approx(Bundle.load(name).card.public_test["ece"], abs=1e-3)
@@ -177,11 +203,11 @@ def test_the_model_answers_as_it_did(name, confusion, fer2013):
         assert found["coverage"] == pytest.approx(entry["coverage"], abs=5e-3)
 
 
+@pytest.mark.slow
 def test_the_model_answers_spoilt_faces_as_it_did(name, robustness, fer2013):
-    number = [entry.name for entry in corruptions.CORRUPTIONS].index("mask")
-    mask, rows = corruptions.CORRUPTIONS[number], fer2013.rows_of("PublicTest")
-    logits = Bundle.load(name).logits(corruptions.corrupted(fer2013.faces[rows], mask, mask.strengths[2]))
-    stated = robustness["corruptions"][number]["severities"][2]["accuracy"]
+    rows = fer2013.rows_of("PublicTest")
+    logits = Bundle.load(name).logits(behind_a_mask(fer2013.faces[rows]))
+    stated = robustness["corruptions"][corruptions.CORRUPTIONS.index(MASK)]["severities"][2]["accuracy"]
     assert np.mean(logits.argmax(axis=1) == fer2013.labels[rows]) == pytest.approx(stated, abs=2 / len(rows))
 
 

@@ -99,7 +99,7 @@ def _balance(audit: Audit) -> str:
     for usage, counts in audit.store.counts().items():
         most = max(counts.values())
         bars = "".join(
-            f'<span>{emotion}</span><i style="width:{100 * count / most:.1f}%"></i><span>{count:,}</span>'
+            f'<span>{escape(emotion)}</span><i style="width:{100 * count / most:.1f}%"></i><span>{count:,}</span>'
             for emotion, count in counts.items()
         )
         parts.append(f'<p class="dim">{usage}</p><div class="bars">{bars}</div>')

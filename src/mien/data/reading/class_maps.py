@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from mien.choices import AUTO_CLASSES, CLASS_SETS
 from mien.errors import ConfigError, DataError, UsageError
-from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes, class_key, known_name, known_set
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes, class_key, is_class_name, known_name, known_set
 from mien.toml_json import read_toml
 
 ClassMap = Mapping[str, str | None]
-"""Class by `mien.labels.class_key` of a name; None skips the name."""
+"""Class, as the user wrote it, by `mien.labels.class_key` of a name; None skips the name."""
 
 SKIP: Final = "skip"
 
@@ -99,7 +99,11 @@ def class_map(options: Iterable[str]) -> ClassMap:
 
 
 def understood(
-    names: Collection[str], mapping: ClassMap, wanted: str = AUTO_CLASSES, *, strict: bool = False
+    names: Collection[str],
+    mapping: ClassMap,
+    wanted: str | tuple[str, ...] = AUTO_CLASSES,
+    *,
+    strict: bool = False,
 ) -> Naming:
     """The classes of a data set whose own names for them are known.
 
@@ -108,7 +112,9 @@ def understood(
         mapping: what they mean, as far as it is said.
         wanted: one of `mien.choices.CLASS_SETS`. "auto": where all names mean FER2013's emotions, or FER+'s, by the map
             or by `mien.labels.known_name`, that set; else names that the map lacks stay as they are. "keep": these
-            always stay as they are. "fer2013", "ferplus": every name must mean one of that set.
+            always stay as they are. "fer2013", "ferplus": every name must mean one of that set. Or the classes of a
+            model that is to be judged on the data set: they are taken where all names mean some of them, and the map
+            none; else it is "auto".
         strict: whether "auto" takes FER2013's emotions only, for data sets that are known to have no others.
 
     Raises:
@@ -116,22 +122,58 @@ def understood(
             classes (`mien.labels.checked_classes`).
         UsageError: an unknown set of classes.
     """
+    said = {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
+    if isinstance(wanted, tuple):
+        meanings = {name: meant(said.get(name, name), wanted) for name in names}
+        mapped = any(class_key(label) in mapping for label in wanted)
+        if not mapped and set(meanings.values()) - {None} <= set(wanted):
+            return Naming(wanted, meanings)
+        wanted = AUTO_CLASSES
     if wanted not in CLASS_SETS:
         raise UsageError(f"unknown classes {wanted!r}: expected one of {', '.join(CLASS_SETS)}")
-    said = {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
     known = _SETS.get(wanted)
     if wanted == AUTO_CLASSES:
         if numbers := sorted(name for name in names if name not in said and name.strip().isdigit()):
             raise DataError(unknown_classes(numbers, EMOTIONS))
         known = EMOTIONS if strict else known_set(_meant(names, said))
     if known is None:
-        meanings = {name: said[name] if name in said else name.strip() for name in names}
+        own = sorted({name.strip() for name in names if name not in said})
+        _refuse_same(own)
+        meanings = {name: meant(said[name], own) if name in said else name.strip() for name in names}
         present = {meaning for meaning in meanings.values() if meaning is not None}
         return Naming(checked_classes(sorted(present)) if present else EMOTIONS, meanings, kept=True)
-    meanings = {name: said[name] if name in said else known_name(name) for name in names}
+    meanings = {name: meant(said[name], known) if name in said else known_name(name) for name in names}
     if unknown := sorted(name for name, meaning in meanings.items() if not _fits(meaning, name in said, known)):
         raise DataError(unknown_classes(unknown, known))
     return Naming(known, meanings)
+
+
+def _refuse_same(names: Iterable[str]) -> None:
+    """Refuse names that are the same but for their case or the encoding of their accents, and say how to join them."""
+    keys: dict[str, str] = {}
+    for name in names:
+        if (before := keys.setdefault(class_key(name), name)) != name:
+            raise DataError(
+                f"class names {before!r} and {name!r} are the same: expected each once; rename one of them, or join "
+                f"them with --map {name}={before}"
+            )
+
+
+def meant(target: str | None, classes: Collection[str]) -> str | None:
+    """What the target of a map means among some classes.
+
+    Args:
+        target: a class as the user wrote it; None skips.
+        classes: those that there are.
+
+    Returns:
+        The one that is spelled so, whatever its case; else one that is the same emotion; else the target.
+    """
+    if target is None:
+        return None
+    emotion = known_name(target)
+    by_key, by_emotion = ({of(name): name for name in classes} for of in (class_key, known_name))
+    return by_key.get(class_key(target)) or (by_emotion.get(emotion) if emotion else None) or target
 
 
 def unknown_classes(names: list[str], classes: Iterable[str]) -> str:
@@ -172,11 +214,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _target(name: str, target: Any, option: str) -> str | None:
-    """The class that a name is said to mean; aliases of emotions are emotions."""
+    """The class that a name is said to mean."""
     text = target.strip() if isinstance(target, str) else ""
-    if text.lower() == SKIP:
-        return None
-    try:
-        return known_name(text) or checked_classes([text, f"{text}?"])[0]
-    except DataError:
-        raise UsageError(f"map {option}: {name.strip()!r} is {target!r}: expected {SKIP} or a class name") from None
+    if not is_class_name(text):
+        raise UsageError(f"map {option}: {name.strip()!r} is {target!r}: expected {SKIP} or a class name")
+    return None if text.lower() == SKIP else text

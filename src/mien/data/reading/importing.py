@@ -139,7 +139,10 @@ def _refuse_picture_options(
 ) -> None:
     """Refuse what only pictures have for the rows of a csv."""
     if (layout, names, usage) != (None, None, None):
-        raise UsageError(f"{source}: a layout, a map of names and a usage are for folders of pictures: leave them out")
+        raise UsageError(
+            f"{source}: has no columns path and label, and a layout, a map of names and a usage are for folders of "
+            "pictures: leave them out"
+        )
     if skip_damaged:
         raise UsageError(f"{source}: damaged pictures are skipped in folders of pictures: leave out --skip-damaged")
     if kind != FER2013_FACES:
@@ -181,7 +184,12 @@ def ferplus_beside(source: Path) -> Path | None:
 
 
 def faces_by_class(
-    folder: str | Path, names: ClassMap, progress: ReportProgress = no_progress, *, kind: FaceKind = FER2013_FACES
+    folder: str | Path,
+    names: ClassMap,
+    progress: ReportProgress = no_progress,
+    *,
+    kind: FaceKind = FER2013_FACES,
+    model: tuple[str, ...] = (),
 ) -> tuple[FaceStore, dict[str, int]]:
     """A folder with one folder of pictures per class as a data set in memory.
 
@@ -192,6 +200,7 @@ def faces_by_class(
         names: what its classes mean.
         progress: told which part of the pictures has been read.
         kind: what the faces are to be like.
+        model: classes of a model that is to be judged on them, see `mien.data.reading.class_maps.understood`.
 
     Returns:
         The data set, every row PrivateTest, and the pictures skipped, by class.
@@ -200,18 +209,20 @@ def faces_by_class(
         DataError: the folder is malformed; see there.
     """
     folder = Path(folder)
-    found = grouped(folder, _pictures_by_class(folder, names), None)
+    found = grouped(folder, _pictures_by_class(folder, names, model), None)
     rows, sha256 = read_pictures(folder, found.pictures, progress, kind=kind, classes=found.classes)
     skipped = {name: pictures for name, (meaning, pictures) in found.counts().items() if meaning is None}
     meta = StoreMeta(len(rows), folder.resolve().name, sha256, classes=found.classes)
     return FaceStore(*rows.arrays(), meta, groups=rows.group_names(), files=rows.file_names()), skipped
 
 
-def _pictures_by_class(folder: Path, names: ClassMap) -> FoundPictures:
-    return find_pictures(folder, "classes", names, TEST_USAGES[-1])
+def _pictures_by_class(folder: Path, names: ClassMap, model: tuple[str, ...]) -> FoundPictures:
+    return find_pictures(folder, "classes", names, TEST_USAGES[-1], classes=model or AUTO_CLASSES)
 
 
-def column_of_pictures(folder: str | Path, names: ClassMap, path: str | Path, column: str) -> NDArray[np.str_]:
+def column_of_pictures(
+    folder: str | Path, names: ClassMap, path: str | Path, column: str, *, model: tuple[str, ...] = ()
+) -> NDArray[np.str_]:
     """A column of a csv for the rows that `faces_by_class` makes of a folder, text (N,) in their order.
 
     Args:
@@ -219,12 +230,13 @@ def column_of_pictures(folder: str | Path, names: ClassMap, path: str | Path, co
         names: what its classes mean.
         path: the csv: ``file_name``, the picture's path below the folder with slashes, and ``column``.
         column: the name of the column.
+        model: as there.
 
     Raises:
         DataError: the folder or the csv is malformed, or a picture is missing in the csv or unknown.
     """
     folder = Path(folder)
-    return listed_column(folder, _pictures_by_class(folder, names), path, column)
+    return listed_column(folder, _pictures_by_class(folder, names, model), path, column)
 
 
 def _read_file(source: Path, progress: ReportProgress) -> tuple[FaceRows, str, str]:

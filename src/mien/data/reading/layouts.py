@@ -117,7 +117,7 @@ def find_pictures(
     names: ClassMap | None = None,
     usage: str | None = None,
     *,
-    classes: str = AUTO_CLASSES,
+    classes: str | tuple[str, ...] = AUTO_CLASSES,
     nested: bool = False,
 ) -> FoundPictures:
     """The pictures in a folder, and what their classes mean.
@@ -128,7 +128,7 @@ def find_pictures(
         names: what the names of classes mean; by default the layout's own map, if it has one. Of folders in ``splits``
             numbers are then FER2013's.
         usage: of all pictures, one of `USAGES`, where the layout says none.
-        classes: one of `mien.choices.CLASS_SETS`, see `mien.data.reading.class_maps.understood`.
+        classes: see `mien.data.reading.class_maps.understood`.
         nested: whether pictures lie in a folder for each group in that of their class; of splits and classes only.
 
     Raises:
@@ -192,7 +192,13 @@ def _check_usage(layout: str, usage: str | None, *, states_usage: bool) -> None:
 
 
 def _understood(
-    layout: str, folder: Path, found: _Named, names: ClassMap, classes: str, *, strict: bool
+    layout: str,
+    folder: Path,
+    found: _Named,
+    names: ClassMap,
+    classes: str | tuple[str, ...],
+    *,
+    strict: bool,
 ) -> FoundPictures:
     """Pictures with their labels.
 
@@ -348,7 +354,7 @@ def _text(path: Path) -> str:
 def _inside(folder: Path, name: str, where: str) -> Path:
     """The file of a name that a list gives, which must lie in the folder."""
     path = folder / name
-    if ".." in path.parts or Path(name).is_absolute() or not path.is_file():
+    if ".." in Path(name).parts or Path(name).is_absolute() or not path.is_file():
         raise DataError(f"{where} names {name[:60]!r}: no such file in {folder}")
     return path
 

@@ -1,4 +1,7 @@
-"""Tables of pictures: a csv with the columns path and label, and perhaps group and usage, one line a picture."""
+"""Tables of pictures: a csv with the columns path and label, and perhaps group and usage, one line a picture.
+
+Commas, semicolons or tabs stand between its cells: spreadsheets write what the language of their system asks for.
+"""
 
 import csv
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ _PATH: Final = "path"
 _LABEL: Final = "label"
 _USAGE: Final = "usage"
 _HEADER_BYTES: Final = 4096
+_DELIMITERS: Final = ",;\t"
 
 PICTURE_TABLE: Final = "table"
 """What this layout is called in messages."""
@@ -32,12 +36,21 @@ def has_usages(source: Path) -> bool:
 
 def _columns(source: Path) -> set[str]:
     """Names in the first line of a file, none where it cannot be one of a csv."""
+    header = _header(source)
+    return {name.strip().strip('"').lower() for name in header.split(_delimiter(header))}
+
+
+def _header(source: Path) -> str:
     try:
         with source.open("rb") as file:
-            header = file.readline(_HEADER_BYTES).decode("utf-8-sig")
+            return file.readline(_HEADER_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return set()
-    return {name.strip().strip('"').lower() for name in header.split(",")}
+        return ""
+
+
+def _delimiter(header: str) -> str:
+    """What stands between the cells: what there is most of in the header."""
+    return max(_DELIMITERS, key=header.count)
 
 
 def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
@@ -64,7 +77,7 @@ def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
 def _pictures(source: Path, usage: str | None) -> Iterator[NamedPicture]:
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.DictReader(file)
+            lines = csv.DictReader(file, delimiter=_delimiter(_header(source)))
             lines.fieldnames = header = [name.strip().lower() for name in lines.fieldnames or ()]
             if repeated := [name for name in (_PATH, _LABEL, GROUP, _USAGE) if header.count(name) > 1]:
                 raise DataError(f"{source}: the column {repeated[0]} stands there twice: expected each once")
@@ -81,10 +94,16 @@ def _pictures(source: Path, usage: str | None) -> Iterator[NamedPicture]:
 
 def _picture(source: Path, line: dict[str, str], where: str, usage: str | None) -> NamedPicture:
     name, label, group = ((line.get(key) or "").strip() for key in (_PATH, _LABEL, GROUP))
-    if not name or not label or len(group) > LONGEST_NAME:
+    if not name or not label:
         raise DataError(f"{where} has path {name[:40]!r} and label {label[:40]!r}: expected text in both")
+    if len(group) > LONGEST_NAME:
+        raise DataError(f"{where} has group {group[:40]!r}...: expected at most {LONGEST_NAME} characters")
     path = source.parent / name
-    if ".." in path.parts or Path(name).is_absolute() or not path.is_file():
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        raise DataError(
+            f"{where} names {name[:60]!r}: expected a path that begins in the csv's folder, {source.parent}"
+        )
+    if not path.is_file():
         raise DataError(f"{where} names {name[:60]!r}: no such file in {source.parent}")
     return NamedPicture(path, label, usage or _usage((line.get(_USAGE) or "").strip(), where), None, group)
 

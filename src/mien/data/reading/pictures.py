@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from mien.data.rows import FaceRows, ReportProgress
 from mien.errors import DataError, InputError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, KNOWN_SETS
 from mien.media.decode_picture import decode_picture
 from mien.preprocess import FACE_SIZE, face_crop, to_gray, to_rgb
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+SUFFIXES: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".webp", ".avif", ".heic", ".heif", ".hif"),
+    *(".jp2", ".pgm", ".ppm"),
+)
+"""Of pictures in data sets, lower-case: what `mien predict` reads, but for what are animations or icons as a rule."""
 
-_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
+_FORMATS: Final = frozenset({"JPEG", "MPO", "PNG", "TIFF", "BMP", "DIB", "WEBP", "AVIF", "HEIF", "JPEG2000", "PPM"})
 _LITTER: Final = ("thumbs.db", "desktop.ini")
 _NAMED_IN_ERRORS: Final = 5
 _DAMAGED_NAMED: Final = 20
@@ -140,7 +144,7 @@ def read_pictures(
 
     Raises:
         DataError: files cannot be read, are no pictures, or a box lies outside of its picture: the first 20 of them are
-            named, and their number; or nothing is left.
+            named, and their number; or nothing is left, of all pictures or of a class of the data set's own.
     """
     rows, digest = FaceRows(kind.side, kind.channels, classes), hashlib.sha256()
     damaged: list[str] = []
@@ -165,7 +169,22 @@ def read_pictures(
     found.report(folder)
     if not len(rows):
         raise DataError(f"{folder}: no face found in any photo; leave out --detect where pictures are faces already")
+    _refuse_emptied(folder, pictures, rows)
     return rows, digest.hexdigest()
+
+
+def _refuse_emptied(folder: Path, pictures: Sequence[LabelledPicture], rows: FaceRows) -> None:
+    """Refuse a class of one's own that had pictures, none of which could be used.
+
+    Raises:
+        DataError: as said; the data set's names for such classes are listed.
+    """
+    emptied = sorted({item.name for item in pictures if item.label is not None and item.label not in rows.labels})
+    if emptied and rows.classes not in KNOWN_SETS:
+        raise DataError(
+            f"{folder}: no picture of {listed(emptied)} could be used: expected some of each class; add others, or "
+            f"leave the class out with --map {emptied[0]}=skip"
+        )
 
 
 def _report(damaged: Sequence[str], folder: Path, *, skipped: bool) -> None:

@@ -1,4 +1,4 @@
-"""Data sets as folders of pictures: ``train|test|validation/<class>/*.jpg|jpeg|png|tiff``, or one folder per class.
+"""Data sets as folders of pictures: ``train|test|validation/<class>/*.jpg|png|...``, or one folder per class.
 
 The first level of the former says the usage, by one fixed map (`USAGE_OF_FOLDER`): train -> Training, validation ->
 PublicTest, test -> PrivateTest. A data set with train and test only has therefore no PublicTest rows to choose a model
@@ -31,7 +31,7 @@ FOLDER_OF_USAGE: Final = {"Training": "train", "PublicTest": "validation", "Priv
 METADATA_FILE: Final = "metadata.csv"
 """Where Hugging Face's `datasets` looks for what is known of the pictures in a folder."""
 
-_EXPECTED: Final = "train|validation|test/<class>/*.jpg|jpeg|png|tiff"
+_EXPECTED: Final = "train|validation|test/<class>/*.jpg|png|tiff|..."
 
 
 class FoundFolders(NamedTuple):
@@ -77,7 +77,7 @@ def class_pictures(folder: Path, usage: str, *, nested: bool = False) -> FoundFo
     found = _found([(entry, usage) for entry in folders], nested=nested)
     if not found.pictures:
         raise DataError(
-            f"{folder}: no pictures to read: expected <class>/*.jpg|jpeg|png|tiff, or what `mien data import` made"
+            f"{folder}: no pictures to read: expected <class>/*.jpg|png|tiff|..., or what `mien data import` made"
         )
     return found
 
@@ -126,9 +126,8 @@ def _picture_files(folder: Path) -> list[Path]:
     files = entries(folder)
     others = [path for path in files if path.suffix.lower() not in SUFFIXES or path.is_dir()]
     if others:
-        raise DataError(
-            f"{folder}: {_names(others)} in it: expected only {', '.join(SUFFIXES)} files; convert or remove the others"
-        )
+        mend = "say --groups folder" if all(path.is_dir() for path in others) else "convert or remove the others"
+        raise DataError(f"{folder}: {_names(others)} in it: expected only {', '.join(SUFFIXES)} files; {mend}")
     return files
 
 

@@ -17,7 +17,7 @@ export function classes() {
 
 /** The colour of a class. */
 export function colourOf(name) {
-  return known.colours[name] ?? "#999999";
+  return Object.hasOwn(known.colours, name) ? known.colours[name] : "#999999";
 }
 
 /** Take over the names that results come with, where they are others: those of a model that `v1/models` does not list. */

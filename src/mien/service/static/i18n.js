@@ -204,6 +204,9 @@ export function addWords(words) {
   for (const [name, more] of Object.entries(words)) Object.assign(WORDS[name], more);
 }
 
+/** Letters of Hebrew, Arabic and their neighbours. */
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
 let language = "en";
 const remembered = storage("localStorage");
 
@@ -214,7 +217,11 @@ export function text(key, values = {}) {
 
 /** The name of an expression; a class that is no emotion is called what it is called. */
 export function emotionName(emotion) {
-  return WORDS[language].emotions[emotion] ?? emotion;
+  const { emotions } = WORDS[language];
+  if (Object.hasOwn(emotions, emotion)) return emotions[emotion]; // a class may be called "constructor"
+  // A name in a script of the other direction would take the number beside it along.
+  const turned = FROM_RIGHT.test(emotion) !== RIGHT_TO_LEFT.includes(language);
+  return turned ? `\u2068${emotion}\u2069` : emotion;
 }
 
 /** The language that the reader chose before, or that the browser asks for. */

@@ -8,18 +8,30 @@ const BEFORE = [
 ];
 const AFTER = ["error"];
 
-/** The column of a class, which may be called like another one. */
-const columnOf = (name) => ([...BEFORE, ...AFTER].includes(name) ? `p_${name}` : name);
+/** The column of each class, which may be called like another one (mien/labels.py, columns_of). */
+function columnsOf(names) {
+  const taken = new Set([...BEFORE, ...AFTER]);
+  const used = new Set([...taken, ...names]);
+  return new Map(
+    names.map((name) => {
+      let column = name;
+      while (taken.has(name) && used.has(column)) column = `p_${column}`;
+      used.add(column);
+      return [name, column];
+    }),
+  );
+}
 
 /** Frames as CSV: a row for each face, and one for every frame without a face. */
 export function toCsv(frames) {
-  const columns = [...BEFORE, ...classes().map(columnOf), ...AFTER];
+  const columnOf = columnsOf(classes());
+  const columns = [...BEFORE, ...columnOf.values(), ...AFTER];
   const rows = frames.flatMap((frame) => {
     const shared = { source: frame.source, index: frame.index, time: frame.time, error: frame.error };
     if (!frame.faces.length) return [shared];
     return frame.faces.map(({ box, probabilities, ...face }) => {
       const [x, y, width, height] = box;
-      const shares = Object.entries(probabilities).map(([name, share]) => [columnOf(name), share]);
+      const shares = Object.entries(probabilities).map(([name, share]) => [columnOf.get(name), share]);
       return { ...shared, ...face, x, y, width, height, ...Object.fromEntries(shares) };
     });
   });
