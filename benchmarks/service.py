@@ -306,12 +306,14 @@ def main() -> None:
     options = parser.parse_args()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if options.hostile:
+        from benchmarks.attacks import attacks
         from hostile import busy, measure_attacks, measure_ends
 
+        made = list(attacks(options.seed))
         with busy(options.busy):
             with service() as (pid, address):
-                measure_attacks(address, pid, photo(), options.seed)
-            measure_ends(start_service, options.seed)
+                measure_attacks(address, pid, photo(), made)
+            measure_ends(start_service, made)
         return
     with service() as (pid, address):
         measure_load(address, pid)
