@@ -146,6 +146,10 @@ def fer2013(tmp_path_factory):
     return import_data(Path(os.environ["MIEN_FER2013"]), tmp_path_factory.mktemp("real") / "fer2013")
 
 
+CODING = {"libx264": {"crf": "10"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}
+"""Options of codecs: libvpx takes as long as a video lasts, and a quarter less if it is told to hurry."""
+
+
 @pytest.fixture(scope="session")
 def write_clip():
     """Writes RGB images as a video; times in seconds, 25 a second by default."""
@@ -154,7 +158,7 @@ def write_clip():
     def write(path, images, *, times=None, codec="libx264", audio=None, options=None, pixels="yuv420p"):
         times = [number / 25 for number in range(len(images))] if times is None else times
         with av.open(str(path), "w", options=options or {}) as file:
-            video = file.add_stream(codec, rate=25, options={"crf": "10"} if codec == "libx264" else {})
+            video = file.add_stream(codec, rate=25, options=CODING.get(codec, {}))
             video.height, video.width = images[0].shape[:2]
             video.pix_fmt = pixels
             video.codec_context.time_base = Fraction(1, 25 if codec == "mjpeg" else 90_000)
