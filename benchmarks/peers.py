@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from peer_photos import right_boxes, write_photos
 from PIL import Image
+from processor_time import adopt_orphans, seconds_below
 
 from mien.data.store import FaceStore
 
@@ -73,13 +74,14 @@ class Run:
 
 
 def run(command, place):
-    """One process: wall seconds, processor seconds with its children, its rows of JSON."""
-    before, started = os.times(), time.perf_counter()
+    """One process: wall seconds, processor seconds with all processes below it, its rows of JSON."""
+    adopt_orphans()
+    before, started = seconds_below(), time.perf_counter()
     done = subprocess.run(command, check=False, cwd=place, capture_output=True, text=True)
-    wall, after = time.perf_counter() - started, os.times()
+    wall = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"{command[0]} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    cpu = seconds_below() - before
     return Run(wall, cpu, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")])
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import UsageError
-from mien.threads import MOST_THREADS, stop_spinning, thread_count, threads_each, usable_cores
+from mien.threads import MOST_THREADS, stop_spinning, thread_count, threads_each, usable_cores, worker_count
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
@@ -192,3 +192,14 @@ def test_a_recognizer_sets_the_threads_of_opencv():
         assert cv2.getNumThreads() == thread_count()
     finally:
         cv2.setNumThreads(before)
+
+
+@pytest.mark.usefixtures("many_cores")
+@pytest.mark.parametrize(
+    ("megabytes", "threads", "workers"), [(128, None, 1), (1024, None, 3), (1024, 2, 2), (2**20, None, 16)]
+)
+def test_no_more_workers_are_started_than_the_memory_of_a_container_holds(tmp_path, megabytes, threads, workers):
+    here = group(tmp_path, "0::/pod\n", {"pod/memory.max": f"{megabytes * 2**20}\n"})
+    at_hand = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**40
+    assert worker_count(None, threads, here) == min(workers, at_hand // 2**28 - 1)
+    assert worker_count(40, threads, here) == 40

@@ -1,10 +1,13 @@
 """The pool of worker processes, with real processes that are really killed."""
 
 import mmap
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
+import weakref
 from collections import Counter
 from functools import partial
 from math import inf
@@ -96,6 +99,24 @@ def test_only_what_the_next_task_would_lack_of_its_memory_ends_a_process(tmp_pat
     assert made(tmp_path) == processes
 
 
+def test_a_process_that_may_have_no_children_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # as a worker of Pool is
+    with Workers(partial(make, tmp_path), 2) as workers, pytest.raises(WorkerError, match=r"Pool.*use one process"):
+        list(workers.results([1]))
+
+
+def test_a_script_on_standard_input_may_start_workers():
+    script = """
+from functools import partial
+from operator import itemgetter
+from mien.workers import Workers
+with Workers(partial(itemgetter, 0), 1) as workers:
+    print([result for _, result in workers.results([[[5]]])], __file__)
+"""
+    done = subprocess.run([sys.executable, "-"], input=script, check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[5] <stdin>\n", "")
+
+
 def test_an_error_ends_its_task_only(tmp_path):
     tasks = [1, ("raise", InputError("a.jpg: broken")), ("raise", OSError("disk")), ("raise", MemoryError()), 2]
     with Workers(partial(make, tmp_path), 2) as workers:
@@ -135,6 +156,25 @@ def test_workers_killed_at_random_moments_lose_and_double_nothing(tmp_path, seed
     assert len(failed) <= 5
     assert all("signal 9" in str(result.error) for result in failed)
     assert all(result == task * task for task, result in results if not isinstance(result, Failed))
+
+
+def test_tasks_that_are_forgotten_are_not_kept_while_the_first_is_slow(tmp_path):
+    references = []
+
+    def tasks():
+        yield "sleep", 0.5
+        for _ in range(60):
+            task = np.zeros(10)
+            references.append(weakref.ref(task))
+            yield task
+            del task
+
+    with Workers(partial(make, tmp_path), 2) as workers:
+        results = workers.results(tasks(), forget=True)
+        assert next(results) == (None, "slept")
+        assert sum(reference() is not None for reference in references) <= 3  # one for each worker, one on its way
+        assert [task for task, _ in results] == [None] * 60
+    assert len(references) == 60
 
 
 def test_memory_is_bounded_while_the_first_task_is_slow(tmp_path):

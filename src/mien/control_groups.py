@@ -1,6 +1,8 @@
 """The control groups of Linux that this process is in, version 1 and 2: where their limits are written."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 
@@ -14,6 +16,23 @@ def control_groups(controller: str, root: Path = Path("/")) -> Iterator[Path]:
     for line in read_text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         yield from _folders(root / "sys/fs/cgroup", controller, controllers, path)
+
+
+def memory_at_hand(root: Path = Path("/")) -> int | None:
+    """Bytes that this process may use: the machine's, and the limits of its control groups (version 1 and 2).
+
+    Args:
+        root: below it lie ``proc`` and ``sys``.
+    """
+    written = (
+        read_text(folder / name).strip()
+        for folder in control_groups("memory", root)
+        for name in ("memory.max", "memory.limit_in_bytes")
+    )
+    limits = [int(number) for number in written if number.isdecimal()]
+    with suppress(AttributeError, ValueError, OSError):  # Windows
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(limits, default=None)
 
 
 def read_text(path: Path) -> str:

@@ -32,12 +32,13 @@ class Ordered:
 
     Args:
         tasks: are read as they are needed, by one thread at a time.
+        forget: whether None stands for every task in what is given: tasks that hold pixels are not kept then.
         held: bytes of results that may wait.
         ahead: tasks beyond the first unfinished one that may be given out.
     """
 
-    def __init__(self, tasks: Iterable[Any], held: int = HELD, ahead: int = AHEAD) -> None:
-        self._tasks = iter(tasks)
+    def __init__(self, tasks: Iterable[Any], held: int = HELD, ahead: int = AHEAD, *, forget: bool = False) -> None:
+        self._tasks, self._forget = iter(tasks), forget
         self._most, self._ahead = held, ahead
         self._slots: dict[int, _Slot] = {}
         self._first = self._next = self._held = 0
@@ -61,7 +62,7 @@ class Ordered:
                 self._exhausted = True
                 self._changed.notify_all()
                 return None
-            self._slots[self._next] = _Slot(task)
+            self._slots[self._next] = _Slot(None if self._forget else task)
             self._next += 1
             return self._next - 1, task
 

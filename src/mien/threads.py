@@ -9,11 +9,14 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from mien.control_groups import control_groups, read_text
+from mien.control_groups import control_groups, memory_at_hand, read_text
 from mien.errors import UsageError
 
 MOST_THREADS: Final = 1024
 """More is a slip of the hand, and libgomp ends the process where the system refuses it one of them."""
+
+_MEMORY_EACH: Final = 256 * 2**20
+"""Bytes for each process: on many cores a small container would else be ended for its memory."""
 
 _WAIT_POLICY: Final = "OMP_WAIT_POLICY"
 _OMP_THREADS: Final = "OMP_NUM_THREADS"
@@ -53,16 +56,19 @@ def threads_each(threads: int | None, processes: int, environment: MutableMappin
     return max(1, thread_count(threads, environment) // shares)
 
 
-def worker_count(workers: int | None, threads: int | None) -> int:
-    """Processes that share the work: as many as asked; or one for each usable core, as far as the threads go.
+def worker_count(workers: int | None, threads: int | None, root: Path = Path("/")) -> int:
+    """Processes that share the work: as many as asked; or one for each usable core, as far as threads and memory go.
 
     Args:
         workers: asked for, at least 1; None: not asked.
         threads: asked for, all processes together; None: not asked.
+        root: below it lie ``proc`` and ``sys``.
     """
     if workers is not None:
         return workers
-    return usable_cores() if threads is None else min(usable_cores(), threads)
+    memory = memory_at_hand(root)
+    room = MOST_THREADS if memory is None else max(1, memory // _MEMORY_EACH - 1)
+    return min(usable_cores(root), room, MOST_THREADS if threads is None else threads)
 
 
 def usable_cores(root: Path = Path("/")) -> int:

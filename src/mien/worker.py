@@ -24,6 +24,8 @@ _PRELOADED: Final = ["mien.recognition.parallel", "mien.service.searching", "mie
 """What the server that forks imports: what the workers of this package do, by name; nothing here imports it."""
 _LINUX: Final = sys.platform == "linux"
 
+_STANDARD_INPUT: Final = "<stdin>"
+
 _TICK: Final = 0.1
 
 _PATIENCE: Final = 10.0
@@ -37,7 +39,7 @@ class Worker:
         make: called once in the process, gives what it does with a task; picklable.
 
     Raises:
-        WorkerError: ``make`` cannot be pickled.
+        WorkerError: ``make`` cannot be pickled, or this process may start none.
     """
 
     def __init__(self, make: Callable[[], Work]) -> None:
@@ -47,8 +49,12 @@ class Worker:
         self._exceeded: str | None = None
         self.spent = False
         try:
-            with _without_interrupts(), _STARTING:
+            with _without_interrupts(), _STARTING, _without_standard_input():
                 self._process.start()
+        except AssertionError:  # multiprocessing's
+            raise WorkerError(
+                "a worker of multiprocessing.Pool may start no processes of its own; use one process"
+            ) from None
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise WorkerError(f"{error}: worker processes take only what can be pickled; use one process") from None
         theirs.close()
@@ -201,6 +207,20 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context
+
+
+@contextmanager
+def _without_standard_input() -> Iterator[None]:
+    """Processes import the program that starts them, by its file; one on standard input names a file that is none."""
+    program = sys.modules["__main__"]
+    if getattr(program, "__file__", None) != _STANDARD_INPUT:
+        yield
+        return
+    del program.__file__
+    try:
+        yield
+    finally:
+        program.__file__ = _STANDARD_INPUT
 
 
 @contextmanager

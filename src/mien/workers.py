@@ -60,17 +60,22 @@ class Workers:
         self._lock = Lock()
         self._closed = False
 
-    def results(self, tasks: Iterable[Any]) -> Generator[tuple[Any, Any], None, None]:
+    def results(self, tasks: Iterable[Any], *, forget: bool = False) -> Generator[tuple[Any, Any], None, None]:
         """Each task with each of its results, in the order of the tasks; closing the iterator abandons the others.
 
         A task that raises, or whose worker dies, ends with a `Failed`; the others go on with a new worker. A caller
         that wants another try gives the task again. Tasks are read as they are needed.
 
+        Args:
+            tasks: what the processes do.
+            forget: whether None stands for every task, so that those that were done and wait for one before them do not
+                fill the memory.
+
         Raises:
             WorkerError: processes do not start.
             MienError: of ``make``, when no process can do the work at all.
         """
-        ordered = Ordered(tasks)
+        ordered = Ordered(tasks, forget=forget)
         threads = [Thread(target=self._serve, args=(ordered,), daemon=True) for _ in range(self._count)]
         for thread in threads:
             thread.start()
@@ -190,7 +195,7 @@ class Workers:
                 raise
             self._drop(worker)
         check()
-        hint = 'a script that asks for workers needs its `if __name__ == "__main__":`'
+        hint = 'a script that asks for workers needs its `if __name__ == "__main__":`, and before it what they use'
         raise WorkerError(f"worker processes do not start ({death}); {hint}")
 
     def _put_back(self, worker: Worker) -> None:

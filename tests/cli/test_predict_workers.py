@@ -87,3 +87,12 @@ def test_what_is_written_is_whole_and_no_process_is_left(folder, tmp_path, how):
 def test_the_number_of_workers_is_checked():
     for count in ("0", "257"):
         assert CliRunner().invoke(app, ["predict", "a.jpg", "--workers", count]).exit_code == 2
+
+
+def test_workers_do_not_import_the_command_line(folder, tmp_path):
+    script = tmp_path / "mien"  # as pip writes it, but that it tells who imports it
+    imports = "import sys\nfrom mien.cli.main import run\nprint(__name__, file=sys.stderr)\n"
+    script.write_text(f'{imports}if __name__ == "__main__":\n    sys.exit(run())\n')
+    command = [sys.executable, script, "predict", folder / "000.jpg", folder / "001.jpg", "--workers", "2"]
+    done = subprocess.run([*command, "--format", "jsonl"], check=False, capture_output=True, text=True)
+    assert (len(done.stdout.splitlines()), done.stderr) == (2, "__main__\n")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from mien.control_groups import memory_at_hand
 from mien.errors import UsageError
 from mien.service.heap import Heap
 from mien.service.limits import MEGABYTE, Limits
-from mien.service.memory import Shares, memory_at_hand, usual_memory
+from mien.service.memory import Shares, usual_memory
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GIGABYTE = 1024 * MEGABYTE

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads
+from mien.control_groups import memory_at_hand
 from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.service.limits import MEGABYTE, Limits
-from mien.service.memory import Shares, memory_at_hand, usual_memory
+from mien.service.memory import Shares, usual_memory
 from mien.threads import thread_count
 
 if TYPE_CHECKING:

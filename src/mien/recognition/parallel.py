@@ -124,7 +124,7 @@ def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) 
         WorkerError: a worker died, or none starts.
     """
     with Workers(partial(_finding, make), workers) as pool:
-        for _, result in pool.results(images):
+        for _, result in pool.results(images, forget=True):
             if isinstance(result, Failed):
                 raise result.error
             yield result

@@ -209,8 +209,8 @@ class Recognizer:
         """
         if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
             raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
-        if workers < 1:
-            raise UsageError(f"workers is {workers}: expected at least 1")
+        if not isinstance(workers, int) or workers < 1:
+            raise UsageError(f"workers is {workers!r}: expected a whole number of at least 1")
         if workers == 1:
             return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))

@@ -1,12 +1,8 @@
 """How much memory the service may use, and what each of its parts gets of it: the parts add up to the whole."""
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Self
 
-from mien.control_groups import control_groups, read_text
 from mien.errors import UsageError
 from mien.service.limits import MEGABYTE, Limits
 
@@ -101,20 +97,3 @@ def usual_memory(workers: int, at_hand: int | None) -> int:
     """
     wanted = _MOST_EACH * max(2, workers)
     return wanted if at_hand is None else min(wanted, at_hand)
-
-
-def memory_at_hand(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may use: the machine's, and the limits of its control groups (version 1 and 2).
-
-    Args:
-        root: below it lie ``proc`` and ``sys``.
-    """
-    written = (
-        read_text(folder / name).strip()
-        for folder in control_groups("memory", root)
-        for name in ("memory.max", "memory.limit_in_bytes")
-    )
-    limits = [int(number) for number in written if number.isdecimal()]
-    with suppress(AttributeError, ValueError, OSError):  # Windows
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min(limits, default=None)
