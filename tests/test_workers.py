@@ -285,3 +285,11 @@ def test_an_error_of_the_tasks_is_raised(tmp_path, children):
     with pytest.raises(InputError, match="ends here"), Workers(partial(make, tmp_path), 2) as workers:
         list(workers.results(tasks()))
     assert children() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are not forked by a server")
+def test_the_server_that_forks_starts_before_there_is_work_and_ends_with_its_program():
+    program = "import psutil; from mien.worker import start_server; start_server(); print(psutil.Process().children())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.count("psutil.Process(pid=") == 2  # it, and what cleans up after multiprocessing
+    assert done.stderr == ""

@@ -192,6 +192,16 @@ def _processor_time(process: int | None) -> float:
 _STARTING: Final = Lock()
 
 
+def start_server() -> None:
+    """Start the server that forks workers, where there is one, without waiting until it has imported what they need."""
+    if _context().get_start_method() != "forkserver":
+        return
+    from multiprocessing.forkserver import ensure_running
+
+    with _without_interrupts(), _STARTING, _without_standard_input():
+        ensure_running()
+
+
 @cache
 def _context() -> Any:
     """How processes start. The server that forks is asked over a socket in the folder for temporary files."""

@@ -171,7 +171,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.output.episodes import EpisodeLimits
     from mien.output.sink import Sinks
     from mien.recognition.everything import recognize_all
-    from mien.recognition.parallel import WORTH_SECONDS, Parallel
+    from mien.recognition.parallel import WORTH_SECONDS, Parallel, prepare
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video import StreamOptions
 
@@ -223,13 +223,13 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     _use_font(font)
     found = _found(sources, fps)
     refuse_sources(found, options.excerpt, show=show, isolate=isolate)
+    prepare(len(found.pictures), processes := worker_count(workers, threads))
     recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)
     kept = sinks.saved(target, found, drawing, limits, printed=form == "table", sound=not isolate)
     kept += [sinks.sorted_into(sort, sort_as, found, recognizer.header)] if sort else []
     window = sinks.shown(target or DEFAULT_FOLDER, drawing) if show else None
     rows = sinks.rows(form, recognizer.header.with_options(**options.to_dict()))
-    processes = worker_count(workers, threads)
     parallel = Parallel(
         recognizer.finder(processes),
         processes,

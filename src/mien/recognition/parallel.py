@@ -19,6 +19,7 @@ from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pictures import failed_picture, search, search_picture
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
+from mien.worker import start_server
 from mien.worker_process import UNBOUND, Bounds, Failed
 from mien.workers import Workers
 
@@ -114,6 +115,12 @@ class Parallel:
         """Whether to start workers for these videos."""
         sizes = [file.stat().st_size for file in files if isinstance(file, Path)]
         return self.workers > 1 and len(sizes) > 1 and sum(sizes) >= self.worth_bytes
+
+
+def prepare(pictures: int, workers: int) -> None:
+    """Let workers begin to start beside what comes before so many pictures are searched, if they will be."""
+    if workers > 1 and pictures >= _MANY:
+        start_server()
 
 
 def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:
