@@ -264,7 +264,7 @@ def _gif_frame(chance: Random, scale: float) -> bytes:
 
 
 def _gif_noise(chance: Random, scale: float) -> bytes:
-    side = _side(scale)
+    side = _side(scale, 3700)
     return _saved(Image.frombytes("L", (side, side), chance.randbytes(side * side)), "GIF")
 
 

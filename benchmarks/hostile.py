@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.attacks import PREDICT, Attack, attacks
+from benchmarks.attacks import PREDICT, Attack
 
 MOST_SECONDS = 3.0
 MOST_MEGABYTES = 1500
@@ -147,7 +147,7 @@ def left(address: str, attack: Attack, pid: int) -> float:
     return processor_seconds(pid) - before
 
 
-def measure_attacks(address: str, pid: int, picture: bytes, seed: int) -> None:
+def measure_attacks(address: str, pid: int, picture: bytes, made: Sequence[Attack]) -> None:
     """Every kind of attack, one after the other, and what is left of each."""
     address = f"http://{address}"
     alone = Polite(address, picture)
@@ -159,7 +159,7 @@ def measure_attacks(address: str, pid: int, picture: bytes, seed: int) -> None:
     print(f"alone: p95 {alone.p95():.0f} ms; {before[0]} processes, {before[1]:.0f} MB, {before[2]} descriptors")
     beside = Polite(address, picture)
     slow, large, late = 0.0, 0.0, []
-    for attack in attacks(seed):
+    for attack in made:
         with watched(pid) as most, beside.asking():
             status, began, ended = sent(address, attack)
         burnt = left(address, attack, pid)
@@ -181,10 +181,10 @@ def measure_attacks(address: str, pid: int, picture: bytes, seed: int) -> None:
     )
 
 
-def measure_ends(serve: Callable[[], subprocess.Popen[str]], seed: int) -> None:
+def measure_ends(serve: Callable[[], subprocess.Popen[str]], made: Sequence[Attack]) -> None:
     """How long SIGTERM takes while an attack is worked on."""
     slowest = 0.0
-    for attack in attacks(seed):
+    for attack in made:
         process = serve()
         assert process.stderr is not None
         address = process.stderr.readline().split()[2].rstrip("/")

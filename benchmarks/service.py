@@ -5,6 +5,7 @@
     python benchmarks/service.py --generated 5000     # and requests generated from the OpenAPI document
     python benchmarks/service.py --hostile            # files that cost far more than their size, beside a polite client
     python benchmarks/service.py --hostile --busy 2   # the same on two busy cores
+    python benchmarks/service.py --against OTHER/src  # the time of a request beside that of another commit
     python benchmarks/service.py --camera             # and the camera page in Chromium (extra dev)
 
 Baselines, measured in the same run: the recogniser alone, called in a loop; and the service with one client. CPU time
@@ -38,6 +39,7 @@ from skimage import data
 from mien.recognition.recognizer import Recognizer
 
 SECONDS = 10.0
+ROUNDS, TURN_SECONDS = 12, 3.0
 PREDICT = "/v1/predict"
 
 
@@ -62,16 +64,17 @@ def photo() -> bytes:
     return file.getvalue()
 
 
-def start_service(*arguments: str) -> subprocess.Popen[str]:
-    """`mien serve`, whose first line on standard error names its address."""
+def start_service(*arguments: str, folder: Path | None = None) -> subprocess.Popen[str]:
+    """`mien serve`, whose first line on standard error names its address; of the package in another folder."""
     command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    environment = os.environ if folder is None else {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 @contextmanager
-def service(*arguments: str) -> Iterator[tuple[int, str]]:
+def service(*arguments: str, folder: Path | None = None) -> Iterator[tuple[int, str]]:
     """A running service: process id and address."""
-    process = start_service(*arguments)
+    process = start_service(*arguments, folder=folder)
     try:
         assert process.stderr is not None
         yield process.pid, process.stderr.readline().split()[2].removeprefix("http://").rstrip("/")
@@ -153,12 +156,15 @@ def hostile(count: int = 200) -> list[tuple[str, bytes, str]]:
 
 
 def measure_hostile(address: str) -> None:
-    slowest, answers, wrong = 0.0, Counter[int](), []
+    slowest, answers, wrong = 0.0, Counter[int](), []  # 0: the client was cut off while it still sent
     for name, content, kind in hostile():
         connection = http.client.HTTPConnection(address, timeout=60)
         started = time.perf_counter()
-        connection.request("POST", PREDICT, content, {"content-type": kind})
-        status = connection.getresponse().status
+        try:
+            connection.request("POST", PREDICT, content, {"content-type": kind})
+            status = connection.getresponse().status
+        except OSError:
+            status = 0
         slowest = max(slowest, time.perf_counter() - started)
         connection.close()
         answers[status] += 1
@@ -188,6 +194,20 @@ def measure_load(address: str, pid: int) -> None:
             f" answers {dict(load.statuses)}, lost {load.lost}"
         )
     print(f"16 clients over 1: {rates[16] / rates[1]:.2f} times (target 1.5); p50 of 4 clients: target 60 ms")
+
+
+def measure_against(folder: Path) -> None:
+    """Another commit's service beside this one, asked in turns, so that both see the same machine."""
+    picture = photo()
+    with service() as (_, address), service(folder=folder) as (_, other):
+        for count in (1, 4):
+            loads = {name: Load() for name in (address, other)}
+            for _ in range(ROUNDS):
+                for name, load in loads.items():
+                    load.seconds += run_clients(name, count, lambda: (picture, "image/jpeg"), TURN_SECONDS).seconds
+            here, there = (load.p(0.5) for load in loads.values())
+            answers = [len(load.seconds) for load in loads.values()]
+            print(f"{count} clients: p50 {here:.0f} ms, {folder}: {there:.0f} ms, {here / there:.2f} times {answers}")
 
 
 def measure_soak(address: str, pid: int, seconds: float) -> None:
@@ -294,6 +314,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--generated", type=int, default=0, metavar="REQUESTS")
+    parser.add_argument("--against", type=Path, metavar="SRC", help="Folder of another commit's package.")
     parser.add_argument("--camera", action="store_true")
     parser.add_argument("--hostile", action="store_true")
     parser.add_argument("--seed", type=int, default=1, help="Of the hostile files.")
@@ -302,13 +323,18 @@ def main() -> None:
     )
     options = parser.parse_args()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if options.against:
+        measure_against(options.against)
+        return
     if options.hostile:
+        from benchmarks.attacks import attacks
         from hostile import busy, measure_attacks, measure_ends
 
+        made = list(attacks(options.seed))
         with busy(options.busy):
             with service() as (pid, address):
-                measure_attacks(address, pid, photo(), options.seed)
-            measure_ends(start_service, options.seed)
+                measure_attacks(address, pid, photo(), made)
+            measure_ends(start_service, made)
         return
     with service() as (pid, address):
         measure_load(address, pid)

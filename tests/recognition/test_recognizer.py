@@ -51,6 +51,16 @@ def gray(level, shape=(48, 48)):
     return np.full(shape, level, np.uint8)
 
 
+def test_a_crowd_is_classified_in_parts(classifier):
+    """One pass over 600 faces would take memory for all of them."""
+    boxes = [Detection((float(10 * (number % 30)), float(10 * (number // 30)), 9.0, 9.0), 0.9) for number in range(600)]
+    image = np.repeat(np.arange(200, dtype=np.uint8)[:, None], 300, axis=1)
+    faces = Recognizer(classifier, FixedDetector(*boxes)).predict(image)
+    assert [len(batch) for batch in classifier.batches] == [256, 256, 88]
+    levels = np.concatenate(classifier.batches).reshape(600, -1).mean(axis=1)
+    assert [face.emotion for face in faces] == [EMOTIONS[int(level * 7 / 256)] for level in levels]
+
+
 def test_a_face_given_directly_reaches_the_network_pixel_for_pixel(classifier):
     faces = np.random.default_rng(0).integers(0, 256, (5, 48, 48), np.uint8)
     results = Recognizer(classifier, "none").predict_batch(list(faces))

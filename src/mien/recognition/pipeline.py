@@ -27,6 +27,9 @@ from mien.results import Face, Frame, Header, Probabilities
 PIXELS_AT_ONCE: Final = 50_000_000
 """Images are classified together until they hold this many pixels, 150 MB in RGB."""
 
+FACES_AT_ONCE: Final = 256
+"""Faces in one forward pass, whose memory grows with them; images are classified together until they have as many."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searched:
@@ -77,9 +80,12 @@ class Pipeline(Finder):
         self._min_probability, self._read = min_probability, read or Reader(classifier)
 
     def classify(self, candidates: Sequence[Sequence[Candidate]]) -> list[list[Face]]:
-        """The expressions of the faces of several images, in one forward pass; lists as they came."""
+        """The expressions of the faces of several images, in one forward pass unless they are a crowd; lists as they
+        came.
+        """
         crops = [candidate.crop for image in candidates for candidate in image]
-        rows = iter(self._read(np.stack(crops)) if crops else ())
+        parts = (crops[start : start + FACES_AT_ONCE] for start in range(0, len(crops), FACES_AT_ONCE))
+        rows = (read for part in parts for read in self._read(np.stack(part)))
         return [[self._face(candidate, next(rows)) for candidate in image] for image in candidates]
 
     def _face(self, found: Candidate, read: Reading) -> Face:
@@ -116,18 +122,18 @@ def crop_of(classifier: object) -> tuple[int, int]:
 
 
 def batched(searched: Iterable[Searched], size: int) -> Iterator[list[Searched]]:
-    """Images to be classified together: so many, fewer when they are large. When reading fails, what was read comes
-    before the error.
+    """Images to be classified together: so many, fewer when they are large or have many faces. When reading fails, what
+    was read comes before the error.
     """
     batch: list[Searched] = []
-    pixels = 0
+    pixels = faces = 0
     try:
         for image in searched:
             batch.append(image)
-            pixels += _pixels(image)
-            if len(batch) == size or pixels >= PIXELS_AT_ONCE:
+            pixels, faces = pixels + _pixels(image), faces + len(image.candidates)
+            if len(batch) == size or pixels >= PIXELS_AT_ONCE or faces >= FACES_AT_ONCE:
                 yield batch
-                batch, pixels = [], 0
+                batch, pixels, faces = [], 0, 0
     except Exception:
         if batch:
             yield batch
