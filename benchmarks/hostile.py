@@ -108,7 +108,7 @@ def watched(pid: int) -> Iterator[list[float]]:
     most, over = [0.0], threading.Event()
 
     def look() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.1):
             most[0] = max(most[0], megabytes(pid))
 
     thread = threading.Thread(target=look)

@@ -222,6 +222,7 @@ def test_a_late_task_goes_on_only_while_it_had_little_of_the_processor(monkeypat
     assert time_of.left() == 2.5
     clock[0], spent[0] = wall, used
     assert time_of.is_over() == over
+    assert time_of.limit() == ("busy" if used < 0.4 else "time")
     if not over:
         assert 0 < time_of.left() < 1
 

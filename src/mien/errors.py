@@ -80,7 +80,7 @@ class LimitError(WorkerError):
     """A task needed more than it may have.
 
     Args:
-        limit: of what: ``memory``, ``processor time`` or ``time``.
+        limit: of what: ``memory``, ``processor time``, ``time``; ``busy``: of time, on a machine that had none for it.
         message: one line.
     """
 

@@ -44,7 +44,8 @@ class Worker:
         context = _context()
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=run_worker, args=(theirs, make), name="mien-worker", daemon=True)
-        self._exceeded = self.spent = False
+        self._exceeded: str | None = None
+        self.spent = False
         try:
             with _without_interrupts(), _STARTING:
                 self._process.start()
@@ -98,7 +99,7 @@ class Worker:
         time.wait_for_result()
         while (left := time.left()) < inf and not self._connection.poll(max(0.0, left)):
             if time.is_over():
-                self._exceeded = True
+                self._exceeded = time.limit()
                 self.kill()
                 raise EOFError
         content: bytes = self._connection.recv_bytes()
@@ -108,9 +109,9 @@ class Worker:
         """How it died."""
         self._process.join(_PATIENCE)
         code = self._process.exitcode
-        if self._exceeded:
+        if self._exceeded is not None:
             seconds = min(bounds.result_seconds or inf, bounds.seconds or inf)
-            return LimitError("time", f"it took longer than {seconds:.3g} s")
+            return LimitError(self._exceeded, f"it took longer than {seconds:.3g} s")
         if code == -getattr(signal, "SIGPROF", 0):
             return LimitError("processor time", f"it took more than {bounds.cpu_seconds:g} s of processor time")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
@@ -156,11 +157,17 @@ class _Time:
     def is_over(self) -> bool:
         """Whether the time is over; otherwise there is a little more."""
         now = monotonic()
-        cheap = _processor_time(self._process) - self._used < self._bounds.cheap_cpu_seconds
-        if now >= self._last or not cheap:
+        if now >= self._last or not self._is_cheap():
             return True
         self._end = min(self._last, now + _TICK)
         return False
+
+    def limit(self) -> str:
+        """What is exceeded: ``time``, or ``busy`` where the process had too little of it to say what the task costs."""
+        return "busy" if self._is_cheap() else "time"
+
+    def _is_cheap(self) -> bool:
+        return _processor_time(self._process) - self._used < self._bounds.cheap_cpu_seconds
 
 
 def _after(seconds: float | None) -> float:

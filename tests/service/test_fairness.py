@@ -130,7 +130,9 @@ def test_a_costly_picture_is_refused_after_a_short_wait():
         assert not cheap.done()
         turns.release(busy)
         turns.release(await asyncio.wait_for(cheap, HANG))
-        assert (await turns.take("other", 1, costly=True)).costly
+        turn = await turns.take("other", 1, costly=True)
+        assert turn.costly
+        assert turn.hurried
 
     asyncio.run(run())
 

@@ -119,6 +119,8 @@ def test_nor_is_who_leaves_before_the_first_frame_of_a_video(serve, write_clip, 
             client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
             wait_for(lambda: detector.widths)
         wait_for(lambda: before - {process.pid for process in children()})
+        broke_off = f'mien_requests_total{{path="{VIDEO}",status="400"}} 1.0'
+        wait_for(lambda: broke_off in waiting.get(f"http://{address}/metrics").text)
         detector.let_go()
         headers = {"content-type": "video/mp4"}
         answer = wait_for(lambda: _ok(waiting.post(f"http://{address}{VIDEO}", content=content, headers=headers)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import UsageError
+from mien.service.heap import Heap
 from mien.service.limits import MEGABYTE, Limits
 from mien.service.memory import Shares, memory_at_hand, usual_memory
 
@@ -62,3 +63,12 @@ def test_the_containers_of_the_examples_have_room_for_the_defaults():
     assert re.search(r'limits: \{cpu: "2", memory: 2Gi\}', kubernetes)
     assert re.search(r"MemoryMax=2G", unit)
     assert Shares.of(2 * GIGABYTE, 2, Limits().videos).most <= 2 * GIGABYTE
+
+
+def test_what_large_bodies_leave_goes_back_but_not_all_the_time():
+    now, trims = [10.0], []
+    heap = Heap(lambda: now[0], lambda: trims.append(now[0]))
+    for second, size in ((10.0, 2**20 - 1), (10.1, 2**20), (10.9, 2**24), (11.2, 2**20), (11.3, 2**20)):
+        now[0] = second
+        heap.freed(size)
+    assert trims == [10.1, 11.2]

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mien.errors import RequestError
 from mien.service.access import check_host, check_origin, check_token
 from mien.service.bounded_body import BoundedBody
+from mien.service.heap import Heap
 from mien.service.metrics import Metrics
 from mien.service.places import Places
 from mien.service.refusals import SECURITY_HEADERS, cors_headers, refusal, with_headers
@@ -51,6 +52,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, places: Places) -> None:
         self._app, self._settings, self._metrics, self._places = app, settings, metrics, places
+        self._heap = Heap()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -78,6 +80,7 @@ class Guard:
             raise
         finally:
             self._places.drop(client_of(scope), body.count)
+            self._heap.freed(body.count)
             self._note(scope, answer.status, time.monotonic() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:

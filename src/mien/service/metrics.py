@@ -52,7 +52,7 @@ class Metrics:
         self._pictures.labels(outcome).inc(count)
 
     def worker_ended(self, reason: str) -> None:
-        """A worker was ended: by a limit (``memory``, ``processor time``, ``time``), ``killed``, or by a ``crash``."""
+        """A worker was ended: by a limit (see `mien.errors.LimitError`), ``killed``, or by a ``crash``."""
         self._ended.labels(reason).inc()
 
     def batch(self, pictures: int, faces: int) -> None:

@@ -88,7 +88,7 @@ class PictureWorkers:
             loop.call_later(_GRACE, leash.pull)
             raise
         except WorkerError as error:
-            if error.signal or isinstance(error, LimitError):
+            if error.signal or (isinstance(error, LimitError) and error.limit != "busy"):
                 self._turns.blame(upload.client)
             raise refused(upload.name, error, self._metrics.worker_ended) from None
 
@@ -107,12 +107,12 @@ class PictureWorkers:
         return pixels
 
     def _bounds(self, turn: Turn) -> Bounds:
-        """Of a picture whose turn has come; what it has waited is taken off the time of a costly one."""
+        """Of a picture whose turn has come; what a hurried one has waited is taken off its time."""
         limits = self._limits
         return Bounds(
             memory=limits.large_picture_memory if turn.pixels > HEAVY else limits.picture_memory,
             cpu_seconds=limits.picture_cpu_seconds,
-            seconds=limits.picture_seconds - (turn.waited if turn.costly else 0.0),
+            seconds=limits.picture_seconds - (turn.waited if turn.hurried else 0.0),
             starved_seconds=0.0 if turn.costly else limits.starved_seconds,
             cheap_cpu_seconds=limits.cheap_cpu_seconds,
         )

@@ -252,6 +252,7 @@ async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> R
     finally:
         working.cancel()
         leaving.cancel()
+        await asyncio.wait({working, leaving})  # whoever closes what the work was using finds it at rest
 
 
 async def _left(request: Request) -> None:

@@ -29,7 +29,8 @@ class Turn:
         pixels: of the picture.
         come: done when it has a worker.
         since: when the picture was there, by the clock of the turns.
-        costly: whether it may take long, so that it waits for a short time only.
+        costly: whether it may take long by its header.
+        hurried: whether it waits for a short time only: costly ones, those of clients whose pictures ended a worker.
         wait: ends its waiting.
         heavy: whether it may not occupy the last free worker.
         waited: seconds from when the picture was there until its turn came.
@@ -40,6 +41,7 @@ class Turn:
     come: asyncio.Future[None]
     since: float
     costly: bool
+    hurried: bool
     wait: asyncio.Timeout
     heavy: bool = False
     waited: float = 0.0
@@ -92,12 +94,13 @@ class Turns:
             RequestError: 503, it did not come in time.
         """
         since = self._clock() if since is None else since
-        costly = costly or self._is_blamed(client)
-        most = self._hurried if costly else self._seconds
+        hurried = costly or self._is_blamed(client)
+        most = self._hurried if hurried else self._seconds
         left = since + most - self._clock()
         if left <= 0:
             raise _overloaded()
-        turn = Turn(client, pixels, asyncio.get_running_loop().create_future(), since, costly, asyncio.timeout(left))
+        come = asyncio.get_running_loop().create_future()
+        turn = Turn(client, pixels, come, since, costly, hurried, asyncio.timeout(left))
         self._waiting.setdefault(client, deque()).append(turn)
         self._served[client] = max(self._served.get(client, 0.0), self._level)
         self._next()
@@ -117,7 +120,7 @@ class Turns:
         self._blamed = {known: since for known, since in self._blamed.items() if now - since < _BLAMED}
         self._blamed[client] = now
         for turn in self._waiting.get(client, ()):
-            turn.costly = True
+            turn.hurried = True
             if not turn.wait.expired():
                 left = turn.since + self._hurried - now
                 turn.wait.reschedule(asyncio.get_running_loop().time() + max(0.0, left))

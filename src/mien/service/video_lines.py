@@ -65,8 +65,8 @@ async def recognized_lines(
     loop = asyncio.get_running_loop()
     try:
         first = await loop.run_in_executor(thread, next, images, None)
+        yield ""
         if first is not None:
-            yield ""
             frames = _frames(pipeline, first, images, options)
             while (frame := await loop.run_in_executor(thread, next, frames, None)) is not None:
                 yield f"{wishes.judged(frame).to_json()}\n"

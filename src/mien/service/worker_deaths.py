@@ -21,6 +21,8 @@ def refused(name: str, error: WorkerError, count: Callable[[str], None]) -> Mien
 
 def _judged(name: str, error: WorkerError) -> tuple[str, MienError]:
     if isinstance(error, LimitError):
+        if error.limit == "busy":
+            return error.limit, RequestError(503, f"{name}: the service is overloaded ({error}); try again")
         if error.limit == "time":
             said = f"{name}: the service is overloaded, or this costs too much: {error}; try again, or shrink it"
             return error.limit, RequestError(503, said)
