@@ -9,11 +9,13 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien demo --out demo
 
-# A worker for each core. Each begins with a part of the list as it stands, so that a module's fixtures are made once,
-# and takes from the others' ends when it has nothing left.
+# A worker for each core, and one more: a quarter of the time tests wait, for processes, sockets and browsers. Each begins
+# with a part of the list as it stands, so that a module's fixtures are made once, and takes from the others' ends when
+# it has nothing left.
+WORKERS = $(shell $(BIN)/python -c 'from mien.threads import usable_cores; print(min(8, usable_cores() + 1))')
 test test-slow: export PYTHONDONTWRITEBYTECODE :=  # or every process that a test starts compiles mien anew
 test: $(VENV)/.dev  ## run the tests, in 6 minutes at most; MIEN_FER2013=CSV adds those on the real data set
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 8 --dist worksteal --durations 10
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist worksteal --durations 10
 
 test-slow: $(VENV)/.dev  ## run what `make test` leaves out: before a release, and after a change of what it tests
 	$(BIN)/python -m pytest -m slow --durations 10
@@ -37,6 +39,7 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/import_csv.py
 	$(BIN)/python benchmarks/training_rate.py
+	$(BIN)/python benchmarks/default_precision.py
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/jobs.py --inputs 200 --throughput
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi

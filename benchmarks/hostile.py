@@ -122,10 +122,14 @@ def watched(pid: int) -> Iterator[list[float]]:
 
 def sent(address: str, attack: Attack) -> tuple[int | str, float, float]:
     """Status, seconds until the answer began, seconds until it ended."""
+    with httpx.Client(timeout=120) as client:  # whose making takes long, and is not the service's
+        return _sent(client, f"{address}{attack.path}", attack)
+
+
+def _sent(client: httpx.Client, url: str, attack: Attack) -> tuple[int | str, float, float]:
     started = time.perf_counter()
-    url, content = f"{address}{attack.path}", attack.content
     try:
-        with httpx.stream("POST", url, content=content, headers=attack.headers, timeout=120) as answer:
+        with client.stream("POST", url, content=attack.content, headers=attack.headers) as answer:
             began = time.perf_counter() - started
             answer.read()
             return answer.status_code, began, time.perf_counter() - started

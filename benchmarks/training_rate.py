@@ -149,10 +149,13 @@ def processor(device):
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def random_faces(folder, config, work, device):
-    """A data set of as many batches as an epoch should have."""
-    batches = max(FEWEST_BATCHES, round(WORK[device] / (work * config.batch_size)))
-    count = min(MOST_FACES, batches * config.batch_size)
+def epoch_faces(config, work, multiply_adds):
+    """Faces of as many whole batches as come to about so many multiply-adds, three batches at least."""
+    batches = max(FEWEST_BATCHES, round(multiply_adds / (work * config.batch_size)))
+    return min(MOST_FACES, batches * config.batch_size)
+
+
+def random_faces(folder, count):
     random = np.random.default_rng(0)
     faces, labels = random.integers(0, 256, (count, 48, 48), np.uint8), random.integers(0, 7, count).astype(np.uint8)
     write_store(folder, faces, labels, np.zeros(count, np.uint8), source="-", source_sha256="0" * 64)
@@ -210,7 +213,7 @@ def main():
         side = config.preprocess.input_size
         work = 3 * count_macs(outline(network_entry(config.network).build), side)
         with tempfile.TemporaryDirectory() as folder:
-            store = random_faces(Path(folder) / "data", config, work, options.device)
+            store = random_faces(Path(folder) / "data", epoch_faces(config, work, WORK[options.device]))
             print(
                 f"{recipe}, {side} px, batch {config.batch_size}; auto is {best_precision(options.device)}", flush=True
             )

@@ -8,7 +8,7 @@ FER2013's labels; its epoch was chosen on PublicTest, with those labels.
 Every result is a line of JSON, appended at once, and what stands there is not trained again; the table is of all lines.
 
 python benchmarks/transfer.py STORE OUT.jsonl [--sets three eight] [--rows 20 100 500] [--seeds 0 1 2 3 4]
-    [--ways mapped tuned scratch] [--parent mien_s-1] [--threads N]
+    [--ways mapped tuned scratch] [--parent mien_s-2] [--threads N]
 """
 
 import argparse
@@ -136,7 +136,7 @@ def main():
     parser.add_argument(
         "--ways", nargs="+", choices=("mapped", "tuned", "scratch"), default=["mapped", "tuned", "scratch"]
     )
-    parser.add_argument("--parent", default="mien_s-1")
+    parser.add_argument("--parent", default="mien_s-2")
     parser.add_argument("--threads", type=int)
     asked = parser.parse_args()
     store = FaceStore.open(asked.store)

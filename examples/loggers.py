@@ -10,10 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mien.data.store import FaceStore
+from mien.training.chart_reporter import ChartReporter
 from mien.training.data import TrainingData
 from mien.training.engine import train
 from mien.training.recipe import load_config
-from mien.training.reporter import SilentReporter
+from mien.training.reporter import Reporters, SilentReporter
 
 
 def figures(entry):
@@ -66,7 +67,8 @@ def main():
     logger, recipe, data, run = sys.argv[1:]
     config = load_config(recipe)
     training_data = TrainingData.prepared(FaceStore.open(data), config)
-    train(config, training_data, Path(run), resume=True, reporter=LOGGERS[logger]())
+    with ChartReporter(Path(run)) as chart:  # draws curves.png, as `mien train` does
+        train(config, training_data, Path(run), resume=True, reporter=Reporters(LOGGERS[logger](), chart))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 # One thread in every process: tests compare bits between processes, and small networks gain nothing from more.
@@ -128,11 +129,25 @@ def small_store(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def _operators_once():
+    """torch's exporter compiles its list of 500 operators anew for every network: here once, and nobody changes it."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
+
+
+@pytest.fixture(scope="session")
 def fer2013(tmp_path_factory):
     """The real data set where it is at hand, imported once; its source is what MIEN_FER2013 names."""
     if "MIEN_FER2013" not in os.environ:
         pytest.skip("MIEN_FER2013 names no fer2013.csv")
     return import_data(Path(os.environ["MIEN_FER2013"]), tmp_path_factory.mktemp("real") / "fer2013")
+
+
+CODING = {"libx264": {"crf": "10"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}
+"""Options of codecs: libvpx takes as long as a video lasts, and a quarter less if it is told to hurry."""
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +158,7 @@ def write_clip():
     def write(path, images, *, times=None, codec="libx264", audio=None, options=None, pixels="yuv420p"):
         times = [number / 25 for number in range(len(images))] if times is None else times
         with av.open(str(path), "w", options=options or {}) as file:
-            video = file.add_stream(codec, rate=25, options={"crf": "10"} if codec == "libx264" else {})
+            video = file.add_stream(codec, rate=25, options=CODING.get(codec, {}))
             video.height, video.width = images[0].shape[:2]
             video.pix_fmt = pixels
             video.codec_context.time_base = Fraction(1, 25 if codec == "mjpeg" else 90_000)

@@ -73,6 +73,7 @@ def test_a_logger_of_somebody_elses_is_told_of_every_epoch(logger, tmp_path, sma
     told = [{**(words[0] if words else {}), **named} for name, words, named in calls if name in ("log", "log_metrics")]
     assert told == [{**{name: float(value) for name, value in epoch.items() if name != "epoch"}, "step": 1}]
     assert "epoch 1 of 1 is done" in json.dumps(calls[-2:])
+    assert (tmp_path / "run/curves.png").exists()
 
 
 def test_the_file_for_nginx_stands_within_its_http_block(tmp_path):

@@ -24,7 +24,7 @@ def each_notebook():
         yield pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem.startswith("train") else [])
 
 
-@pytest.mark.parametrize("path", each_notebook())
+@pytest.mark.parametrize("path", list(each_notebook()))
 def test_notebooks_run_from_top_to_bottom(path, tmp_path, kernel_finds_mien):
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(

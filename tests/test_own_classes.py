@@ -12,8 +12,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from PIL import Image
+from rich.console import Console
 
 import mien
+from mien.cli.evaluate_tables import _confusion_table
 from mien.cli.main import app
 from mien.data.reading.class_maps import class_map
 from mien.data.store import FaceStore, write_store
@@ -146,6 +148,7 @@ def photos(tmp_path_factory, portraits):
     return folder
 
 
+@pytest.mark.usefixtures("_operators_once")
 def test_photos_in_colour_at_112_px_go_from_import_to_predict(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run("data", "import", photos, "mine", "--detect", "--face-size", "112", "--colour")
@@ -218,7 +221,8 @@ def test_tables_of_photos_are_a_source(photos, tmp_path, monkeypatch):
         ("gone.png,up,anna,train", "line 10 names 'gone.png': no such file"),
         ("高兴/0.png,,anna,train", "line 10 has path .* and label '': expected text in both"),
         ("高兴/0.png,up,anna,later", "line 10 has usage 'later': expected one of Training"),
-        ("高兴/0.png,up,,train", "line 10 has no group: expected one in every line"),
+        ("高兴/0.png,up,,train", "line 10 names '高兴/0.png' again, as line 2: expected each once"),
+        ("高兴/two.png,up,,train", "line 10 has no group: expected one in every line"),
     ):
         (photos / "faces.csv").write_text("\n".join([*lines, line]), encoding="utf-8")
         with pytest.raises(DataError, match=words):
@@ -327,6 +331,17 @@ def test_tables_for_people_show_names_as_they_are(tmp_path, monkeypatch, capsys)
     run("evaluate", "own.onnx", "--data", "data", "--usage", "PublicTest")
     said = capsys.readouterr().out.split()  # figures, and both sides of the confusion matrix
     assert (said.count("[bold]"), said.count(":smile:")) == (3, 3)
+
+
+def test_mistakes_among_many_classes_are_listed(capsys):
+    confusion, names = np.diag([9] * 14), [f"class {number}" for number in range(14)]
+    confusion[3, 5], confusion[5, 3] = 4, 7
+    Console(width=80).print(_confusion_table(confusion.tolist(), names))
+    lines = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if "class" in line]
+    assert [[cell.strip() for cell in line] for line in lines] == [
+        ["class 5", "class 3", "7"],
+        ["class 3", "class 5", "4"],
+    ]
 
 
 def test_columns_of_classes_that_are_called_like_others(tmp_path, capsys):

@@ -76,6 +76,7 @@ def test_every_claim_that_names_a_run_has_its_answer(study):
     assert named == set(tables.answers())
 
 
+@pytest.mark.usefixtures("_operators_once")
 def test_every_row_of_parity_works_or_differs_for_a_stated_reason(tmp_path, monkeypatch, study):
     parity = study("parity")
     monkeypatch.setattr(parity, "work", cache(lambda: tmp_path))

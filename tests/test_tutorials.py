@@ -109,6 +109,7 @@ def own_photos(tmp_path, portraits):
     return tmp_path
 
 
+@pytest.mark.usefixtures("_operators_once")
 def test_own_photos_from_import_to_predict(own_photos, monkeypatch, capsys):
     monkeypatch.chdir(own_photos)
     page = (TUTORIALS / "own_photos.md").read_text(encoding="utf-8")

@@ -95,7 +95,12 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
 
 def class_key(name: str) -> str:
     """What class names are compared by: neither case, nor the way in which accents are encoded, nor joiners matter."""
-    return unicodedata.normalize("NFC", without_joiners(name.strip())).casefold()
+    return composed(without_joiners(name)).casefold()
+
+
+def composed(name: str) -> str:
+    """A name without blanks around it, its accents encoded as most programs do it: macOS names folders otherwise."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def is_class_name(name: str) -> bool:

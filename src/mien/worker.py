@@ -107,11 +107,11 @@ class Worker:
 
     def _death(self, bounds: Bounds) -> WorkerError:
         """How it died."""
-        self._process.join(_PATIENCE)
-        code = self._process.exitcode
-        if self._exceeded is not None:
+        if self._exceeded is not None:  # and is dying
             seconds = min(bounds.result_seconds or inf, bounds.seconds or inf)
             return LimitError(self._exceeded, f"it took longer than {seconds:.3g} s")
+        self._process.join(_PATIENCE)
+        code = self._process.exitcode
         if code == -getattr(signal, "SIGPROF", 0):
             return LimitError("processor time", f"it took more than {bounds.cpu_seconds:g} s of processor time")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"

@@ -57,6 +57,7 @@ class Workers:
         self._make, self._count, self._bounds = make, count, bounds
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
+        self._dying: list[Worker] = []
         self._lock = Lock()
         self._closed = False
 
@@ -112,17 +113,18 @@ class Workers:
             done = True
         finally:
             leash.hold(None)
-            self._put_back(worker) if done else self._drop(worker)
+            self._put_back(worker) if done else self._leave(worker)
         if isinstance(result, Failed):
             raise result.error
 
     def prepare(self) -> None:
-        """Start a worker, or replace one that died, if there are fewer than there may be.
+        """Start a worker, or replace one that died, if there are fewer than there may be; afterwards the dead are gone.
 
         Raises:
             WorkerError: it does not start.
             MienError: of ``make``.
         """
+        self._bury()
         with self._lock:
             enough = self._closed or len(self._all) >= self._count
         if not enough:
@@ -132,6 +134,7 @@ class Workers:
         """End all processes; no other is started."""
         self._closed = True
         self._kill()
+        self._bury()
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +168,7 @@ class Workers:
         """An idle worker, or a new one in the place of a dead one."""
         if dead is not None:
             self._drop(dead)
+        self._bury()
         while True:
             with self._lock:
                 worker = self._idle.pop() if self._idle else None
@@ -200,6 +204,20 @@ class Workers:
                 self._idle.append(worker)
         if not kept:
             self._drop(worker)
+
+    def _leave(self, worker: Worker) -> None:
+        """Let a worker die while others go on: whoever waits for an answer does not wait for that."""
+        worker.kill()
+        with self._lock:
+            self._all.discard(worker)
+            self._dying.append(worker)
+
+    def _bury(self) -> None:
+        """Wait for the workers that were left to die."""
+        with self._lock:
+            dying, self._dying = self._dying, []
+        for worker in dying:
+            worker.close()
 
     def _drop(self, worker: Worker) -> None:
         with self._lock:

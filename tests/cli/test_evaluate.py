@@ -152,7 +152,7 @@ def test_rows_that_taught_the_model_are_refused_before_it_answers(tmp_path, mien
         ({"model": "nowhere.onnx"}, 1, ["nowhere.onnx"]),
         ({"--usage": "publictest"}, 2, ["publictest", "PublicTest"]),
         ({"--tta": "five"}, 2, ["five", "tencrop"]),
-        ({"--map": "angry=sad"}, 2, ["the model never answers angry", "--map angry=CLASS"]),
+        ({"--map": "angry=sad"}, 2, ["the model never answers angry", "--map CLASS=angry"]),
     ],
 )
 def test_bad_input_gets_one_line_and_a_status(model, small_store, changes, status, words, mien):

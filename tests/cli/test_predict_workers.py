@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 def started(folder, rows):
     """The command, in a process group of its own, as a terminal starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "mien", "predict", str(folder), "--format", "jsonl", "--workers", "2"],
+        [sys.executable, "-m", "mien", "predict", str(folder), "--format", "jsonl", "--workers", "2", "--batch", "8"],
         stdout=rows.open("wb"),
         stderr=subprocess.PIPE,
         text=True,

@@ -1,6 +1,7 @@
 import csv
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_folders_may_be_numbered_and_hold_jpeg_as_pillow_writes_it(tmp_path, sto
     buffer = io.BytesIO()
     Image.fromarray(store.faces[0]).save(buffer, "JPEG", quality=95)
     assert (tmp_path / "out/train/6/00000.jpg").read_bytes() == buffer.getvalue()
+
+
+def test_numbered_folders_say_what_numbers_mean_where_they_are_not_fer2013s(tmp_path):
+    own = made_up([1, 0], [0, 0])
+    own = replace(own, meta=replace(own.meta, format=2, classes=("calm", "tense")))
+    notes = export_data(own, tmp_path / "out", "folders", numbers=True).notes
+    assert notes == ("names of classes stay behind: 0 calm, 1 tense",)
 
 
 rows_of_stores = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=8)

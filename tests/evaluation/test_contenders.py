@@ -8,6 +8,7 @@ import pytest
 
 from mien.data.store import FaceStore
 from mien.errors import DataError, UsageError
+from mien.evaluation import report_charts
 from mien.evaluation.comparison import compared_rows, variants_of
 from mien.evaluation.comparison_rows import summary
 from mien.evaluation.contenders import read_contenders
@@ -15,6 +16,12 @@ from mien.evaluation.report import evaluate
 from mien.evaluation.report_folder import ReportFolder
 from mien.evaluation.significance import mcnemar
 from mien.model.onnx_model import Bundle
+
+
+@pytest.fixture(autouse=True)
+def _no_charts(monkeypatch):
+    """Drawing takes a second for each report, and nobody reads charts back."""
+    monkeypatch.setattr(report_charts, "draw_all", lambda *_: [])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.data.splits import training_rows
+from mien.data.splits import held_out_rows, training_rows
 from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.out_of_sample import Evidence, combined, model_evidence, read_probabilities
@@ -85,6 +85,24 @@ def test_rows_that_a_network_of_the_lineage_has_seen_are_not_judged(store, bundl
         with pytest.raises(DataError, match="was not trained on the Training rows that this list"):
             model_evidence(Model(bundle, {**own, **lineage(other)}), store, fold)
     assert "only the 90 test rows" in model_evidence(Model(bundle, lineage(saw_all)), store).note
+
+
+def held_out_by(store, fold, **more):
+    held = held_out_rows(store, "stratified_folds", 7, folds=3, fold=fold)
+    kept = provenance(store, training_rows(store, None, held).rows)
+    return held, {**kept, "split": "stratified_folds", "split_seed": 7, "folds": 3, "fold": fold, **more}
+
+
+def test_rows_that_the_training_held_out_are_judged(store, bundle):
+    """So the folds of a data set without test rows judge all of it; a lineage that has seen them does not."""
+    first, own = held_out_by(store, 0, initial_weights={"source": "fer2013.csv", "source_sha256": "0" * 64})
+    tests = list(range(60, 150))
+    evidence = model_evidence(Model(bundle, own), store)
+    assert judged(evidence) == [*first.tolist(), *tests]
+    assert f"only the 90 test and {len(first)} held-out rows are judged" in evidence.note
+    _, other = held_out_by(store, 1)
+    for seen in ({"teachers": [other]}, {"initial_weights": other}, {"rows_sha256": "0" * 64}, {"groups_sha256": "0"}):
+        assert judged(model_evidence(Model(bundle, {**own, **seen}), store)) == tests
 
 
 def test_a_dropped_row_whose_copy_was_trained_on_is_not_judged(store, bundle, tmp_path):

@@ -119,21 +119,23 @@ def test_answers_that_are_not_finite_are_refused(tmp_path, store, write_linear_m
         evaluate(broken, store, "PublicTest")
 
 
-def test_the_folder_gets_report_predictions_and_pictures(model, store, tmp_path):
+def test_the_folder_gets_report_predictions_and_pictures_over_earlier_ones(model, store, tmp_path):
+    folder = ReportFolder(tmp_path / "new" / "report")
+    folder.write(evaluate(model, store, "Training"))
     result = evaluate(model, store, "PublicTest")
-    written = ReportFolder(tmp_path / "new" / "report").write(result)
+    written = folder.write(result)
     names = ["report.json", "predictions.csv", "confusion.png", "reliability.png", "per_class.png", "risk_coverage.png"]
     assert [path.name for path in written] == names
     assert json.loads(written[0].read_text()) == result.to_dict()
+    check_predictions(written[1], model, store)
     for path in written[2:]:
         with Image.open(path) as picture:
             assert min(picture.size) >= 800
             assert len(np.unique(np.asarray(picture.convert("L")))) > 20  # not blank
 
 
-def test_the_predictions_are_written_row_by_row(model, store, tmp_path):
-    result = evaluate(model, store, "PublicTest")
-    _, table, *_ = ReportFolder(tmp_path / "out").write(result)
+def check_predictions(table, model, store):
+    """Row by row."""
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["row"]) for row in rows] == list(range(60, 150))
@@ -141,13 +143,6 @@ def test_the_predictions_are_written_row_by_row(model, store, tmp_path):
     written = np.array([[float(row[emotion]) for emotion in EMOTIONS] for row in rows])
     np.testing.assert_allclose(written, model.probabilities(store.faces[60:]), atol=1e-6)
     assert [row["predicted"] for row in rows] == [EMOTIONS[i] for i in written.argmax(axis=1)]
-
-
-def test_a_report_is_written_over_an_earlier_one(model, store, tmp_path):
-    folder = ReportFolder(tmp_path / "out")
-    folder.write(evaluate(model, store, "Training"))
-    report, *_ = folder.write(evaluate(model, store, "PublicTest"))
-    assert json.loads(report.read_text())["usage"] == "PublicTest"
 
 
 def test_a_folder_that_cannot_be_is_refused_before_any_work(tmp_path):

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from mien.cli.main import app
 from mien.data.store import FaceStore, write_store
 from mien.errors import ExportError, ModelFileError, UsageError
+from mien.export import onnx as onnx_export
 from mien.export.ensemble import ensemble_card, load_member
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.onnx_model import Bundle
@@ -37,6 +38,26 @@ ENTRY = registry.NetworkEntry("pooled", pooled, SPEC, "this test")
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
     monkeypatch.setitem(registry._ENTRIES, "pooled", ENTRY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _converted_once():
+    """Networks of the same shape are converted once, and get their weights; each file is still held to its network."""
+    convert, done = onnx_export._convert, {}
+
+    def with_weights(network, spec):
+        weights = network.state_dict()
+        shapes = tuple((name, weight.shape) for name, weight in weights.items())
+        if (spec, shapes) not in done:
+            done[spec, shapes] = convert(network, spec)
+        model = onnx.ModelProto.FromString(done[spec, shapes].SerializeToString())
+        for initializer in model.graph.initializer:
+            if initializer.name in weights:
+                initializer.CopyFrom(onnx.numpy_helper.from_array(weights[initializer.name].numpy(), initializer.name))
+        return model
+
+    with mock.patch.object(onnx_export, "_convert", with_weights):
+        yield
 
 
 def save_member(path, seed, temperature, spec=SPEC, **training):

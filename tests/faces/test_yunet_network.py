@@ -44,17 +44,18 @@ def expected_rows(opencv, image):
 
 # OpenCV's runner contradicts itself on pictures narrower than 33 pixels: a fresh one gives other faces than one that
 # that was used, and boxes at 1e17. Those are compared with the reference implementation of ONNX.
-def test_500_pictures_of_500_sizes_have_opencvs_boxes_landmarks_and_scores(network, opencv, portraits):
+@pytest.mark.parametrize("pictures", [120, pytest.param(500, marks=pytest.mark.slow)])
+def test_pictures_of_many_sizes_have_opencvs_boxes_landmarks_and_scores(network, opencv, portraits, pictures):
     rng = np.random.default_rng(17)
     faces = 0
-    for _ in range(500):
+    for _ in range(pictures):
         image = pasted(portraits, rng)
         rows, expected = network.rows(image, MIN_SCORE), expected_rows(opencv, image)
         assert rows.shape == expected.shape, image.shape
         np.testing.assert_allclose(rows[:, :14], expected[:, :14], atol=0.5)
         np.testing.assert_allclose(rows[:, 14], expected[:, 14], atol=1e-3)
         faces += len(rows)
-    assert faces > 800
+    assert faces > 1.6 * pictures
 
 
 @pytest.mark.parametrize("shape", [(9, 40), (41, 29), (17, 64), (96, 31)])

@@ -102,8 +102,8 @@ def test_a_video_is_read_again_when_its_process_dies_and_then_named(tmp_path, wr
     status = mien.jobs.run([tmp_path / "clip.mkv"], tmp_path / "out", recognizer, StreamOptions(every=1), running())
     assert (status.inputs, status.failed) == (1, 1)
     found = rows(tmp_path / "out")
-    assert [row["index"] for row in found] == list(range(30))  # the last frame before a death is never sent
-    assert [row["error"] is not None for row in found] == [False] * 29 + [True]
+    assert [row["index"] for row in found] == list(range(31))
+    assert [row["error"] is not None for row in found] == [False] * 30 + [True]
     assert len(list((tmp_path / "looked").iterdir())) == 2
 
 

@@ -42,6 +42,7 @@ def test_resamples_as_scipy_does(face, bf16):
     np.testing.assert_allclose(found, resampled(face[0, 0].double().numpy(), affine), atol=1e-4)
 
 
+@pytest.mark.usefixtures("_operators_once")
 def test_a_transformer_at_work_survives_export(tmp_path):
     torch.manual_seed(0)
     entry = network_entry("deep_emotion")

@@ -99,11 +99,11 @@ def test_images_are_kept_where_they_are_asked_for(recognizer, photos):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_ten_workers_killed_lose_and_double_no_picture(recognizer, photos, tmp_path, children):
-    for copy in range(6):
+    for copy in range(4):
         for photo in photos.glob("*.[jp][pn]g"):
             os.link(photo, tmp_path / f"{copy}-{photo.name}")
     rng = np.random.default_rng(10)
-    moments = np.sort(rng.choice(np.arange(5, 220), 10, replace=False)).tolist()
+    moments = np.sort(rng.choice(np.arange(5, 135), 10, replace=False)).tolist()
     frames, killed = [], 0
     for count, recognized in enumerate(results(recognizer, tmp_path, 2)):
         frames.append(recognized.frame)

@@ -209,7 +209,7 @@ def assert_same_run(found, expected):
     assert logs[0] == logs[1]
 
 
-@pytest.mark.parametrize(("epoch", "step"), [(1, 3), (1, None), (3, 15), (4, 1), (6, None)])
+@pytest.mark.parametrize(("epoch", "step"), [(1, 3), (4, 1), (6, None)])
 def test_interrupted_anywhere_and_resumed_ends_with_the_same_bits(finished, config, data, tmp_path, epoch, step):
     with pytest.raises(InterruptionError):
         train(config, data, tmp_path, device="cpu", reporter=InterruptingReporter(epoch, step))
@@ -253,6 +253,7 @@ def has_ended(process):
     return process.poll() is not None
 
 
+@pytest.mark.slow  # tests/training_queue/test_clone.py kills a process of `mien train` and compares the bits, too
 def test_a_killed_process_resumes_to_the_same_bits(finished, store_path, tmp_path, mien):
     """Killed as soon as its first epoch is logged, wherever it then is; and resumed by another process, this one."""
     run = tmp_path / "killed"
@@ -347,11 +348,12 @@ def test_precision_auto_is_settled_in_the_runs_configuration_and_card(config, da
 
 def test_precision_auto_goes_on_in_what_the_run_was_begun_with(config, data, tmp_path):
     """Whatever this machine would choose: a run that moves to another one keeps its arithmetic."""
+    brief = replace(config, epochs=2, resolutions=())
     for precision in ("bf16", "fp32"):
         run = tmp_path / precision
         with pytest.raises(InterruptionError):
-            train(replace(config, precision=precision), data, run, device="cpu", reporter=InterruptingReporter(1))
-        card = train(replace(config, precision="auto"), data, run, resume=True, device="cpu")
+            train(replace(brief, precision=precision), data, run, device="cpu", reporter=InterruptingReporter(1))
+        card = train(replace(brief, precision="auto"), data, run, resume=True, device="cpu")
         assert card.training["precision"] == precision
         assert f'precision = "{precision}"' in (run / "config.toml").read_text()
 

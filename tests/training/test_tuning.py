@@ -172,7 +172,11 @@ def test_one_class_is_too_few_and_few_faces_need_fewer_folds():
             [3, 3, 3, 3, 3],
             "all Training rows that may be used show happy: expected at least 2 of angry, disg",
         ),
-        (OWN, [0, 1, 0, 1, 2, 2], "no held_out row shows yawning: .* set fewer folds or another fold, or add pictures"),
+        (
+            OWN,
+            [0, 1, 0, 1, 2, 2],
+            "no held_out row shows yawning: .* set split=stratified_folds and fewer folds, another",
+        ),
     ):
         labels = np.array(held, np.uint8)
         faces = np.random.default_rng(0).integers(0, 256, (len(labels), 48, 48), np.uint8)

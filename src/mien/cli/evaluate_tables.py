@@ -1,7 +1,7 @@
 """The figures of `mien evaluate` for people, and as one row of a table."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.evaluation.evaluated import Evaluation
+
+_MOST_COLUMNS: Final = 12
+"""Classes up to which the confusion matrix is printed whole."""
+
+_MOST_MISTAKES: Final = 12
 
 
 def row_of(result: "Evaluation") -> tuple[list[str], list[list[str]]]:
@@ -150,12 +155,36 @@ def _class_table(per_class: dict[str, dict[str, float]]) -> "Table":
 
 
 def _confusion_table(confusion: list[list[int]], classes: "Sequence[str]") -> "Table":
+    """The confusion matrix; of many classes, whose columns no terminal has room for, the most frequent mistakes."""
     from rich.table import Table
     from rich.text import Text
+
+    if len(classes) > _MOST_COLUMNS:
+        return _mistakes_table(confusion, classes)
 
     table = Table("true \\ predicted", title="confusion: faces", title_justify="left")
     for name in classes:
         table.add_column(Text(name), justify="right")
     for name, counts in zip(classes, confusion, strict=True):
         table.add_row(Text(name), *map(str, counts))
+    return table
+
+
+def _mistakes_table(confusion: list[list[int]], classes: "Sequence[str]") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    pairs = [
+        (faces, name, other)
+        for name, counts in zip(classes, confusion, strict=True)
+        for other, faces in zip(classes, counts, strict=True)
+        if faces and other != name
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    shown = pairs[:_MOST_MISTAKES]
+    title = f"confusion: the most frequent {len(shown)} of {len(pairs):,} mistakes (--json has the matrix)"
+    table = Table("true", "predicted", title=title, title_justify="left")
+    table.add_column("faces", justify="right")
+    for faces, name, other in shown:
+        table.add_row(Text(name), Text(other), f"{faces:,}")
     return table

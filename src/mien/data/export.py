@@ -105,7 +105,11 @@ def export_data(
         raise DataError(f"{out}: no {' or '.join(chosen.usages)} row to write as {format}")
     chosen.write(ExportJob(store, out, progress, encoding or PICTURE_ENCODINGS[0], numbers))
     progress(1.0)
-    return Export(int(held.sum()), tuple(_left_behind(store, format, chosen)))
+    notes = list(_left_behind(store, format, chosen))
+    if numbers and store.classes != EMOTIONS:
+        meanings = ", ".join(f"{number} {name}" for number, name in enumerate(store.classes))
+        notes.append(f"names of classes stay behind: {meanings}")
+    return Export(int(held.sum()), tuple(notes))
 
 
 def _checked(name: str, encoding: str | None, *, numbers: bool) -> _Format:

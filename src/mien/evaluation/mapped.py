@@ -88,9 +88,11 @@ def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str]) -> str:
     unknown, missing = sorted(given - set(classes)), sorted(set(classes) - given)
     wrong = [f"the data set has no {', '.join(unknown)}"] if unknown else []
     wrong += [f"the model never answers {', '.join(missing)}"] if missing else []
-    example = f"--map {card.labels[0]}={(missing or classes)[0]}, or import the data set without it"
     if unknown:
         example = f"--map {unknown[0]}=CLASS or --map {unknown[0]}=skip"
+    else:
+        lacking = (missing or classes)[0]
+        example = f"--map CLASS={lacking}, or leave that out where pictures are read or imported: --map {lacking}=skip"
     return (
         f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
         f"{'; '.join(wrong) or 'in another order'}; say what the model's are with {example}"

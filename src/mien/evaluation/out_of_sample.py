@@ -15,6 +15,7 @@ from mien.data.store import FaceStore
 from mien.errors import DataError
 from mien.evaluation.classifier import Classifier
 from mien.evaluation.mapped import require_classes
+from mien.evaluation.provenance import set_aside
 from mien.evaluation.tta import Track, predict_logits
 from mien.model.card import ModelCard
 from mien.model.onnx_model import softmax
@@ -98,10 +99,13 @@ def _unseen(card: ModelCard, store: FaceStore, dropped: Path | None) -> tuple[ND
         source = card.training.get("source", "unknown data")
         note = f"trained on {source}, not on this data set; whether it has seen these faces is not known"
         return np.arange(len(store)), note
-    tests = np.concatenate([store.rows_of(usage) for usage in TEST_USAGES])
+    tests, held = np.concatenate([store.rows_of(usage) for usage in TEST_USAGES]), set_aside(card, store)
     chosen_on = card.training.get("selected_on")
     chosen = f" (its epoch was chosen on {chosen_on})" if chosen_on else ""
-    return tests, f"trained on Training rows of this data set, so only the {len(tests):,} test rows are judged{chosen}"
+    kinds = [f"{len(rows):,} {kind}" for kind, rows in (("test", tests), ("held-out", held)) if len(rows)]
+    which = " and ".join(kinds) or "test"
+    note = f"trained on Training rows of this data set, so only the {which} rows are judged{chosen}"
+    return np.concatenate([held, tests]), note
 
 
 def _held_out(card: ModelCard, store: FaceStore, dropped: Path) -> tuple[NDArray[np.intp], str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.choices import ALL_ROWS, FOLDS, HELD_OUT
 from mien.data.splits import groups_sha256, held_out_rows, rows_sha256, training_rows
 from mien.data.store import FaceStore
-from mien.errors import UsageError
+from mien.errors import DataError, UsageError
 from mien.model.card import ModelCard
 
 
@@ -113,6 +113,33 @@ def _counted(trainings: Sequence[Mapping[str, Any]], store: FaceStore, rows: NDA
     chosen = [training_rows(store, None, _set_aside(training, store)).rows for training in trainings]
     exact = all(rows_sha256(used) == entry.get("rows_sha256") for used, entry in zip(chosen, trainings, strict=True))
     return TrainedOn(int(np.isin(suspected, np.concatenate(chosen)).sum()), exact)
+
+
+def set_aside(card: ModelCard, store: FaceStore) -> NDArray[np.intp]:
+    """Training rows that no training of a model's lineage on this data set has used, teachers included, ascending.
+
+    Those that each has held out, as far as its hash of rows proves it; none otherwise.
+    """
+    kept, here = store.rows_of("Training"), False
+    for training in _lineage(card.training):
+        if training.get("source_sha256") != store.meta.source_sha256 or "members" in training:
+            continue
+        here = True
+        try:
+            held = _set_aside(training, store) if _same_groups(training, store) else kept[:0]
+            proven = rows_sha256(training_rows(store, None, held).rows) == training.get("rows_sha256")
+        except DataError:  # rows that cannot be split so are others than those of the training
+            proven = False
+        kept = np.intersect1d(kept, held) if proven else kept[:0]
+    return kept if here else kept[:0]
+
+
+def _lineage(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A training, and those of all networks that it began with, learnt from or consists of."""
+    yield training
+    initial = training.get("initial_weights")
+    for other in (*([initial] if initial else []), *training.get("teachers", ()), *training.get("members", ())):
+        yield from _lineage(other)
 
 
 def _trainings(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

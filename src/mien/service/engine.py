@@ -108,14 +108,14 @@ class Engine:
         pixels = (announced_pixels(upload.content) for upload in uploads)
         return sum(count for count in pixels if count <= self._limits.pixels)
 
-    async def recognize(self, upload: Upload, wishes: Wishes = ALL) -> Frame:
-        """The faces of a picture.
+    async def recognize(self, upload: Upload, wishes: Wishes = ALL, *, slow: bool = False) -> Frame:
+        """The faces of a picture; ``slow``: of one that is drawn afterwards.
 
         Raises:
             RequestError: not a supported picture format; no worker was free in time, or it took too long.
             InputError: it cannot be decoded.
         """
-        return wishes.judged(await self._frame(upload, SearchPicture(upload, wishes, self._limits)))
+        return wishes.judged(await self._frame(upload, SearchPicture(upload, wishes, self._limits), slow=slow))
 
     async def annotated(self, upload: Upload, frame: Frame, options: DrawingOptions) -> bytes:
         """The picture with the faces of its frame drawn in, as PNG.
@@ -127,7 +127,9 @@ class Engine:
         drawn: bytes = await self._pictures.do(upload, task, slow=True)
         return drawn
 
-    async def recognize_all(self, uploads: Sequence[Upload], wishes: Wishes) -> list[Frame | BaseException]:
+    async def recognize_all(
+        self, uploads: Sequence[Upload], wishes: Wishes, *, slow: bool = False
+    ) -> list[Frame | BaseException]:
         """The faces of the pictures of one request, in order, or what `recognize` raised.
 
         For fairness, a semaphore lets only a few pictures of a request queue at a time: a request with one picture is
@@ -137,7 +139,7 @@ class Engine:
 
         async def recognized(upload: Upload) -> Frame:
             async with places:
-                return await self.recognize(upload, wishes)
+                return await self.recognize(upload, wishes, slow=slow)
 
         return await asyncio.gather(*map(recognized, uploads), return_exceptions=True)
 
@@ -178,10 +180,10 @@ class Engine:
         )
         return SearchedVideo(self._videos, task, bounds, lambda error: refused(name, error, self._metrics.worker_ended))
 
-    async def _frame(self, upload: Upload, task: SearchPicture) -> Frame:
+    async def _frame(self, upload: Upload, task: SearchPicture, *, slow: bool) -> Frame:
         self._finding += 1
         try:
-            searched: Searched = await self._pictures.do(upload, task)
+            searched: Searched = await self._pictures.do(upload, task, slow=slow)
         finally:
             self._finding -= 1
         return await self._classified(searched)

@@ -109,7 +109,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
             raise RequestError(400, f"{len(uploads)} pictures in one request; an annotated picture is made of one")
         uploads = [replace(upload, client=client) for upload in uploads]
         with places.place("request", client), places.work(client, engine.pixels_of(uploads)):
-            results = await _while_there(request, engine.recognize_all(uploads, wishes))
+            results = await _while_there(request, engine.recognize_all(uploads, wishes, slow=draws))
             frames = _noted(uploads, results, metrics)
             header = results_header(engine.recognizer.header.with_options(**wishes.options(), **drawing.asked()))
             if not draws:

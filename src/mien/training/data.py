@@ -134,10 +134,10 @@ class TrainingData:
             )
         if len(judged) and (unjudged := [classes[number] for number in np.setdiff1d(trained, judged)]):
             held_out = select_on == "held_out"
-            mend = "fewer folds or another fold" if held_out else "split=stratified_folds and select_on=held_out"
+            mend = "fewer folds, another fold" if held_out else "select_on=held_out"
             raise TrainingError(
                 f"no {select_on} row shows {', '.join(unjudged)}: expected some of each of {', '.join(classes)} to "
-                f"choose the epoch on; set {mend}, or add pictures"
+                f"choose the epoch on; set split=stratified_folds and {mend}, or add pictures"
             )
 
     def identity(self) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from mien.training.schedules import learning_rate_factor
 from mien.training.start import Start, start_of
 from mien.training.stopping import reason_to_end
 from mien.training.targets import training_targets
+from mien.training.time_slices import take_short_slices
 from mien.training.views import TaughtViews
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def train(
     told["machine"] = environment(machine.device, threads, machine.world_size)
     start = replace(start, parents={**start.parents, **told})
     torch.set_num_threads(threads)
+    take_short_slices()
     trainer = _Trainer(config, data, start, run, machine, reporter or SilentReporter())
     trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]

@@ -111,6 +111,11 @@ def test_the_classes_of_a_model_are_taken_where_all_names_mean_some_of_them():
     )
 
 
+def test_accents_are_encoded_in_one_way():
+    found = understood(["cafe\u0301", "caf\u00e9", "tea"], {})
+    assert (found.classes, found.number("cafe\u0301")) == (("caf\u00e9", "tea"), 0)
+
+
 def test_classes_are_kept_when_asked_and_numbers_too():
     found = understood(["1", "2", "happy"], {}, "keep")
     assert (found.classes, found.number("happy")) == (("1", "2", "happy"), 2)

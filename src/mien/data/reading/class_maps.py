@@ -12,7 +12,16 @@ from typing import Any, Final
 
 from mien.choices import AUTO_CLASSES, CLASS_SETS
 from mien.errors import ConfigError, DataError, UsageError
-from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes, class_key, is_class_name, known_name, known_set
+from mien.labels import (
+    EMOTIONS,
+    FERPLUS_EMOTIONS,
+    checked_classes,
+    class_key,
+    composed,
+    is_class_name,
+    known_name,
+    known_set,
+)
 from mien.toml_json import read_toml
 
 ClassMap = Mapping[str, str | None]
@@ -137,9 +146,9 @@ def understood(
             raise DataError(unknown_classes(numbers, EMOTIONS))
         known = EMOTIONS if strict else known_set(_meant(names, said))
     if known is None:
-        own = sorted({name.strip() for name in names if name not in said})
+        own = sorted({composed(name) for name in names if name not in said})
         _refuse_same(own)
-        meanings = {name: meant(said[name], own) if name in said else name.strip() for name in names}
+        meanings = {name: meant(said[name], own) if name in said else composed(name) for name in names}
         present = {meaning for meaning in meanings.values() if meaning is not None}
         return Naming(checked_classes(sorted(present)) if present else EMOTIONS, meanings, kept=True)
     meanings = {name: meant(said[name], known) if name in said else known_name(name) for name in names}
@@ -215,7 +224,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _target(name: str, target: Any, option: str) -> str | None:
     """The class that a name is said to mean."""
-    text = target.strip() if isinstance(target, str) else ""
+    text = composed(target) if isinstance(target, str) else ""
     if not is_class_name(text):
         raise UsageError(f"map {option}: {name.strip()!r} is {target!r}: expected {SKIP} or a class name")
     return None if text.lower() == SKIP else text

@@ -64,6 +64,11 @@ def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
         DataError: unreadable or malformed, a missing picture, no usage or two; file and line are named.
     """
     found = list(_pictures(source, usage))
+    lines: dict[Path, int] = {}
+    for line, picture in enumerate(found, start=2):
+        if (first := lines.setdefault(picture.path, line)) != line:
+            name = picture.path.relative_to(source.parent).as_posix()
+            raise DataError(f"{source}: line {line} names {name[:60]!r} again, as line {first}: expected each once")
     if not found:
         raise DataError(f"{source}: no pictures to read: expected a line for each below the header")
     grouped = [bool(picture.group) for picture in found]
