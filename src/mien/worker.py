@@ -9,7 +9,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -133,8 +133,10 @@ class Worker:
 
     def close(self) -> None:
         """End it and let go of its connection, which only the thread that reads from it may."""
-        self.kill()
-        self._process.join(_PATIENCE)
+        with suppress(ValueError):  # it is closed, or has not ended, which the system is to be blamed for
+            self._process.kill()
+            self._process.join(_PATIENCE)
+            self._process.close()  # its descriptors, which would wait for the garbage collector
         self._connection.close()
 
 

@@ -99,6 +99,16 @@ def test_a_jpeg_is_decoded_smaller_and_its_own_size_is_known(size, orientation, 
         assert np.abs(reduced.pixels.astype(int) - expected).mean() < 4
 
 
+@pytest.mark.parametrize("size", [(4001, 1), (1, 4001), (3, 4001)])
+def test_a_thin_jpeg_keeps_a_pixel_of_its_short_side(size):
+    file = io.BytesIO()
+    Image.new("RGB", size, (9, 99, 9)).save(file, format="JPEG")
+    file.seek(0)
+    reduced = decode_reduced(file, "a.jpg", lambda longer: 8)
+    assert (reduced.width, reduced.height) == size
+    assert reduced.pixels.shape[:2] == tuple(-(-side // reduced.factor) for side in size[::-1])
+
+
 def test_other_formats_are_decoded_whole_and_the_limit_is_that_of_the_picture():
     files = {form: io.BytesIO() for form in ("PNG", "JPEG")}
     for form, file in files.items():

@@ -212,6 +212,23 @@ def test_the_size_of_heic_is_read_as_libheif_wrote_it():
             check_picture(content.getvalue(), "heic", int(pixels / 1.11) - 1)
 
 
+def test_the_size_of_a_bmp_of_os2_is_read_as_pillow_reads_it():
+    content = (
+        b"BM" + struct.pack("<IHHI", 26 + 24 * 9, 0, 0, 26) + struct.pack("<IHHHH", 12, 8, 9, 1, 24) + bytes(24 * 9)
+    )
+    assert Image.open(io.BytesIO(content)).size == (8, 9)
+    assert announced_pixels(content) == 72
+
+
+def test_the_size_of_a_jpeg_is_looked_for_no_further_than_its_check_looks():
+    content = written(PHOTO, "JPEG")
+    for times, pixels in ((1, PHOTO.width * PHOTO.height), (3, 0)):
+        padded = content[:2] + (b"\xff\0" * 15_000 + b"\xff\xfe\0\4ab") * times + content[2:]
+        assert announced_pixels(padded) == pixels
+        with contextlib.nullcontext() if pixels else pytest.raises(TooLargeError):
+            check_picture(padded, "jpeg", MOST)
+
+
 @pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 50}, {"quality": 50, "exif": b"Exif\0\0MM"}])
 def test_the_size_of_webp_is_read_as_pillow_wrote_it(options):
     for mode in ("RGB", "RGBA"):

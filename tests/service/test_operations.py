@@ -86,6 +86,16 @@ def test_what_is_no_http_is_refused_as_everything_is(guarded):
     assert 'mien_requests_total{path="other",status="400"}' in waiting.get(f"{guarded}/metrics").text
 
 
+def test_a_refused_stream_has_the_headers_of_every_refusal_and_is_counted(guarded):
+    head = b"GET /v1/stream HTTP/1.1\r\nhost: 10.1.2.3\r\nupgrade: websocket\r\nconnection: upgrade\r\norigin: %s\r\n"
+    key = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    answer = sent(guarded, head % ORIGIN.encode() + key)
+    assert answer.startswith(b"HTTP/1.1 421 ")
+    assert b"x-content-type-options: nosniff" in answer
+    assert b"access-control-allow-origin: " + ORIGIN.encode() in answer
+    assert 'mien_requests_total{path="/v1/stream",status="421"} 1.0' in waiting.get(f"{guarded}/metrics").text
+
+
 def test_a_body_whose_length_is_said_twice_ends_the_connection(guarded):
     head = b"POST /v1/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\n"
     both = b"content-length: 6\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
@@ -93,7 +103,9 @@ def test_a_body_whose_length_is_said_twice_ends_the_connection(guarded):
 
 
 def test_clients_faults_are_not_logged(serve, caplog):
+    log = logging.getLogger("uvicorn")  # from which nothing goes to the root
     with serve(access={"token": "a-token-of-enough-length"}) as address, caplog.at_level(logging.WARNING):
+        log.addHandler(caplog.handler)
         with pytest.raises(InvalidStatus):
             connect(f"ws://{address}/v1/stream")
         sent(address, b"no http\r\n\r\n")
@@ -102,6 +114,7 @@ def test_clients_faults_are_not_logged(serve, caplog):
             stream.socket.sendall(b"\x81\x82\0\0\0\0\xff\xff")
             with contextlib.suppress(Exception):
                 stream.recv(HANG)
+    log.removeHandler(caplog.handler)
     assert [record.getMessage() for record in caplog.records] == []
 
 

@@ -1,15 +1,21 @@
 """The budget of frames, pings and chunks: what is parsed in time is bounded, and nothing is lost."""
 
+import asyncio
 import contextlib
 import socket
 import threading
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.server import ServerState
 
 import waiting
+from mien.service.counted import Counted
+from mien.service.limits import Limits
 from mien.service.pace import BURST, EVENTS_PER_SECOND, Budget, Pace
+from mien.service.server import server_config
 from waiting import HANG, wait_for
 
 
@@ -66,6 +72,39 @@ def test_everything_is_parsed_once_in_order_and_no_faster_than_the_budget(parts,
     assert events <= BURST + EVENTS_PER_SECOND * loop.now + len(whole) / 256 + 8192
 
 
+def test_what_the_parser_does_not_take_is_left_and_nothing_more_is_read():
+    loop, parsed, states, room = Loop(), [], [], [False]
+
+    def parse(piece):
+        parsed.append(piece)
+        room[0] = False
+        return 1
+
+    pace = Pace(loop.clock, loop.call_later, parse, states.append, lambda: room[0])
+    pace.feed(bytes(1000))
+    assert (parsed, states[-1]) == ([], True)
+    while states[-1]:
+        room[0] = True
+        pace.go_on()
+    assert len(parsed) > 1
+    assert b"".join(parsed) == bytes(1000)
+
+
+@pytest.mark.parametrize(
+    ("head", "least", "most"),
+    [
+        (b"accept: a/b, c/d;q=0.5\r\n" * 40, 1, 1),
+        (b"a:b\r\n" * 3000, 300, 400),
+        (b"content-type: multipart/form-data" + b";" * 15_000 + b"\r\n", 1800, 1900),
+    ],
+)
+def test_uncommonly_many_parts_of_a_head_are_paid_for(head, least, most):
+    connection = Counted(h11.SERVER)
+    connection.receive_data(b"GET /healthz?a=1&b=2 HTTP/1.1\r\nhost: a\r\n" + head + b"\r\n")
+    assert isinstance(connection.next_event(), h11.Request)
+    assert least <= connection.taken() <= most
+
+
 HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\n\r\n"
 UPGRADE = (
     b"GET /v1/stream HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
@@ -107,6 +146,61 @@ def test_a_flood_of_tiny_events_is_held_back(address, picture, head, content):
         for _ in range(5):
             assert waiting.post(f"http://{address}/v1/predict", **options).status_code == 200
         assert sent[0] < 50_000_000  # the network's buffers, and not what a flood brings
+
+
+class Wire:
+    """A transport that notes whether bytes are read."""
+
+    def __init__(self):
+        self.reads, self.written, self.lost = True, b"", False
+
+    def pause_reading(self):
+        self.reads = False
+
+    def resume_reading(self):
+        self.reads = True
+
+    def write(self, content):
+        self.written += content
+
+    def is_closing(self):
+        return self.lost
+
+    def get_extra_info(self, name):
+        return None
+
+    def get_write_buffer_size(self):
+        return 0
+
+
+def test_requests_that_are_sent_ahead_do_not_pile_up():
+    """What is read of them is what is answered, and one piece of the network's."""
+    request = b"GET / HTTP/1.1\r\nhost: a\r\na: " + b"a" * 15_000 + b"\r\n\r\n"
+    piece = request * 17
+
+    async def answer(scope, receive, send):
+        await receive()
+        await asyncio.sleep(0.001)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def fed_and_answered():
+        config = server_config(None, "127.0.0.1", 0, Limits())
+        config.load()
+        config.loaded_app = answer
+        connection, wire, fed = config.http_protocol_class(config, ServerState(), {}), Wire(), 0
+        connection.connection_made(wire)
+        while wire.written.count(b"HTTP/1.1 200 ") < 50:
+            if wire.reads:
+                connection.data_received(piece)
+                fed += len(piece)
+            await asyncio.sleep(0)
+        wire.lost = True
+        connection.connection_lost(ConnectionResetError())
+        return fed, wire.written.count(b"HTTP/1.1 200 ")
+
+    fed, answered = asyncio.run(fed_and_answered())
+    assert fed <= answered * len(request) + 2 * len(piece)
 
 
 def test_a_body_in_many_small_chunks_is_taken(client, picture):

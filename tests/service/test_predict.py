@@ -1,19 +1,25 @@
+import asyncio
 import base64
+import contextlib
 import json
 import socket
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import httpx
 import numpy as np
 import pytest
+from starlette.datastructures import Headers
 
 import waiting
 from held import Held
+from mien.errors import RequestError
 from mien.model.embedded import versioned_name
 from mien.recognition.recognizer import Recognizer
 from mien.service.metrics import Metrics
+from mien.service.request_pictures import read_pictures
 from mien.service.schemas import FaceResult, FrameResult
 from waiting import HANG, wait_for
 
@@ -78,6 +84,21 @@ def test_every_format_is_taken_by_its_type_and_without(client, picture, form, ki
         answer = client.post("/v1/predict", content=picture(form), headers={"content-type": declared})
         assert answer.status_code == 200, answer.text
         assert (answer.json()[0]["width"], answer.json()[0]["height"]) == (64, 48)
+
+
+@pytest.mark.parametrize("unit", ["AA ", "A\\n\\t", "\\u0041", "A\N{GRINNING FACE}", "data:;,"])
+def test_base64_in_json_costs_a_few_times_its_size(unit):
+    content = f'{{"pictures": [{{"data": "{unit * (300_000 // len(unit))}"}}]}}'.encode()
+
+    async def body():
+        yield content
+
+    tracemalloc.start()
+    with contextlib.suppress(RequestError):
+        asyncio.run(read_pictures(Headers({"content-type": "application/json"}), body(), 1))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * len(content)
 
 
 @pytest.mark.parametrize(

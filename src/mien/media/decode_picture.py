@@ -124,8 +124,8 @@ def decode_reduced(
         (width, height), factor = image.size, 1
         turned = _orientation(image) in _TURNED
         if image.format in _REDUCIBLE and (factor := reduction(max(image.size))) > 1:
-            image.draft(None, (width // factor, height // factor))  # None: the mode stays
-            factor = round(width / image.size[0])
+            image.draft(None, (max(1, width // factor), max(1, height // factor)))  # None: the mode stays
+            factor = round(max(width, height) / max(image.size))
         pixels = pixels_of(image, name, max_pixels)
         return Reduced(pixels, *((height, width) if turned else (width, height)), factor)
 

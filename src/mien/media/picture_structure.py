@@ -79,9 +79,16 @@ def announced_pixels(content: Content) -> int:
         return _webp_announced(content[:30])
     if content[4:8] == b"ftyp":
         return announced_heif(content)
-    start, size = {b"GIF8": (6, 2), b"BM": (18, 4)}.get(content[: 2 if content[:2] == b"BM" else 4], (0, 0))
-    width, height = content[start : start + size], content[start + size : start + 2 * size]
-    return abs(int.from_bytes(width, "little") * int.from_bytes(height, "little", signed=size == 4))
+    if content[:4] == b"GIF8":
+        return int.from_bytes(content[6:8], "little") * int.from_bytes(content[8:10], "little")
+    return _bmp_announced(content[:26]) if content[:2] == b"BM" else 0
+
+
+def _bmp_announced(head: bytes) -> int:
+    """Of both forms of BMP: BITMAPCOREHEADER has shorter numbers; the height of BITMAPINFOHEADER may be negative."""
+    if head[14:18] == b"\x0c\0\0\0":
+        return int.from_bytes(head[18:20], "little") * int.from_bytes(head[20:22], "little")
+    return abs(int.from_bytes(head[18:22], "little") * int.from_bytes(head[22:26], "little", signed=True))
 
 
 def _webp_announced(head: bytes) -> int:
@@ -107,11 +114,12 @@ def _jpeg_announced(content: Content) -> int:
 
 def _jpeg_frame(content: Content) -> int:
     """Where the first frame header begins, behind its marker; 0 where none is near."""
-    at = 2
+    at, junk = 2, 0
     for _ in range(_EXIF * _EXIF):
-        found = _MARKER.search(content, at, at + _JUNK)
+        found = _MARKER.search(content, at, at + _JUNK - junk)
         if found is None:
             break
+        junk += found.start() - at
         marker = content[found.end() - 1]
         if marker in _FRAME_HEADERS:
             return found.end()

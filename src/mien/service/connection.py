@@ -9,6 +9,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mien.service.counted import Counted
 from mien.service.guard import CROWDED
 from mien.service.pace import Pace
 from mien.service.refusals import SECURITY_HEADERS, problem
@@ -46,8 +47,8 @@ class Impatient(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._service = self.app
-        self.conn = self._counted = _Counted(h11.SERVER)
-        self._pace = Pace(self.loop.time, self.loop.call_later, self._parse, self._wait)
+        self.conn = self._counted = Counted(h11.SERVER)
+        self._pace = Pace(self.loop.time, self.loop.call_later, self._parse, self._wait, self._takes_bytes)
         self.arrived = self.loop.time()
 
     @property
@@ -61,7 +62,9 @@ class Impatient(H11Protocol):
         return not self.silent and self.conn.their_state is h11.SEND_BODY
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Lingering(transport, self._is_unread, self._linger))  # type: ignore[arg-type]
+        self._socket = transport
+        lingering = Lingering(transport, self._is_unread, self._linger, self._go_on_soon)
+        super().connection_made(lingering)  # type: ignore[arg-type]
         if not make_room(self, self.connections, self.most, self.most_per_client):
             transport.abort()
             return
@@ -89,9 +92,21 @@ class Impatient(H11Protocol):
 
     def _wait(self, wait: bool) -> None:
         if wait:
-            self.transport.pause_reading()
+            self._socket.pause_reading()
         elif not self.flow.read_paused:
-            self.transport.resume_reading()
+            self._socket.resume_reading()
+
+    def _takes_bytes(self) -> bool:
+        """Whether the parser has room: it does not while a body waits to be taken, nor for the next request while one
+        is being answered.
+        """
+        if self._upgraded or self.transport.is_closing():
+            return True
+        return not self.flow.read_paused and self.conn.their_state is not h11.DONE
+
+    def _go_on_soon(self) -> None:
+        """Parse what is left when uvicorn, which calls this in the middle of a step, has done that step."""
+        self.loop.call_soon(self._pace.go_on)
 
     def _is_unread(self) -> bool:
         """Whether bytes of the client may be on their way that nobody will read."""
@@ -127,6 +142,7 @@ class Impatient(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._watch()
+        self._go_on_soon()
 
     def _watch(self) -> None:
         """Start or stop the timeout for the client's next bytes."""
@@ -168,22 +184,6 @@ class Impatient(H11Protocol):
             self.transport.close()
 
 
-class _Counted(h11.Connection):
-    """Counts what costs: requests, and chunks of bodies."""
-
-    _count = 0
-
-    def next_event(self) -> Any:
-        event = super().next_event()
-        self._count += isinstance(event, h11.Request) or (isinstance(event, h11.Data) and event.chunk_start)
-        return event
-
-    def taken(self) -> int:
-        """The count since this was asked last."""
-        count, self._count = self._count, 0
-        return count
-
-
 class Lingering:
     """A transport that, while bytes are on their way that nobody reads, closes one side first: were it closed at once,
     the client's system would throw the response away (RFC 9112, 9.6).
@@ -192,12 +192,17 @@ class Lingering:
         transport: asyncio's.
         unread: whether there may be such bytes.
         linger: called with what closes the other side.
+        resume: called when reading may go on.
     """
 
     def __init__(
-        self, transport: Any, unread: Callable[[], bool], linger: Callable[[Callable[[], None]], None]
+        self,
+        transport: Any,
+        unread: Callable[[], bool],
+        linger: Callable[[Callable[[], None]], None],
+        resume: Callable[[], None],
     ) -> None:
-        self._transport, self._unread, self._linger = transport, unread, linger
+        self._transport, self._unread, self._linger, self._resume = transport, unread, linger, resume
         self._ending = False
 
     def close(self) -> None:
@@ -210,6 +215,9 @@ class Lingering:
         self._transport.write_eof()
         self._transport.resume_reading()
         self._linger(self._transport.close)
+
+    def resume_reading(self) -> None:
+        self._resume()
 
     def is_closing(self) -> bool:
         return self._ending or bool(self._transport.is_closing())

@@ -97,7 +97,8 @@ class Guard:
             with self._places.place("stream", client_of(scope)), self._metrics.streams.track_inprogress():
                 await self._app(scope, receive, send)
         except RequestError as error:
-            await _deny(error, scope, send)
+            self._metrics.request(STREAM if scope["path"] == STREAM else "other", error.status, 0.0)
+            await _deny(error, scope, send, cors_headers(Headers(scope=scope), self._settings.access))
 
     def _headers(self, scope: Scope) -> dict[str, str]:
         headers = cors_headers(Headers(scope=scope), self._settings.access)
@@ -152,14 +153,17 @@ class _Answer:
             await refusal(error)(self.send)
 
 
-async def _deny(error: RequestError, scope: Scope, send: Send) -> None:
+async def _deny(error: RequestError, scope: Scope, send: Send, headers: Mapping[str, str]) -> None:
     """Reject a WebSocket during its handshake."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
         return
 
     async def as_denial(message: Message) -> None:
-        await send({**message, "type": message["type"].replace("http.", "websocket.http.")})
+        message = {**message, "type": message["type"].replace("http.", "websocket.http.")}
+        if "headers" in message:
+            message["headers"] = with_headers(message["headers"], {**SECURITY_HEADERS, **headers})
+        await send(message)
 
     await refusal(error)(as_denial)
 

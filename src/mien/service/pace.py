@@ -43,6 +43,7 @@ class Pace:
         later: runs a function after so many seconds, such as `asyncio.AbstractEventLoop.call_later`.
         parse: parses a piece; gives the number of events in it.
         wait: called with True when reading must wait, with False when it may go on.
+        ready: whether the parser takes bytes now; when it does again, call `go_on`.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class Pace:
         later: Callable[[float, Callable[[], None]], object],
         parse: Callable[[bytes], int],
         wait: Callable[[bool], None],
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._budget, self._later, self._parse, self._wait = Budget(clock), later, parse, wait
+        self._budget, self._later, self._parse, self._wait, self._ready = Budget(clock), later, parse, wait, ready
         self._left = bytearray()
         self._piece = _SMALLEST
         self._waiting = self._parsing = False
@@ -60,25 +62,26 @@ class Pace:
     def feed(self, data: bytes) -> None:
         """Parse bytes that came, now or when it is their turn."""
         self._left += data
-        if self._waiting:
-            self._wait(True)
-        elif not self._parsing:
-            self._go_on()
+        self.go_on()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Parse what is left, as far as its turn has come, and read on when nothing is left: what is read before that
+        would pile up.
+        """
+        if self._parsing:
+            return
         self._parsing = True
-        while self._left and not self._waiting:
+        while self._left and not self._waiting and self._ready():
             piece = bytes(self._left[: self._piece])
             del self._left[: self._piece]
             events = self._parse(piece)
             self._piece = min(2 * self._piece, _LARGEST) if events <= 1 else _SMALLEST
             if (seconds := self._budget.spend(events, len(piece))) > 0:
                 self._waiting = True
-                self._wait(True)
                 self._later(seconds, self._resume)
         self._parsing = False
+        self._wait(self._waiting or bool(self._left))
 
     def _resume(self) -> None:
         self._waiting = False
-        self._wait(False)
-        self._go_on()
+        self.go_on()

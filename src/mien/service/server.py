@@ -1,5 +1,6 @@
 """The HTTP server: uvicorn, with timeouts against slow clients (Slowloris) and a hard cap on connections."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ _KEEP_ALIVE: Final = 15
 _CLIENTS_FAULTS: Final = (
     *("Invalid HTTP request received", "Invalid UTF-8 sequence", "opening handshake failed", "connection rejected"),
     *("Unsupported upgrade request", "No supported WebSocket library", "invalid handshake"),
+    "ASGI callable returned without completing handshake",
 )
 _ACCEPTED_AT_ONCE: Final = 8
 """Connections that asyncio accepts before it looks at others; it takes as many as the backlog that it is told."""
@@ -66,8 +68,11 @@ def server_config(
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of uvicorn's log says more than that a client sent something malformed, which is counted."""
-    return not str(record.msg).startswith(_CLIENTS_FAULTS)
+    """Whether a line of uvicorn's log says more than that a client sent something malformed or was refused, which is
+    counted, or that a request was cut off at the end of the grace period.
+    """
+    cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_off and not str(record.msg).startswith(_CLIENTS_FAULTS)
 
 
 def _patience(app: FastAPI, limits: Limits) -> dict[str, Any]:
