@@ -15,6 +15,7 @@ from held import Held
 from mien.errors import RequestError, TooLargeError
 from mien.media.picture_structure import announced_pixels, is_plain_jpeg
 from mien.recognition.recognizer import Recognizer
+from mien.service.guard import client_of
 from mien.service.limits import Limits
 from mien.service.places import Places
 from mien.service.turns import Turns
@@ -255,3 +256,20 @@ class Even:
 
     def probabilities(self, faces):
         return np.full((len(faces), 7), 1 / 7)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("2001:db8:0:1::5", "2001:db8:0:1:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:0:1::5", "2001:db8:0:2::5", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("unknown", "testclient", False),
+    ],
+)
+def test_addresses_of_one_customer_are_one_client(one, other, same):
+    scopes = [{"client": (address, 1)} for address in (one, other)]
+    assert (client_of(scopes[0]) == client_of(scopes[1])) is same

@@ -9,6 +9,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mien.service.clients import UNKNOWN, network_of
 from mien.service.counted import Counted
 from mien.service.guard import CROWDED
 from mien.service.pace import Pace
@@ -278,7 +279,7 @@ def _oldest_of_the_largest(connections: Iterable[Any], held: Counter[str]) -> An
 
 
 def _client(connection: Any) -> str:
-    return connection.client[0] if connection.client else "unknown"
+    return network_of(connection.client[0]) if connection.client else UNKNOWN
 
 
 def _as_crowded(app: Any) -> Any:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mien.errors import RequestError
 from mien.service.access import check_host, check_origin, check_token
 from mien.service.bounded_body import BoundedBody
+from mien.service.clients import UNKNOWN, network_of
 from mien.service.heap import Heap
 from mien.service.metrics import Metrics
 from mien.service.places import Places
@@ -88,7 +89,7 @@ class Guard:
         path = scope["path"] if scope["path"] in _COUNTED else "other"
         self._metrics.request(path, status, seconds)
         ACCESS.info(
-            "%s %s %s %d %.0f ms", client_of(scope), scope["method"], ascii(scope["path"][:200]), status, 1000 * seconds
+            "%s %s %s %d %.0f ms", _address(scope), scope["method"], ascii(scope["path"][:200]), status, 1000 * seconds
         )
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,8 +170,12 @@ async def _deny(error: RequestError, scope: Scope, send: Send, headers: Mapping[
 
 
 def client_of(scope: Scope) -> str:
-    """The address of whoever sent a request, which is what rate limits count by."""
-    return str((scope.get("client") or ("unknown",))[0])
+    """Whoever sent a request, as rate limits count."""
+    return network_of(_address(scope))
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or (UNKNOWN,))[0])
 
 
 def _is_allowed(scope: Scope) -> bool:
