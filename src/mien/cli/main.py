@@ -7,6 +7,7 @@ import errno
 import gc
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -53,6 +54,9 @@ def _print_version(asked: bool) -> None:
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 """Importing creates so many that Python's 700 look for reference cycles all the time: a tenth of the start."""
 
+
+_SCRIPT: Final = "mien"
+"""What the script is called that pip makes."""
 
 _TO_TRY: Final = """\
 mien demo                              read the expression in a photo that comes with mien
@@ -105,10 +109,12 @@ def run() -> None:
 
 def _keep_workers_from_importing_this() -> None:
     """Every process that is started imports the program that starts it, whose script imports this command line: twice
-    the processor time and 8 MB for each worker. Of `python -m mien` none does, so the script passes for that.
+    the processor time and 8 MB for each worker. Of `python -m mien` none does, so the script passes for that. A program
+    of somebody's own, which imports a network and calls `run`, is none: its processes need the network, too.
     """
     program = sys.modules["__main__"]
-    if getattr(program, "run", None) is run and program.__spec__ is None:
+    script = Path(getattr(program, "__file__", None) or "").name
+    if script == _SCRIPT and getattr(program, "run", None) is run and program.__spec__ is None:
         program.__spec__ = ModuleSpec("mien.__main__", None)
 
 
