@@ -162,10 +162,8 @@ def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -
         )
     if guessed and not found.kept and found.layout == "splits" and any(name.isdigit() for name in counts):
         said.append("numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet")
-    for line in said:
-        console.print(
-            line, markup=False, emoji=False, highlight=False, soft_wrap=True
-        )  # above the bar, if there is one
+    for line in said:  # above the bar, if there is one
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.choices import SMOOTHINGS
+from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import UsageError
 from mien.results import Face, Frame, Probabilities
 
@@ -91,11 +92,11 @@ MakeSmoothing = Callable[[], Smoothing]
 SYMMETRIC: Final = "symmetric"
 CAUSAL: Final = "ema"
 """What ``auto`` is for live sources."""
-TIMED: Final = ("auto", SYMMETRIC, CAUSAL)
+TIMED: Final = (DEFAULT_SMOOTHING, SYMMETRIC, CAUSAL)
 """Smoothings that have a time constant."""
 
 _SMOOTHINGS: Final[dict[str, Callable[[float], MakeSmoothing | None]]] = {
-    "auto": lambda seconds: partial(Exponential, seconds),
+    DEFAULT_SMOOTHING: lambda seconds: partial(Exponential, seconds),
     SYMMETRIC: lambda seconds: partial(Exponential, seconds),
     CAUSAL: lambda seconds: partial(Exponential, seconds),
     "mode": lambda _: Mode,
