@@ -49,7 +49,7 @@ class Worker:
         self._exceeded: str | None = None
         self.spent = False
         try:
-            with _without_interrupts(), _STARTING, _without_standard_input():
+            with _starting():
                 self._process.start()
         except AssertionError:  # multiprocessing's
             raise WorkerError(
@@ -200,8 +200,15 @@ def start_server() -> None:
         return
     from multiprocessing.forkserver import ensure_running
 
-    with _without_interrupts(), _STARTING, _without_standard_input():
+    with _starting():
         ensure_running()
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """What every process of ours starts within, one at a time."""
+    with _without_interrupts(), _STARTING, _without_standard_input():
+        yield
 
 
 @cache
