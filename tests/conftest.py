@@ -68,13 +68,13 @@ def mien(monkeypatch, capsys):
 
 @pytest.fixture
 def children():
-    """The worker processes of this process that have come since the test began."""
+    """The worker processes since the test began; one that a thread closes meanwhile may be among them."""
 
     def workers():
         return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
 
-    others = {process.pid for process in workers()}
-    return lambda: [process for process in workers() if process.pid not in others]
+    others = workers()
+    return lambda: [process for process in workers() if process not in others]
 
 
 @pytest.fixture

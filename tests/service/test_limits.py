@@ -97,14 +97,14 @@ def test_who_takes_too_long_is_refused_and_the_next_is_served(serve, grey):
 def test_who_leaves_is_not_worked_for(serve, grey, tmp_path, children):
     detector = Held(tmp_path)
     with serve(Recognizer(Even(), detector), limits={"videos": 0}) as address:
-        before = {process.pid for process in children()}
+        before = set(children())
         content = grey(9)
         host, port = address.split(":")
         with socket.create_connection((host, int(port)), timeout=HANG) as client:
             head = f"POST /v1/predict HTTP/1.1\r\nhost: {host}\r\ncontent-type: image/png\r\n"
             client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
             wait_for(lambda: detector.widths)
-        wait_for(lambda: before - {process.pid for process in children()})  # its worker is gone
+        wait_for(lambda: before - set(children()))  # its worker is gone
         assert waiting.post(f"http://{address}/v1/predict", content=grey(0), headers=PNG).json()
 
 
@@ -112,13 +112,13 @@ def test_nor_is_who_leaves_before_the_first_frame_of_a_video(serve, write_clip, 
     detector = Held(tmp_path)
     content = write_clip(tmp_path / "clip.mp4", [stage((0, 40, 60))] * 3).read_bytes()
     with serve(Recognizer(Even(), detector), limits={"videos": 1}) as address:
-        before = {process.pid for process in children()}
+        before = set(children())
         host, port = address.split(":")
         with socket.create_connection((host, int(port)), timeout=HANG) as client:
             head = f"POST {VIDEO} HTTP/1.1\r\nhost: {host}\r\ncontent-type: video/mp4\r\n"
             client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
             wait_for(lambda: detector.widths)
-        wait_for(lambda: before - {process.pid for process in children()})
+        wait_for(lambda: before - set(children()))
         broke_off = f'mien_requests_total{{path="{VIDEO}",status="400"}} 1.0'
         wait_for(lambda: broke_off in waiting.get(f"http://{address}/metrics").text)
         detector.let_go()
