@@ -479,12 +479,18 @@ def _matroska_blocks(chance: Random, scale: float) -> bytes:
     return _matroska(chance, scale, block * _count(scale, 21 * MEGABYTE // len(block)))
 
 
+def matroska_broken(chance: Random, scale: float) -> bytes:
+    """Packets of which none can be decoded, which Matroska does not count."""
+    codec = chance.choice([b"V_VP8", b"V_VP9", b"V_MJPEG"])
+    return _matroska(chance, scale, _ebml("a3", b"\x81\0\0\x80" + chance.randbytes(9)) * _count(scale, 200_000), codec)
+
+
 def _matroska_laced(chance: Random, scale: float) -> bytes:
     block = _ebml("a3", b"\x81\0\0\x04\xff" + bytes(256))
     return _matroska(chance, scale, block * _count(scale, 20 * MEGABYTE // len(block)))
 
 
-def _matroska_compressed(chance: Random, scale: float) -> bytes:
+def matroska_compressed(chance: Random, scale: float) -> bytes:
     """Blocks of zeros, compressed."""
     packed = zlib.compress(bytes(_count(scale, chance.randrange(8, 30) * MEGABYTE)), 9)
     compression = _ebml("6d80", _ebml("6240", _ebml("5034", _ebml("4254", b"\0"))))
@@ -559,8 +565,9 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "AVI of one image": ("video/x-msvideo", _avi_of_one_image),
     "MJPEG of many scans": ("video/mp4", _mjpeg_scans),
     "Matroska of tiny blocks": ("video/x-matroska", _matroska_blocks),
+    "Matroska of broken packets": ("video/x-matroska", matroska_broken),
     "Matroska of laced blocks": ("video/x-matroska", _matroska_laced),
-    "Matroska of compressed blocks": ("video/x-matroska", _matroska_compressed),
+    "Matroska of compressed blocks": ("video/x-matroska", matroska_compressed),
     "VP9 large": ("video/webm", _vp9_large),
 }
 """The kinds, with the media type that their files declare."""

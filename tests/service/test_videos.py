@@ -3,6 +3,7 @@ import json
 import httpx
 import numpy as np
 import pytest
+from benchmarks.attacks import encoded
 
 import waiting
 from held import Held
@@ -101,6 +102,12 @@ def test_limits_of_length_and_size(serve, clip):
         with serve(Recognizer(Even(), "none"), limits=limits) as address:
             answer = waiting.post(f"http://{address}/v1/predict/video", content=content, headers=MP4)
             assert answer.status_code == status, answer.text
+
+
+def test_frames_of_as_many_pixels_as_are_allowed_fit_the_memory_of_a_video(client):
+    content = encoded("avi", "mjpeg", (4096, 2304), 4, pix_fmt="yuvj420p")
+    answer = client.post("/v1/predict/video", content=content, headers={"content-type": "video/x-msvideo"})
+    assert [(frame["width"], frame["error"]) for frame in lines_of(answer)] == [(4096, None)] * 4
 
 
 def test_a_video_that_does_not_say_how_long_it_is_ends_at_the_limit(serve, write_clip, stage, tmp_path):

@@ -9,6 +9,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mien.service.attention import Attentive
 from mien.service.clients import UNKNOWN, network_of
 from mien.service.counted import Counted
 from mien.service.guard import CROWDED
@@ -63,8 +64,8 @@ class Impatient(H11Protocol):
         return not self.silent and self.conn.their_state is h11.SEND_BODY
 
     def connection_made(self, transport: Any) -> None:
-        self._socket = transport
-        lingering = Lingering(transport, self._is_unread, self._linger, self._go_on_soon)
+        self._socket = Attentive(transport, self.loop.call_later)
+        lingering = Lingering(self._socket, self._is_unread, self._linger, self._go_on_soon)
         super().connection_made(lingering)  # type: ignore[arg-type]
         if not make_room(self, self.connections, self.most, self.most_per_client):
             transport.abort()

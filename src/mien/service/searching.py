@@ -25,6 +25,7 @@ from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
 from mien.results import Face, Frame
+from mien.service.heap import return_large_blocks
 from mien.service.limits import Limits
 from mien.service.media_types import PICTURES, picture_type
 from mien.worker_process import WithContent, Work
@@ -227,6 +228,7 @@ class MakeSearch:
 
     def __call__(self) -> Work:
         """What does the tasks."""
+        return_large_blocks()  # kept ones would count against the limit of memory
         finder = self.make()
         finder.find(_FIRST)
         return partial(_done, finder)
