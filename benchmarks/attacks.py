@@ -164,6 +164,12 @@ def _form_of_costly(chance: Random, scale: float) -> bytes:
     return _form(_png_of(8, 6, 4)(chance, scale), 5)
 
 
+def _form_of_boundaries(chance: Random, scale: float) -> bytes:
+    """A file whose lines begin like a boundary, or blanks after one: the parser takes them byte by byte."""
+    lines = chance.choice([b"\r\n--x%c" % letter for letter in b"a-\r"])
+    return _form(chance.choice([lines * _count(scale, 3_000_000), b"a\r\n--x" + b" " * _count(scale, 19_000_000)]), 1)
+
+
 def _json_of_large(chance: Random, scale: float) -> bytes:
     picture = {"data": base64.b64encode(_jpeg_plain(_side(scale))).decode()}
     return json.dumps({"pictures": [picture] * 16}).encode()
@@ -485,6 +491,14 @@ def matroska_broken(chance: Random, scale: float) -> bytes:
     return _matroska(chance, scale, _ebml("a3", b"\x81\0\0\x80" + chance.randbytes(9)) * _count(scale, 200_000), codec)
 
 
+def matroska_jumping(chance: Random, scale: float) -> bytes:
+    """Pictures whose times jump back and forth, which is worth a warning."""
+    picture = _saved(Image.new("RGB", (64, 64), "gray"), "JPEG")
+    times = (struct.pack(">h", chance.randrange(30_000)) for _ in range(_count(scale, 9_000)))
+    blocks = b"".join(_ebml("a3", b"\x81" + time + b"\x80" + picture) for time in times)
+    return _matroska(chance, scale, blocks, b"V_MJPEG")
+
+
 def _matroska_laced(chance: Random, scale: float) -> bytes:
     block = _ebml("a3", b"\x81\0\0\x04\xff" + bytes(256))
     return _matroska(chance, scale, block * _count(scale, 20 * MEGABYTE // len(block)))
@@ -526,6 +540,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "JPEG of a crowd": ("image/jpeg", _crowd),
     "form of large JPEGs": ("multipart/form-data; boundary=x", _form_of_large),
     "form of costly PNGs": ("multipart/form-data; boundary=x", _form_of_costly),
+    "form of boundaries": ("multipart/form-data; boundary=x", _form_of_boundaries),
     "JSON of large JPEGs": ("application/json", _json_of_large),
     "JPEG with EXIF of itself": ("image/jpeg", _jpeg_exif_of_itself),
     "JPEG with EXIF segments": ("image/jpeg", _jpeg_with(lambda _: _segment(0xE1, b"Exif\0\0MM"))),
@@ -566,6 +581,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "MJPEG of many scans": ("video/mp4", _mjpeg_scans),
     "Matroska of tiny blocks": ("video/x-matroska", _matroska_blocks),
     "Matroska of broken packets": ("video/x-matroska", matroska_broken),
+    "Matroska whose clock jumps": ("video/x-matroska", matroska_jumping),
     "Matroska of laced blocks": ("video/x-matroska", _matroska_laced),
     "Matroska of compressed blocks": ("video/x-matroska", matroska_compressed),
     "VP9 large": ("video/webm", _vp9_large),

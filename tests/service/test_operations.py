@@ -50,6 +50,12 @@ def test_other_methods_get_405(guarded, method, path, allowed):
     assert answer.json().keys() == {"error"}
 
 
+@pytest.mark.parametrize("part", ["bytes=9-2", "bytes=-0", "bytes=1-5"])
+def test_files_of_the_page_are_given_whole(guarded, part):
+    whole, asked = waiting.get(f"{guarded}/icon.svg"), waiting.get(f"{guarded}/icon.svg", headers={"range": part})
+    assert (asked.status_code, asked.content) == (200, whole.content)
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_is_answered_whatever_the_host_header_says(guarded, path):
     assert waiting.get(guarded + path, headers={"host": "10.1.2.3:8000"}).status_code == 200

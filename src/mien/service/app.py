@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from mien.errors import MienError
 from mien.recognition.recognizer import Recognizer
@@ -54,10 +55,18 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
     app.include_router(routes.picture_routes(engine, settings.limits, metrics, places))
     app.include_router(routes.video_routes(engine, places))
     app.include_router(routes.stream_routes(engine, settings.limits, metrics))
-    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    app.mount("/", _Page(directory=STATIC, html=True))
     _add_errors(app)
     _add_middleware(app, settings, metrics, places)
     return app
+
+
+class _Page(StaticFiles):
+    """The files of the page, always whole: requests for parts of them would be refused in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics, places: Places) -> None:

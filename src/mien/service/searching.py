@@ -4,6 +4,7 @@ Only faces that were found, crops of 48x48 pixels, and annotated pictures as PNG
 """
 
 import io
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -228,6 +229,7 @@ class MakeSearch:
 
     def __call__(self) -> Work:
         """What does the tasks."""
+        logging.getLogger("mien").setLevel(logging.CRITICAL)  # what it says names clients' files
         return_large_blocks()  # kept ones would count against the limit of memory
         finder = self.make()
         finder.find(_FIRST)
