@@ -175,14 +175,14 @@ def _json_of_large(chance: Random, scale: float) -> bytes:
     return json.dumps({"pictures": [picture] * 16}).encode()
 
 
-def _exif_of_itself(count: int, size: int) -> bytes:
+def exif_of_itself(count: int, size: int) -> bytes:
     """Tags whose values are all of the block."""
-    tags = b"".join(struct.pack(">HHII", 0x9000 + number % 99, 7, size, 8) for number in range(count))
+    tags = b"".join(struct.pack(">HHII", 0x9000 + number % 99, 7, size - 8, 8) for number in range(count))
     return (b"MM\0*\0\0\0\x08" + struct.pack(">H", count) + tags).ljust(size, b"\0")
 
 
 def _jpeg_exif_of_itself(chance: Random, scale: float) -> bytes:
-    block = _exif_of_itself(_count(scale, 60_000), _count(scale, 1_000_000))
+    block = exif_of_itself(_count(scale, 60_000), _count(scale, 1_000_000))
     parts = [block[at : at + 65_000] for at in range(0, len(block), 65_000)]
     jpeg = _jpeg_plain(64)
     return jpeg[:2] + b"".join(_segment(0xE1, b"Exif\0\0" + part) for part in parts) + jpeg[2:]
@@ -216,8 +216,22 @@ def _png_interlaced(chance: Random, scale: float) -> bytes:
 
 
 def _png_exif_of_itself(chance: Random, scale: float) -> bytes:
-    block = _exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
+    block = exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
     return _png(64, 64, 8, 2, bytes(64 * 193), _chunk(b"eXIf", block))
+
+
+def _png_exif_as_text(chance: Random, scale: float) -> bytes:
+    """EXIF as ImageMagick writes it, compressed: a few bytes become half a megabyte that is named again and again."""
+    block = exif_of_itself(_count(scale, 36_000), _count(scale, 500_000)).hex()
+    text = zlib.compress(f"\nexif\n{len(block) // 2}\n{block}".encode(), 9)
+    return _png(64, 64, 8, 2, bytes(64 * 193), _chunk(b"zTXt", b"Raw profile type exif\0\0" + text))
+
+
+def _png_narrow(chance: Random, scale: float) -> bytes:
+    """One pixel wide, as high as is allowed: what is done by the row costs most."""
+    height = _count(scale, chance.choice([4_000_000, 25_000_000]))
+    colour, channels = chance.choice([(0, 1), (2, 3), (6, 4)])
+    return _png(1, height, 8, colour, bytes((1 + channels) * height))
 
 
 def _png_frames(chance: Random, scale: float) -> bytes:
@@ -311,6 +325,12 @@ def _avif_larger(chance: Random, scale: float) -> bytes:
     at = content.index(b"ispe") + 8
     small = chance.randrange(64, 1000)
     return content[:at] + struct.pack(">II", small, small) + content[at + 8 :]
+
+
+def avif_exif_of_itself(chance: Random, scale: float) -> bytes:
+    hostile = exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
+    sound = exif_of_itself(0, len(hostile))  # Pillow reads what it writes
+    return _saved(Image.new("RGB", (64, 64)), "AVIF", speed=10, exif=sound).replace(sound, hostile)
 
 
 def _avif_full(chance: Random, scale: float) -> bytes:
@@ -556,6 +576,8 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "PNG drawn": ("image/png", _png_of(8, 6, 4)),
     "PNG of many images": ("image/png", _png_frames),
     "PNG with EXIF of itself": ("image/png", _png_exif_of_itself),
+    "PNG with EXIF as text": ("image/png", _png_exif_as_text),
+    "PNG one pixel wide": ("image/png", _png_narrow),
     "PNG of many chunks": ("image/png", _png_chunks),
     "PNG with a text bomb": ("image/png", _png_text_bomb),
     "PNG with a profile bomb": ("image/png", _png_profile),
@@ -569,6 +591,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "WebP lossy": ("image/webp", _webp(quality=50)),
     "WebP of several images": ("image/webp", _webp_frames),
     "AVIF larger than declared": ("image/avif", _avif_larger),
+    "AVIF with EXIF of itself": ("image/avif", avif_exif_of_itself),
     "AVIF with alpha": ("image/avif", _avif_full),
     "MP4 with an index": ("video/mp4", _mp4_with_index),
     "H.264 of 16 references": ("video/mp4", _h264_references),

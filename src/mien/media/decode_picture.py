@@ -36,10 +36,16 @@ FORMATS: Final = frozenset(
 
 _BAND: Final = 64
 """Rows of an image that are converted at a time, so that they stay in the processor's cache."""
+_BAND_PIXELS: Final = 2**16
+"""Of a narrow image so many pixels: one of 4,000,000 rows would be converted in 62,500 steps."""
 
 _REDUCIBLE: Final = frozenset({"JPEG", "MPO"})
 _TURNED: Final = frozenset({5, 6, 7, 8})
 """Orientations of EXIF that exchange width and height."""
+
+_EXIF_AS_TEXT: Final = "Raw profile type exif"
+"""Key of EXIF in hexadecimal as ImageMagick writes it into PNG, behind `_TEXT_HEAD` other lines."""
+_TEXT_HEAD: Final = 3
 
 _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
@@ -171,15 +177,16 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
 def on_white(rgba: NDArray[np.uint8]) -> Pixels:
     """RGB (H, W, 3) of RGBA (H, W, 4) laid on white, as a browser shows it."""
     mixed = np.empty((*rgba.shape[:2], 3), np.uint8)
-    for rows in _bands(rgba.shape[0]):
+    for rows in _bands(*rgba.shape[:2]):
         alpha = rgba[rows, :, 3:].astype(np.uint16)
         mixed[rows] = (rgba[rows, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
     return mixed
 
 
-def _bands(height: int) -> Iterator[slice]:
+def _bands(height: int, width: int) -> Iterator[slice]:
     """The rows of a picture, a band at a time."""
-    return (slice(start, start + _BAND) for start in range(0, height, _BAND))
+    rows = max(_BAND, _BAND_PIXELS // width)
+    return (slice(start, min(start + rows, height)) for start in range(0, height, rows))
 
 
 @contextmanager
@@ -236,13 +243,22 @@ def _upright(image: Image.Image) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     """What EXIF says about the orientation, 1 where it says nothing sound."""
     try:
-        check_tiff(image.info.get("exif", b"").removeprefix(b"Exif\0\0"), "")
+        check_tiff(_exif(image).removeprefix(b"Exif\0\0"), "")
         said = image.getexif().get(ExifTags.Base.Orientation, 1)
     except MemoryError:
         raise
     except Exception:  # a broken EXIF block leaves a readable picture
         return 1
     return said if isinstance(said, int) else 1
+
+
+def _exif(image: Image.Image) -> bytes:
+    """The block of EXIF where Pillow looks for it: in PNG behind the pixels, too, and as text."""
+    if image.format == "PNG":
+        image.load()
+    text = str(image.info.get(_EXIF_AS_TEXT, ""))
+    block: bytes = image.info.get("exif") or bytes.fromhex("".join(text.split("\n")[_TEXT_HEAD:]))
+    return block
 
 
 def _pixels(image: Image.Image) -> Pixels:
@@ -261,11 +277,10 @@ def _values(image: Image.Image, mode: str) -> Pixels:
     """
     width, height = image.size
     values = np.empty((height, width) if mode == "L" else (height, width, 3), np.uint8)
-    for top in range(0, height, _BAND):
-        bottom = min(height, top + _BAND)
-        band = image.crop((0, top, width, bottom))
+    for rows in _bands(height, width):
+        band = image.crop((0, rows.start, width, rows.stop))
         converted = np.asarray(band if band.mode == mode else band.convert(mode))
-        values[top:bottom] = on_white(converted) if mode == "RGBA" else converted
+        values[rows] = on_white(converted) if mode == "RGBA" else converted
     return values
 
 
@@ -278,13 +293,13 @@ def _scaled(values: NDArray[Any], *, sixteen_bit: bool) -> Pixels:
     """
     low, high = (0.0, 65535.0) if sixteen_bit else _range(values, floats=values.dtype.kind == "f")
     scaled = np.empty(values.shape, np.uint8)
-    for rows in _bands(values.shape[0]):
+    for rows in _bands(*values.shape):
         scaled[rows] = np.rint((_finite(values[rows]) - low) * (255.0 / ((high - low) or 1.0)))
     return scaled
 
 
 def _banded(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    return (values[rows] for rows in _bands(values.shape[0]))
+    return (values[rows] for rows in _bands(*values.shape))
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.float64]:
