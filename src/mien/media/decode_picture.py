@@ -14,14 +14,14 @@ from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from mien.errors import InputError, TooLargeError
 from mien.media.boxes import Content
 from mien.media.heif import open_heif
+from mien.media.picture_orientation import is_turned, upright
 from mien.media.picture_structure import check_picture
 from mien.media.signatures import kind_of
-from mien.media.tiff_structure import check_tiff
 
 Pixels = NDArray[np.uint8]
 """An image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
@@ -40,26 +40,9 @@ _BAND_PIXELS: Final = 2**16
 """Of a narrow image so many pixels: one of 4,000,000 rows would be converted in 62,500 steps."""
 
 _REDUCIBLE: Final = frozenset({"JPEG", "MPO"})
-_TURNED: Final = frozenset({5, 6, 7, 8})
-"""Orientations of EXIF that exchange width and height."""
-
-_EXIF_AS_TEXT: Final = "Raw profile type exif"
-"""Key of EXIF in hexadecimal as ImageMagick writes it into PNG, behind `_TEXT_HEAD` other lines."""
-_TEXT_HEAD: Final = 3
 
 _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
-
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What each orientation of EXIF asks for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +111,7 @@ def decode_reduced(
     with _opened(file, name, formats, max_pixels) as image:
         _check_size(image, name, max_pixels)
         (width, height), factor = image.size, 1
-        turned = _orientation(image) in _TURNED
+        turned = is_turned(image)
         if image.format in _REDUCIBLE and (factor := reduction(max(image.size))) > 1:
             image.draft(None, (max(1, width // factor), max(1, height // factor)))  # None: the mode stays
             factor = round(max(width, height) / max(image.size))
@@ -158,7 +141,7 @@ def pixels_of(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> Pi
     _check_size(image, name, max_pixels)
     try:
         image.load()
-        return _pixels(_upright(image))
+        return _pixels(upright(image))
     except MemoryError:
         raise TooLargeError(f"{name}: not enough memory to decode it; shrink it") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them
@@ -229,36 +212,6 @@ def _identified(file: BinaryIO, name: str, formats: frozenset[str], max_pixels: 
 
 def _reason(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as it is to be seen; the same object, uncopied, when there is nothing to turn.
-
-    `ImageOps.exif_transpose` would write all of EXIF anew, which may be large.
-    """
-    turn = _TURNS.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int:
-    """What EXIF says about the orientation, 1 where it says nothing sound."""
-    try:
-        check_tiff(_exif(image).removeprefix(b"Exif\0\0"), "")
-        said = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except MemoryError:
-        raise
-    except Exception:  # a broken EXIF block leaves a readable picture
-        return 1
-    return said if isinstance(said, int) else 1
-
-
-def _exif(image: Image.Image) -> bytes:
-    """The block of EXIF where Pillow looks for it: in PNG behind the pixels, too, and as text."""
-    if image.format == "PNG":
-        image.load()
-    text = str(image.info.get(_EXIF_AS_TEXT, ""))
-    block: bytes = image.info.get("exif") or bytes.fromhex("".join(text.split("\n")[_TEXT_HEAD:]))
-    return block
 
 
 def _pixels(image: Image.Image) -> Pixels:
