@@ -121,6 +121,8 @@ class Impatient(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._upgraded = True
         super().handle_websocket_upgrade(event)
+        if not self.transport.get_protocol().understood:  # type: ignore[attr-defined]  # a WebSocket
+            self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, as every refusal is written; nothing else is answered on this connection."""
