@@ -7,8 +7,8 @@ Sources: ISO/IEC 23008-12 (items), https://aomediacodec.github.io/av1-avif, and 
 from collections.abc import Iterator
 from typing import Final
 
-from mien.errors import TooLargeError
 from mien.media.boxes import Box, Boxes, Content
+from mien.media.costly import too_costly
 from mien.media.hevc_size import Bits, hevc_pixels
 from mien.media.tiff_structure import check_tiff
 
@@ -44,11 +44,11 @@ def check_heif(content: Content, name: str, max_pixels: int) -> None:
     for number, pixels in enumerate(_coded_pictures(boxes), 1):
         total += pixels
         if pixels > _PADDING * max_pixels or total > _LAYERS * max_pixels or number > _ITEMS:
-            limit = f"{max_pixels / 10**6:g} megapixels"
-            raise TooLargeError(f"{name}: too costly to decode (its coded pictures are larger than {limit}); shrink it")
+            what = f"its coded pictures are larger than {max_pixels / 10**6:g} megapixels"
+            raise too_costly(name, what, "shrink it")
     for number, (start, end) in enumerate(_items(boxes, b"Exif"), 1):
         if number > _EXIF:
-            raise TooLargeError(f"{name}: too costly to decode (more than {_EXIF} blocks of EXIF); save it anew")
+            raise too_costly(name, f"more than {_EXIF} blocks of EXIF")
         check_tiff(boxes.content[start + _OFFSET + boxes.number(start, _OFFSET) : end], name)
 
 

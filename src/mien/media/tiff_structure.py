@@ -6,8 +6,8 @@ Source: TIFF 6.0, section 2 (image file directories and types), and BigTIFF.
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from mien.errors import TooLargeError
 from mien.media.boxes import Content
+from mien.media.costly import too_costly
 
 _STARTS: Final[dict[bytes, Literal["little", "big"]]] = {b"II": "little", b"MM": "big"}
 _BIG: Final = 43
@@ -37,7 +37,7 @@ def check_tiff(content: Content, name: str, _max_pixels: int = 0) -> None:
         total += size
         if number > _TAGS or total > _REPEATS * len(content):
             what = f"more than {_TAGS:,} tags, or tags that name the file again and again"
-            raise TooLargeError(f"{name}: too costly to decode ({what}); save it anew with another program")
+            raise too_costly(name, what)
 
 
 def _values(content: Content) -> Iterator[int]:
