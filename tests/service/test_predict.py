@@ -164,6 +164,14 @@ def test_base64_is_read_as_browsers_read_it(client, picture, form):
         assert (answer.status_code, answer.json()[0]["width"]) == (200, 63), answer.text
 
 
+@pytest.mark.parametrize(("last", "status"), [("", 200), ("*", 400)])
+def test_a_large_document_is_read_like_a_small_one(client, picture, last, status):
+    text = base64.b64encode(picture("PNG", (63, 47)) + bytes(2_000_000)).decode() + last
+    answer = client.post("/v1/predict", json={"pictures": [{"data": text, "name": "a"}]})
+    assert answer.status_code == status
+    assert (answer.json()[0]["width"] == 63) if status == 200 else ("base64" in answer.json()["error"])
+
+
 @pytest.mark.parametrize(
     "data", ["data:image/png,%89PNG", "data:image/svg+xml;utf8,<svg/>", "a,b", "abc*", "abcde", "ä"]
 )

@@ -1,10 +1,12 @@
 """Request bodies: one picture as it is, several as multipart form or JSON. Everything is parsed in memory."""
 
+import asyncio
 import base64
 import json
 import re
 import sys
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -32,6 +34,9 @@ _MOST_FILES: Final = 1000
 """After which the rest of a form is not even read."""
 _PADDING: Final = 64
 """Blanks after a boundary, which hardly anybody writes; the parser reads them one by one in Python."""
+_SMALL: Final = 2**20
+_ONE_AT_A_TIME: Final = ThreadPoolExecutor(1, thread_name_prefix="mien-json")
+"""Parses documents of more than `_SMALL` bytes, which take up to six times their size."""
 _MARKS: Final = (b"{", b"[", b",")
 _MOST_MARKS: Final = 300
 """That JSON of one picture may have: a few, and those in its name."""
@@ -60,7 +65,7 @@ async def read_pictures(headers: Headers, body: AsyncGenerator[bytes, None], mos
     if kind == FORM:
         uploads = await _read_form(headers, body, most)
     elif kind == JSON:
-        uploads = _read_json(await joined(body), most)
+        uploads = await _read_json(await joined(body), most)
     elif kind == ANY or kind.startswith("image/"):
         uploads = [Upload("picture", await joined(body))]
     else:
@@ -121,7 +126,14 @@ async def _of_part(name: str, part: Any) -> Upload:
     return Upload((part.filename or "picture")[:_LONGEST_NAME], await part.read())
 
 
-def _read_json(content: bytes, most: int) -> list[Upload]:
+async def _read_json(content: bytes, most: int) -> list[Upload]:
+    """The pictures of a document; a large one takes a tenth of a second, for which nobody else is to wait."""
+    if len(content) <= _SMALL:
+        return _parsed(content, most)
+    return await asyncio.get_running_loop().run_in_executor(_ONE_AT_A_TIME, _parsed, content, most)
+
+
+def _parsed(content: bytes, most: int) -> list[Upload]:
     if sum(map(content.count, _MARKS)) > _MOST_MARKS * (most + 1):  # or parsing takes minutes and gigabytes
         raise RequestError(413, f"more JSON than {most} pictures need; send at most {most}, with short names")
     try:
