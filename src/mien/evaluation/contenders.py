@@ -146,11 +146,6 @@ def _read_each(paths: Sequence[str | Path], usage: str | None) -> list[Run]:
     return [_run(folder, content, usage) for folder, content in files.items()]
 
 
-def read_run(path: str | Path, usage: str | None = None) -> Run:
-    """The run in one folder, see `read_runs`."""
-    return read_runs([path], usage)[0]
-
-
 def _common_usage(files: Mapping[Path, RunFiles], usage: str | None) -> str:
     wanted = [usage] if usage else list(ANSWERS_FILES)
     for name in wanted:
