@@ -1,6 +1,5 @@
 """What a whole video showed: each person summed up."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from mien.output.frame_noise import FrameNoise, NoiseMeter
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
+from mien.toml_json import to_json
 
 LONGEST: Final = 3
 """Episodes that a summary names for each person."""
@@ -174,7 +174,7 @@ class VideoSummary:
         Raises:
             InputError: it cannot be written.
         """
-        return write_text(target, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", InputError)
+        return write_text(target, to_json(self.to_dict()), InputError)
 
 
 class People(Sink):
