@@ -253,6 +253,12 @@ def _described(hint: Any) -> str:
     return _SCALARS[kind][1] if kind in _SCALARS else "a section of keys"
 
 
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in nested sections, each with its dotted name, such as ``optimizer.learning_rate``."""
+    for key, value in values.items():
+        yield from dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else ((prefix + key, value),)
+
+
 def to_json(values: Any) -> str:
     """Plain values as a JSON document for files and standard output, indented, its last line ended.
 

@@ -11,11 +11,9 @@ from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.pooled import pooled
+from mien.evaluation.report_folder import PREDICTIONS_FILE, REPORT_FILE
 from mien.runs import ANSWERS_FILES, CONFIG_FILE, RunFiles, read_run_files
 from mien.toml_json import parse_json
-
-REPORT_FILE = "report.json"
-PREDICTIONS_FILE = "predictions.csv"
 
 Ask = Callable[[str], Evaluation]
 """Evaluates the model of a name on the rows that are compared."""

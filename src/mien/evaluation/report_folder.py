@@ -14,7 +14,8 @@ from mien.toml_json import to_json
 if TYPE_CHECKING:
     from mien.chart_style import ChartStyle
 
-
+REPORT_FILE: Final = "report.json"
+PREDICTIONS_FILE: Final = "predictions.csv"
 _COLUMNS: Final = ("row", "label", "predicted", "group")
 
 
@@ -45,7 +46,7 @@ class ReportFolder:
         Raises:
             UsageError: the folder is not writable.
         """
-        report, table = self._folder / "report.json", self._folder / "predictions.csv"
+        report, table = self._folder / REPORT_FILE, self._folder / PREDICTIONS_FILE
         with writing_into(self._folder):
             report.write_text(json_report(evaluation, by_trait), encoding="utf-8")
             _write_predictions(evaluation, by_trait, table)
