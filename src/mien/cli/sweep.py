@@ -61,7 +61,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
 
         log.warning(SELECTED)
     if trainer.failed:
-        typer.secho(f"mien: {trainer.failed} of {trainer.tried} runs failed", fg="red", err=True)
+        log.error("%d of %d runs failed", trainer.failed, trainer.tried)
         raise typer.Exit(1)
 
 
@@ -82,10 +82,10 @@ class _Trainer:
             self.tried += 1
             if outcome.error is None:
                 trained[folder] = outcome.run
-                typer.echo(f"trained {folder}", err=True)
+                log.info("trained %s", folder)
             else:
                 self.failed += 1
-                typer.secho(f"mien: {folder}: {outcome.error}", fg="red", err=True)
+                log.error("%s: %s", folder, outcome.error)
         return trained
 
 
