@@ -95,8 +95,9 @@ def test_unknown_parameters_are_refused(address, path, says):
 
 
 def test_unknown_parameters_of_a_stream_are_refused(address):
-    with pytest.raises(InvalidStatus), waiting.connect(f"ws://{address}/v1/stream?x=1"):
-        pass
+    with pytest.raises(InvalidStatus) as refused:
+        waiting.connect(f"ws://{address}/v1/stream?x=1")
+    assert json.loads(refused.value.response.body)["error"].startswith("unknown parameter 'x'")
 
 
 def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
