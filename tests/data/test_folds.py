@@ -98,6 +98,12 @@ def test_stratified_folds_have_scikit_learns_counts():
     ("labels", "groups", "folds", "message"),
     [
         ([3, 4, 3], [0, 1, 0], 3, "2 groups for 3 folds: expected a group for each; set fewer folds"),
+        (
+            [3, 4, 3],
+            [0, 0, 0],
+            2,
+            "all rows are of one group, .*: set split=stratified_folds, or import with other groups",
+        ),
         ([3, 3, 3, 4], [0, 1, 2, 2], 2, r"class sad lies in fold \d only: .* second group"),
         ([3, 3, 3], None, 2, "no groups for split=grouped_folds; import it again"),
     ],

@@ -107,6 +107,13 @@ def class_map(options: Iterable[str]) -> ClassMap:
     return merged
 
 
+def unused(options: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Those options of a map that are a pair whose name is none of some names, as a misspelt one is."""
+    known = {class_key(name) for name in names}
+    pairs = (option for option in options if option.lower() not in _KNOWN and "=" in option)
+    return [option for option in pairs if class_key(option.partition("=")[0]) not in known]
+
+
 def understood(
     names: Collection[str],
     mapping: ClassMap,
