@@ -260,6 +260,9 @@ def test_a_map_names_a_class_of_the_data_however_it_is_written():
         class_map([f"{name}={to}" for name, to in rest.items()]) | class_map(["happy=Happy", "neutral=neutral"]),
     )
     assert asked.card.labels == ("Happy", "Neutral", "Other")
+    inputs = bundle.card.preprocess.apply(np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8))
+    as_named = mapped(bundle, ("Happiness", "neutral", "Other"), rest)  # what no map names goes by its name
+    np.testing.assert_array_equal(as_named.logits_of_input(inputs), asked.logits_of_input(inputs))
 
 
 def test_a_folder_without_one_of_the_models_classes_is_judged_in_them(tmp_path, capsys):
@@ -279,6 +282,10 @@ def test_a_folder_without_one_of_the_models_classes_is_judged_in_them(tmp_path, 
         told = json.loads(capsys.readouterr().out)
         assert (told["labels"], told["absent"], told["restricted"]) == (model.stem.split("-"), ["other"], False)
         accuracies.append(told["accuracy"])
+    run("evaluate", models[0], "--data", tmp_path / "data", "--map", "hapy=other", "--map", "neutral=skip", "--json")
+    said = capsys.readouterr()
+    assert (json.loads(said.out)["n"], json.loads(said.out)["labels"]) == (6, ["happy", "other"])
+    assert said.err.splitlines()[0] == "--map hapy=other: no class of model and data is called so"
     run("compare", *models, "--data", tmp_path / "data", "--usage", "all", "--json")
     assert [row["accuracy"] for row in json.loads(capsys.readouterr().out)] == accuracies
 

@@ -105,10 +105,11 @@ def test_the_classes_of_a_model_are_taken_where_all_names_mean_some_of_them():
     assert (found.classes, found.number("Happiness"), found.kept) == (model, 1, False)
     assert understood(["0", "2"], {}, ("2", "1", "0")).number("0") == 2
     assert understood(["happy", "sad"], {}, model).classes == EMOTIONS
-    assert understood(["happy", "calm"], class_map(["other=calm"]), ("happy", "other")).classes == (
-        "calm",
-        "happy",
-    )
+    assert understood(["happy", "calm"], class_map(["other=calm"]), ("happy", "other")).classes == ("happy", "calm")
+    skipped = understood(["happy", "neutral"], class_map(["neutral=skip"]), model)
+    assert (skipped.classes, skipped.number("happy"), skipped.number("neutral")) == (("other", "happy"), 1, None)
+    joined = understood(["happy"], class_map(["neutral=calm", "other=calm"]), model)
+    assert joined.classes == ("calm", "happy")
 
 
 def test_accents_are_encoded_in_one_way():

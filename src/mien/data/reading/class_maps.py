@@ -15,6 +15,7 @@ from mien.errors import ConfigError, DataError, UsageError
 from mien.labels import (
     EMOTIONS,
     FERPLUS_EMOTIONS,
+    FEWEST_CLASSES,
     checked_classes,
     class_key,
     composed,
@@ -129,8 +130,8 @@ def understood(
         wanted: one of `mien.choices.CLASS_SETS`. "auto": where all names mean FER2013's emotions, or FER+'s, by the map
             or by `mien.labels.known_name`, that set; else names that the map lacks stay as they are. "keep": these
             always stay as they are. "fer2013", "ferplus": every name must mean one of that set. Or the classes of a
-            model that is to be judged on the data set: they are taken where all names mean some of them, and the map
-            none; else it is "auto".
+            model that is to be judged on the data set: what the map makes of them is taken where all names mean some of
+            it; else it is "auto".
         strict: whether "auto" takes FER2013's emotions only, for data sets that are known to have no others.
 
     Raises:
@@ -138,12 +139,12 @@ def understood(
             classes (`mien.labels.checked_classes`).
         UsageError: an unknown set of classes.
     """
-    said = {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
+    said = _said(names, mapping)
     if isinstance(wanted, tuple):
-        meanings = {name: meant(said.get(name, name), wanted) for name in names}
-        mapped = any(class_key(label) in mapping for label in wanted)
-        if not mapped and set(meanings.values()) - {None} <= set(wanted):
-            return Naming(wanted, meanings)
+        theirs = tuple(dict.fromkeys(_meant(wanted, _said(wanted, mapping))))
+        meanings = {name: meant(said.get(name, name), theirs) for name in names}
+        if len(theirs) >= FEWEST_CLASSES and set(meanings.values()) - {None} <= set(theirs):
+            return Naming(theirs, meanings)
         wanted = AUTO_CLASSES
     if wanted not in CLASS_SETS:
         raise UsageError(f"unknown classes {wanted!r}: expected one of {', '.join(CLASS_SETS)}")
@@ -200,6 +201,11 @@ def unknown_classes(names: list[str], classes: Iterable[str]) -> str:
         f"unknown classes {shown}{more}: expected {', '.join(classes)}; say what they are, such as "
         f"--map {names[0]}=CLASS or --map {names[0]}={SKIP}, or keep them all as they are with --classes keep"
     )
+
+
+def _said(names: Iterable[str], mapping: ClassMap) -> ClassMap:
+    """What a map says of names, by these."""
+    return {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
 
 
 def _meant(names: Iterable[str], said: ClassMap) -> list[str]:

@@ -138,7 +138,8 @@ def _picture_files(folder: Path) -> list[Path]:
     files = entries(folder)
     others = [path for path in files if path.suffix.lower() not in SUFFIXES or path.is_dir()]
     if others:
-        mend = "say --groups folder" if all(path.is_dir() for path in others) else "convert or remove the others"
+        nested = len(others) == len(files) and all(path.is_dir() for path in others)
+        mend = "say --groups folder" if nested else "convert, move or remove the others"
         raise DataError(f"{folder}: {_names(others)} in it: expected only {', '.join(SUFFIXES)} files; {mend}")
     return files
 
