@@ -111,8 +111,8 @@ def class_map(options: Iterable[str]) -> ClassMap:
 def unused(options: Iterable[str], names: Iterable[str]) -> list[str]:
     """Those options of a map that are a pair whose name is none of some names, as a misspelt one is."""
     known = {class_key(name) for name in names}
-    pairs = (option for option in options if option.lower() not in _KNOWN and "=" in option)
-    return [option for option in pairs if class_key(option.partition("=")[0]) not in known]
+    pairs = ((option, _pair(option)) for option in options if option.lower() not in _KNOWN)
+    return [option for option, pair in pairs if pair and class_key(pair[0]) not in known]
 
 
 def understood(
@@ -221,8 +221,14 @@ def _fits(meaning: str | None, said: bool, classes: Iterable[str]) -> bool:
 def _pairs(option: str) -> Mapping[str, Any]:
     if option.lower() in _KNOWN:
         return _KNOWN[option.lower()]
-    name, equals, target = option.partition("=")
-    return {name: target} if equals else _read_toml(Path(option))
+    pair = _pair(option)
+    return _read_toml(Path(option)) if pair is None else {pair[0]: pair[1]}
+
+
+def _pair(option: str) -> tuple[str, str] | None:
+    """Name and target of ``NAME=TARGET``; a name may begin with "="."""
+    at = option.find("=", 1)
+    return None if at < 0 else (option[:at], option[at + 1 :])
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
