@@ -61,7 +61,9 @@ def _gone_on_with(
     config: TrainConfig, data: TrainingData, run: Path, progress: Progress
 ) -> tuple[TrainConfig, Progress]:
     begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
-    config = _with_followers_of(begun, _settled(config, begun.precision))
+    config = _settled(config, begun.precision)
+    if config.epochs > begun.epochs or progress.extended_from:
+        config = _with_followers_of(begun, config)
     extended = replace(begun, **{key: getattr(config, key) for key in _EXTENDABLE})
     before, now = to_toml(extended), to_toml(config)
     if before != now:
@@ -76,9 +78,9 @@ def _gone_on_with(
 
 
 def _with_followers_of(begun: TrainConfig, config: TrainConfig) -> TrainConfig:
-    """A configuration of more epochs than those a run was begun with, its early epochs as they were."""
+    """A configuration of more epochs than a run was begun with, its early epochs as they were."""
     schedule = replace(config.schedule, warmup_epochs=begun.schedule.warmup_epochs)
-    if config.epochs <= begun.epochs or (config.resolutions, config.schedule) == (begun.resolutions, schedule):
+    if (config.resolutions, config.schedule) == (begun.resolutions, schedule):
         return config
     log.info(
         "resolutions=%s and schedule.warmup_epochs=%s stay as the run was begun",
