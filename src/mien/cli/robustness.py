@@ -28,11 +28,9 @@ def report_corruptions(
     as_json: bool = False,
 ) -> None:
     """Measure one model or several under every corruption, write the files, and print the table or the JSON."""
-    from mien.evaluation.corruptions import refuse_other_faces
     from mien.evaluation.robustness_report import compared
     from mien.toml_json import to_json
 
-    refuse_other_faces(store.faces)
     results = [_measured(classifier, store, usage, tta, targets) for classifier in classifiers]
     document = results[0].to_dict() if len(results) == 1 else compared(results)
     written = []

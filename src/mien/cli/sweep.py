@@ -48,7 +48,8 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
         store = FaceStore.open(data)
         check_comparable(asked.runs, store, asked.folds)
         check_trainable(asked.runs, store)
-        train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads)
+        further = "" if asked.search else f"{{}} in {file}, for all its runs, and the same command"
+        train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads, further=further)
         trainer = _Trainer(out, lambda config, folder: train(config, data, folder))
         trained = _search(asked, trainer, out) if asked.search else trainer.train(asked.runs)
     if not asked.search:

@@ -51,9 +51,11 @@ def tested_sets(probabilities: NDArray[np.float64], labels: NDArray[np.uint8], c
         classes: their names.
 
     Returns:
-        JSON-ready values.
+        JSON-ready values; None where no class has a second face to test on.
     """
     fitted, tested = halves(labels)
+    if not len(tested):
+        return None
     known = true_probabilities(probabilities[fitted], labels[fitted])
     none = np.empty(0, np.float32)
     trust = Trust(sha256="", labels=classes, data="", true_probabilities=known, mean=none, factor=none, distances=none)

@@ -64,8 +64,9 @@ def json_report(evaluation: Evaluation, by_trait: ByTrait | None = None) -> str:
 
 def _write_predictions(evaluation: Evaluation, by_trait: ByTrait | None, path: Path) -> None:
     more = {} if evaluation.groups is None else {"group": evaluation.groups}
-    if by_trait is not None:
-        more[by_trait.trait] = by_trait.values
+    if by_trait is not None:  # a trait may be called like a column of the table, which has another meaning
+        name = f"by_{by_trait.trait}" if by_trait.trait in _COLUMNS else by_trait.trait
+        more[name] = by_trait.values
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         taken = (*_COLUMNS, *more)

@@ -172,7 +172,7 @@ def measure_robustness(
     Args:
         classifier: the model.
         evaluation: its answers to the faces as they are: `mien.evaluation.report.evaluate`.
-        faces: all faces of the data set, grayscale uint8 (N, 48, 48); the evaluation's rows are taken.
+        faces: all faces of the data set, as `corrupted` takes them; the evaluation's rows are taken.
         corruptions: what spoils them, at least one.
         seed: of what corruptions draw, at least 0.
         track: wraps the loop over corruptions and strengths, for a progress bar.
