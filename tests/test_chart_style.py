@@ -87,3 +87,15 @@ def test_long_names_have_two_lines_at_most():
     )
     assert [len(line) <= 28 for line in wrapped("word " * 40).splitlines()] == [True, True]
     assert wrapped("x" * 200, 28) == f"{'x' * 28}\n..."
+
+
+def test_letters_that_the_font_lacks_are_said_once_and_not_by_matplotlib(tmp_path, recwarn, caplog):
+    for _ in range(2):
+        drawn = figure()
+        drawn.suptitle("表情 a title")
+        outside_legend(drawn, (drawn.axes[0].get_lines(), ["高兴"]), "lower left")
+        assert save_chart(drawn, tmp_path, "chart").is_file()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the font of charts lacks letters, for which they show boxes: {''.join(sorted('表情高兴'))}"
+    ]
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]

@@ -21,7 +21,7 @@ from mien.data.reading.class_maps import class_map
 from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MienError, UsageError
 from mien.evaluation.mapped import mapped
-from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, checked_classes, drawable, legend
 from mien.model.onnx_model import Bundle, softmax
 from mien.output.colours import colours_of, seen_colours
 from mien.preprocess import PreprocessSpec
@@ -260,6 +260,9 @@ def test_a_map_names_a_class_of_the_data_however_it_is_written():
         class_map([f"{name}={to}" for name, to in rest.items()]) | class_map(["happy=Happy", "neutral=neutral"]),
     )
     assert asked.card.labels == ("Happy", "Neutral", "Other")
+    inputs = bundle.card.preprocess.apply(np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8))
+    as_named = mapped(bundle, ("Happiness", "neutral", "Other"), rest)  # what no map names goes by its name
+    np.testing.assert_array_equal(as_named.logits_of_input(inputs), asked.logits_of_input(inputs))
 
 
 def test_a_folder_without_one_of_the_models_classes_is_judged_in_them(tmp_path, capsys):
@@ -279,6 +282,10 @@ def test_a_folder_without_one_of_the_models_classes_is_judged_in_them(tmp_path, 
         told = json.loads(capsys.readouterr().out)
         assert (told["labels"], told["absent"], told["restricted"]) == (model.stem.split("-"), ["other"], False)
         accuracies.append(told["accuracy"])
+    run("evaluate", models[0], "--data", tmp_path / "data", "--map", "hapy=other", "--map", "neutral=skip", "--json")
+    said = capsys.readouterr()
+    assert (json.loads(said.out)["n"], json.loads(said.out)["labels"]) == (6, ["happy", "other"])
+    assert said.err.splitlines()[0] == "--map hapy=other: no class of model and data is called so"
     run("compare", *models, "--data", tmp_path / "data", "--usage", "all", "--json")
     assert [row["accuracy"] for row in json.loads(capsys.readouterr().out)] == accuracies
 
@@ -353,6 +360,16 @@ def test_columns_of_classes_that_are_called_like_others(tmp_path, capsys):
     assert (row["time"], row["error"]) == ("", "")
 
 
+def test_a_number_stands_for_a_name_that_cannot_be_drawn_and_never_for_two_classes():
+    def can_draw(text):
+        return text.isascii()
+
+    assert drawable(("calm", "高兴", "tense"), can_draw) == ("calm", "2", "tense")
+    assert legend(("calm", "2", "tense"), ("calm", "高兴", "tense")) == "2 高兴"
+    assert drawable(("2", "高兴"), can_draw) == ("1", "2")  # the class called 2 would have been taken for the other
+    assert legend(("1", "2"), ("2", "高兴")) == "1 2, 2 高兴"
+
+
 def test_numbers_stand_for_names_that_no_font_can_draw(monkeypatch, caplog):
     from mien.output import fonts
 
@@ -360,9 +377,9 @@ def test_numbers_stand_for_names_that_no_font_can_draw(monkeypatch, caplog):
     fonts.lettering.cache_clear()
     names = ("\u9ad8\u5174", "plain")
     with caplog.at_level(logging.WARNING, logger="mien"):
-        assert dict(fonts.lettering(names).words) == {names[0]: "1", names[1]: "2"}
+        assert dict(fonts.lettering(names).words) == {names[0]: "1", names[1]: "plain"}
         fonts.lettering(names)
-    assert caplog.text.count("drawings show numbers: 1 高兴, 2 plain") == 1
+    assert caplog.text.count("drawings show numbers: 1 高兴; name one") == 1
     assert dict(fonts.lettering(("calm", "tense")).words) == {"calm": "calm", "tense": "tense"}
     with pytest.raises(UsageError, match=r"font nowhere\.ttf: cannot be read"):
         fonts.use_font("nowhere.ttf")

@@ -1,8 +1,13 @@
 """How charts are written: format, size and title, for screens and for papers."""
 
+import logging
 import textwrap
-from collections.abc import Sequence
+import unicodedata
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,12 +15,16 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.ft2font import FT2Font
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
 from mien.choices import ChartFormat
+
+log: Final = logging.getLogger("mien")
 
 _DPI: Final = {False: 200, True: 400}
 """Of PNG files, by whether they are as small as a column."""
@@ -60,9 +69,38 @@ def save_chart(figure: Figure, folder: Path, name: str, style: ChartStyle | None
     _fit_legends(figure, figure.get_figwidth())
     _fit_title(figure)
     path = folder / f"{name}.{style.format}"
-    with mpl.rc_context(_EMBEDDED):
+    with mpl.rc_context(_EMBEDDED), boxes_for_letters(figure):
         figure.savefig(path, dpi=_DPI[style.column])
     return path
+
+
+@contextmanager
+def boxes_for_letters(figure: Figure) -> Iterator[None]:
+    """Draw a figure inside the block: of letters that its font lacks it is said, once, that boxes stand for them.
+
+    matplotlib would warn of each of them each time.
+    """
+    shown = {letter for text in _parts(figure, Text) if text.get_visible() for letter in text.get_text()}
+    if missing := "".join(sorted(filter(_is_missing, shown))):
+        _say_missing(missing)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        yield
+
+
+@cache
+def letters_of_charts() -> frozenset[int]:
+    """Code points that the font of charts has."""
+    return frozenset(FT2Font(findfont(FontProperties())).get_charmap())
+
+
+def _is_missing(letter: str) -> bool:
+    return unicodedata.category(letter) not in {"Cc", "Cf"} and ord(letter) not in letters_of_charts()
+
+
+@cache
+def _say_missing(letters: str) -> None:
+    log.warning("the font of charts lacks letters, for which they show boxes: %s", letters)
 
 
 def outside_legend(
@@ -105,7 +143,8 @@ def _outside_legends(figure: Figure) -> list[Legend]:
 def _inches(figure: Figure, part: Legend | Text) -> tuple[float, float]:
     """Width and height of a part whose place is still unknown."""
     renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
-    extent = part.get_window_extent(renderer)
+    with boxes_for_letters(figure):
+        extent = part.get_window_extent(renderer)
     return extent.width / figure.dpi, extent.height / figure.dpi
 
 

@@ -128,10 +128,24 @@ def columns_of(classes: Iterable[str], taken: Collection[str]) -> tuple[str, ...
 
 
 def drawable(classes: Sequence[str], can_draw: Callable[[str], bool]) -> tuple[str, ...]:
-    """What stands for classes in a drawing: their names, or their numbers from 1 where a font lacks a name's letters.
+    """What stands for classes in a drawing: their names, and the number, from 1, of one that a font lacks letters of.
+
+    Where a number is another class's name, all have their numbers.
 
     Args:
         classes: class names.
         can_draw: whether the font has all letters of a text.
     """
-    return tuple(classes) if all(map(can_draw, classes)) else tuple(map(str, range(1, len(classes) + 1)))
+    numbers = tuple(map(str, range(1, len(classes) + 1)))
+    shown = tuple(name if can_draw(name) else number for name, number in zip(classes, numbers, strict=True))
+    return shown if len(set(shown)) == len(classes) else numbers
+
+
+def legend(shown: Sequence[str], classes: Sequence[str]) -> str:
+    """What the numbers that stand for class names mean: "1 高兴, 3 难过".
+
+    Args:
+        shown: what stands for them, see `drawable`.
+        classes: class names.
+    """
+    return ", ".join(f"{number} {name}" for number, name in zip(shown, classes, strict=True) if number != name)

@@ -47,6 +47,8 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work, mien):
     assert second.returncode == 1
     assert "2 of 4 runs failed" in second.stderr
     assert "the loss is nan in epoch 1" in second.stderr
+    assert "epoch 2 of 2 is done; train further with epochs=N in sweep.toml, for all its runs, and" in second.stderr
+    assert "--resume" not in second.stderr
     assert "plain" in second.stdout
     assert "over seeds" in second.stdout
     (row,) = json.loads((work / "out/comparison.json").read_text())
@@ -56,6 +58,17 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work, mien):
     compared = mien("compare", "out/plain/seed-0", "out/plain/seed-1", "--json")
     assert compared.returncode == 0, compared.stderr
     assert json.loads(compared.stdout) == [row]
+
+
+def test_a_finished_sweep_is_trained_further_as_its_last_line_says(work, mien):
+    words, brief = ("sweep", "sweep.toml", "--data", "data", "--out", "out"), SWEEP.partition("[variants.wild]")[0]
+    for epochs in (1, 2):
+        text = brief.replace("seeds = [0, 1]", "seeds = [0]").replace("epochs=2", f"epochs={epochs}")
+        (work / "sweep.toml").write_text(text)
+        assert mien(*words).returncode == 0
+    (row,) = json.loads((work / "out/comparison.json").read_text())
+    log = [json.loads(line) for line in (work / "out/plain/seed-0/log.jsonl").read_text().splitlines()]
+    assert (row["epochs"], [entry["epoch"] for entry in log]) == ([2], [1, 2])
 
 
 SEARCH = """
@@ -81,6 +94,7 @@ def test_a_search_halves_and_says_that_it_chose(work, mien):
     assert [len((work / folder / "seed-0/log.jsonl").read_text().splitlines())
             for folder in ("found/rung-1/draw-1", "found/rung-1/draw-2", f"found/{chosen}")] == [1, 1, 2]  # fmt: skip
     assert "were chosen by the accuracy on the very faces" in done.stderr
+    assert "train further" not in done.stderr  # a rung's runs stay as they are
     assert done.stderr.count("resolutions follows and is []") == 1  # of four settings
     assert chosen in done.stdout
 

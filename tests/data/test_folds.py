@@ -98,6 +98,12 @@ def test_stratified_folds_have_scikit_learns_counts():
     ("labels", "groups", "folds", "message"),
     [
         ([3, 4, 3], [0, 1, 0], 3, "2 groups for 3 folds: expected a group for each; set fewer folds"),
+        (
+            [3, 4, 3],
+            [0, 0, 0],
+            2,
+            "all rows are of one group, .*: set split=stratified_folds, or import with other groups",
+        ),
         ([3, 3, 3, 4], [0, 1, 2, 2], 2, r"class sad lies in fold \d only: .* second group"),
         ([3, 3, 3], None, 2, "no groups for split=grouped_folds; import it again"),
     ],
@@ -131,6 +137,8 @@ def test_planted_near_copies_and_groups_across_a_split_are_counted():
     assert "2 of 10 held-out rows are nearly the same as a row that is trained on" in first
     assert "1 of 10 held-out rows are of a group that is trained on: split=grouped_folds" in second
     assert not list(crossings(store, rows, held_out[:0]))
+    (apart,) = crossings(store_of([3] * 30, range(30), faces), rows, held_out)
+    assert apart.endswith("the groups of the data set keep such pairs apart: import it with others")
 
 
 def test_copies_of_held_out_rows_are_left_out_of_training_too():

@@ -14,6 +14,7 @@ from mien.data.store import FaceStore, write_store
 from mien.errors import DataError, MienError
 from mien.evaluation.bootstrap import bootstrap_intervals
 from mien.evaluation.by_trait import ByTrait, _interval_of_difference
+from mien.evaluation.contenders import read_report
 from mien.evaluation.evaluated import Evaluation
 from mien.labels import EMOTIONS
 from mien.model.onnx_model import softmax
@@ -151,6 +152,22 @@ def test_the_command_gives_table_report_chart_and_columns(traits, tmp_path, smal
     app([*words, "--by", "light", "--table", "csv"], standalone_mode=False)
     table = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert [(line["light"], line["faces"]) for line in table] == [("all", "90"), ("bright", "30"), ("dark", "60")]
+
+
+def test_a_trait_that_is_called_like_a_column_leaves_the_report_readable(tmp_path, small_store, write_linear_model):
+    model, folder = write_linear_model(tmp_path / "m.onnx"), tmp_path / "out"
+    words = ["evaluate", str(model), "--data", str(small_store), "--usage", "PublicTest", "--out", str(folder)]
+    app(words, standalone_mode=False)
+    plain = read_report(folder)
+    for trait in ("label", "group"):
+        values = "\n".join(f"{row},{'dark' if row % 3 else 'bright'}" for row in range(150))
+        (tmp_path / "traits.csv").write_text(f"row,{trait}\n{values}\n")
+        app([*words, "--groups", str(tmp_path / "traits.csv"), "--by", trait], standalone_mode=False)
+        with (folder / "predictions.csv").open() as file:
+            lines = list(csv.DictReader(file))
+        assert all(line[f"by_{trait}"] == ("dark" if int(line["row"]) % 3 else "bright") for line in lines)
+        again = read_report(folder)
+        assert (again.labels.tolist(), again.groups) == (plain.labels.tolist(), None)
 
 
 def test_pictures_in_folders_go_by_their_paths(tmp_path, small_store, write_linear_model, capsys):

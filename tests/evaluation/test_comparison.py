@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
+from mien.chart_style import wrapped
 from mien.errors import DataError, UsageError
 from mien.evaluation.comparison import Run, Variant, difference, variants_of
+from mien.evaluation.comparison_charts import draw_accuracies, draw_curves
 from mien.evaluation.comparison_rows import summary
-from mien.evaluation.contenders import read_run, read_runs
+from mien.evaluation.contenders import read_runs
+from mien.evaluation.metrics import wilson_interval
 from mien.evaluation.significance import mcnemar
 
 LABELS = np.arange(400) % 7
@@ -126,6 +130,11 @@ def write_run(folder, seed=0, labels=(0, 1, 2), predictions=(0, 1, 3)):
     return folder
 
 
+def read_run(path, usage=None):
+    (run,) = read_runs([path], usage)
+    return run
+
+
 def test_a_run_is_read_and_named(tmp_path):
     run = read_run(write_run(tmp_path / "plain"))
     assert (run.name, run.seed, run.accuracy, run.history) == ("plain", 0, 2 / 3, ({"epoch": 1, "loss": 1.5},))
@@ -214,3 +223,22 @@ def test_runs_that_held_out_other_rows_or_have_none_in_common_are_refused(tmp_pa
     (one / "public_test.json").unlink()
     with pytest.raises(UsageError, match=r"no rows in common .*one: held-out; .*bare: PublicTest"):
         read_runs([one, bare])
+
+
+def test_the_chart_of_accuracies_has_intervals_over_groups_where_there_are_some():
+    right = np.repeat(np.arange(100) < 70, 4)  # 100 groups of four faces that are answered alike
+    run = replace(run_of("a", right), groups=np.repeat(np.arange(100).astype(str), 4), source="own")
+    figure = draw_accuracies([Variant("a", (run,))])
+    drawn = figure.axes[0].get_lines()[0].get_xdata()
+    assert drawn == pytest.approx([100 * end for end in wilson_interval(0.7, 99, stats.t.ppf(0.975, 99))])
+    assert "95 % over groups" in figure.get_supxlabel()
+    alone = draw_accuracies([Variant("a", (run,)), Variant("b", (run_of("b", right),))])
+    assert "95 % over faces" in alone.get_supxlabel()
+    assert alone.axes[0].get_lines()[0].get_xdata() == pytest.approx([100 * e for e in wilson_interval(0.7, 400)])
+
+
+def test_every_run_with_curves_is_in_the_legend_whatever_it_is_called():
+    names = ["_hidden", *(f"a long name {'of words ' * 9}{number}" for number in range(2))]
+    runs = [run_of(name, LABELS < 4, history=[{"epoch": 1, "loss": 1.0, "learning_rate": 0.1}]) for name in names]
+    (legend,) = draw_curves([Variant(run.name, (run,)) for run in runs]).legends
+    assert [text.get_text() for text in legend.get_texts()] == [wrapped(name) for name in names]

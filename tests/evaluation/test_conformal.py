@@ -27,6 +27,13 @@ def test_halves_hold_every_row_once_and_half_of_each_class():
     assert first.tolist() != conformal.halves(labels, seed=1)[0].tolist()
 
 
+def test_classes_of_one_face_each_leave_nothing_to_test_on():
+    assert (
+        conformal.tested_sets(np.eye(50) * 0.5 + 0.01, np.arange(50, dtype=np.uint8), tuple(map(str, range(50))))
+        is None
+    )
+
+
 @pytest.mark.parametrize(("fitted", "level", "tested"), [(29, 0.9, 27), (448, 0.8, 447), (19, 0.95, 1), (8, 0.9, 5)])
 def test_the_chances_are_a_beta_binomial_distribution(fitted, level, tested):
     rank = int(np.floor((fitted + 1) * (1 - level) + 1e-9))

@@ -96,10 +96,41 @@ def test_a_chunk_gets_what_the_first_faces_get(faces):
         assert spoilt(many, name, 10)[512:].tobytes() != spoilt(many, name, 10)[: len(many) - 512].tobytes()
 
 
-@pytest.mark.parametrize("bad", [np.zeros((2, 48, 48), np.float32), np.zeros((2, 44, 44), np.uint8), flat(0)[0]])
+@pytest.mark.parametrize("bad", [np.zeros((2, 48, 48), np.float32), np.zeros((2, 44, 48), np.uint8), flat(0)[0]])
 def test_other_faces_are_refused(bad):
-    with pytest.raises(UsageError, match=r"expected uint8 \(N, 48, 48\)"):
+    with pytest.raises(UsageError, match=r"expected uint8 \(N, S, S\)"):
         spoilt(bad, "jpeg", 20)
+
+
+@pytest.mark.parametrize("name", ["mask", "shift", "pixelate", "darkness", "contrast", "side_light"])
+def test_of_an_enlarged_face_the_same_part_is_spoilt(faces, name):
+    twice = faces.repeat(2, axis=1).repeat(2, axis=2)
+    strength = BY_NAME[name].strengths[2]
+    expected = spoilt(faces, name, strength).repeat(2, axis=1).repeat(2, axis=2).astype(int)
+    apart = np.abs(spoilt(twice, name, strength) - expected)
+    assert apart.max() <= (2 if name == "side_light" else 0)  # whose steps are half as wide
+
+
+def test_lengths_grow_with_the_face(faces):
+    wide = np.full((40, 120, 120), 100, np.uint8)
+    wide[:, ::2] = 140
+    side = BY_NAME["hand"].strengths[1]
+    hidden = (spoilt(wide, "hand", side) == 120).sum(axis=(1, 2))
+    assert set(hidden.tolist()) == {(side * 120 // 48) ** 2}
+    larger = np.stack([np.asarray(Image.fromarray(face).resize((96, 96))) for face in faces])
+    expected = ndimage.gaussian_filter(larger.astype(float), (0, 2.4, 2.4), mode="nearest", truncate=4)
+    assert np.abs(spoilt(larger, "gaussian_blur", 1.2) - expected).max() < 1
+
+
+def test_equal_colours_are_spoilt_as_grey_and_each_colour_by_itself(corruption, faces):
+    strength = corruption.strengths[2]
+    if corruption.name in {"gaussian_noise", "shot_noise", "impulse_noise"}:
+        result = corrupted(np.stack([faces] * 3, axis=3), corruption, strength).astype(int)
+        assert (result[..., 0] != result[..., 1]).mean() > 0.02
+        return
+    result = corrupted(np.stack([faces] * 3, axis=3), corruption, strength)
+    apart = np.abs(result.astype(int) - corrupted(faces, corruption, strength)[..., None])
+    assert apart.max() <= (3 if corruption.name == "jpeg" else 0)  # which turns colours into others and back
 
 
 @pytest.mark.parametrize("deviation", [5, 15, 30])

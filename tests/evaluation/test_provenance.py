@@ -35,6 +35,15 @@ def test_held_out_rows_are_those_the_training_set_aside(store, linear_card):
     )
 
 
+def test_held_out_rows_of_a_data_set_with_other_rows_of_the_same_source_are_refused(store, linear_card):
+    told = {"rows": 52, "dropped": {"held out": 5, "named in few.txt": 3}}
+    held_out_of(replace(linear_card, training=training(store, **told)), store)
+    for changed in ({"rows": 53}, {"dropped": {"held out": 5}}):
+        card = replace(linear_card, training=training(store, **{**told, **changed}))
+        with pytest.raises(UsageError, match=r"the data set has 60 Training rows.*chose among (61|57); import"):
+            held_out_of(card, store)
+
+
 def test_rows_that_were_trained_on_are_counted(store, linear_card):
     card = replace(linear_card, training=training(store))
     held_out = held_out_rows(store, "stratified", 3)

@@ -1,4 +1,4 @@
-"""Decoding itself is tested through `read_image` in inference/test_media.py; here, that it is the same everywhere."""
+"""Decoding itself is tested through `read_image` in test_read_image.py; here, that it is the same everywhere."""
 
 import io
 import struct

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -22,12 +23,13 @@ from mien.model.onnx_model import softmax
 from mien.networks import registry
 from mien.networks.registry import network_entry
 from mien.networks.saved import load_network, save_tensors
-from mien.toml_json import to_toml
+from mien.toml_json import parse_toml, to_toml
 from mien.training.checkpoint import read_progress
 from mien.training.config import LossConfig, ScheduleConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.engine import train
 from mien.training.precision import best_precision
+from mien.training.recipe import load_config
 from mien.training.reporter import SilentReporter
 from waiting import HANG, wait_for
 
@@ -315,6 +317,23 @@ def test_a_finished_run_is_extended_to_what_a_longer_one_would_be(config, data, 
     found, expected = (load_file(tmp_path / name / "last.safetensors") for name in ("extended", "whole"))
     assert_same_tensors(found, expected)
     assert train(brief, data, tmp_path / "extended", resume=True, device="cpu") == card
+
+
+def test_a_run_of_a_shortened_recipe_is_extended_with_its_early_epochs_as_they_were(config, data, tmp_path, caplog):
+    (tmp_path / "recipe.toml").write_text(to_toml(replace(config, epochs=4, resolutions=((0, 12), (2, 16)))))
+    short, longer = (
+        load_config(str(tmp_path / "recipe.toml"), [f"epochs={epochs}", "schedule.warmup_epochs=0.5"])
+        for epochs in (2, 3)
+    )
+    assert (short.resolutions, longer.resolutions) == (((0, 12), (1, 16)), ((0, 12), (2, 16)))
+    train(short, data, tmp_path / "run", device="cpu")
+    with caplog.at_level(logging.INFO, logger="mien"):
+        train(longer, data, tmp_path / "run", resume=True, device="cpu")
+    assert [entry["input_size"] for entry in log_of(tmp_path / "run")] == [12, 16, 16]
+    assert "resolutions=[[0, 12], [1, 16]] and schedule.warmup_epochs=0.5 stay as the run was begun" in caplog.text
+    kept = config_from_dict(parse_toml((tmp_path / "run/config.toml").read_text()))
+    assert kept == replace(longer, resolutions=short.resolutions)
+    assert train(longer, data, tmp_path / "run", resume=True, device="cpu").training["extended_from"] == [2]
 
 
 def change_configuration(checkpoint, before, after):

@@ -70,6 +70,7 @@ def test_the_better_half_goes_on():
         ("draws = 6", "draws = 1", "search.draws is 1"),
         ('"augment.flip"', '"augment.flap"', "unknown key augment.flap"),
         ("seeds = [0, 1]", "seeds = [0, 1]\n[variants.a]\nrecipe='mien_s'", "search stands beside variants"),
+        ('["epochs=8"]', '["epochs=8", "select_on=last"]', "select_on is last, and a search goes by the accuracy"),
         ("high = 0.4", "hgih = 0.4", "unknown key search.values.augment.flip.hgih"),
     ],
 )

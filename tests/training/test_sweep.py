@@ -44,6 +44,9 @@ def test_every_variant_is_trained_with_every_seed(tmp_path):
         ("[variants.a]\nrecipe='mien_x'", "variants.a: mien_x: no such recipe.*did you mean 'mien_s'"),
         ("[variants.a]\nrecipe='mien_s'\nepochs=3", "unknown key variants.a.epochs"),
         ("[variants.a]\nrecipe='mien_s'\nset='epochs=3'", "variants.a.set is 'epochs=3'"),
+        ("[variants.'../a']\nrecipe='mien_s'", r"variants\.\.\./a cannot name a folder"),
+        ("[variants.'']\nrecipe='mien_s'", r"variants\. cannot name a folder"),
+        ("[variants.'/tmp/a']\nrecipe='mien_s'", r"variants\./tmp/a cannot name a folder"),
         ("[variants.a]\nrecipe='mien_s'\nset=['epoch=3']", "unknown key epoch.*did you mean 'epochs'"),
         ("[variants.a]\nrecipe='mien_s'\nset=['network=mien_t']", "variants.a: unknown network.*did you mean 'mien_s'"),
         (

@@ -121,7 +121,7 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
             skip_damaged=skip_damaged,
             groups=groups,
             terms=terms or terms_of(map_ or []),
-            tell=lambda found: _say_classes(console, found, guessed=not map_),
+            tell=lambda found: _say_classes(console, found, map_ or []),
         )
     seconds = time.perf_counter() - start
     typer.echo(f"{out}: {len(store)} rows of {store.meta.source}{_in_groups(store)} in {seconds:.1f} s", err=True)
@@ -150,8 +150,10 @@ def _in_groups(store: "FaceStore") -> str:
     return "" if store.groups is None else f" in {len(set(store.groups.tolist())):,} groups"
 
 
-def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -> None:
-    """Print what class names were taken for, on standard error."""
+def _say_classes(console: "Console", found: "FoundPictures", maps: list[str]) -> None:
+    """Print what class names were taken for, on standard error, and which `--map` said nothing about them."""
+    from mien.data.reading.class_maps import unused
+
     counts = found.counts()
     meanings = (f"{name} = {meaning or 'skipped'} ({count:,})" for name, (meaning, count) in counts.items())
     said = [f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}"]
@@ -160,7 +162,8 @@ def _say_classes(console: "Console", found: "FoundPictures", *, guessed: bool) -
             f"{len(found.classes)} classes of its own: {', '.join(found.classes)}; where some of them are FER2013's "
             "under other names, say so with --map NAME=CLASS"
         )
-    if guessed and not found.kept and found.layout == "splits" and any(name.isdigit() for name in counts):
+    said += [f"--map {option}: no class of the data is called so" for option in unused(maps, counts)]
+    if not maps and not found.kept and found.layout == "splits" and any(name.isdigit() for name in counts):
         said.append("numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet")
     for line in said:  # above the bar, if there is one
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from mien.choices import ALL_ROWS, AnswerClasses, ChartFormat, EvaluatedUsage, T
 from mien.cli.by_trait import TraitFile, print_by_trait, table_by_trait
 from mien.cli.evaluate_features import FeatureFiles
 from mien.cli.evaluate_tables import print_evaluation, row_of
-from mien.cli.messages import say_written, tracked
+from mien.cli.messages import log, say_written, tracked
 from mien.cli.options import AsJson, Charts, ClassMaps, Column, NoTitles, RunAnywhere, TableAs, Threads
 from mien.cli.robustness import report_corruptions
 from mien.cli.table_formats import formatted
@@ -102,7 +102,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.evaluation.robustness_report import RobustnessFolder
 
     messages, traits = Console(stderr=True), TraitFile(groups, by)
-    if as_json + (table is not None) + corruptions > 1 and table:
+    if table and (as_json or corruptions):
         raise UsageError("--table goes neither with --json nor with --corruptions; leave one of them out")
     if corruptions:
         if drop_seen or classes != "all" or traits or features or trust:
@@ -139,7 +139,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         written += more.write(classifier, store, result, messages)
     finally:
         if as_json:
-            typer.echo(json_report(result, by_trait))
+            typer.echo(json_report(result, by_trait), nl=False)
         elif table:
             typer.echo(formatted(*(table_by_trait(by_trait) if by_trait else row_of(result)), table), nl=False)
         else:
@@ -187,13 +187,17 @@ def open_data(
     card: "ModelCard | None" = None,
 ) -> "tuple[FaceStore, str]":
     """The data set, and the usage (rows) to evaluate on; pictures become faces as the card's model was trained on."""
-    from mien.data.reading.class_maps import class_map
+    from mien.data.reading.class_maps import class_map, unused
     from mien.data.reading.importing import faces_by_class
     from mien.data.reading.pictures import FaceKind
     from mien.data.store import FaceStore, is_store
     from mien.errors import UsageError
 
-    if data.is_dir() and not is_store(data):
+    pictures = data.is_dir() and not is_store(data)
+    known = [*(card.labels if card else ()), *(path.name for path in (data.iterdir() if pictures and names else ()))]
+    for option in unused(names, known):
+        log.warning("--map %s: no class %s is called so", option, "of model and data" if pictures else "of the model")
+    if pictures:
         kind = FaceKind() if card is None else FaceKind(card.preprocess.face_size, card.preprocess.channels)
         labels = () if card is None else card.labels
         store, skipped = faces_by_class(data, class_map(names), kind=kind, model=labels)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.options import DropRows, Threads, TrainingSet, TrainOn
-from mien.cli.train_progress import ProgressReporter, progress_bar, resumable
+from mien.cli.train_progress import FURTHER, ProgressReporter, progress_bar, resumable
 from mien.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     _print_result(card, run)
 
 
-def train_config(
+def train_config(  # noqa: PLR0913 - what `mien train` and `mien sweep` know of a training
     config: TrainConfig,
     data: Path,
     run: Path,
@@ -81,8 +81,12 @@ def train_config(
     device: str = "auto",
     devices: int = 1,
     threads: int | None = None,
+    further: str = FURTHER,
 ) -> ModelCard:
-    """Train one configuration on a data set, with progress on standard error; the card of the chosen network."""
+    """Train one configuration on a data set, with progress on standard error; the card of the chosen network.
+
+    ``further`` says how to train further, see `ProgressReporter`.
+    """
     try:
         from mien.training.chart_reporter import ChartReporter
         from mien.training.data import TrainingData
@@ -102,7 +106,7 @@ def train_config(
             device=device,
             devices=devices,
             threads=threads,
-            reporter=Reporters(ProgressReporter(progress), chart),
+            reporter=Reporters(ProgressReporter(progress, further=further), chart),
         )
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LINE_SECONDS: Final = 30
 """Between two lines within an epoch where there is no terminal to show a bar."""
 
+FURTHER: Final = "--resume --set {}"
+"""How `mien train` is told to go on after the end of a training, ``{}`` in the place of the setting."""
+
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C: 128 and the number of the signal."""
 
@@ -66,10 +69,13 @@ class ProgressReporter:
     Args:
         progress: the bar.
         clock: seconds, for the lines within an epoch where there is no terminal.
+        further: how to train further, ``{}`` in the place of the setting; "" where a run is not to be trained further.
     """
 
-    def __init__(self, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
-        self._progress, self._clock = progress, clock
+    def __init__(
+        self, progress: Progress, clock: Callable[[], float] = time.monotonic, *, further: str = FURTHER
+    ) -> None:
+        self._progress, self._clock, self._further = progress, clock, further
         self._next_line = clock() + LINE_SECONDS
 
     def begin(
@@ -114,7 +120,8 @@ class ProgressReporter:
     def end(self, reason: str) -> None:
         """Say why the training ended, and how to go on."""
         more = "early_stopping=0" if reason.startswith("early") else "epochs=N"
-        self._print(f"ended: {reason}; train further with --resume --set {more}")
+        how = f"; train further with {self._further.replace('{}', more)}" if self._further else ""
+        self._print(f"ended: {reason}{how}")
 
     def _print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)

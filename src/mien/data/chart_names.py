@@ -3,15 +3,14 @@
 import logging
 import textwrap
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from matplotlib import ft2font
-from matplotlib.font_manager import FontProperties, findfont
-from matplotlib.ft2font import FT2Font
 
-from mien.labels import drawable, without_joiners
+from mien.chart_style import letters_of_charts
+from mien.labels import drawable, legend, without_joiners
 
 _MOST_UPRIGHT: Final = 10
 _LONGEST_UPRIGHT: Final = 12
@@ -28,14 +27,13 @@ log: Final = logging.getLogger("mien")
 
 @lru_cache(maxsize=32)
 def chart_names(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of classes, or numbers from 1 where matplotlib cannot write them, which is said once.
+    """The names of classes, and the number, from 1, of each that matplotlib cannot write, which is said once.
 
     Whoever draws them sets ``parse_math=False``, since a name may have dollar signs.
     """
-    letters = FT2Font(findfont(FontProperties())).get_charmap()
-    names = drawable(classes, lambda text: _can_write(text, letters))
+    names = drawable(classes, _can_write)
     if names != classes:
-        meanings = ", ".join(f"{number} {name}" for number, name in zip(names, classes, strict=True))
+        meanings = legend(names, classes)
         log.warning("the font of charts lacks letters of the class names, so charts show numbers: %s", meanings)
     return names
 
@@ -57,6 +55,7 @@ def inches_of(names: Sequence[str]) -> float:
     return len(names) * (_GAP_INCHES + _LINE_INCHES * (1 + max(name.count("\n") for name in names)))
 
 
-def _can_write(text: str, letters: Collection[int]) -> bool:
+def _can_write(text: str) -> bool:
+    letters = letters_of_charts()
     from_right = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in text)
     return all(ord(letter) in letters for letter in without_joiners(text)) and (_SHAPES or not from_right)

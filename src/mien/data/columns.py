@@ -25,6 +25,15 @@ VOTE_COLUMNS: Final = tuple(f"votes_{name}" for name in VOTE_CLASSES)
 LONGEST_NAME: Final = 100
 
 _NAMED_IN_ERRORS: Final = 5
+_DELIMITERS: Final = ",;\t"
+
+
+def delimiter_of(header: str) -> str:
+    """What stands between the cells of a csv, by its header: whichever of comma, semicolon and tab there is most of.
+
+    Spreadsheets write what the language of their system asks for.
+    """
+    return max(_DELIMITERS, key=header.count)
 
 
 def row_column(path: str | Path, column: str, rows: NDArray[np.intp], count: int) -> NDArray[np.str_]:
@@ -68,7 +77,9 @@ def _cells(path: str | Path, key: str, column: str) -> Iterator[tuple[str, str, 
     """Place, key and value of each line."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.DictReader(file)
+            delimiter = delimiter_of(file.readline())
+            file.seek(0)
+            lines = csv.DictReader(file, delimiter=delimiter)
             header = [name.strip() for name in lines.fieldnames or ()]
             if missing := [name for name in (key, column) if header.count(name) != 1]:
                 shown = ",".join(header)[:100]

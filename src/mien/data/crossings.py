@@ -23,9 +23,11 @@ def crossings(store: FaceStore, rows: Rows, held_out: Rows) -> Iterator[str]:
         held_out: Training rows that are held out.
     """
     if near := len(near_copies(store, rows, held_out)):
+        apart = store.groups is not None and not len(in_groups_of(store, rows, held_out))
         yield (
             f"{near:,} of {len(held_out):,} held-out rows are nearly the same as a row that is trained on "
-            f"(`mien data audit` shows such pairs): figures on them flatter; {_mend(store)}"
+            "(`mien data audit` shows such pairs): figures on them flatter; "
+            f"{'the groups of the data set keep such pairs apart: import it with others' if apart else _mend(store)}"
         )
     for name, judged in [("held-out", held_out), *((usage, store.rows_of(usage)) for usage in TEST_USAGES)]:
         if shared := len(in_groups_of(store, rows, judged)):

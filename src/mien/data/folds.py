@@ -46,6 +46,11 @@ def grouped_folds(
         DataError: fewer groups than folds, or a class in one fold only.
     """
     names, group_of = np.unique(groups, return_inverse=True)
+    if len(names) == 1:
+        raise DataError(
+            f"all rows are of one group, {str(names[0])!r}, and groups are kept whole: set split=stratified_folds, or "
+            "import with other groups, or without (--groups none)"
+        )
     if len(names) < folds:
         raise DataError(f"{len(names)} groups for {folds} folds: expected a group for each; set fewer folds")
     counts = np.zeros((len(names), int(labels.max()) + 1), np.int64)

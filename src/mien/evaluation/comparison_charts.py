@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mien.chart_style import ChartStyle, outside_legend, save_chart, wrapped
+from mien.evaluation.clustered import clustered_interval, number_of_groups
 from mien.evaluation.comparison import Variant, compared_rows
 from mien.evaluation.metrics import wilson_interval
 
@@ -66,14 +67,15 @@ def draw_curves(variants: Sequence[Variant]) -> Figure:
         axes.set_xlabel("epoch")
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    outside_legend(figure, _all_labelled(grid), "lower left")
+    outside_legend(figure, _entries(grid, variants), "lower left")
     return figure
 
 
-def _all_labelled(panels: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+def _entries(panels: Sequence[Axes], variants: Sequence[Variant]) -> tuple[list[Artist], list[str]]:
     """A line of each variant with its label: a panel may lack some, whose runs did not log what it shows."""
-    entries = {label: line for axes in panels for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    return list(entries.values()), list(entries)
+    lines = {line.get_gid(): line for axes in panels for line in axes.get_lines()}
+    shown = [variant for variant in variants if variant.name in lines]
+    return [lines[variant.name] for variant in shown], [wrapped(_label(variant)) for variant in shown]
 
 
 def _is_logged(variants: Sequence[Variant], key: str) -> bool:
@@ -96,7 +98,7 @@ def _draw_curve(axes: Axes, variant: Variant, key: str, colour: tuple[float, ...
         marker=mark,
         markersize=4,
         linewidth=1.5,
-        label=wrapped(_label(variant)),
+        gid=variant.name,  # a label that begins with "_" would be no entry of the legend
     )
     if len(values) > 1:
         axes.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=colour, alpha=0.2, lw=0)
@@ -110,14 +112,14 @@ def _by_powers_of_ten(axes: Axes) -> None:
 
 
 def draw_accuracies(variants: Sequence[Variant]) -> Figure:
-    """Accuracy of each variant: a point with its 95 % interval over faces, each seed as a stroke."""
+    """Accuracy of each variant: a point with its 95 % interval over faces, or groups, each seed as a stroke."""
     figure = Figure(figsize=(7, 1.5 + 0.45 * len(variants)), layout="constrained")
     _entitle(figure, variants)
-    axes = figure.subplots()
+    axes, grouped = figure.subplots(), all(number_of_groups(variant.runs[0].groups) for variant in variants)
     for row, (variant, colour) in enumerate(zip(variants, _colours(len(variants)), strict=True)):
         accuracies = 100 * variant.accuracies
         mean = float(accuracies.mean())
-        low, high = (100 * end for end in wilson_interval(mean / 100, len(variant.correct)))
+        low, high = (100 * end for end in _interval(variant, grouped=grouped))
         axes.plot([low, high], [row, row], color=colour, linewidth=1.5)
         axes.plot(accuracies, np.full(len(accuracies), row), "|", color="#222222", markersize=9)
         axes.plot(mean, row, "o", color=colour, markersize=6)
@@ -125,9 +127,18 @@ def draw_accuracies(variants: Sequence[Variant]) -> Figure:
     axes.set_yticks(range(len(variants)), [wrapped(_label(variant)) for variant in variants], parse_math=False)
     axes.set_ylim(len(variants) - 0.5, -0.5)
     axes.margins(x=0.12)
-    figure.supxlabel("accuracy, %, not from 0\nline: 95 % over faces; strokes: seeds", fontsize=10)
+    over = "groups" if grouped else "faces"
+    figure.supxlabel(f"accuracy, %, not from 0\nline: 95 % over {over}; strokes: seeds", fontsize=10)
     _tidy(axes)
     return figure
+
+
+def _interval(variant: Variant, *, grouped: bool) -> tuple[float, float]:
+    """95 % interval of the mean accuracy over seeds, over groups or over faces."""
+    groups = variant.runs[0].groups
+    if grouped and groups is not None:
+        return clustered_interval(variant.correct, groups)
+    return wilson_interval(float(variant.accuracies.mean()), len(variant.correct))
 
 
 def _entitle(figure: Figure, variants: Sequence[Variant]) -> None:

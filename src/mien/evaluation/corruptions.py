@@ -6,6 +6,10 @@ figures, they were set by looking at sample sheets before any model was measured
 strength 3 people read the expression at a glance, at strength 5 they have to look for it or guess. In ImageNet-C's
 terms: severities 1 to 5.
 
+Faces of other sides get lengths in proportion: a mask hides the same part of them, and of a low resolution as much is
+left. Noise stays one of pixels, so it is milder on larger faces. Of colours noise draws for each, and the rest does the
+same to all three.
+
 Each corruption has a generator of its own, seeded by the seed and the corruption's name: adding one changes no other.
 All strengths of a corruption get the same draws, so that strengths differ in strength alone.
 """
@@ -26,7 +30,7 @@ from mien.preprocess import FACE_SIZE
 SEVERITIES: Final = (1, 2, 3, 4, 5)
 
 Faces = NDArray[np.uint8]
-"""Grayscale uint8 (N, 48, 48)."""
+"""Grayscale uint8 (N, S, S), or RGB (N, S, S, 3)."""
 
 Kernel = dict[tuple[int, int], float]
 """Weights of copies that are moved by so many rows and columns."""
@@ -51,8 +55,9 @@ class Corruption:
         name: what reports call it.
         family: the kind of augmentation that imitates it; a model trained with that kind is no stranger to it.
         unit: what the strength counts.
-        strengths: one for each of `SEVERITIES`.
+        strengths: one for each of `SEVERITIES`, for faces of 48 px.
         apply: faces, strength and generator to spoilt faces of the same shape.
+        length: whether the strength is a length, which grows with the side of the faces.
     """
 
     name: str
@@ -60,21 +65,24 @@ class Corruption:
     unit: str
     strengths: tuple[float, float, float, float, float]
     apply: Callable[[Faces, float, np.random.Generator], Faces]
+    length: bool = False
 
 
 def corrupted(faces: Faces, corruption: Corruption, strength: float, seed: int = 0) -> Faces:
     """Spoilt copies of faces; equal arguments give equal bytes.
 
     Args:
-        faces: grayscale uint8 (N, 48, 48); may be memory-mapped.
+        faces: grayscale uint8 (N, S, S) or RGB (N, S, S, 3); may be memory-mapped.
         corruption: one of `CORRUPTIONS`.
-        strength: in the corruption's unit, as a rule one of its strengths.
+        strength: in the corruption's unit, for faces of 48 px, as a rule one of its strengths.
         seed: at least 0; what is drawn for a face also depends on its place among the faces.
 
     Raises:
         UsageError: faces of another type or shape.
     """
-    refuse_other_faces(faces)
+    _refuse_other_faces(faces)
+    if corruption.length:
+        strength *= faces.shape[1] / FACE_SIZE
     random = np.random.default_rng([seed, *corruption.name.encode()])
     spoilt = np.empty(faces.shape, np.uint8)
     for start in range(0, len(faces), _CHUNK):
@@ -83,16 +91,11 @@ def corrupted(faces: Faces, corruption: Corruption, strength: float, seed: int =
     return spoilt
 
 
-def refuse_other_faces(faces: Faces) -> None:
-    """Refuse faces that the strengths are not made for.
-
-    Raises:
-        UsageError: of another type or shape than grayscale uint8 (N, 48, 48).
-    """
-    if faces.dtype != np.uint8 or faces.shape[1:] != (FACE_SIZE, FACE_SIZE):
+def _refuse_other_faces(faces: Faces) -> None:
+    square = faces.ndim in (3, 4) and faces.shape[1] == faces.shape[2]
+    if faces.dtype != np.uint8 or not square or faces.shape[3:] not in {(), (3,)}:
         raise UsageError(
-            f"corruptions: faces are {faces.dtype} {faces.shape}: expected uint8 (N, {FACE_SIZE}, {FACE_SIZE}), which "
-            f"their strengths are made for; import the data with --face-size {FACE_SIZE} and without --colour"
+            f"corruptions: faces are {faces.dtype} {faces.shape}: expected uint8 (N, S, S), grey, or (N, S, S, 3), RGB"
         )
 
 
@@ -131,7 +134,7 @@ def defocus_blur(faces: Faces, radius: float, _: np.random.Generator) -> Faces:
 
 def motion_blur(faces: Faces, length: float, random: np.random.Generator) -> Faces:
     """Mean along a line of an odd number of pixels, level, upright or diagonal by chance."""
-    reach = int(length) // 2
+    reach = round(length) // 2
     chosen = random.integers(len(_DIRECTIONS), size=len(faces))
     steps = range(-reach, reach + 1)
     lines = [{(down * step, right * step): 1.0 for step in steps} for down, right in _DIRECTIONS]
@@ -154,47 +157,51 @@ def pixelate(faces: Faces, side: float, _: np.random.Generator) -> Faces:
 
 
 def brightness(faces: Faces, factor: float, _: np.random.Generator) -> Faces:
-    """Grey levels times a factor, cut off at white."""
+    """Levels times a factor, cut off at white."""
     return _grey(faces * factor)
 
 
 def contrast(faces: Faces, factor: float, _: np.random.Generator) -> Faces:
-    """Distances from the face's mean grey level times a factor."""
+    """Distances from the face's mean level, of each colour, times a factor."""
     mean = faces.mean(axis=(1, 2), keepdims=True)
     return _grey(mean + factor * (faces - mean))
 
 
 def side_light(faces: Faces, loss: float, random: np.random.Generator) -> Faces:
     """Light that falls off evenly across the face, from all of it to 1 - loss, away from a side taken by chance."""
-    ramp = 1 - loss * np.arange(FACE_SIZE) / (FACE_SIZE - 1)
-    masks = np.stack([np.broadcast_to(light, (FACE_SIZE, FACE_SIZE)) for light in _from_each_side(ramp)])
-    return _grey(faces * masks[random.integers(len(masks), size=len(faces))])
+    side = faces.shape[1]
+    ramp = 1 - loss * np.arange(side) / (side - 1)
+    lights = ramp, ramp[::-1], ramp[:, None], ramp[::-1, None]
+    masks = np.stack([np.broadcast_to(light, (side, side)) for light in lights])
+    return _grey(faces * _for_colours(masks[random.integers(len(masks), size=len(faces))], faces))
 
 
 def mask(faces: Faces, first_row: float, _: np.random.Generator) -> Faces:
     """Everything from a row on down in one grey, as a mask or a scarf hides it."""
     spoilt = faces.copy()
-    spoilt[:, int(first_row) :] = _GREY
+    spoilt[:, round(first_row) :] = _GREY
     return spoilt
 
 
 def sunglasses(faces: Faces, half_width: float, _: np.random.Generator) -> Faces:
     """Two dark elliptic lenses, three quarters as high as wide, and a bridge, where FER2013 has the eyes."""
-    row, column = np.mgrid[:FACE_SIZE, :FACE_SIZE]
+    scale = faces.shape[1] / FACE_SIZE
+    row, column = (np.mgrid[: faces.shape[1], : faces.shape[2]] + 0.5) / scale - 0.5  # places in a face of 48 px
+    half_width /= scale
     hidden = (np.abs(row - _EYES[0][0] + 1) <= 1) & (column >= _EYES[0][1]) & (column <= _EYES[1][1])
     for y, x in _EYES:
         hidden |= ((row - y) / (0.75 * half_width)) ** 2 + ((column - x) / half_width) ** 2 <= 1
-    return np.where(hidden, np.uint8(_GLASS), faces).astype(np.uint8)
+    return np.where(_for_colours(hidden[None], faces), np.uint8(_GLASS), faces).astype(np.uint8)
 
 
 def hand(faces: Faces, side: float, random: np.random.Generator) -> Faces:
-    """A square patch of a side in pixels, anywhere within the picture, in the face's mean grey level."""
-    size, count = int(side), len(faces)
-    corners = np.floor(random.random((count, 2, 1)) * (FACE_SIZE - size + 1))
-    place = np.arange(FACE_SIZE)
+    """A square patch of a side in pixels, anywhere within the picture, in the face's mean level."""
+    size, (count, whole) = round(side), faces.shape[:2]
+    corners = np.floor(random.random((count, 2, 1)) * (whole - size + 1))
+    place = np.arange(whole)
     rows, columns = ((place >= corners[:, axis]) & (place < corners[:, axis] + size) for axis in (0, 1))
     level = _grey(faces.mean(axis=(1, 2), keepdims=True))
-    return np.where(rows[:, :, None] & columns[:, None, :], level, faces)
+    return np.where(_for_colours(rows[:, :, None] & columns[:, None, :], faces), level, faces)
 
 
 def rotation(faces: Faces, degrees: float, random: np.random.Generator) -> Faces:
@@ -207,7 +214,8 @@ def rotation(faces: Faces, degrees: float, random: np.random.Generator) -> Faces
 def shift(faces: Faces, pixels: float, random: np.random.Generator) -> Faces:
     """Moved up, down, left or right by chance; the edge is repeated where nothing is known, as alignment does."""
     chosen = random.integers(len(_SIDES), size=len(faces))
-    steps = [{(int(pixels) * down, int(pixels) * right): 1.0} for down, right in _SIDES]
+    far = round(pixels)
+    steps = [{(far * down, far * right): 1.0} for down, right in _SIDES]
     return _convolved_by_choice(faces, chosen, steps)
 
 
@@ -215,9 +223,11 @@ CORRUPTIONS: Final = (
     Corruption("gaussian_noise", "noise", "standard deviation, grey levels", (5, 10, 15, 20, 30), gaussian_noise),
     Corruption("shot_noise", "shot_noise", "photons at white", (800, 300, 150, 80, 40), shot_noise),
     Corruption("impulse_noise", "impulse_noise", "share of pixels", (0.01, 0.02, 0.05, 0.1, 0.15), impulse_noise),
-    Corruption("gaussian_blur", "blur", "standard deviation, px", (0.6, 0.9, 1.2, 1.6, 2.0), gaussian_blur),
-    Corruption("defocus_blur", "defocus_blur", "radius, px", (1.0, 1.5, 2.0, 2.75, 3.5), defocus_blur),
-    Corruption("motion_blur", "motion_blur", "length, px", (3, 5, 7, 9, 11), motion_blur),
+    Corruption(
+        "gaussian_blur", "blur", "standard deviation, px", (0.6, 0.9, 1.2, 1.6, 2.0), gaussian_blur, length=True
+    ),
+    Corruption("defocus_blur", "defocus_blur", "radius, px", (1.0, 1.5, 2.0, 2.75, 3.5), defocus_blur, length=True),
+    Corruption("motion_blur", "motion_blur", "length, px", (3, 5, 7, 9, 11), motion_blur, length=True),
     Corruption("jpeg", "jpeg", "quality", (50, 30, 20, 12, 7), jpeg),
     Corruption("low_resolution", "low_resolution", "side, px", (36, 30, 24, 18, 14), low_resolution),
     Corruption("pixelate", "pixelate", "cells a side", (36, 30, 24, 18, 14), pixelate),
@@ -225,11 +235,11 @@ CORRUPTIONS: Final = (
     Corruption("overexposure", "brightness", "factor", (1.25, 1.5, 2.0, 2.5, 3.0), brightness),
     Corruption("contrast", "contrast", "factor", (0.8, 0.6, 0.4, 0.25, 0.15), contrast),
     Corruption("side_light", "side_light", "share of light lost", (0.3, 0.5, 0.7, 0.85, 0.95), side_light),
-    Corruption("mask", "occlusion", "first hidden row", (40, 36, 32, 28, 24), mask),
-    Corruption("sunglasses", "sunglasses", "half width of a lens, px", (5, 6, 7, 8, 9), sunglasses),
-    Corruption("hand", "occlusion", "side, px", (12, 16, 20, 24, 28), hand),
+    Corruption("mask", "occlusion", "first hidden row", (40, 36, 32, 28, 24), mask, length=True),
+    Corruption("sunglasses", "sunglasses", "half width of a lens, px", (5, 6, 7, 8, 9), sunglasses, length=True),
+    Corruption("hand", "occlusion", "side, px", (12, 16, 20, 24, 28), hand, length=True),
     Corruption("rotation", "rotation", "degrees", (10, 20, 30, 45, 60), rotation),
-    Corruption("shift", "shift", "px", (2, 4, 6, 9, 12), shift),
+    Corruption("shift", "shift", "px", (2, 4, 6, 9, 12), shift, length=True),
 )
 """All of them, in the order of reports. One more is one more entry."""
 
@@ -249,13 +259,13 @@ def _convolved_by_choice(faces: Faces, chosen: NDArray[np.int64], kernels: Seque
 
 
 def _convolved(grey: NDArray[np.float64], kernel: Kernel) -> NDArray[np.float64]:
-    """Weighted mean of copies of grey levels (N, H, W) that are moved by rows and columns, edges repeated.
+    """Weighted mean of copies of levels (N, H, W) or (N, H, W, 3) that are moved by rows and columns, edges repeated.
 
     Sums run in the kernel's order, whatever the machine: a matrix product would round differently from one to another.
     """
     reach = max(max(abs(down), abs(right)) for down, right in kernel)
-    wide = np.pad(grey, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
-    total, (_, height, width) = sum(kernel.values()), grey.shape
+    wide = np.pad(grey, ((0, 0), (reach, reach), (reach, reach), *[(0, 0)] * (grey.ndim - 3)), mode="edge")
+    total, (height, width) = sum(kernel.values()), grey.shape[1:3]
     mean = np.zeros_like(grey)
     for (down, right), weight in kernel.items():
         top, left = reach - down, reach - right
@@ -263,8 +273,9 @@ def _convolved(grey: NDArray[np.float64], kernel: Kernel) -> NDArray[np.float64]
     return mean
 
 
-def _from_each_side(ramp: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    return ramp, ramp[::-1], ramp[:, None], ramp[::-1, None]
+def _for_colours(values: NDArray[Any], faces: Faces) -> NDArray[Any]:
+    """Values (N, H, W) for each pixel of faces, likewise for all three colours of a pixel."""
+    return values if faces.ndim == 3 else values[..., None]
 
 
 def _each(faces: Faces, spoil: Callable[[Image.Image], Image.Image]) -> Faces:
@@ -280,7 +291,7 @@ def _through_jpeg(face: Image.Image, quality: int) -> Image.Image:
 
 
 def _through_side(face: Image.Image, side: int, filtering: Image.Resampling) -> Image.Image:
-    small = face.resize((side, side), filtering)
+    small = face.resize((min(side, face.width), min(side, face.height)), filtering)
     return small.resize(face.size, filtering)
 
 

@@ -55,8 +55,9 @@ def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str,
     Args:
         classifier: the model; it is given as it is where its classes are those that are wanted.
         classes: of the data set.
-        names: what the model's classes are taken for, by `mien.labels.class_key`, None for one that is left out; others
-            keep their names (`mien.data.reading.class_maps.class_map`).
+        names: what the model's classes are taken for, by `mien.labels.class_key`, None for one that is left out
+            (`mien.data.reading.class_maps.class_map`); others are those of the data set that are called so, in any case
+            or by another word for the emotion.
 
     Raises:
         UsageError: a class is taken for one that the data set does not have, or one of its classes is missing; both
@@ -65,9 +66,7 @@ def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str,
     labels = classifier.card.labels
     if labels == classes and not any(class_key(label) in names for label in labels):
         return classifier
-    meanings = {
-        label: meant(names[class_key(label)], classes) if class_key(label) in names else label for label in labels
-    }
+    meanings = {label: meant(names.get(class_key(label), label), classes) for label in labels}
     given = {meaning for meaning in meanings.values() if meaning is not None}
     if given != set(classes):
         raise UsageError(_differ(classifier.card, classes, given))

@@ -75,7 +75,20 @@ def _held_out(training: Mapping[str, Any], store: FaceStore) -> NDArray[np.intp]
             f"{store.meta.source}: the data set has other groups than those the model's training was split by; "
             "import it with the same ones"
         )
+    here, then = len(store.rows_of("Training")), _known_rows(training)
+    if training.get("split") != "official" and then not in (None, here):
+        raise UsageError(
+            f"{store.meta.source}: the data set has {here:,} Training rows, and the model's training chose among "
+            f"{then:,}; import it in the same way (--detect, --skip-damaged)"
+        )
     return _set_aside(training, store)
+
+
+def _known_rows(training: Mapping[str, Any]) -> int | None:
+    """How many Training rows a training found: those that it took, and those that it left out. None: not told."""
+    if "rows" not in training or "dropped" not in training:
+        return None
+    return int(training["rows"]) + sum(map(int, training["dropped"].values()))
 
 
 def _set_aside(training: Mapping[str, Any], store: FaceStore) -> NDArray[np.intp]:

@@ -4,7 +4,6 @@ The figures follow ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261): `mie
 corruption to the same faces at five severities.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -126,10 +125,6 @@ class Robustness:
             "corruptions": [self._entry(entry) for entry in self.corruptions],
         }
 
-    def to_json(self) -> str:
-        """`to_dict` as JSON."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
-
     def _entry(self, entry: CorruptionScores) -> dict[str, Any]:
         known = self.trained_families
         severities = [
@@ -177,7 +172,7 @@ def measure_robustness(
     Args:
         classifier: the model.
         evaluation: its answers to the faces as they are: `mien.evaluation.report.evaluate`.
-        faces: all faces of the data set, grayscale uint8 (N, 48, 48); the evaluation's rows are taken.
+        faces: all faces of the data set, as `corrupted` takes them; the evaluation's rows are taken.
         corruptions: what spoils them, at least one.
         seed: of what corruptions draw, at least 0.
         track: wraps the loop over corruptions and strengths, for a progress bar.

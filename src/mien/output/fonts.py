@@ -1,10 +1,11 @@
 """The font of drawings: Pillow's own, which knows Latin letters; for other names one that was named, or the system's.
 
-Where no font has the letters of a model's class names, numbers stand for them, and a message says which number is what.
+Where no font has the letters of all of a model's class names, that with the letters of most is taken, and numbers stand
+for the others; a message says which number is what.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Final
 from PIL import ImageFont
 
 from mien.errors import UsageError
-from mien.labels import drawable, without_joiners
+from mien.labels import drawable, legend, without_joiners
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -74,15 +75,23 @@ def use_font(file: str | Path) -> None:
 @lru_cache(maxsize=32)
 def lettering(labels: tuple[str, ...]) -> Lettering:
     """How the class names of a model are written; numbers that stand for names are said on the logger, once."""
+    best, most = _BUILT_IN, drawable(labels, lambda _name: False)
     for file in (*_named, _BUILT_IN, *_SYSTEM):
-        if _has_letters(file, labels):
+        shown = drawable(labels, _writer(file))
+        if shown == labels:
             return Lettering(dict(zip(labels, labels, strict=True)), file)
-    numbers = drawable(labels, lambda _name: False)
-    meanings = ", ".join(f"{number} {name}" for number, name in zip(numbers, labels, strict=True))
+        if _numbers(shown, labels) < _numbers(most, labels):
+            best, most = file, shown
     log.warning(
-        "no font here has all letters of the class names, so drawings show numbers: %s; name one: --font", meanings
+        "no font here has all letters of the class names, so drawings show numbers: %s; name one: --font",
+        legend(most, labels),
     )
-    return Lettering(dict(zip(labels, numbers, strict=True)), _BUILT_IN)
+    return Lettering(dict(zip(labels, most, strict=True)), best)
+
+
+def _numbers(shown: Sequence[str], labels: Sequence[str]) -> int:
+    """How many names a number stands for."""
+    return sum(number != name for number, name in zip(shown, labels, strict=True))
 
 
 @lru_cache(maxsize=64)
@@ -91,13 +100,14 @@ def font_of(file: str, size: int) -> Font:
     return ImageFont.truetype(file, size) if file else ImageFont.load_default(size)
 
 
-def _has_letters(file: str, labels: tuple[str, ...]) -> bool:
+def _writer(file: str) -> Callable[[str], bool]:
+    """Whether a font has all letters of a text; one that is not here has none."""
     try:
         font = font_of(file, _PROBED_SIZE)
     except OSError:
-        return False
+        return lambda _text: False
     missing = _drawn(font, _NO_LETTER)
-    return all(_drawn(font, letter) != missing for letter in set(without_joiners("".join(labels))) - _UNSEEN)
+    return lambda text: all(_drawn(font, letter) != missing for letter in set(without_joiners(text)) - _UNSEEN)
 
 
 def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mien.chart_style import boxes_for_letters
 from mien.errors import TrainingError
 from mien.evaluation.run_chart import draw_run
 from mien.files import whole_file
@@ -60,7 +61,7 @@ class ChartReporter(SilentReporter):
         if not history:
             return
         figure = draw_run(history, self._title, self._minimised)
-        with whole_file(self._run / CURVES_FILE, TrainingError) as partial:
+        with whole_file(self._run / CURVES_FILE, TrainingError) as partial, boxes_for_letters(figure):
             figure.savefig(partial, format="png", dpi=150)
         self._stale = False
         ended = time.monotonic()

@@ -66,6 +66,10 @@ def trainable(name: str) -> Path:
                 f"{name}: no such file or run; its pretrained weights become one by "
                 f"`mien pretrained {name} --out {name}.safetensors`"
             )
+        if not Path(name).exists():
+            raise ModelFileError(
+                f"{name}: no such file or run: expected one of {known}, a run, or a safetensors file of one"
+            )
         return Path(name)
     if (file := weights_file(version)) is None:
         raise ModelFileError(

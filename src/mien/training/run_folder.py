@@ -1,6 +1,7 @@
 """The run folder of a training (`mien.runs`): created, resumed, written."""
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision, require_precision
 
+log: Final = logging.getLogger("mien")
+
 _EXTENDABLE: Final = ("epochs", "early_stopping", "stop_on")
 """What may change when a run goes on: when it ends."""
 
@@ -26,7 +29,8 @@ def open_run(
 ) -> tuple[TrainConfig, Progress]:
     """The configuration with its precision settled, and the progress of an earlier call or that of a new run.
 
-    A run may go on with another end (``epochs``, ``early_stopping``); config.toml then says the new one. Precision
+    A run may go on with another end (``epochs``, ``early_stopping``); config.toml then says the new one. With more
+    epochs, what follows their number (`mien.training.dependent`) stays as the run was begun, which is said. Precision
     "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
 
     Raises:
@@ -58,6 +62,8 @@ def _gone_on_with(
 ) -> tuple[TrainConfig, Progress]:
     begun = _begun_with(progress.config, run / CHECKPOINT_FILE)
     config = _settled(config, begun.precision)
+    if config.epochs > begun.epochs or progress.extended_from:
+        config = _with_followers_of(begun, config)
     extended = replace(begun, **{key: getattr(config, key) for key in _EXTENDABLE})
     before, now = to_toml(extended), to_toml(config)
     if before != now:
@@ -69,6 +75,19 @@ def _gone_on_with(
     longer = (begun.epochs,) if config.epochs != begun.epochs else ()
     history = counted_from_one(progress.history)
     return config, replace(progress, config=now, history=history, extended_from=(*progress.extended_from, *longer))
+
+
+def _with_followers_of(begun: TrainConfig, config: TrainConfig) -> TrainConfig:
+    """A configuration of more epochs than a run was begun with, its early epochs as they were."""
+    schedule = replace(config.schedule, warmup_epochs=begun.schedule.warmup_epochs)
+    if (config.resolutions, config.schedule) == (begun.resolutions, schedule):
+        return config
+    log.info(
+        "resolutions=%s and schedule.warmup_epochs=%s stay as the run was begun",
+        [list(pair) for pair in begun.resolutions],
+        begun.schedule.warmup_epochs,
+    )
+    return replace(config, resolutions=begun.resolutions, schedule=schedule)
 
 
 def _begun_with(config: str, checkpoint: Path) -> TrainConfig:

@@ -108,6 +108,8 @@ def draw_config(search: Search, overrides: Sequence[str], rung: int) -> TrainCon
         ConfigError: a key, a value or a network that cannot serve.
     """
     whole = load_config(search.recipe, [*search.set, *overrides])
+    if whole.select_on == "last":
+        raise ConfigError("select_on is last, and a search goes by the accuracy on the rows that choose: set held_out")
     epochs = max(1, whole.epochs // 2 ** (search.halvings - rung))
     config = load_config(search.recipe, [*search.set, *overrides, f"epochs={epochs}"])
     check_network(config)

@@ -31,6 +31,7 @@ from mien.choices import FOLD_SPLITS
 from mien.data.store import FaceStore
 from mien.errors import ConfigError, DataError, DivergedError, TrainingError
 from mien.files import made_folder, write_text
+from mien.labels import LONGEST_CLASS, is_class_name
 from mien.toml_json import expected, from_values, in_range, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
@@ -141,6 +142,11 @@ def _sweep(values: Mapping[str, Any]) -> Sweep:
 
 def _runs(sweep: _Sweep) -> Iterator[SweepRun]:
     for name, variant in sweep.variants.items():
+        if not is_class_name(name):  # what can name a class can name a folder
+            raise ConfigError(
+                f"variants.{name} cannot name a folder: expected 1..{LONGEST_CLASS} printable characters, without "
+                "slashes, blanks around them or a dot at the beginning"
+            )
         config = _variant_config(name, from_values(_Variant, variant, f"variants.{name}."), sweep.set)
         for seed in dict.fromkeys(sweep.seeds):
             run = SweepRun(name, Path(name) / f"seed-{seed}", replace(config, seed=seed))

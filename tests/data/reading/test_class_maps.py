@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.choices import CLASS_MAPS
-from mien.data.reading.class_maps import class_map, understood
+from mien.data.reading.class_maps import class_map, understood, unused
 from mien.errors import DataError, UsageError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 
@@ -105,10 +105,18 @@ def test_the_classes_of_a_model_are_taken_where_all_names_mean_some_of_them():
     assert (found.classes, found.number("Happiness"), found.kept) == (model, 1, False)
     assert understood(["0", "2"], {}, ("2", "1", "0")).number("0") == 2
     assert understood(["happy", "sad"], {}, model).classes == EMOTIONS
-    assert understood(["happy", "calm"], class_map(["other=calm"]), ("happy", "other")).classes == (
-        "calm",
-        "happy",
-    )
+    assert understood(["happy", "calm"], class_map(["other=calm"]), ("happy", "other")).classes == ("happy", "calm")
+    skipped = understood(["happy", "neutral"], class_map(["neutral=skip"]), model)
+    assert (skipped.classes, skipped.number("happy"), skipped.number("neutral")) == (("other", "happy"), 1, None)
+    joined = understood(["happy"], class_map(["neutral=calm", "other=calm"]), model)
+    assert joined.classes == ("calm", "happy")
+
+
+def test_maps_of_names_that_are_not_there_are_told_apart(tmp_path):
+    (tmp_path / "map.toml").write_text('contempt = "skip"')
+    options = ["Happy=positive", "hapy=positive", "=1+1=sum", "affectnet", str(tmp_path / "map.toml"), "caf\u00e9=tea"]
+    assert unused(options, ["happy", "=1+1", "cafe\u0301"]) == ["hapy=positive"]
+    assert class_map(["=1+1=sum"]) == {"=1+1": "sum"}
 
 
 def test_accents_are_encoded_in_one_way():

@@ -9,6 +9,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from mien.choices import EXPORT_FORMATS
+from mien.data.columns import VOTE_COLUMNS
 from mien.data.export import export_data
 from mien.data.reading.importing import ferplus_beside, import_data
 from mien.data.reading.pictures import FaceKind
@@ -161,6 +162,8 @@ GREY = " ".join(["1"] * 2304)
         (lambda folder: table(folder, emotion=None), "no column emotion"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
+        (lambda folder: table(folder, pixels=[[3] * 2304, [3] * 2303]), "not as many numbers in each row; export"),
+        (lambda folder: table(folder, **{name: [3, None] for name in VOTE_COLUMNS}), "not as many numbers in each row"),
         (text("in/emotion.csv", "3\n4\n", ("in/pixels.csv", GREY + "\n")), "row 1 (line 2): 0 pixels"),
         (text("in/emotion.csv", "9\n", ("in/pixels.csv", GREY + "\n")), "emotion is '9'"),
         (text("in/train_set/image_emotion.csv", "0.jpg,3\n", ("in/x", "")), "names '0.jpg': no such file"),

@@ -119,6 +119,8 @@ def test_rows_of_a_csv_are_grouped_by_number(tmp_path):
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read"):
         import_data(source, tmp_path / "no", groups=tmp_path / "gone.csv")
     assert row_column(listed, "group", np.array([2, 1]), 3).tolist() == ["photo 1", "photo 2"]
+    listed.write_text("row;light, site;group\r\n0;a, b;x\r\n1;c;y\r\n", encoding="utf-8-sig")
+    assert row_column(listed, "group", np.array([1, 0]), 3).tolist() == ["y", "x"]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from mien.errors import ConfigError, DataError, UsageError
 from mien.labels import (
     EMOTIONS,
     FERPLUS_EMOTIONS,
+    FEWEST_CLASSES,
     checked_classes,
     class_key,
     composed,
@@ -107,6 +108,13 @@ def class_map(options: Iterable[str]) -> ClassMap:
     return merged
 
 
+def unused(options: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Those options of a map that are a pair whose name is none of some names, as a misspelt one is."""
+    known = {class_key(name) for name in names}
+    pairs = ((option, _pair(option)) for option in options if option.lower() not in _KNOWN)
+    return [option for option, pair in pairs if pair and class_key(pair[0]) not in known]
+
+
 def understood(
     names: Collection[str],
     mapping: ClassMap,
@@ -122,8 +130,8 @@ def understood(
         wanted: one of `mien.choices.CLASS_SETS`. "auto": where all names mean FER2013's emotions, or FER+'s, by the map
             or by `mien.labels.known_name`, that set; else names that the map lacks stay as they are. "keep": these
             always stay as they are. "fer2013", "ferplus": every name must mean one of that set. Or the classes of a
-            model that is to be judged on the data set: they are taken where all names mean some of them, and the map
-            none; else it is "auto".
+            model that is to be judged on the data set: what the map makes of them is taken where all names mean some of
+            it; else it is "auto".
         strict: whether "auto" takes FER2013's emotions only, for data sets that are known to have no others.
 
     Raises:
@@ -131,12 +139,12 @@ def understood(
             classes (`mien.labels.checked_classes`).
         UsageError: an unknown set of classes.
     """
-    said = {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
+    said = _said(names, mapping)
     if isinstance(wanted, tuple):
-        meanings = {name: meant(said.get(name, name), wanted) for name in names}
-        mapped = any(class_key(label) in mapping for label in wanted)
-        if not mapped and set(meanings.values()) - {None} <= set(wanted):
-            return Naming(wanted, meanings)
+        theirs = tuple(dict.fromkeys(_meant(wanted, _said(wanted, mapping))))
+        meanings = {name: meant(said.get(name, name), theirs) for name in names}
+        if len(theirs) >= FEWEST_CLASSES and set(meanings.values()) - {None} <= set(theirs):
+            return Naming(theirs, meanings)
         wanted = AUTO_CLASSES
     if wanted not in CLASS_SETS:
         raise UsageError(f"unknown classes {wanted!r}: expected one of {', '.join(CLASS_SETS)}")
@@ -195,6 +203,11 @@ def unknown_classes(names: list[str], classes: Iterable[str]) -> str:
     )
 
 
+def _said(names: Iterable[str], mapping: ClassMap) -> ClassMap:
+    """What a map says of names, by these."""
+    return {name: mapping[class_key(name)] for name in names if class_key(name) in mapping}
+
+
 def _meant(names: Iterable[str], said: ClassMap) -> list[str]:
     """The classes that names mean; of a name without a meaning, the name."""
     meanings = (said.get(name, name) for name in names)
@@ -208,8 +221,14 @@ def _fits(meaning: str | None, said: bool, classes: Iterable[str]) -> bool:
 def _pairs(option: str) -> Mapping[str, Any]:
     if option.lower() in _KNOWN:
         return _KNOWN[option.lower()]
-    name, equals, target = option.partition("=")
-    return {name: target} if equals else _read_toml(Path(option))
+    pair = _pair(option)
+    return _read_toml(Path(option)) if pair is None else {pair[0]: pair[1]}
+
+
+def _pair(option: str) -> tuple[str, str] | None:
+    """Name and target of ``NAME=TARGET``; a name may begin with "="."""
+    at = option.find("=", 1)
+    return None if at < 0 else (option[:at], option[at + 1 :])
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

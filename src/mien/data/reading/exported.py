@@ -147,6 +147,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
     except (ArrowException, OSError) as error:
         reason = str(error).splitlines()[0][:100]
         raise DataError(f"{path}: cannot be read, truncated or damaged ({reason}); get the file again") from None
+    except (TypeError, ValueError):  # lists of other lengths, or empty cells among numbers
+        raise DataError(f"{path}: pixels or votes are not as many numbers in each row; export the data again") from None
     return rows
 
 

@@ -1,6 +1,6 @@
 """Tables of pictures: a csv with the columns path and label, and perhaps group and usage, one line a picture.
 
-Commas, semicolons or tabs stand between its cells: spreadsheets write what the language of their system asks for.
+Commas, semicolons or tabs stand between its cells (`mien.data.columns.delimiter_of`).
 """
 
 import csv
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.choices import USAGES
-from mien.data.columns import GROUP, LONGEST_NAME
+from mien.data.columns import GROUP, LONGEST_NAME, delimiter_of
 from mien.data.reading.pictures import NamedPicture
 from mien.data.reading.split_folders import USAGE_OF_FOLDER
 from mien.errors import DataError
@@ -18,7 +18,8 @@ _PATH: Final = "path"
 _LABEL: Final = "label"
 _USAGE: Final = "usage"
 _HEADER_BYTES: Final = 4096
-_DELIMITERS: Final = ",;\t"
+_BEYOND: Final = "\0"
+"""Where cells go that have no column."""
 
 PICTURE_TABLE: Final = "table"
 """What this layout is called in messages."""
@@ -37,7 +38,7 @@ def has_usages(source: Path) -> bool:
 def _columns(source: Path) -> set[str]:
     """Names in the first line of a file, none where it cannot be one of a csv."""
     header = _header(source)
-    return {name.strip().strip('"').lower() for name in header.split(_delimiter(header))}
+    return {name.strip().strip('"').lower() for name in header.split(delimiter_of(header))}
 
 
 def _header(source: Path) -> str:
@@ -48,13 +49,8 @@ def _header(source: Path) -> str:
         return ""
 
 
-def _delimiter(header: str) -> str:
-    """What stands between the cells: what there is most of in the header."""
-    return max(_DELIMITERS, key=header.count)
-
-
 def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
-    """The pictures that a csv names, in its order; paths are taken below the folder of the csv.
+    """The pictures that a csv names, in its order; paths lead below the folder of the csv, with slashes or backslashes.
 
     Args:
         source: the csv, UTF-8.
@@ -64,25 +60,24 @@ def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
         DataError: unreadable or malformed, a missing picture, no usage or two; file and line are named.
     """
     found = list(_pictures(source, usage))
-    lines: dict[Path, int] = {}
-    for line, picture in enumerate(found, start=2):
-        if (first := lines.setdefault(picture.path, line)) != line:
+    first: dict[Path, int] = {}
+    for line, picture in found:
+        if (earlier := first.setdefault(picture.path, line)) != line:
             name = picture.path.relative_to(source.parent).as_posix()
-            raise DataError(f"{source}: line {line} names {name[:60]!r} again, as line {first}: expected each once")
+            raise DataError(f"{source}: line {line} names {name[:60]!r} again, as line {earlier}: expected each once")
     if not found:
         raise DataError(f"{source}: no pictures to read: expected a line for each below the header")
-    grouped = [bool(picture.group) for picture in found]
-    if any(grouped) and not all(grouped):
-        raise DataError(
-            f"{source}: line {grouped.index(False) + 2} has no group: expected one in every line, or in none"
-        )
-    return found
+    without = [line for line, picture in found if not picture.group]
+    if without and len(without) < len(found):
+        raise DataError(f"{source}: line {without[0]} has no group: expected one in every line, or in none")
+    return [picture for _, picture in found]
 
 
-def _pictures(source: Path, usage: str | None) -> Iterator[NamedPicture]:
+def _pictures(source: Path, usage: str | None) -> Iterator[tuple[int, NamedPicture]]:
+    """Each picture, and the line that names it, or ends to where a cell has lines of its own."""
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.DictReader(file, delimiter=_delimiter(_header(source)))
+            lines = csv.DictReader(file, delimiter=delimiter_of(_header(source)), restkey=_BEYOND)
             lines.fieldnames = header = [name.strip().lower() for name in lines.fieldnames or ()]
             if repeated := [name for name in (_PATH, _LABEL, GROUP, _USAGE) if header.count(name) > 1]:
                 raise DataError(f"{source}: the column {repeated[0]} stands there twice: expected each once")
@@ -90,7 +85,7 @@ def _pictures(source: Path, usage: str | None) -> Iterator[NamedPicture]:
                 mend = "add --usage, or a column usage" if usage is None else "leave out --usage"
                 raise DataError(f"{source}: expected the usage of its pictures from one place: {mend}")
             for line in lines:
-                yield _picture(source, line, f"{source}: line {lines.line_num}", usage)
+                yield lines.line_num, _picture(source, line, f"{source}: line {lines.line_num}", usage)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error):
@@ -103,14 +98,22 @@ def _picture(source: Path, line: dict[str, str], where: str, usage: str | None) 
         raise DataError(f"{where} has path {name[:40]!r} and label {label[:40]!r}: expected text in both")
     if len(group) > LONGEST_NAME:
         raise DataError(f"{where} has group {group[:40]!r}...: expected at most {LONGEST_NAME} characters")
-    path = source.parent / name
-    if ".." in Path(name).parts or Path(name).is_absolute():
-        raise DataError(
-            f"{where} names {name[:60]!r}: expected a path that begins in the csv's folder, {source.parent}"
-        )
-    if not path.is_file():
-        raise DataError(f"{where} names {name[:60]!r}: no such file in {source.parent}")
+    if "".join(line.get(_BEYOND, ())).strip():
+        raise DataError(f"{where} has more cells than the header: expected text with commas in quotes")
+    path = _found(source.parent, name, where)
     return NamedPicture(path, label, usage or _usage((line.get(_USAGE) or "").strip(), where), None, group)
+
+
+def _found(folder: Path, name: str, where: str) -> Path:
+    """The file of a name, as it is written or, where there is none, with slashes for the backslashes of Windows."""
+    whole = folder.absolute()
+    for path in (Path(name), Path(name.replace("\\", "/"))):
+        below = path.relative_to(whole) if path.is_relative_to(whole) else path
+        if ".." in below.parts or below.is_absolute():
+            raise DataError(f"{where} names {name[:60]!r}: expected a path that begins in the csv's folder, {folder}")
+        if (folder / below).is_file():
+            return folder / below
+    raise DataError(f"{where} names {name[:60]!r}: no such file in {folder}")
 
 
 def _usage(text: str, where: str) -> str:

@@ -159,9 +159,9 @@ def read_pictures(
                 face = _face(encoded, picture, kind, found)
                 if face is not None:
                     rows.extend(face, [picture.label], [picture.usage])
-                    rows.groups.extend([picture.group] if picture.group else [])
+                    rows.groups.extend([_encodable(picture.group)] if picture.group else [])
                     rows.votes += picture.votes
-                    rows.files.append(picture.file or picture.path.relative_to(folder).as_posix())
+                    rows.files.append(_encodable(picture.file or picture.path.relative_to(folder).as_posix()))
             except DataError as error:
                 damaged.append(str(error))
         progress(number / len(pictures))
@@ -214,6 +214,8 @@ def content(path: Path) -> bytes:
         DataError: it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for its writer
+            raise DataError(f"{path}: not a regular file")
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
@@ -237,6 +239,11 @@ def listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names[:_NAMED_IN_ERRORS]))
     more = len(names) - _NAMED_IN_ERRORS
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _encodable(name: str) -> str:
+    """A name of a file or folder, which may be made of any bytes, as text that UTF-8 can hold."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _stated(folder: Path, path: Path, encoded: bytes) -> bytes:

@@ -6,6 +6,7 @@ on; rename the folder to ``validation`` if that is what it is for. What the name
 `mien.data.reading.class_maps`.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,6 +32,8 @@ FOLDER_OF_USAGE: Final = {"Training": "train", "PublicTest": "validation", "Priv
 METADATA_FILE: Final = "metadata.csv"
 """Where Hugging Face's `datasets` looks for what is known of the pictures in a folder."""
 
+log: Final = logging.getLogger("mien")
+
 _EXPECTED: Final = "train|validation|test/<class>/*.jpg|png|tiff|..."
 
 
@@ -44,7 +47,7 @@ class FoundFolders(NamedTuple):
 def split_pictures(folder: Path, *, nested: bool = False) -> FoundFolders:
     """Pictures in folders of classes in folders of usages, by their relative paths.
 
-    Names that begin with a dot, and files beside ``train``, are ignored.
+    Names that begin with a dot, and files beside ``train``, are ignored; of pictures there that is said.
 
     Args:
         folder: the folder that holds ``train``, ``validation`` or ``test``.
@@ -54,6 +57,7 @@ def split_pictures(folder: Path, *, nested: bool = False) -> FoundFolders:
         DataError: another layout, a file that is no picture, or no picture at all; they are named.
     """
     parts = [(part, USAGE_OF_FOLDER[part.name.lower()]) for part in usage_folders(folder)]
+    _say_loose(folder)
     found = _found([(entry, usage) for part, usage in parts for entry in _class_folders(part)], nested=nested)
     if not found.pictures:
         raise DataError(f"{folder}: no pictures in it: expected {_EXPECTED}")
@@ -74,12 +78,20 @@ def class_pictures(folder: Path, usage: str, *, nested: bool = False) -> FoundFo
     folders = [entry for entry in entries(folder) if entry.is_dir()]
     if parts := [entry for entry in folders if entry.name.lower() in USAGE_OF_FOLDER]:
         raise DataError(f"{folder}: {_names(parts)} in it, not classes; name one of them, such as {parts[0]}")
+    _say_loose(folder)
     found = _found([(entry, usage) for entry in folders], nested=nested)
     if not found.pictures:
         raise DataError(
             f"{folder}: no pictures to read: expected <class>/*.jpg|png|tiff|..., or what `mien data import` made"
         )
     return found
+
+
+def _say_loose(folder: Path) -> None:
+    """Say which pictures lie beside the folders that are read, and are left out."""
+    loose = [entry for entry in entries(folder) if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]
+    if loose:
+        log.warning("%s: left out what lies beside its folders: %s", folder, _names(loose))
 
 
 def _found(folders: Sequence[tuple[Path, str]], *, nested: bool) -> FoundFolders:
@@ -126,7 +138,8 @@ def _picture_files(folder: Path) -> list[Path]:
     files = entries(folder)
     others = [path for path in files if path.suffix.lower() not in SUFFIXES or path.is_dir()]
     if others:
-        mend = "say --groups folder" if all(path.is_dir() for path in others) else "convert or remove the others"
+        nested = len(others) == len(files) and all(path.is_dir() for path in others)
+        mend = "say --groups folder" if nested else "convert, move or remove the others"
         raise DataError(f"{folder}: {_names(others)} in it: expected only {', '.join(SUFFIXES)} files; {mend}")
     return files
 
