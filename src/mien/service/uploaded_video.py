@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import av
 
-from mien.errors import MienError, RequestError, TooLargeError
+from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.media.boxes import Content
 from mien.media.files_and_streams import Container, video_stream
 from mien.media.seek import Beginning
@@ -31,6 +31,8 @@ _HEADROOM: Final = 2**16
 """Bytes that the packets of any file may hold."""
 _PACKETS: Final = 2
 """Packets for each frame that is allowed: codecs have frames that are not shown. Broken ones would cost without end."""
+_IN_A_ROW: Final = 1000
+"""Packets without a frame, after which the rest is not tried: half a minute of most videos."""
 
 
 class UploadedVideo(Container):
@@ -54,7 +56,7 @@ class UploadedVideo(Container):
     live = False
 
     def __init__(self, content: Content, name: str, kind: str, limits: Limits) -> None:
-        self.name, self._limits, self._size = name, limits, len(content)
+        self.name, self._limits, self._size, self._tried = name, limits, len(content), 0
         self._deadline = time.monotonic() + limits.video_work_seconds
         self._pixels = min(limits.pixels, limits.video_pixels)
         check_video(content, name)
@@ -67,6 +69,7 @@ class UploadedVideo(Container):
     def images(self) -> Iterator[VideoImage]:
         limits, pixels = self._limits, 0
         for image in super().images():
+            self._tried = 0
             pixels += image.image.shape[0] * image.image.shape[1]
             if image.time > limits.video_seconds or image.number >= limits.video_frames:
                 raise self._too_long()
@@ -79,13 +82,16 @@ class UploadedVideo(Container):
         return Beginning(self._paid(self._container.demux(self._stream)))
 
     def _paid(self, packets: Iterator[Any]) -> Iterator[Any]:
-        """Packets, until they are more than as many frames as are allowed need, or hold far more than the file does,
-        whose index then names the same bytes over and over.
+        """Packets, until they are more than as many frames as are allowed need, too many in a row give no frame, or all
+        hold far more than the file does, whose index then names the same bytes over and over.
         """
         left, most = NAMED * self._size + _HEADROOM, _PACKETS * self._limits.video_frames
         for number, packet in enumerate(packets):
             if number > most:
                 raise self._too_long()
+            self._tried += 1
+            if self._tried > _IN_A_ROW:
+                raise InputError(f"{self.name}: damaged (no frame can be decoded of {_IN_A_ROW:,} packets in a row)")
             left -= packet.size
             if left < 0:
                 raise TooLargeError(f"{self.name}: too costly to read (it holds the same bytes again and again)")
