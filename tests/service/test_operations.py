@@ -110,6 +110,7 @@ def test_a_refused_stream_has_the_headers_of_every_refusal_and_is_counted(guarde
         (b"", b"a: b\r\n" * 200, 400),
         (b"", b"a: " + b"b" * 9000 + b"\r\n", 400),
         (b"", b"sec-websocket-version: 12\r\n", 400),
+        (b"/", b"", 404),
         (b"?x=1", b"", 422),
         (b"?smooth=symmetric", b"", 422),
         (b"?min_probability=nan", b"", 422),
@@ -124,6 +125,17 @@ def test_a_handshake_that_is_none_is_refused_like_everything_else(guarded, query
     assert b"x-content-type-options: nosniff" in fields
     assert json.loads(body).keys() == {"error"}
     assert f'status="{status}"' in waiting.get(f"{guarded}/metrics").text
+
+
+@pytest.mark.parametrize(
+    "fault", [b"upgrade: websocket\r\nconnection: upgrade\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n*\r\n"]
+)
+def test_malformed_requests_for_a_head_are_refused_without_a_body(guarded, caplog, fault):
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        answer = sent(guarded, b"HEAD / HTTP/1.1\r\nhost: 127.0.0.1\r\n" + fault)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\n")
+    assert caplog.records == []
 
 
 def test_a_body_whose_length_is_said_twice_ends_the_connection(guarded):

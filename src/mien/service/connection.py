@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import h11
@@ -139,8 +140,9 @@ class Impatient(H11Protocol):
         response = h11.Response(
             status_code=400, headers=[*headers.items(), ("content-length", str(len(body)))], reason="Bad Request"
         )
-        for part in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(part) or b"")
+        with suppress(h11.LocalProtocolError):  # HEAD is answered without a body
+            for part in (response, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(part) or b"")
         self.transport.close()
 
     def on_response_complete(self) -> None:

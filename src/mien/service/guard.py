@@ -95,6 +95,8 @@ class Guard:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._check(scope)
+            if scope["path"] != STREAM:
+                raise RequestError(404, f"no stream is here; connect to {STREAM}")
             with self._places.place("stream", client_of(scope)), self._metrics.streams.track_inprogress():
                 await self._app(scope, receive, send)
         except RequestError as error:
