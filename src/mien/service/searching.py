@@ -209,6 +209,7 @@ class SearchVideo:
         """See `Task`."""
         from mien.service.uploaded_video import UploadedVideo
 
+        return_large_blocks()  # kept frames would count against the limit of memory; pictures would take a tenth longer
         video = UploadedVideo(content, self.name, self.kind, self.limits)
         with closing(search_video(finder, video, self.options, keep_images=False)) as images:
             for number, image in enumerate(images):
@@ -230,7 +231,6 @@ class MakeSearch:
     def __call__(self) -> Work:
         """What does the tasks."""
         logging.getLogger("mien").setLevel(logging.CRITICAL)  # what it says names clients' files
-        return_large_blocks()  # kept ones would count against the limit of memory
         finder = self.make()
         finder.find(_FIRST)
         return partial(_done, finder)
