@@ -1,14 +1,21 @@
+import asyncio
 import json
 import threading
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from websockets.exceptions import ConnectionClosed
 
 import waiting
 from mien.model.embedded import versioned_name
 from mien.recognition.recognizer import Recognizer
-from mien.service.live import Newest
+from mien.service.engine import Viewer
+from mien.service.limits import Limits
+from mien.service.live import LiveStream, Newest
+from mien.service.metrics import Metrics
 from waiting import HANG, connect, wait_for
 
 
@@ -120,6 +127,35 @@ def test_a_stream_lasts_so_long_and_no_longer(serve):
         assert closed(stream) == 1000
 
 
+class Leaving:
+    """A client that sends what is not taken, and is gone when it would be told."""
+
+    client_state = WebSocketState.CONNECTED
+    scope: ClassVar = {"client": ("127.0.0.1", 1)}
+
+    def __init__(self):
+        self.told = []
+
+    def __getitem__(self, name):
+        return []
+
+    async def accept(self, **options):
+        pass
+
+    async def receive(self):
+        return {"type": "websocket.receive", "text": "hello"}
+
+    async def close(self, code, reason):
+        self.told.append(code)
+        raise WebSocketDisconnect(1006)
+
+
+def test_a_client_that_leaves_before_it_is_told_why_is_no_fault(recognizer):
+    socket, viewer, engine = Leaving(), Viewer("none"), SimpleNamespace(recognizer=recognizer)
+    asyncio.run(LiveStream(socket, engine, viewer, Limits(), Metrics()).run())
+    assert socket.told == [1003]
+
+
 @pytest.mark.parametrize("smooth", ["no", "symmetric"])  # which looks ahead
 def test_an_unknown_smoothing_is_refused(address, smooth):
     with pytest.raises(Exception, match="422"):
@@ -127,8 +163,6 @@ def test_an_unknown_smoothing_is_refused(address, smooth):
 
 
 def test_newest_forgets_what_was_not_taken():
-    import asyncio
-
     async def run():
         newest = Newest()
         for number in range(5):

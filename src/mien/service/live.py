@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -116,7 +117,8 @@ class LiveStream:
 
     async def _close(self, ended: BaseException | None) -> None:
         if isinstance(ended, StreamClosedError) and self._socket.client_state is WebSocketState.CONNECTED:
-            await self._socket.close(ended.code, ended.reason)
+            with suppress(WebSocketDisconnect):  # it has left meanwhile
+                await self._socket.close(ended.code, ended.reason)
         elif ended is not None and not isinstance(ended, StreamClosedError | WebSocketDisconnect | OSError):
             raise ended
 
