@@ -1,10 +1,13 @@
-"""Mutated pictures and videos, a few of those of benchmarks/fuzz.py: each is answered, and the service goes on."""
+"""A few of the mutations of benchmarks/fuzz.py and fuzz_wire.py: each is answered, and the service goes on."""
 
+import logging
 from collections import Counter
 
 import pytest
 from benchmarks.fuzz import requests
+from benchmarks.fuzz_wire import statuses, wires
 
+import waiting
 from waiting import wait_for
 
 
@@ -19,3 +22,16 @@ def test_mutations_are_answered(client, pictures, videos):
     assert statuses["picture", 422]
     assert sum(statuses.values()) == pictures + videos
     assert wait_for(lambda: client.get("/readyz").status_code == 200)
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_mutated_requests_and_streams_leave_no_trace(serve, caplog, count):
+    with serve() as address, caplog.at_level(logging.WARNING):
+        host, port = address.split(":")
+        found = Counter[int]()
+        for _, content in wires(range(count), host.encode()):
+            found.update(statuses((host, int(port)), content))
+        assert wait_for(lambda: 'path="other",status="400"' in waiting.get(f"http://{address}/metrics").text)
+        assert waiting.get(f"http://{address}/readyz").status_code == 200
+    assert max(found, default=0) < 500
+    assert [record.getMessage() for record in caplog.records if record.name != "mien.access"] == []

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 from mien.service.pace import Pace
@@ -36,7 +37,10 @@ class PacedWebSocket(WebSocketsSansIOProtocol):
     def _parse(self, piece: bytes) -> int:
         self._events = 0
         if not self.transport.is_closing():
-            super().data_received(piece)
+            try:
+                super().data_received(piece)
+            except (AssertionError, InvalidState):  # frames before the handshake is over, or malformed after the end
+                self.transport.close()
         return self._events
 
     def _wait(self, wait: bool) -> None:
