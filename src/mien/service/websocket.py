@@ -15,7 +15,7 @@ class PacedWebSocket(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._pace = Pace(self.loop.time, self.loop.call_later, self._parse, self._wait)
+        self._pace = Pace(self.loop.time, self.loop.call_later, self._parse, self._wait, self._takes_bytes)
         self._events = 0
 
     def data_received(self, data: bytes) -> None:
@@ -39,9 +39,17 @@ class PacedWebSocket(WebSocketsSansIOProtocol):
         if not self.transport.is_closing():
             try:
                 super().data_received(piece)
-            except (AssertionError, InvalidState):  # frames before the handshake is over, or malformed after the end
+            except InvalidState:  # malformed after the end
                 self.transport.close()
         return self._events
+
+    def _takes_bytes(self) -> bool:
+        """Whether frames are parsed: not before the handshake is answered, for which uvicorn is not made."""
+        return not self.handshake_initiated or self.handshake_complete or self.transport.is_closing()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        self._pace.go_on()
 
     def _wait(self, wait: bool) -> None:
         if wait:
