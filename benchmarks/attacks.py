@@ -164,19 +164,25 @@ def _form_of_costly(chance: Random, scale: float) -> bytes:
     return _form(_png_of(8, 6, 4)(chance, scale), 5)
 
 
+def _form_of_boundaries(chance: Random, scale: float) -> bytes:
+    """A file whose lines begin like a boundary, or blanks after one: the parser takes them byte by byte."""
+    lines = chance.choice([b"\r\n--x%c" % letter for letter in b"a-\r"])
+    return _form(chance.choice([lines * _count(scale, 3_000_000), b"a\r\n--x" + b" " * _count(scale, 19_000_000)]), 1)
+
+
 def _json_of_large(chance: Random, scale: float) -> bytes:
     picture = {"data": base64.b64encode(_jpeg_plain(_side(scale))).decode()}
     return json.dumps({"pictures": [picture] * 16}).encode()
 
 
-def _exif_of_itself(count: int, size: int) -> bytes:
+def exif_of_itself(count: int, size: int) -> bytes:
     """Tags whose values are all of the block."""
-    tags = b"".join(struct.pack(">HHII", 0x9000 + number % 99, 7, size, 8) for number in range(count))
+    tags = b"".join(struct.pack(">HHII", 0x9000 + number % 99, 7, size - 8, 8) for number in range(count))
     return (b"MM\0*\0\0\0\x08" + struct.pack(">H", count) + tags).ljust(size, b"\0")
 
 
 def _jpeg_exif_of_itself(chance: Random, scale: float) -> bytes:
-    block = _exif_of_itself(_count(scale, 60_000), _count(scale, 1_000_000))
+    block = exif_of_itself(_count(scale, 60_000), _count(scale, 1_000_000))
     parts = [block[at : at + 65_000] for at in range(0, len(block), 65_000)]
     jpeg = _jpeg_plain(64)
     return jpeg[:2] + b"".join(_segment(0xE1, b"Exif\0\0" + part) for part in parts) + jpeg[2:]
@@ -210,8 +216,22 @@ def _png_interlaced(chance: Random, scale: float) -> bytes:
 
 
 def _png_exif_of_itself(chance: Random, scale: float) -> bytes:
-    block = _exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
+    block = exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
     return _png(64, 64, 8, 2, bytes(64 * 193), _chunk(b"eXIf", block))
+
+
+def _png_exif_as_text(chance: Random, scale: float) -> bytes:
+    """EXIF as ImageMagick writes it, compressed: a few bytes become half a megabyte that is named again and again."""
+    block = exif_of_itself(_count(scale, 36_000), _count(scale, 500_000)).hex()
+    text = zlib.compress(f"\nexif\n{len(block) // 2}\n{block}".encode(), 9)
+    return _png(64, 64, 8, 2, bytes(64 * 193), _chunk(b"zTXt", b"Raw profile type exif\0\0" + text))
+
+
+def _png_narrow(chance: Random, scale: float) -> bytes:
+    """One pixel wide, as high as is allowed: what is done by the row costs most."""
+    height = _count(scale, chance.choice([4_000_000, 25_000_000]))
+    colour, channels = chance.choice([(0, 1), (2, 3), (6, 4)])
+    return _png(1, height, 8, colour, bytes((1 + channels) * height))
 
 
 def _png_frames(chance: Random, scale: float) -> bytes:
@@ -305,6 +325,12 @@ def _avif_larger(chance: Random, scale: float) -> bytes:
     at = content.index(b"ispe") + 8
     small = chance.randrange(64, 1000)
     return content[:at] + struct.pack(">II", small, small) + content[at + 8 :]
+
+
+def avif_exif_of_itself(chance: Random, scale: float) -> bytes:
+    hostile = exif_of_itself(_count(scale, 60_000), _count(scale, 19 * MEGABYTE))
+    sound = exif_of_itself(0, len(hostile))  # Pillow reads what it writes
+    return _saved(Image.new("RGB", (64, 64)), "AVIF", speed=10, exif=sound).replace(sound, hostile)
 
 
 def _avif_full(chance: Random, scale: float) -> bytes:
@@ -479,12 +505,26 @@ def _matroska_blocks(chance: Random, scale: float) -> bytes:
     return _matroska(chance, scale, block * _count(scale, 21 * MEGABYTE // len(block)))
 
 
+def matroska_broken(chance: Random, scale: float) -> bytes:
+    """Packets of which none can be decoded, which Matroska does not count."""
+    codec = chance.choice([b"V_VP8", b"V_VP9", b"V_MJPEG"])
+    return _matroska(chance, scale, _ebml("a3", b"\x81\0\0\x80" + chance.randbytes(9)) * _count(scale, 200_000), codec)
+
+
+def matroska_jumping(chance: Random, scale: float) -> bytes:
+    """Pictures whose times jump back and forth, which is worth a warning."""
+    picture = _saved(Image.new("RGB", (64, 64), "gray"), "JPEG")
+    times = (struct.pack(">h", chance.randrange(30_000)) for _ in range(_count(scale, 9_000)))
+    blocks = b"".join(_ebml("a3", b"\x81" + time + b"\x80" + picture) for time in times)
+    return _matroska(chance, scale, blocks, b"V_MJPEG")
+
+
 def _matroska_laced(chance: Random, scale: float) -> bytes:
     block = _ebml("a3", b"\x81\0\0\x04\xff" + bytes(256))
     return _matroska(chance, scale, block * _count(scale, 20 * MEGABYTE // len(block)))
 
 
-def _matroska_compressed(chance: Random, scale: float) -> bytes:
+def matroska_compressed(chance: Random, scale: float) -> bytes:
     """Blocks of zeros, compressed."""
     packed = zlib.compress(bytes(_count(scale, chance.randrange(8, 30) * MEGABYTE)), 9)
     compression = _ebml("6d80", _ebml("6240", _ebml("5034", _ebml("4254", b"\0"))))
@@ -520,6 +560,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "JPEG of a crowd": ("image/jpeg", _crowd),
     "form of large JPEGs": ("multipart/form-data; boundary=x", _form_of_large),
     "form of costly PNGs": ("multipart/form-data; boundary=x", _form_of_costly),
+    "form of boundaries": ("multipart/form-data; boundary=x", _form_of_boundaries),
     "JSON of large JPEGs": ("application/json", _json_of_large),
     "JPEG with EXIF of itself": ("image/jpeg", _jpeg_exif_of_itself),
     "JPEG with EXIF segments": ("image/jpeg", _jpeg_with(lambda _: _segment(0xE1, b"Exif\0\0MM"))),
@@ -535,6 +576,8 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "PNG drawn": ("image/png", _png_of(8, 6, 4)),
     "PNG of many images": ("image/png", _png_frames),
     "PNG with EXIF of itself": ("image/png", _png_exif_of_itself),
+    "PNG with EXIF as text": ("image/png", _png_exif_as_text),
+    "PNG one pixel wide": ("image/png", _png_narrow),
     "PNG of many chunks": ("image/png", _png_chunks),
     "PNG with a text bomb": ("image/png", _png_text_bomb),
     "PNG with a profile bomb": ("image/png", _png_profile),
@@ -548,6 +591,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "WebP lossy": ("image/webp", _webp(quality=50)),
     "WebP of several images": ("image/webp", _webp_frames),
     "AVIF larger than declared": ("image/avif", _avif_larger),
+    "AVIF with EXIF of itself": ("image/avif", avif_exif_of_itself),
     "AVIF with alpha": ("image/avif", _avif_full),
     "MP4 with an index": ("video/mp4", _mp4_with_index),
     "H.264 of 16 references": ("video/mp4", _h264_references),
@@ -559,8 +603,10 @@ KINDS: Final[dict[str, tuple[str, Callable[[Random, float], bytes]]]] = {
     "AVI of one image": ("video/x-msvideo", _avi_of_one_image),
     "MJPEG of many scans": ("video/mp4", _mjpeg_scans),
     "Matroska of tiny blocks": ("video/x-matroska", _matroska_blocks),
+    "Matroska of broken packets": ("video/x-matroska", matroska_broken),
+    "Matroska whose clock jumps": ("video/x-matroska", matroska_jumping),
     "Matroska of laced blocks": ("video/x-matroska", _matroska_laced),
-    "Matroska of compressed blocks": ("video/x-matroska", _matroska_compressed),
+    "Matroska of compressed blocks": ("video/x-matroska", matroska_compressed),
     "VP9 large": ("video/webm", _vp9_large),
 }
 """The kinds, with the media type that their files declare."""

@@ -10,7 +10,6 @@ should not grow.
 import argparse
 import statistics
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from skimage import data
 
 from mien.faces.yunet import YuNetDetector
 from mien.faces.yunet_network import YuNet, yunet_weights
+from mien.processor import processor_name
 
 SIZES = ((128, 128), (320, 240), (640, 480), (1280, 720), (1280, 960), (1920, 1440))
 PICTURES = ((640, 480), (1280, 960), (4000, 3000), (6000, 4000), (8000, 6000), (16000, 2000))
@@ -34,11 +34,6 @@ def milliseconds(clock, calls, turns):
     return [statistics.median(times[1:]) for times in spent]
 
 
-def processor():
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
@@ -46,7 +41,7 @@ def main():
     options = parser.parse_args()
     clock = time.process_time if options.threads == 1 else time.perf_counter
     cv2.setNumThreads(options.threads)
-    print(f"{processor()}, {options.threads} threads, medians of {options.turns} turns")
+    print(f"{processor_name()}, {options.threads} threads, medians of {options.turns} turns")
     network, weights = YuNet(threads=options.threads), np.frombuffer(yunet_weights(), np.uint8)
     for size in SIZES:
         image = cv2.resize(data.astronaut(), size)

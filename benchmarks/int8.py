@@ -22,6 +22,7 @@ from mien.data.store import FaceStore
 from mien.defaults import DEFAULT_MODEL
 from mien.model.embedded import read_embedded, versioned_name
 from mien.model.onnx_model import Bundle
+from mien.processor import cpuinfo, processor_name
 
 BATCH = 64
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
@@ -69,10 +70,8 @@ def quantised(path, reader, target, method, sign):
 
 
 def flags():
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    found = next((line.split() for line in lines if line.startswith("flags")), [])
-    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return f"{named}, VNNI: {', '.join(flag for flag in found if 'vnni' in flag) or 'none'}"
+    found = next((line.split() for line in cpuinfo().splitlines() if line.startswith("flags")), [])
+    return f"{processor_name()}, VNNI: {', '.join(flag for flag in found if 'vnni' in flag) or 'none'}"
 
 
 def main():

@@ -29,6 +29,7 @@ from PIL import Image
 from processor_time import adopt_orphans, seconds_below
 
 from mien.data.store import FaceStore
+from mien.processor import processor_name
 
 HERE = Path(__file__).parent
 FER = "fer==25.10"
@@ -201,12 +202,6 @@ def write_faces(path):
     return opened.labels[rows]
 
 
-def processor():
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor() or 'unknown'}, {os.cpu_count()} cores"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=12)
@@ -225,7 +220,8 @@ def main():
         peers = at_hand((options.environments or Path(place) / "environments").resolve())
         pixels = sum(np.prod(Image.open(file).size) for file in files) / 1e6
         planted = f"{sum(map(len, truth.values()))} faces" if truth else "faces not known"
-        print(f"{processor()}, load {os.getloadavg()[0]:.1f}, python {platform.python_version()}")
+        load, python = f"load {os.getloadavg()[0]:.1f}", f"python {platform.python_version()}"
+        print(f"{processor_name()}, {os.cpu_count()} cores, {load}, {python}")
         for peer in peers:
             print(f"{peer.name}: {peer.versions}")
         print(f"{len(files)} photos, {pixels:.0f} megapixels, {planted}; medians, turns: {options.turns}")

@@ -24,6 +24,7 @@ import onnxruntime as ort
 from mien.data.store import write_store
 from mien.defaults import DEFAULT_MODEL
 from mien.model.onnx_model import Bundle
+from mien.processor import processor_name
 
 FACES = 1024
 BATCHES = 8
@@ -81,11 +82,6 @@ def session_of(model, threads, spins):
     return ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
 
 
-def processor():
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
 def measure(what, rate, turns):
     """A line for each surroundings: the medians of the cases, and their ratio to one thread, turn by turn."""
     for surroundings, core in (("alone", idle_core), ("beside a busy core", busy_core)):
@@ -114,7 +110,7 @@ def main():
     os.sched_setaffinity(0, cores)
 
     random = np.random.default_rng(0)
-    print(f"{processor()}, cores {cores}; medians of {options.turns} turns; target: two beside a busy core 0.9")
+    print(f"{processor_name()}, cores {cores}; medians of {options.turns} turns; target: two beside a busy core 0.9")
     with tempfile.TemporaryDirectory() as place:
         faces = random.integers(0, 256, (FACES, 48, 48), np.uint8)
         labels, usages = random.integers(0, 7, FACES).astype(np.uint8), np.zeros(FACES, np.uint8)

@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 from mien.data.store import FaceStore, write_store
 from mien.networks import network_entry
 from mien.networks.profile import count_macs, outline
+from mien.processor import processor_name
 from mien.threads import thread_count
 from mien.training.data import TrainingData
 from mien.training.engine import train
@@ -144,9 +145,7 @@ def configured(recipe):
 def processor(device):
     if device == "cuda":
         return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else ()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return processor_name() or platform.machine()
 
 
 def epoch_faces(config, work, multiply_adds):

@@ -8,6 +8,8 @@ import nbclient
 import nbformat
 import pytest
 
+from waiting import HANG
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
@@ -28,7 +30,7 @@ def each_notebook():
 def test_notebooks_run_from_top_to_bottom(path, tmp_path, kernel_finds_mien):
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=HANG, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
     for cell in notebook.cells:

@@ -57,7 +57,7 @@ def test_every_public_name_exists_and_is_documented():
 
 def test_importing_every_name_with_a_star_works():
     script = "from mien import *; print(Recognizer, recognize, Sink)"
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=HANG)
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -179,7 +179,7 @@ def test_a_notebook_shows_the_annotated_picture(astronaut):
     from nbclient import NotebookClient
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in NOTEBOOK_CELLS])
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=HANG, kernel_name="python3").execute()
     shown, described = (cell.outputs[0].data for cell in notebook.cells[1:])
     picture = np.asarray(Image.open(io.BytesIO(b64decode(shown["image/png"]))))
     np.testing.assert_array_equal(picture, mien.recognize(astronaut).annotated())

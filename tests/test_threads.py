@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from mien.errors import UsageError
 from mien.threads import MOST_THREADS, stop_spinning, thread_count, threads_each, usable_cores, worker_count
+from waiting import run
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
@@ -119,7 +119,7 @@ def python(program: str, *words: str, before: tuple[str, ...] = (), **variables:
     """What a Python process prints that has neither of OpenMP's variables but those given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
     command = [*before, sys.executable, "-c", program, *words]
-    done = subprocess.run(command, capture_output=True, text=True, env={**kept, **variables}, timeout=300, check=False)
+    done = run(command, capture_output=True, text=True, env={**kept, **variables}, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

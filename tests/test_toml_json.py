@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import ConfigError
-from mien.toml_json import check_types, expected, from_values, parse_json, parse_toml, read_toml, to_toml
+from mien.toml_json import (
+    check_types,
+    dotted,
+    expected,
+    from_values,
+    parse_json,
+    parse_toml,
+    read_toml,
+    to_json,
+    to_toml,
+)
 
 
 @dataclass(frozen=True)
@@ -125,3 +135,16 @@ def test_what_is_no_toml_is_refused_by_name(tmp_path):
             parse_toml(text)
     with pytest.raises(OSError, match="gone"):
         read_toml(tmp_path / "gone.toml")
+
+
+def test_values_in_sections_have_dotted_names():
+    values = {"a": 1, "b": {"c": [2, 3], "d": {"e": None}, "f": {}}}
+    assert list(dotted(values)) == [("a", 1), ("b.c", [2, 3]), ("b.d.e", None)]
+
+
+def test_a_json_document_ends_its_last_line_and_holds_numbers_only():
+    text = to_json({"a": [1, {"b": 0.5}]})
+    assert text.endswith("}\n")
+    assert parse_json(text) == {"a": [1, {"b": 0.5}]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json({"a": float("nan")})

@@ -20,7 +20,7 @@ from mien import worker
 from mien.errors import InputError, LimitError, UsageError, WorkerError
 from mien.worker_process import UNBOUND, Bounds, Failed
 from mien.workers import Workers
-from waiting import HANG
+from waiting import HANG, run, wait_for
 
 kept = []
 """What tasks leave behind in their process."""
@@ -43,6 +43,9 @@ def counted(folder, task):
         case ("keep", size):
             kept.append(mmap.mmap(-1, size))
             yield len(kept)
+        case ("meet", count):
+            wait_for(lambda: made(folder) >= count)
+            yield "met"
         case ("sleep", seconds):
             time.sleep(seconds)
             yield "slept"
@@ -73,7 +76,8 @@ def made(folder):
 
 def test_results_come_in_order_and_what_a_worker_needs_is_made_once(tmp_path, children):
     with Workers(partial(make, tmp_path), 2) as workers:
-        assert list(workers.results(range(200))) == [(number, number * number) for number in range(200)]
+        tasks = [("meet", 2), *range(200)]  # or one might have done all before the other is there
+        assert list(workers.results(tasks)) == [(tasks[0], "met"), *((number, number**2) for number in range(200))]
         assert made(tmp_path) == 2
         assert list(workers.results([3])) == [(3, 9)]  # by a process that is there already
         assert made(tmp_path) == 2
@@ -305,6 +309,6 @@ def test_an_error_of_the_tasks_is_raised(tmp_path, children):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are not forked by a server")
 def test_the_server_that_forks_starts_before_there_is_work_and_ends_with_its_program():
     program = "import psutil; from mien.worker import start_server; start_server(); print(psutil.Process().children())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.count("psutil.Process(pid=") == 2  # it, and what cleans up after multiprocessing
     assert done.stderr == ""

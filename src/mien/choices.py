@@ -48,7 +48,8 @@ FACE_SIDES: Final = (48, 112)
 ExplainMethod = Literal["rise", "grad-cam"]
 """How an answer is explained: by hiding parts of the face, or by gradients, which only runs in torch have."""
 
-EXPLAIN_METHODS: Final[tuple[str, ...]] = get_args(ExplainMethod)
+OWN_RAY: Final = "local"
+"""Instead of the address of a Ray cluster: one of one's own on this machine."""
 
 SmoothingName = Literal["auto", "symmetric", "ema", "mode", "none"]
 """Temporal smoothing of expressions in videos; ``auto``: ``symmetric`` for files, ``ema`` for live sources."""

@@ -3,8 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from queue import Empty, Queue, SimpleQueue
 from threading import Condition
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+Item = TypeVar("Item")
 
 HELD: Final = 64 * 2**20
 """Bytes of results that may wait for those before them, or to be taken."""
@@ -14,6 +17,15 @@ AHEAD: Final = 256
 
 _TICK: Final = 0.5
 """Seconds after which a waiting main thread looks for Ctrl-C, which does not wake it on Windows."""
+
+
+def next_of(queue: "Queue[Item] | SimpleQueue[Item]") -> Item:
+    """The next item of a queue, waiting in steps, between which Ctrl-C is heard on every system."""
+    while True:
+        try:
+            return queue.get(timeout=_TICK)
+        except Empty:
+            continue
 
 
 class Closed(Exception):  # noqa: N818 - it ends threads and is never seen

@@ -253,6 +253,21 @@ def _described(hint: Any) -> str:
     return _SCALARS[kind][1] if kind in _SCALARS else "a section of keys"
 
 
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in nested sections, each with its dotted name, such as ``optimizer.learning_rate``."""
+    for key, value in values.items():
+        yield from dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else ((prefix + key, value),)
+
+
+def to_json(values: Any) -> str:
+    """Plain values as a JSON document for files and standard output, indented, its last line ended.
+
+    Raises:
+        ValueError: NaN or an infinity, which JSON does not know.
+    """
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+
+
 def to_toml(record: Any) -> str:
     """A dataclass as a TOML text that `parse_toml` and `from_values` read back to an equal one: one level of sections,
     and scalars and tuples of them.

@@ -13,6 +13,7 @@ from skimage import data
 from typer.testing import CliRunner
 
 from mien.cli.main import app
+from processes import below, is_alive, told
 from waiting import HANG, wait_for
 
 PICTURES = 300
@@ -47,22 +48,11 @@ def busy(process, rows):
     """The workers and what started them, once some have written rows."""
     wait_for(lambda: process.poll() is not None or rows.read_bytes().count(b"\n") > 16)
     assert process.poll() is None, "all pictures are done: give the test more"
-    found = below(process)
+    # The one that tidies up after them ends in its own time.
+    lines = told(below(process), psutil.Process.cmdline)
+    found = [child for child, line in lines if is_alive(child) and "resource_tracker" not in " ".join(line)]
     assert len(found) >= 2
     return found
-
-
-def below(process):
-    """All processes that a process started, and that these started, but for the one that tidies up after them."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in found if is_alive(child) and "resource_tracker" not in " ".join(child.cmdline())]
-
-
-def is_alive(process):
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])

@@ -12,7 +12,7 @@ from mien.errors import DataError, UsageError
 from mien.evaluation.comparison import Run, Variant, difference, variants_of
 from mien.evaluation.comparison_charts import draw_accuracies, draw_curves
 from mien.evaluation.comparison_rows import summary
-from mien.evaluation.contenders import read_run, read_runs
+from mien.evaluation.contenders import read_runs
 from mien.evaluation.metrics import wilson_interval
 from mien.evaluation.significance import mcnemar
 
@@ -128,6 +128,11 @@ def write_run(folder, seed=0, labels=(0, 1, 2), predictions=(0, 1, 3)):
     (folder / "log.jsonl").write_text('{"epoch": 0, "loss": 1.5}\n')
     (folder / "public_test.json").write_text(json.dumps({"labels": labels, "predictions": predictions}))
     return folder
+
+
+def read_run(path, usage=None):
+    (run,) = read_runs([path], usage)
+    return run
 
 
 def test_a_run_is_read_and_named(tmp_path):

@@ -16,6 +16,7 @@ import mien.jobs
 from jobs.inputs_of_jobs import draw, rows, started
 from jobs.moody import Moody
 from mien.recognition.recognizer import Recognizer
+from processes import below, is_alive
 from waiting import HANG, wait_for
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -60,7 +61,7 @@ def enough(driver, out, count):
 def test_a_driver_killed_at_random_moments_is_resumed_at_once(folder, expected, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(1)
     begun = time.monotonic()
-    first = started(folder, out, "--seconds", 0.02)
+    first = started(folder, out, "--seconds", 0.1)
     wait_for(lambda: parts(out) or first.poll() is not None)
     start_up = time.monotonic() - begun  # on this machine, busy as it is
     first.kill()
@@ -74,27 +75,27 @@ def test_a_driver_killed_at_random_moments_is_resumed_at_once(folder, expected, 
             wait_for(partial(enough, driver, out, before + more))
         else:
             time.sleep(moment * start_up)
-        children += psutil.Process(driver.pid).children(recursive=True)
+        children += below(driver)
         driver.kill()
         driver.wait()
     check_whole(out)
     finish(folder, out)
     assert rows(out) == expected
-    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    wait_for(lambda: not any(map(is_alive, children)))
 
 
 def test_workers_killed_at_random_moments_cost_nothing(folder, expected, tmp_path):
     out, rng = tmp_path / "out", np.random.default_rng(2)
-    driver = started(folder, out, "--seconds", 0.02)
+    driver = started(folder, out, "--seconds", 0.05)
     killed = 0
     while driver.poll() is None and killed < 4:
         time.sleep(rng.uniform(0.02, 0.2))
-        if len(parts(out)) > 2 * killed and (readers := below(driver)):
+        if len(parts(out)) > 2 * killed and (readers := reading(driver)):
             with suppress(psutil.NoSuchProcess):
                 readers[rng.integers(len(readers))].kill()
                 killed += 1
     assert driver.wait(HANG) == 0
-    assert killed >= 3
+    assert killed > 0  # on a busy machine the job may be done before the fourth moment
     found = rows(out)
     twice = {row["source"] for row in found if "signal 9" in (row["error"] or "")}  # killed in both tries
     assert len(twice) <= killed // 2
@@ -104,7 +105,7 @@ def test_workers_killed_at_random_moments_cost_nothing(folder, expected, tmp_pat
     ]
 
 
-def below(driver):
+def reading(driver):
     """The processes that read: those whose parent is the server that forks."""
     try:
         servers = psutil.Process(driver.pid).children()

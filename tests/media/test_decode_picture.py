@@ -1,11 +1,13 @@
-"""Decoding itself is tested through `read_image` in inference/test_media.py; here, that it is the same everywhere."""
+"""Decoding itself is tested through `read_image` in test_read_image.py; here, that it is the same everywhere."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 from skimage import data
 
 from mien.data.reading.importing import import_data
@@ -118,3 +120,36 @@ def test_other_formats_are_decoded_whole_and_the_limit_is_that_of_the_picture():
     assert (reduced.pixels.shape, reduced.factor) == ((512, 512, 3), 1)
     with pytest.raises(TooLargeError, match="512x512 pixels"):
         decode_reduced(files["JPEG"], "a.jpg", lambda longer: 8, max_pixels=512 * 511)
+
+
+@pytest.mark.parametrize("shape", [(200_001, 1), (70_000, 3), (3, 70_000)])
+def test_a_narrow_picture_with_transparency_is_laid_on_white(shape):
+    values = RANDOM.integers(0, 256, (*shape, 4), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG", compress_level=1)
+    file.seek(0)
+    share = values[:, :, 3:] / 255
+    expected = np.rint(values[:, :, :3] * share + 255 * (1 - share))
+    assert np.array_equal(decode_picture(file, "a.png"), expected)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize(("tags", "turned"), [(1, True), (40, False)])
+def test_exif_in_the_text_of_a_png_turns_it_unless_its_tags_name_it_again_and_again(behind, tags, turned):
+    block = b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHH", tags, 0x0112, 3, 1, 6, 0)
+    block += struct.pack(">HHII", 0x9000, 7, 12 * tags, 8) * (tags - 1)
+    text = PngInfo()
+    text.add_text("Raw profile type exif", f"\nexif\n{len(block)}\n{block.hex()}", zip=True)
+    file = io.BytesIO()
+    Image.fromarray(COLOUR).save(file, "PNG", pnginfo=text)
+    content = file.getvalue()
+    if behind:
+        content = _behind_the_pixels(content, b"zTXt")
+    assert decode_picture(io.BytesIO(content), "a.png").shape[:2] == ((90, 61) if turned else (61, 90))
+
+
+def _behind_the_pixels(png, kind):
+    """A PNG whose chunk of that kind stands before its end."""
+    at = png.index(kind) - 4
+    end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+    return png[:at] + png[end:-12] + png[at:end] + png[-12:]

@@ -4,10 +4,12 @@ import contextlib
 import io
 import struct
 import zlib
+from random import Random
 
 import numpy as np
 import pillow_heif
 import pytest
+from benchmarks.attacks import avif_exif_of_itself
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
@@ -175,6 +177,9 @@ ATTACKS = {
     "chunks of a WebP": inserted(WEBP, 12, b"EXIF\0\0\0\0" * 20_001),
     "tags of a TIFF": b"II*\0\x08\0\0\0" + struct.pack("<H", 1001) + struct.pack("<HHII", 254, 4, 1, 0) * 1001,
     "tags that hold the file": b"MM\0*\0\0\0\x08" + struct.pack(">H", 9) + struct.pack(">HHII", 700, 1, 99, 0) * 9,
+    "tags of EXIF within a TIFF": b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHII", 0x8769, 4, 1, 22)
+    + struct.pack(">H", 9) + struct.pack(">HHII", 700, 1, 99, 0) * 9,
+    "EXIF of itself in AVIF": avif_exif_of_itself(Random(1), 0.001),
     "tags of a big TIFF": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 50) + struct.pack("<HHQQ", 7, 5, 999, 0) * 50,
     "tiles of JPEG 2000": jpeg2000(5000, 32),
     "a large JPEG 2000": jpeg2000(5001, 5001),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mien.errors import InputError
-from mien.media.readahead import READ_AHEAD, Reader
+from mien.media.readahead import READ_AHEAD, READ_AHEAD_BYTES, Reader
 from mien.media.video_source import VideoImage
 from waiting import HANG, wait_for
 
@@ -12,8 +12,8 @@ class Counting:
 
     name = "counting"
 
-    def __init__(self, count, *, live=False, error=None):
-        self.live, self._count, self._error = live, count, error
+    def __init__(self, count, *, live=False, error=None, shape=(2, 2)):
+        self.live, self._count, self._error, self._shape = live, count, error, shape
         self.given = self.taken = self.ahead = 0
         self.closed = 0
 
@@ -21,7 +21,7 @@ class Counting:
         for number in range(self._count):
             self.given += 1
             self.ahead = max(self.ahead, self.given - self.taken)
-            yield VideoImage(number, number / 25, np.zeros((2, 2), np.uint8))
+            yield VideoImage(number, number / 25, np.zeros(self._shape, np.uint8))
         if self._error:
             raise self._error
 
@@ -32,14 +32,32 @@ class Counting:
 def test_images_of_a_file_come_in_order_and_few_wait():
     source = Counting(100)
     with Reader(source) as reader:
-        wait_for(lambda: source.given == READ_AHEAD + 1)
+        wait_for(lambda: source.given == READ_AHEAD)
         for number in range(100):
             source.taken += 1
             assert next(reader).number == number
         assert list(reader) == []
         assert reader.dropped == 0
-    assert source.ahead == READ_AHEAD + 1
+    assert source.ahead == READ_AHEAD
     assert source.closed == 1
+
+
+@pytest.mark.parametrize("waiting", [1, 3])
+def test_large_images_wait_in_smaller_numbers(waiting):
+    source = Counting(10, shape=(READ_AHEAD_BYTES // waiting, 1))
+    with Reader(source) as reader:
+        wait_for(lambda: source.given == waiting)
+        for _ in range(10):
+            source.taken += 1
+            next(reader)
+        assert list(reader) == []
+    assert source.ahead == waiting
+
+
+def test_an_image_that_is_larger_than_all_may_be_together_waits_alone():
+    source = Counting(3, shape=(READ_AHEAD_BYTES + 1, 1))
+    with Reader(source) as reader:
+        assert [image.number for image in reader] == [0, 1, 2]
 
 
 def test_of_a_live_source_only_the_newest_image_waits_and_the_dropped_are_counted():
@@ -65,4 +83,4 @@ def test_closing_early_ends_the_thread_and_releases_the_source(count):
     reader.close()
     assert not reader._thread.is_alive()
     assert source.closed == 1
-    assert source.given <= READ_AHEAD + 2
+    assert source.given <= READ_AHEAD + 1

@@ -7,6 +7,7 @@ import threading
 from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -20,6 +21,7 @@ from mien.media.open_video import open_video
 from mien.media.readahead import Reader
 from mien.media.sequence import PictureSequence
 from mien.media.video_source import is_video, without_password
+from mien.media.video_times import announced_end
 from mien.media.webcam import Camera
 from waiting import HANG
 
@@ -392,3 +394,10 @@ def test_a_rate_out_of_range_is_refused(fps):
 def test_no_pictures_are_no_video():
     with pytest.raises(InputError, match="no pictures"):
         open_video([])
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("01:00:02.5", 3602.5), ("9" * 400 + ":00:00", None), ("soon", None)])
+def test_when_a_matroska_ends_is_read_from_its_tag_unless_no_number_holds_it(said, seconds):
+    container = SimpleNamespace(format=SimpleNamespace(name="matroska,webm"))
+    stream = SimpleNamespace(metadata={"DURATION": said}, container=container, duration=None)
+    assert announced_end(stream) == seconds

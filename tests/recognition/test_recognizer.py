@@ -112,6 +112,25 @@ def test_the_largest_face_comes_first(classifier):
     assert [face.box.width for face in faces] == [40, 30, 20, 10]
 
 
+class Measuring(FakeClassifier):
+    """Has two features: the mean grey of a face, and its largest."""
+
+    def features(self, faces):
+        return np.array([(face.mean(), face.max()) for face in faces]).reshape(-1, 2)
+
+
+def test_the_features_of_faces_come_in_their_order(classifier):
+    image = np.zeros((100, 200), np.uint8)
+    image[10:40, 10:40], image[20:80, 100:160] = 50, 200
+    detector = FixedDetector(Detection((10.0, 10.0, 30.0, 30.0), 0.9), Detection((100.0, 20.0, 60.0, 60.0), 0.9))
+    features = Recognizer(Measuring(), detector).embed(image)
+    assert features.dtype == np.float32
+    assert features.tolist() == [[200.0, 200.0], [50.0, 50.0]]
+    assert Recognizer(Measuring(), FixedDetector()).embed(image).shape == (0, 2)
+    with pytest.raises(UsageError, match="a FakeClassifier gives no features"):
+        Recognizer(classifier, detector).embed(image)
+
+
 def test_boxes_lie_inside_the_picture(classifier):
     detector = FixedDetector(Detection((-5.4, 20.2, 30, 40), 0.9), Detection((90, 90, 5, 5), 0.9))
     (face,) = Recognizer(classifier, detector).predict(gray(9, (50, 40)))

@@ -5,11 +5,11 @@ import struct
 from random import Random
 
 import pytest
-from benchmarks.attacks import _matroska_compressed
+from benchmarks.attacks import matroska_broken, matroska_compressed
 from PIL import Image
 
 import waiting
-from mien.errors import TooLargeError
+from mien.errors import InputError, TooLargeError
 from mien.recognition.recognizer import Recognizer
 from mien.service.limits import Limits
 from mien.service.uploaded_video import UploadedVideo
@@ -67,7 +67,7 @@ def test_an_index_of_80_million_samples_is_refused(client):
 
 def test_a_video_that_holds_more_than_its_file_is_refused(client):
     """Blocks of zeros that Matroska has compressed: what no index says is counted while it is read."""
-    content = _matroska_compressed(Random(1), 0.02)
+    content = matroska_compressed(Random(1), 0.02)
     answer = client.post("/v1/predict/video", content=content, headers={"content-type": "video/x-matroska"})
     assert answer.status_code == 413
     assert "again and again" in answer.json()["error"]
@@ -81,6 +81,14 @@ def test_frames_that_the_index_claims_are_counted_before_they_are_decoded(write_
     content = write_clip(tmp_path / "clip.mp4", [stage((0, 40, 60))] * 8).read_bytes()
     with pytest.raises(TooLargeError, match=says):
         UploadedVideo(content, "clip", "video/mp4", Limits(**limits))
+
+
+@pytest.mark.parametrize(("frames", "says"), [(999, "or 999 frames"), (1000, "no frame of it can be decoded")])
+def test_broken_packets_are_not_tried_for_ever(frames, says):
+    content = matroska_broken(Random(1), 0.01)  # 2,000 of them
+    video = UploadedVideo(content, "clip", "video/x-matroska", Limits(video_frames=frames))
+    with pytest.raises(InputError, match=says):
+        list(video.images())
 
 
 @pytest.mark.parametrize(("codec", "pixels"), [("png", "rgb24"), ("qtrle", "rgb24")])

@@ -94,7 +94,8 @@ def test_who_takes_too_long_is_refused_and_the_next_is_served(serve, grey):
         wait_for(lambda: _ok(waiting.post(url, content=grey(0), headers=PNG)))
 
 
-def test_who_leaves_is_not_worked_for(serve, grey, tmp_path, children):
+@pytest.mark.parametrize("ahead", [b"", b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"])
+def test_who_leaves_is_not_worked_for(serve, grey, tmp_path, children, ahead):
     detector = Held(tmp_path)
     with serve(Recognizer(Even(), detector), limits={"videos": 0}) as address:
         before = set(children())
@@ -102,7 +103,7 @@ def test_who_leaves_is_not_worked_for(serve, grey, tmp_path, children):
         host, port = address.split(":")
         with socket.create_connection((host, int(port)), timeout=HANG) as client:
             head = f"POST /v1/predict HTTP/1.1\r\nhost: {host}\r\ncontent-type: image/png\r\n"
-            client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
+            client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content + ahead)
             wait_for(lambda: detector.widths)
         wait_for(lambda: before - set(children()))  # its worker is gone
         assert waiting.post(f"http://{address}/v1/predict", content=grey(0), headers=PNG).json()

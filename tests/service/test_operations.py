@@ -50,6 +50,12 @@ def test_other_methods_get_405(guarded, method, path, allowed):
     assert answer.json().keys() == {"error"}
 
 
+@pytest.mark.parametrize("part", ["bytes=9-2", "bytes=-0", "bytes=1-5"])
+def test_files_of_the_page_are_given_whole(guarded, part):
+    whole, asked = waiting.get(f"{guarded}/icon.svg"), waiting.get(f"{guarded}/icon.svg", headers={"range": part})
+    assert (asked.status_code, asked.content) == (200, whole.content)
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_is_answered_whatever_the_host_header_says(guarded, path):
     assert waiting.get(guarded + path, headers={"host": "10.1.2.3:8000"}).status_code == 200
@@ -94,6 +100,30 @@ def test_a_refused_stream_has_the_headers_of_every_refusal_and_is_counted(guarde
     assert b"x-content-type-options: nosniff" in answer
     assert b"access-control-allow-origin: " + ORIGIN.encode() in answer
     assert 'mien_requests_total{path="/v1/stream",status="421"} 1.0' in waiting.get(f"{guarded}/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        (b"", b"content-length: 5\r\n", 400),
+        (b"", b"transfer-encoding: chunked\r\n", 400),
+        (b"", b"a: b\r\n" * 200, 400),
+        (b"", b"a: " + b"b" * 9000 + b"\r\n", 400),
+        (b"", b"sec-websocket-version: 12\r\n", 400),
+        (b"?x=1", b"", 422),
+        (b"?smooth=symmetric", b"", 422),
+        (b"?min_probability=nan", b"", 422),
+    ],
+)
+def test_a_handshake_that_is_none_is_refused_like_everything_else(guarded, query, headers, status):
+    """The parser of WebSockets takes less than that of HTTP, and would say nothing."""
+    head = b"GET /v1/stream%s HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n" % query
+    key = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    fields, _, body = sent(guarded, head + headers + key).partition(b"\r\n\r\n")
+    assert fields.startswith(b"HTTP/1.1 %d " % status)
+    assert b"x-content-type-options: nosniff" in fields
+    assert json.loads(body).keys() == {"error"}
+    assert f'status="{status}"' in waiting.get(f"{guarded}/metrics").text
 
 
 def test_a_body_whose_length_is_said_twice_ends_the_connection(guarded):

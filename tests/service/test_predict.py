@@ -23,6 +23,7 @@ from mien.service.request_pictures import read_pictures
 from mien.service.schemas import FaceResult, FrameResult
 from waiting import HANG, wait_for
 
+FILE_IN_A_FORM = b'--x\r\ncontent-disposition: form-data; name="picture"; filename="a"\r\n\r\na'
 WORD_IN_A_FORM = b'--x\r\ncontent-disposition: form-data; name="word"\r\n\r\nhello\r\n--x--\r\n'
 
 
@@ -117,6 +118,8 @@ def test_base64_in_json_costs_a_few_times_its_size(unit):
         (b"--x\r\n", "multipart/form-data; boundary=x", 400),
         (b"anything", "multipart/form-data", 400),
         (WORD_IN_A_FORM, "multipart/form-data; boundary=x", 400),
+        (FILE_IN_A_FORM + b"\r\n--xa" * 2000 + b"\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
+        (FILE_IN_A_FORM + b"\r\n--x" + b" " * 70_000 + b"\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
         (b'{"pictures": [' + b"{}," * 100_000 + b"{}]}", "application/json", 413),
         (b"x", "multipart/form-data; boundary=x; charset=undefined", 415),
         (b"x", "multipart/form-data; boundary=x; charset=unicode_escape", 415),

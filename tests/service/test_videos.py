@@ -3,10 +3,12 @@ import json
 import httpx
 import numpy as np
 import pytest
+from benchmarks.attacks import encoded
 
 import waiting
 from held import Held
 from mien.recognition.recognizer import Recognizer
+from mien.service import video_lines
 from waiting import HANG
 
 MP4 = {"content-type": "video/mp4"}
@@ -17,6 +19,14 @@ def clip(stage, write_clip, tmp_path_factory):
     """Eileen Collins crosses the picture, a second of it."""
     images = [stage((0, 40 + 4 * number, 60)) for number in range(25)]
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", images)
+
+
+@pytest.fixture
+def client_of_even(serve):
+    """Of a service that takes every frame for a face."""
+    with serve(Recognizer(Even(), "none")) as address, httpx.Client(base_url=f"http://{address}") as client:
+        client.timeout = HANG
+        yield client
 
 
 def lines_of(answer):
@@ -103,6 +113,12 @@ def test_limits_of_length_and_size(serve, clip):
             assert answer.status_code == status, answer.text
 
 
+def test_frames_of_as_many_pixels_as_are_allowed_fit_the_memory_of_a_video(client):
+    content = encoded("avi", "mjpeg", (4096, 2304), 4, pix_fmt="yuvj420p")
+    answer = client.post("/v1/predict/video", content=content, headers={"content-type": "video/x-msvideo"})
+    assert [(frame["width"], frame["error"]) for frame in lines_of(answer)] == [(4096, None)] * 4
+
+
 def test_a_video_that_does_not_say_how_long_it_is_ends_at_the_limit(serve, write_clip, stage, tmp_path):
     content = write_clip(tmp_path / "clip.mkv", [stage((0, 40, 60))] * 12).read_bytes()
     with serve(Recognizer(Even(), "none"), limits={"video_frames": 10}) as address:
@@ -110,6 +126,16 @@ def test_a_video_that_does_not_say_how_long_it_is_ends_at_the_limit(serve, write
         frames = lines_of(waiting.post(f"http://{address}/v1/predict/video", content=content, headers=headers))
         assert len(frames) == 11
         assert "longer than" in frames[-1]["error"]
+
+
+@pytest.mark.parametrize(("smooth", "lines"), [("auto", 11), ("ema", 25)])
+def test_faces_that_wait_for_smoothing_are_bounded(client_of_even, clip, monkeypatch, smooth, lines):
+    """A second has any number of frames, and smoothing waits for a second."""
+    monkeypatch.setattr(video_lines, "_HELD", 10)
+    answer = client_of_even.post(f"/v1/predict/video?smooth={smooth}", content=clip.read_bytes(), headers=MP4)
+    frames = lines_of(answer)
+    assert len(frames) == lines
+    assert ("more than 10 faces" in (frames[-1]["error"] or "")) == (smooth == "auto")
 
 
 class Even:

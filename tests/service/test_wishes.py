@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -96,8 +95,9 @@ def test_unknown_parameters_are_refused(address, path, says):
 
 
 def test_unknown_parameters_of_a_stream_are_refused(address):
-    with pytest.raises(InvalidStatus), waiting.connect(f"ws://{address}/v1/stream?x=1"):
-        pass
+    with pytest.raises(InvalidStatus) as refused:
+        waiting.connect(f"ws://{address}/v1/stream?x=1")
+    assert json.loads(refused.value.response.body)["error"].startswith("unknown parameter 'x'")
 
 
 def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
@@ -226,7 +226,7 @@ def never(tmp_path):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_is_gone_whatever_decoders_do(never, picture, sign):
+def test_the_process_is_gone_whatever_decoders_do(never, picture, sign, tmp_path):
     process, address = never(0)
 
     def ask():
@@ -235,8 +235,7 @@ def test_the_process_is_gone_whatever_decoders_do(never, picture, sign):
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    wait_for(lambda: "mien_requests_in_flight 2.0" in waiting.get(f"{address}/metrics").text)
-    time.sleep(0.2)  # its picture is with the detector
+    wait_for(lambda: Held(tmp_path).widths)  # its picture is with the detector
     process.send_signal(sign)
     process.wait(HANG)
 

@@ -125,6 +125,13 @@ def test_erased_part_is_one_rectangle_no_larger_than_asked(area, seed):
         assert mask.mean() <= area + 2 / 40
 
 
+def test_erased_areas_lie_evenly_below_the_largest():
+    torch.manual_seed(0)
+    shares = (erase(torch.ones(2000, 1, 40, 40), strengths(erase=1, erase_area=0.2)) == 0).flatten(1).float().mean(1)
+    assert shares.mean().item() == pytest.approx(0.1, abs=0.005)
+    assert shares.std().item() == pytest.approx(0.2 / 12**0.5, abs=0.005)  # of a uniform distribution
+
+
 def test_erasing_spares_the_others():
     torch.manual_seed(0)
     erased = (erase(torch.ones(1000, 1, 40, 40), strengths(erase=0.3, erase_area=0.3)) == 0).flatten(1).any(1)

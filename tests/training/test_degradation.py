@@ -130,6 +130,13 @@ def test_an_occluding_patch_is_one_rectangle_of_one_level_within_its_area(seed, 
         assert hidden.sum() <= area * 1600 + 2 * 40 * 2
 
 
+def test_occluding_patches_cover_areas_evenly_up_to_the_largest():
+    torch.manual_seed(0)
+    shares = (occlude(torch.full((2000, 1, 40, 40), -1.0), 0.2) >= 0).flatten(1).float().mean(1)
+    assert shares.mean().item() == pytest.approx(0.1, abs=0.005)
+    assert shares.std().item() == pytest.approx(0.2 / 12**0.5, abs=0.005)  # of a uniform distribution
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_each_kind_acts_on_its_share_of_the_batch_and_stays_within_grey_levels(kind, share):

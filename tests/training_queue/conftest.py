@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 LIST = Path("training_queue/trainings.toml")
@@ -86,7 +87,7 @@ class Queue:
 
     def __call__(self, command, *words, status=0):
         process = self.begin(command, *words)
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=HANG)
         assert process.returncode == status, output + errors
         return output + errors
 
@@ -108,16 +109,3 @@ class Queue:
     def running(self):
         path = self.home / "running.json"
         return json.loads(path.read_text()) if path.exists() else None
-
-
-@pytest.fixture(scope="session")
-def wait_for():
-    """Waits until a condition holds."""
-
-    def wait(condition):
-        deadline = time.monotonic() + 300
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    return wait

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from waiting import wait_for
+
 EPOCHS = 12
 SETTINGS = [
     f"epochs={EPOCHS}",
@@ -49,7 +51,7 @@ def tensors(path):
 
 
 def test_killed_cloned_and_resumed_it_ends_with_the_same_weights(
-    repository, write_list, clone, csv, new_queue, wait_for, tmp_path, mien
+    repository, write_list, clone, csv, new_queue, tmp_path, mien
 ):
     """Against a training that nothing interrupted: `mien train` itself, without the queue."""
     write_list(LIST)

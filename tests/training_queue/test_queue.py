@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import HANG, wait_for
+
 PROGRAM = f"""#!{sys.executable}
 import json, os, pathlib, sys, time
 
@@ -39,6 +41,9 @@ if "kill_first" in ends:
     os.kill(os.getpid(), 9)
 """
 
+ENDLESS = 'set = ["epochs=100000"]'
+"""A training that goes on for as long as any test needs."""
+
 LIST = """
 data = "made"
 drop_rows = "QUEUE_DROP"
@@ -63,8 +68,8 @@ def queue_of(repository, write_list, new_queue, tmp_path):
     return make
 
 
-def test_stops_at_once_and_goes_on(queue_of, wait_for):
-    queue = queue_of(long='set = ["epochs=400"]')
+def test_stops_at_once_and_goes_on(queue_of):
+    queue = queue_of(long=ENDLESS)
     started = queue("start")
     wait_for(lambda: queue.epochs("long") >= 3)
     running = queue.running()
@@ -96,8 +101,8 @@ def alive(process):
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])
-def test_what_a_killed_queue_left_running_is_ended(queue_of, wait_for, command):
-    queue = queue_of(long='set = ["epochs=400"]')
+def test_what_a_killed_queue_left_running_is_ended(queue_of, command):
+    queue = queue_of(long=ENDLESS)
     process = queue.begin("run")
     wait_for(lambda: queue.epochs("long") >= 2)
     orphan = queue.running()["process"]
@@ -168,15 +173,15 @@ def test_a_commit_that_is_not_there_is_refused(queue_of, repository):
     assert f"has no commit {'0' * 40}" in queue("start", status=1)
 
 
-def test_two_queues_that_start_together_are_one(queue_of, wait_for):
-    queue = queue_of(long='set = ["epochs=400"]')
+def test_two_queues_that_start_together_are_one(queue_of):
+    queue = queue_of(long=ENDLESS)
     both = [queue.begin("run") for _ in range(2)]
     wait_for(lambda: any(process.poll() is not None for process in both))
     (loser,) = [process for process in both if process.poll() is not None]
     (winner,) = [process for process in both if process.poll() is None]
     assert loser.returncode == 1
     winner.send_signal(signal.SIGTERM)
-    assert winner.wait(60) == 0
+    assert winner.wait(HANG) == 0
     loser.communicate()
     winner.communicate()
     assert len(queue.stretches("")) == 1

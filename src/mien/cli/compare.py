@@ -1,6 +1,5 @@
 """`mien compare`: runs, models and reports in one table and two charts."""
 
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -140,6 +139,7 @@ class Comparison:
     def show(self, variants: "tuple[Variant, ...]") -> None:
         """Write the charts to the folder, and print the table or the JSON."""
         from mien.evaluation.comparison_rows import summary
+        from mien.toml_json import to_json
 
         rows = summary(variants)
         try:
@@ -147,7 +147,7 @@ class Comparison:
                 self._write(variants, rows, self._out)
         finally:
             if self._as_json:
-                typer.echo(json.dumps(rows, indent=2, allow_nan=False))
+                typer.echo(to_json(rows), nl=False)
             elif self._table:
                 typer.echo(formatted(*_cells_of_all(rows), self._table), nl=False)
             else:
@@ -159,9 +159,11 @@ class Comparison:
             from mien.evaluation.comparison_charts import draw_comparison
         except ModuleNotFoundError:
             raise MissingExtraError("drawing a comparison", "train") from None
+        from mien.toml_json import to_json
+
         table = made_folder(out) / "comparison.json"
         with writing_into(out):
-            table.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            table.write_text(to_json(rows), encoding="utf-8")
             paths = [table, *draw_comparison(variants, out, ChartStyle(*self._style))]
         say_written(paths)
 

@@ -102,7 +102,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.evaluation.robustness_report import RobustnessFolder
 
     messages, traits = Console(stderr=True), TraitFile(groups, by)
-    if as_json + (table is not None) + corruptions > 1 and table:
+    if table and (as_json or corruptions):
         raise UsageError("--table goes neither with --json nor with --corruptions; leave one of them out")
     if corruptions:
         if drop_seen or classes != "all" or traits or features or trust:
@@ -139,7 +139,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
         written += more.write(classifier, store, result, messages)
     finally:
         if as_json:
-            typer.echo(json_report(result, by_trait))
+            typer.echo(json_report(result, by_trait), nl=False)
         elif table:
             typer.echo(formatted(*(table_by_trait(by_trait) if by_trait else row_of(result)), table), nl=False)
         else:

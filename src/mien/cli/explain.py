@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.choices import Alignment, ExplainMethod
+from mien.choices import ExplainMethod
 from mien.cli.messages import log, say_written
-from mien.cli.options import AsJson, Detector, MinConfidence, MinFace, Model, RunAnywhere, Threads
+from mien.cli.options import Align, AsJson, Detector, MinConfidence, MinFace, Model, RunAnywhere, Threads
 from mien.cli.tables import print_text
 from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_FOLDER, DEFAULT_MODEL, MIN_SCORE
 from mien.errors import InputError, UsageError
@@ -41,7 +41,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     detector: Detector = DEFAULT_DETECTOR,
     min_confidence: MinConfidence = MIN_SCORE,
     min_face: MinFace = None,
-    alignment: Annotated[Alignment, typer.Option("--align", help="How faces are framed.")] = DEFAULT_ALIGNMENT,
+    alignment: Align = DEFAULT_ALIGNMENT,
     device: RunAnywhere = "auto",
     threads: Threads = None,
     as_json: AsJson = False,

@@ -6,10 +6,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
+from mien.choices import OWN_RAY
 from mien.errors import UsageError
-
-OWN_RAY: Final = "local"
-"""Stands for a Ray of one's own on this machine."""
 
 _CLUSTER: Final = "--cluster"
 _ADDRESS: Final = re.compile(rf"{OWN_RAY}|auto|ray://.+|[\w.-]+:\d+|\[[0-9a-f:]+\]:\d+", re.IGNORECASE)

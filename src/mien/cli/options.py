@@ -10,6 +10,7 @@ from mien.choices import (
     MOST_WORKERS,
     MOST_YAW,
     SMALLEST_FACE,
+    Alignment,
     AnyDevice,
     ChartFormat,
     DetectorName,
@@ -36,6 +37,10 @@ MinFace = Annotated[
         help="Leave out lower faces; YuNet finds the others in pictures of any size, the quicker the larger. Default: "
         f"{MIN_FACE}, and lower ones where they are found.",
     ),
+]
+Align = Annotated[
+    Alignment,
+    typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
 ]
 MaxYaw = Annotated[
     float | None,

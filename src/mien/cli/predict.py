@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import Alignment, RowFormat
+from mien.choices import RowFormat
 from mien.cli.job_options import Cluster, Resume, Shard, TimeLimit, shard_of
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import (
+    Align,
     Blur,
     Detector,
     MaxYaw,
@@ -94,10 +95,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
     min_probability: MinProbability = 0.0,
     sets: Sets = None,
     out_of_place: OutOfPlace = False,
-    alignment: Annotated[
-        Alignment,
-        typer.Option("--align", help="How faces are framed: as FER2013's, or by their eyes, for models trained so."),
-    ] = DEFAULT_ALIGNMENT,
+    alignment: Align = DEFAULT_ALIGNMENT,
     device: RunOn = "auto",
     threads: Threads = None,
     workers: Workers = None,

@@ -1,6 +1,5 @@
 """Robustness to corruptions, printed and written for `mien evaluate` and `mien compare`."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ def report_corruptions(
 ) -> None:
     """Measure one model or several under every corruption, write the files, and print the table or the JSON."""
     from mien.evaluation.robustness_report import compared
+    from mien.toml_json import to_json
 
     results = [_measured(classifier, store, usage, tta, targets) for classifier in classifiers]
     document = results[0].to_dict() if len(results) == 1 else compared(results)
@@ -38,7 +38,7 @@ def report_corruptions(
         written = folder.write(results, document) if folder else []
     finally:
         if as_json:
-            typer.echo(json.dumps(document, indent=2, allow_nan=False))
+            typer.echo(to_json(document), nl=False)
         elif len(results) == 1:
             _print_one(results[0])
         else:

@@ -1,6 +1,5 @@
 """`mien sweep`: several recipes, overrides and seeds, or a random search, then their comparison."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -63,7 +62,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
 
         log.warning(SELECTED)
     if trainer.failed:
-        typer.secho(f"mien: {trainer.failed} of {trainer.tried} runs failed", fg="red", err=True)
+        log.error("%d of %d runs failed", trainer.failed, trainer.tried)
         raise typer.Exit(1)
 
 
@@ -84,16 +83,17 @@ class _Trainer:
             self.tried += 1
             if outcome.error is None:
                 trained[folder] = outcome.run
-                typer.echo(f"trained {folder}", err=True)
+                log.info("trained %s", folder)
             else:
                 self.failed += 1
-                typer.secho(f"mien: {folder}: {outcome.error}", fg="red", err=True)
+                log.error("%s: %s", folder, outcome.error)
         return trained
 
 
 def _search(asked: "Sweep", trainer: _Trainer, out: Path) -> "dict[Path, SweepRun]":
     """Train the rungs of a search, and write search.json: every draw, its accuracy on each rung, and who went on."""
     from mien.files import write_text
+    from mien.toml_json import to_json
     from mien.training.search import SELECTED, better_half, drawn_overrides
 
     assert asked.search is not None
@@ -105,7 +105,7 @@ def _search(asked: "Sweep", trainer: _Trainer, out: Path) -> "dict[Path, SweepRu
         accuracies = _accuracies(trained)
         rungs.append({"draws": {name: drawn[name] for name in accuracies}, "accuracies": accuracies})
         document = {"selection": SELECTED, "drawn": asked.search.draws, "rungs": rungs}
-        write_text(out / "search.json", json.dumps(document, indent=2) + "\n", TrainingError)
+        write_text(out / "search.json", to_json(document), TrainingError)
         drawn = {name: drawn[name] for name in better_half(accuracies)}
     return trained
 

@@ -19,7 +19,7 @@ from mien.errors import InputError
 from mien.media.decode_picture import Pixels
 from mien.recognition.finder import Candidate
 from mien.recognition.recognizer import Recognizer
-from mien.results import Face, Point
+from mien.results import Face
 
 BACKENDS: Final = (
     *("opencv", "ssd", "dlib", "mtcnn", "fastmtcnn", "retinaface", "mediapipe", "yolov8", "yolov8n", "yolov8m"),
@@ -149,5 +149,4 @@ def _eye(face: Face, number: int) -> tuple[int, int] | None:
     if not face.landmarks:
         return None
     x, y = face.landmarks[number]
-    point: Point = round(x), round(y)
-    return int(point[0]), int(point[1])
+    return round(x), round(y)

@@ -17,6 +17,7 @@ from mien.errors import UsageError
 from mien.evaluation.clustered import clustered_mcnemar, number_of_groups, redrawn_group_means
 from mien.evaluation.provenance import named_rows
 from mien.evaluation.significance import PairedSeeds, mcnemar, paired_seeds
+from mien.toml_json import dotted
 
 Over = Literal["faces", "groups", "faces and seeds", "groups and seeds"]
 
@@ -165,18 +166,14 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
     return tuple(Variant(name, tuple(group)) for name, group in groups.items())
 
 
-def _first_difference(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> str | None:
+def _first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     """The first key in which two configurations differ, but for where chance and weights begin.
 
     A key that only one of them has is younger than the other and does not count.
     """
-    for key in sorted((one.keys() & other.keys()) - {"seed", "initial_weights"}):
-        if isinstance(one[key], dict) and isinstance(other[key], dict):
-            if inner := _first_difference(one[key], other[key], f"{prefix}{key}."):
-                return inner
-        elif one[key] != other[key]:
-            return prefix + key
-    return None
+    ours, theirs = dict(dotted(one)), dict(dotted(other))
+    shared = sorted((ours.keys() & theirs.keys()) - {"seed", "initial_weights"})
+    return next((key for key in shared if ours[key] != theirs[key]), None)
 
 
 def difference(variant: Variant, baseline: Variant, *, draws: int = _DRAWS, seed: int = 0) -> Difference:

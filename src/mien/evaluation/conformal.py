@@ -1,7 +1,6 @@
 """Conformal sets of expressions, fitted on one half of some rows and tested on the other."""
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final
 
@@ -17,21 +16,6 @@ SEED: Final = 0
 """Of the halves."""
 
 _TAIL: Final = 0.025
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many sets hold the true class.
-
-    Args:
-        coverage: share of them, 0..1.
-        interval: where the share lies in 95 % of all draws of calibration and test faces, when they are drawn alike.
-        n: faces that were tested.
-    """
-
-    coverage: float
-    interval: tuple[float, float]
-    n: int
 
 
 def halves(labels: NDArray[np.uint8], seed: int = SEED) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -109,6 +93,9 @@ def tested_level(
 
 
 def _coverage(held: NDArray[np.bool_], chances: NDArray[np.float64]) -> dict[str, Any]:
+    """The share of ``n`` sets that hold the true class, and where it lies in 95 % of all draws of calibration and test
+    faces, when they are drawn alike.
+    """
     low, high = interval(chances)
     return {"coverage": float(held.mean()), "interval": [low / len(held), high / len(held)], "n": len(held)}
 

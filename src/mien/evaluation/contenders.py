@@ -11,11 +11,9 @@ from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.pooled import pooled
+from mien.evaluation.report_folder import PREDICTIONS_FILE, REPORT_FILE
 from mien.runs import ANSWERS_FILES, CONFIG_FILE, RunFiles, read_run_files
 from mien.toml_json import parse_json
-
-REPORT_FILE = "report.json"
-PREDICTIONS_FILE = "predictions.csv"
 
 Ask = Callable[[str], Evaluation]
 """Evaluates the model of a name on the rows that are compared."""
@@ -144,11 +142,6 @@ def _read_each(paths: Sequence[str | Path], usage: str | None) -> list[Run]:
     folds = {content.config.get("fold", 0) for content in files.values()}
     usage = _common_usage(files, HELD_OUT if usage is None and len(folds) > 1 else usage)
     return [_run(folder, content, usage) for folder, content in files.items()]
-
-
-def read_run(path: str | Path, usage: str | None = None) -> Run:
-    """The run in one folder, see `read_runs`."""
-    return read_runs([path], usage)[0]
 
 
 def _common_usage(files: Mapping[Path, RunFiles], usage: str | None) -> str:

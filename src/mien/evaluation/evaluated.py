@@ -1,6 +1,5 @@
 """A model's answers to some rows of a data set, and every figure that follows from them."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -182,10 +181,6 @@ class Evaluation:
             "confusion": self.confusion.tolist(),
             **self._without_seen(),
         }
-
-    def to_json(self) -> str:
-        """`to_dict` as JSON."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     @property
     def _never(self) -> set[str]:

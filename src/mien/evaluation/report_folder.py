@@ -1,7 +1,6 @@
 """The folder of a report: figures, predictions and charts of an evaluation."""
 
 import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,11 +9,13 @@ from mien.evaluation.by_trait import ByTrait
 from mien.evaluation.evaluated import Evaluation
 from mien.files import made_folder, writing_into
 from mien.labels import columns_of
+from mien.toml_json import to_json
 
 if TYPE_CHECKING:
     from mien.chart_style import ChartStyle
 
-
+REPORT_FILE: Final = "report.json"
+PREDICTIONS_FILE: Final = "predictions.csv"
 _COLUMNS: Final = ("row", "label", "predicted", "group")
 
 
@@ -45,9 +46,9 @@ class ReportFolder:
         Raises:
             UsageError: the folder is not writable.
         """
-        report, table = self._folder / "report.json", self._folder / "predictions.csv"
+        report, table = self._folder / REPORT_FILE, self._folder / PREDICTIONS_FILE
         with writing_into(self._folder):
-            report.write_text(json_report(evaluation, by_trait) + "\n", encoding="utf-8")
+            report.write_text(json_report(evaluation, by_trait), encoding="utf-8")
             _write_predictions(evaluation, by_trait, table)
             charts = self._pictures.draw_all(evaluation, self._folder, self._style)
             if by_trait is not None:
@@ -58,7 +59,7 @@ class ReportFolder:
 def json_report(evaluation: Evaluation, by_trait: ByTrait | None = None) -> str:
     """The document of report.json, and of `mien evaluate --json`."""
     document = evaluation.to_dict() | ({} if by_trait is None else {"by_trait": by_trait.to_dict()})
-    return json.dumps(document, indent=2, allow_nan=False)
+    return to_json(document)
 
 
 def _write_predictions(evaluation: Evaluation, by_trait: ByTrait | None, path: Path) -> None:

@@ -4,7 +4,6 @@ The figures follow ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261): `mie
 corruption to the same faces at five severities.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -125,10 +124,6 @@ class Robustness:
             "mean_not_trained": other and asdict(other),
             "corruptions": [self._entry(entry) for entry in self.corruptions],
         }
-
-    def to_json(self) -> str:
-        """`to_dict` as JSON."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def _entry(self, entry: CorruptionScores) -> dict[str, Any]:
         known = self.trained_families

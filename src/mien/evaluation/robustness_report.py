@@ -1,7 +1,6 @@
 """Figures under corruption as files, as a table for model cards, and of several models side by side."""
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +13,7 @@ from mien.evaluation.comparison import redrawn_means
 from mien.evaluation.corruptions import SEVERITIES
 from mien.evaluation.robustness import CONFIDENT, Robustness, Score
 from mien.files import made_folder, writing_into
+from mien.toml_json import to_json
 
 if TYPE_CHECKING:
     from mien.chart_style import ChartStyle
@@ -51,7 +51,7 @@ class RobustnessFolder:
         """
         report, table, cards = (self._folder / f"corruptions.{kind}" for kind in ("json", "csv", "md"))
         with writing_into(self._folder):
-            report.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            report.write_text(to_json(document), encoding="utf-8")
             with table.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(_COLUMNS)

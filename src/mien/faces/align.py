@@ -100,8 +100,7 @@ def crop_face(
 
     Returns:
         uint8 (size, size), or with 3 channels. What lies beyond the picture repeats its edge. A box of as many whole
-        pixels is copied unchanged;
-        the box of the whole picture gives what `mien.preprocess.face_crop` gives.
+        pixels is copied unchanged; the box of the whole picture gives what `mien.preprocess.face_crop` gives.
 
     Raises:
         UsageError: no whole pixel of the square lies inside the picture.

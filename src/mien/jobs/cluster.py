@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, Final
 
+from mien.choices import OWN_RAY
 from mien.errors import MienError, MissingExtraError, UsageError, WorkerError
 from mien.jobs.accounts import Account
 from mien.jobs.cluster_watch import Prints, Watch
@@ -28,9 +29,6 @@ from mien.jobs.manifest import Part
 from mien.jobs.parts import PartWorker, Work
 from mien.jobs.place import part_file
 from mien.threads import usable_cores
-
-OWN: Final = "local"
-"""Instead of the address of a cluster: a Ray of one's own on this machine."""
 
 _AHEAD: Final = 2
 """Parts that wait for an actor, so that it need not."""
@@ -130,7 +128,7 @@ def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | N
     Args:
         work: what to do.
         parts: the parts.
-        cluster: address of a cluster, ``auto``, or `OWN`.
+        cluster: address of a cluster, ``auto``, or `OWN_RAY`.
         workers: actors at most; None: one for each core of this machine, or as many as the cluster gives.
         gpus: of each actor.
 
@@ -138,7 +136,7 @@ def run_on_ray(work: Work, parts: Sequence[Part], cluster: str, workers: int | N
         WorkerError: the cluster cannot be reached, or fails.
         UsageError: Ray runs in this process already, and one of its own was asked for.
     """
-    own = cluster == OWN
+    own = cluster == OWN_RAY
     workers = workers or (usable_cores() if own else None)
     prints = Prints(sys.stdout)
     with _environment(own), redirect_stdout(prints), _ray(cluster, workers), Watch(prints) as watch:
@@ -191,11 +189,11 @@ def _ray(cluster: str, workers: int | None) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():
-        if cluster == OWN:
+        if cluster == OWN_RAY:
             raise UsageError("Ray runs in this process already: name its address, or call ray.shutdown() first")
         yield
         return
-    with _folder() if cluster == OWN else nullcontext() as folder:
+    with _folder() if cluster == OWN_RAY else nullcontext() as folder:
         try:
             with _own_signals(), _nothing_said():
                 _start(cluster, workers, folder)
@@ -228,7 +226,7 @@ def _start(cluster: str, workers: int | None, folder: str | None) -> None:
             return
         short = len(os.fsencode(folder)) <= _LONGEST_FOLDER
         ray.init(
-            address=OWN,
+            address=OWN_RAY,
             num_cpus=workers,
             include_dashboard=False,
             object_store_memory=_STORE,

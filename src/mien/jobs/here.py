@@ -2,18 +2,17 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import Final
 
 from mien.jobs.accounts import Account
 from mien.jobs.manifest import Part
 from mien.jobs.parts import EndedError, PartWorker, Work
-
-_TICK: Final = 0.5
-"""Seconds after which a waiting main thread looks for Ctrl-C, which does not wake it on Windows."""
+from mien.ordered import next_of
 
 _PATIENCE: Final = 10.0
+"""Seconds that a thread has to see its child process die."""
 
 
 def run_here(work: Work, parts: Sequence[Part], processes: int) -> Iterator[Account]:
@@ -34,7 +33,10 @@ def run_here(work: Work, parts: Sequence[Part], processes: int) -> Iterator[Acco
         thread.start()
     try:
         for _ in parts:
-            yield _next(done)
+            found = next_of(done)
+            if isinstance(found, BaseException):
+                raise found
+            yield found
     finally:
         owed.clear()
         for worker in workers:
@@ -51,14 +53,3 @@ def _serve(worker: PartWorker, owed: deque[Part], done: "SimpleQueue[Account | B
         return
     except BaseException as error:  # it is raised where accounts are waited for
         done.put(error)
-
-
-def _next(done: "SimpleQueue[Account | BaseException]") -> Account:
-    while True:
-        try:
-            found = done.get(timeout=_TICK)
-        except Empty:
-            continue
-        if isinstance(found, BaseException):
-            raise found
-        return found

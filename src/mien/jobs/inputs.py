@@ -5,17 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from mien.errors import InputError, UsageError
 from mien.jobs.lists import is_list, listed
 from mien.jobs.stores import Address, address_of, is_store, reading_store
-from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, suffix
-from mien.media.search import EmptySource
+from mien.media.kinds import PICTURE_SUFFIXES, UNREAD, has_own_name, suffix
+from mien.media.search import EmptySource, left_out_line
 from mien.media.sources import PictureEntry, VideoEntry, sort_sources
 from mien.media.video_source import VIDEO_SUFFIXES, without_password
-
-_OWN: Final = ".mien."
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +113,11 @@ def _add_stored(inputs: Inputs, addresses: Sequence[Address], fps: float | None)
             files[str(address)] = _nothing(address, info)
     if all(file.error for file in files.values()) and not (inputs.pictures or inputs.videos):
         raise InputError("; ".join(file.error or "" for file in files.values()))
-    own = [path for path in files if _OWN in PurePosixPath(path).name]
+    own = [path for path in files if has_own_name(PurePosixPath(path).name)]
     if own and len(own) < len(files):
-        inputs.left_out.append(f"left out {len(own)} files, made by mien: {own[0]}, ...")
-        files = {path: file for path, file in files.items() if path not in set(own)}
+        inputs.left_out.append(left_out_line(own, "file", "made by mien"))
+        for path in own:
+            del files[path]
     if fps is not None:
         raise UsageError(f"{addresses[0].name}: --fps takes pictures of folders, not of object stores")
     for file in files.values():

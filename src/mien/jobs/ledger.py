@@ -34,8 +34,7 @@ class Ledger:
         self._rows += account.rows
         self._parts += 1
         self._recent.append(account)
-        newest = max(account.finished, self._recent[-1].finished)
-        while self._recent[0].finished < newest - RECENT:
+        while self._recent[0].finished < account.finished - RECENT:
             self._recent.popleft()
 
     def status(self, *, finished: bool = False) -> JobStatus:

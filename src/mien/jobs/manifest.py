@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from mien.errors import InputError, UsageError
 from mien.jobs.inputs import Input, Inputs
+from mien.toml_json import dotted
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
@@ -143,19 +144,11 @@ def refuse_other_settings(job: str, known: Mapping[str, Any], asked: Mapping[str
     Raises:
         UsageError: a setting differs.
     """
-    before, now = dict(_flat(known)), dict(_flat(asked))
+    before, now = dict(dotted(known)), dict(dotted(asked))
     for name in dict.fromkeys((*before, *now)):
         if before.get(name) != now.get(name):
             had, has = (json.dumps(values.get(name)) for values in (before, now))
             raise UsageError(f"{job}: its job was begun with {name} {had}, not {has}: use the same, or another --out")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def refuse_other_inputs(job: str, folder: str, frozen: Iterable[Input], inputs: Inputs) -> None:

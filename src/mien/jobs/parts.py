@@ -125,11 +125,14 @@ class PartWorker:
         if found.frame.error is None or task.inputs[0].error is not None:
             return found
         self._check()
-        return _picture(task, _of_task((task, result) for result in self._pool.do(task, self._work.bounds)))
+        return _picture(task, self._again(task))
+
+    def _again(self, task: Reading) -> Iterator[Searched]:
+        return _of_task((task, result) for result in self._pool.do(task, self._work.bounds))
 
     def _last_try(self, task: Reading) -> Iterator[Searched]:
         try:
-            yield from _of_task((task, result) for result in self._pool.do(task, self._work.bounds))
+            yield from self._again(task)
         except WorkerError as error:
             raise WorkerError(f"{task.name}: {error}") from None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Final
 
-from mien.errors import TooLargeError
+from mien.media.costly import too_costly
 
 Content = bytes | mmap
 """The content of a file, in memory or mapped."""
@@ -58,7 +58,7 @@ class Boxes:
         while at + 8 <= box.end:
             self.left -= 1
             if self.left < 0:
-                raise TooLargeError(f"{self.name}: too costly to decode (more than {_BOXES:,} boxes); save it anew")
+                raise too_costly(self.name, f"more than {_BOXES:,} boxes")
             size, kind, head = self.number(at, 4), self.content[at + 4 : at + 8], 8
             if size == 1:
                 size, head = self.number(at + 8, 8), 16

@@ -14,14 +14,14 @@ from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from mien.errors import InputError, TooLargeError
 from mien.media.boxes import Content
 from mien.media.heif import open_heif
+from mien.media.picture_orientation import is_turned, upright
 from mien.media.picture_structure import check_picture
 from mien.media.signatures import kind_of
-from mien.media.tiff_structure import check_tiff
 
 Pixels = NDArray[np.uint8]
 """An image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W)."""
@@ -36,24 +36,13 @@ FORMATS: Final = frozenset(
 
 _BAND: Final = 64
 """Rows of an image that are converted at a time, so that they stay in the processor's cache."""
+_BAND_PIXELS: Final = 2**16
+"""Of a narrow image so many pixels: one of 4,000,000 rows would be converted in 62,500 steps."""
 
 _REDUCIBLE: Final = frozenset({"JPEG", "MPO"})
-_TURNED: Final = frozenset({5, 6, 7, 8})
-"""Orientations of EXIF that exchange width and height."""
 
 _GRAY_MODES: Final = frozenset({"1", "L"})
 _ALPHA_MODES: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
-
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What each orientation of EXIF asks for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +111,7 @@ def decode_reduced(
     with _opened(file, name, formats, max_pixels) as image:
         _check_size(image, name, max_pixels)
         (width, height), factor = image.size, 1
-        turned = _orientation(image) in _TURNED
+        turned = is_turned(image)
         if image.format in _REDUCIBLE and (factor := reduction(max(image.size))) > 1:
             image.draft(None, (max(1, width // factor), max(1, height // factor)))  # None: the mode stays
             factor = round(max(width, height) / max(image.size))
@@ -152,7 +141,7 @@ def pixels_of(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> Pi
     _check_size(image, name, max_pixels)
     try:
         image.load()
-        return _pixels(_upright(image))
+        return _pixels(upright(image))
     except MemoryError:
         raise TooLargeError(f"{name}: not enough memory to decode it; shrink it") from None
     except Exception as error:  # decoders raise whatever a damaged file makes them
@@ -171,15 +160,16 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
 def on_white(rgba: NDArray[np.uint8]) -> Pixels:
     """RGB (H, W, 3) of RGBA (H, W, 4) laid on white, as a browser shows it."""
     mixed = np.empty((*rgba.shape[:2], 3), np.uint8)
-    for rows in _bands(rgba.shape[0]):
+    for rows in _bands(*rgba.shape[:2]):
         alpha = rgba[rows, :, 3:].astype(np.uint16)
         mixed[rows] = (rgba[rows, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
     return mixed
 
 
-def _bands(height: int) -> Iterator[slice]:
+def _bands(height: int, width: int) -> Iterator[slice]:
     """The rows of a picture, a band at a time."""
-    return (slice(start, start + _BAND) for start in range(0, height, _BAND))
+    rows = max(_BAND, _BAND_PIXELS // width)
+    return (slice(start, min(start + rows, height)) for start in range(0, height, rows))
 
 
 @contextmanager
@@ -224,27 +214,6 @@ def _reason(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as it is to be seen; the same object, uncopied, when there is nothing to turn.
-
-    `ImageOps.exif_transpose` would write all of EXIF anew, which may be large.
-    """
-    turn = _TURNS.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int:
-    """What EXIF says about the orientation, 1 where it says nothing sound."""
-    try:
-        check_tiff(image.info.get("exif", b"").removeprefix(b"Exif\0\0"), "")
-        said = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except MemoryError:
-        raise
-    except Exception:  # a broken EXIF block leaves a readable picture
-        return 1
-    return said if isinstance(said, int) else 1
-
-
 def _pixels(image: Image.Image) -> Pixels:
     if image.mode in _GRAY_MODES and "transparency" not in image.info:
         return _values(image, "L")
@@ -261,11 +230,10 @@ def _values(image: Image.Image, mode: str) -> Pixels:
     """
     width, height = image.size
     values = np.empty((height, width) if mode == "L" else (height, width, 3), np.uint8)
-    for top in range(0, height, _BAND):
-        bottom = min(height, top + _BAND)
-        band = image.crop((0, top, width, bottom))
+    for rows in _bands(height, width):
+        band = image.crop((0, rows.start, width, rows.stop))
         converted = np.asarray(band if band.mode == mode else band.convert(mode))
-        values[top:bottom] = on_white(converted) if mode == "RGBA" else converted
+        values[rows] = on_white(converted) if mode == "RGBA" else converted
     return values
 
 
@@ -278,13 +246,13 @@ def _scaled(values: NDArray[Any], *, sixteen_bit: bool) -> Pixels:
     """
     low, high = (0.0, 65535.0) if sixteen_bit else _range(values, floats=values.dtype.kind == "f")
     scaled = np.empty(values.shape, np.uint8)
-    for rows in _bands(values.shape[0]):
+    for rows in _bands(*values.shape):
         scaled[rows] = np.rint((_finite(values[rows]) - low) * (255.0 / ((high - low) or 1.0)))
     return scaled
 
 
 def _banded(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    return (values[rows] for rows in _bands(values.shape[0]))
+    return (values[rows] for rows in _bands(*values.shape))
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,14 +7,18 @@ Sources: ISO/IEC 23008-12 (items), https://aomediacodec.github.io/av1-avif, and 
 from collections.abc import Iterator
 from typing import Final
 
-from mien.errors import TooLargeError
 from mien.media.boxes import Box, Boxes, Content
+from mien.media.costly import too_costly
 from mien.media.hevc_size import Bits, hevc_pixels
+from mien.media.tiff_structure import check_tiff
 
 _SEQUENCE_HEADER: Final = 1
 _OBUS: Final = 64
 """Of an item that are looked at; its sequence header is the first, or the second after a temporal delimiter."""
 _ITEMS: Final = 4096
+_EXIF: Final = 16
+_OFFSET: Final = 4
+"""Bytes before a block of EXIF that say how many more there are (ISO/IEC 23008-12, A.2.1)."""
 _HEAD: Final = 2**16
 """Bytes in which sizes are looked for quickly."""
 _LAYERS: Final = 4
@@ -26,7 +30,7 @@ _PROPERTIES: Final = frozenset({b"iprp", b"ipco"})
 
 
 def check_heif(content: Content, name: str, max_pixels: int) -> None:
-    """Refuse an AVIF or HEIF file whose coded pictures are larger than a picture may be.
+    """Refuse an AVIF or HEIF file whose coded pictures are larger than a picture may be, or whose EXIF is costly.
 
     Args:
         content: the whole file; one without a picture in AV1 or H.265 passes.
@@ -40,8 +44,12 @@ def check_heif(content: Content, name: str, max_pixels: int) -> None:
     for number, pixels in enumerate(_coded_pictures(boxes), 1):
         total += pixels
         if pixels > _PADDING * max_pixels or total > _LAYERS * max_pixels or number > _ITEMS:
-            limit = f"{max_pixels / 10**6:g} megapixels"
-            raise TooLargeError(f"{name}: too costly to decode (its coded pictures are larger than {limit}); shrink it")
+            what = f"its coded pictures are larger than {max_pixels / 10**6:g} megapixels"
+            raise too_costly(name, what, "shrink it")
+    for number, (start, end) in enumerate(_items(boxes, b"Exif"), 1):
+        if number > _EXIF:
+            raise too_costly(name, f"more than {_EXIF} blocks of EXIF")
+        check_tiff(boxes.content[start + _OFFSET + boxes.number(start, _OFFSET) : end], name)
 
 
 def announced_heif(content: Content) -> int:
@@ -73,16 +81,21 @@ def _coded_pictures(boxes: Boxes) -> Iterator[int]:
 
 def _coded(boxes: Boxes) -> Iterator[tuple[int, int]]:
     """Where coded pictures stand: items, and the first samples of tracks."""
+    yield from _items(boxes, b"av01")
     for box in boxes.deep(boxes.all(), _PARENTS):
-        if box.kind == b"meta":
-            yield from _items(boxes, box)
-        elif box.kind in {b"stco", b"co64"} and boxes.number(box.start + 4):
+        if box.kind in {b"stco", b"co64"} and boxes.number(box.start + 4):
             start = boxes.number(box.start + 8, 4 if box.kind == b"stco" else 8)
             yield start, len(boxes.content)
 
 
-def _items(boxes: Boxes, meta: Box) -> Iterator[tuple[int, int]]:
-    """Where the AV1 items of a file stand."""
+def _items(boxes: Boxes, kind: bytes) -> Iterator[tuple[int, int]]:
+    """Where the items of a kind stand."""
+    for box in boxes.deep(boxes.all(), _PARENTS):
+        if box.kind == b"meta":
+            yield from _items_of(boxes, box, kind)
+
+
+def _items_of(boxes: Boxes, meta: Box, kind: bytes) -> Iterator[tuple[int, int]]:
     kinds: dict[int, bytes] = {}
     inner = list(boxes.inside(meta, 4))
     data = next((box.start for box in inner if box.kind == b"idat"), 0)
@@ -91,7 +104,7 @@ def _items(boxes: Boxes, meta: Box) -> Iterator[tuple[int, int]]:
             kinds.update(_kinds(boxes, box))
     for box in inner:
         if box.kind == b"iloc":
-            yield from ((start, end) for item, start, end in _places(boxes, box, data) if kinds.get(item) == b"av01")
+            yield from ((start, end) for item, start, end in _places(boxes, box, data) if kinds.get(item) == kind)
 
 
 def _kinds(boxes: Boxes, table: Box) -> Iterator[tuple[int, bytes]]:

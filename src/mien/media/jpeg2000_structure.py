@@ -5,8 +5,8 @@ Source: ITU-T T.800, A.5.1 (SIZ) and A.6.1 (COD).
 
 from typing import Final
 
-from mien.errors import TooLargeError
 from mien.media.boxes import Content
+from mien.media.costly import too_costly
 
 _SIZ: Final = b"\xff\x4f\xff\x51"
 _COD: Final = b"\xff\x52"
@@ -43,7 +43,7 @@ def check_jpeg2000(content: Content, name: str, max_pixels: int) -> None:
     if not few or not _is_simple(content, content.find(_COD, at, at + _HEADER) + 4):
         what = f"more than {max_pixels / 10**6:g} megapixels, {_TILES:,} tiles, {_COMPONENTS} components or {_LAYERS} "
         what += "layers, or tiny precincts"
-        raise TooLargeError(f"{name}: too costly to decode ({what}); save it anew with another program")
+        raise too_costly(name, what)
 
 
 def _is_simple(content: Content, at: int) -> bool:

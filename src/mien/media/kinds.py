@@ -95,9 +95,14 @@ def is_video_file(path: Path) -> bool:
     return name not in UNREAD and kind_of_file(path) == "video"
 
 
+def has_own_name(name: str) -> bool:
+    """Whether a file is called as mien calls those that it makes: with ``.mien.`` in the name."""
+    return _OWN in name.lower()
+
+
 def is_own(path: Path) -> bool:
-    """Whether mien made a file: its name has ``.mien.`` in it, or `MARK` stands near the beginning or end of it."""
-    return _OWN in path.name.lower() or any(MARK.encode() in end for end in _ends(path))
+    """Whether mien made a file: its name says so, or `MARK` stands near the beginning or end of it."""
+    return has_own_name(path.name) or any(MARK.encode() in end for end in _ends(path))
 
 
 def _ends(path: Path) -> tuple[bytes, bytes]:

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from mien.errors import TooLargeError
 from mien.media.boxes import Content
+from mien.media.costly import too_costly
 from mien.media.heif_structure import announced_heif, check_heif
 from mien.media.jpeg2000_structure import check_jpeg2000
 from mien.media.tiff_structure import check_tiff
@@ -216,7 +216,7 @@ def _check_plain(content: Content, name: str, max_pixels: int) -> None:
 
 def _check(name: str, holds: bool, what: str) -> None:
     if not holds:
-        raise TooLargeError(f"{name}: too costly to decode ({what}); save it anew with another program")
+        raise too_costly(name, what)
 
 
 _CHECKS: Final[dict[bytes, Callable[[Content, str, int], None]]] = {

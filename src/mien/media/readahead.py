@@ -10,14 +10,17 @@ from mien.media.video_source import Interruption, VideoImage, VideoSource, stop_
 READ_AHEAD: Final = 8
 """Images of a file that wait, decoded, for the recogniser."""
 
+READ_AHEAD_BYTES: Final = 48 * 2**20
+"""Bytes that they have together, unless one alone has more: eight of 1920x1080, one of 4096x2304."""
+
 _PATIENCE: Final = 10.0
 
 
 class Reader:
     """Images of a source, read by a thread ahead of whoever iterates.
 
-    Of a file a few images wait in a bounded queue; when it is full the thread waits (back-pressure). Of a live source
-    only the newest image waits: older ones are dropped.
+    Of a file a few images wait in a queue bounded by number and bytes; if it is full the thread waits (back-pressure).
+    Of a live source only the newest image waits: older ones are dropped.
 
     Args:
         source: is closed with the reader.
@@ -86,14 +89,23 @@ class Reader:
             self._ended = True
             self._changed.notify_all()
 
+    def _has_room(self, size: int) -> bool:
+        """Whether another image of a file, of so many bytes, may wait."""
+        held = sum(map(_size, self._waiting)) + size
+        return not self._waiting or (len(self._waiting) < self._depth and held <= READ_AHEAD_BYTES)
+
     def _put(self, image: VideoImage | Interruption) -> bool:
-        """Put an image into the queue; False when the reader is closed."""
+        """Put an image into the queue, and wait until one more like it may be read; False when the reader is closed."""
         with self._changed:
-            if not self._source.live:
-                self._changed.wait_for(lambda: len(self._waiting) < self._depth or self._closed)
-            elif isinstance(image, VideoImage):
+            if self._source.live and isinstance(image, VideoImage):
                 self._drop_late()
             self._waiting.append(image)
             self.count += isinstance(image, VideoImage)
             self._changed.notify_all()
+            if not self._source.live:
+                self._changed.wait_for(lambda: self._has_room(_size(image)) or self._closed)
             return not self._closed
+
+
+def _size(image: VideoImage | Interruption) -> int:
+    return image.image.nbytes if isinstance(image, VideoImage) else 0

@@ -72,7 +72,7 @@ class Search:
             (self._repeated, "file", "found before", ""),
             (self._dangling, "file", "links to nothing", ""),
         )
-        return [_counted(list(dict.fromkeys(paths)), *words) for paths, *words in said if paths]
+        return [left_out_line(list(dict.fromkeys(map(str, paths))), *words) for paths, *words in said if paths]
 
     def _expand(self, source: str) -> Sequence[Path | EmptySource]:
         path = Path(source)
@@ -169,9 +169,9 @@ class Search:
         return kept
 
     def _without_own(self, paths: Sequence[Path]) -> list[Path]:
-        own = [path for path in paths if is_own(path)]
-        self._own += own
-        return [path for path in paths if path not in set(own)]
+        own = {path for path in paths if is_own(path)}
+        self._own += [path for path in paths if path in own]
+        return [path for path in paths if path not in own]
 
     def _without_own_beside_others(self, found: list[Path | EmptySource]) -> list[Path | EmptySource]:
         """A shell has expanded ``*.jpg`` to names, those of annotated copies too: only alone such a file is meant."""
@@ -266,6 +266,14 @@ def _identity(folder: Path) -> tuple[int, int] | str:
     return found.st_dev, found.st_ino
 
 
-def _counted(paths: Sequence[Path], noun: str, what: str, mend: str) -> str:
+def left_out_line(paths: Sequence[str], noun: str, what: str, mend: str = "") -> str:
+    """A line that says how many files or folders were left out, and the first one's path.
+
+    Args:
+        paths: at least one.
+        noun: what they are, such as ``file``.
+        what: why they were left out, such as ``hidden``.
+        mend: what to do about it.
+    """
     count = f"1 {noun}" if len(paths) == 1 else f"{len(paths)} {noun}s"
     return f"left out {count}, {what}: {paths[0]}{', ...' if len(paths) > 1 else ''}{mend}"

@@ -91,8 +91,9 @@ def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource |
     for source in named:
         found = search.expand([source])
         paths = [entry for entry in found if isinstance(entry, Path)]
-        pictures = [path for path in paths if not _moves(path)]
-        videos += [path for path in paths if path not in pictures]
+        moving = {path for path in paths if _moves(path)}  # of the frames of a film a list would be searched for each
+        pictures = [path for path in paths if path not in moving]
+        videos += [path for path in paths if path in moving]
         empty += [entry for entry in found if isinstance(entry, EmptySource)]
         if pictures == [Path(source)]:
             (single if pictures[0].exists() else empty).extend(pictures)

@@ -6,8 +6,8 @@ Source: TIFF 6.0, section 2 (image file directories and types), and BigTIFF.
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from mien.errors import TooLargeError
 from mien.media.boxes import Content
+from mien.media.costly import too_costly
 
 _STARTS: Final[dict[bytes, Literal["little", "big"]]] = {b"II": "little", b"MM": "big"}
 _BIG: Final = 43
@@ -15,6 +15,9 @@ _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11
 """Bytes of a value of each type."""
 _TAGS: Final = 1000
 """Of one picture; TIFF 6.0 has 74, EXIF 80, makers add some dozens of their own."""
+_DIRECTORIES: Final = frozenset({0x8769, 0x8825, 0xA005})
+"""Tags that name further directories: EXIF 2.32, 4.6.3."""
+_MOST_DIRECTORIES: Final = 8
 _REPEATS: Final = 2
 """How often all of the file may be named."""
 
@@ -34,21 +37,25 @@ def check_tiff(content: Content, name: str, _max_pixels: int = 0) -> None:
         total += size
         if number > _TAGS or total > _REPEATS * len(content):
             what = f"more than {_TAGS:,} tags, or tags that name the file again and again"
-            raise TooLargeError(f"{name}: too costly to decode ({what}); save it anew with another program")
+            raise too_costly(name, what)
 
 
 def _values(content: Content) -> Iterator[int]:
-    """Bytes that the file holds of the value of each tag of its first directory."""
+    """Bytes that the file holds of the value of each tag of its first directory, and of EXIF's in it."""
     order = _STARTS.get(content[:2])
     if order is None:
         return
     big = int.from_bytes(content[2:4], order) == _BIG
     wide, entry = (8, 20) if big else (4, 12)
-    at = int.from_bytes(content[8:16] if big else content[4:8], order)
     head = 8 if big else 2
-    count = int.from_bytes(content[at : at + head], order)
-    for place in range(at + head, min(at + head + entry * count, len(content)), entry):
-        count = int.from_bytes(content[place + 4 : place + 4 + wide], order)
-        size = count * _SIZES.get(int.from_bytes(content[place + 2 : place + 4], order), 1)
-        start = int.from_bytes(content[place + 4 + wide : place + 4 + 2 * wide], order) if size > wide else place
-        yield max(0, min(size, len(content) - start))
+    directories = [int.from_bytes(content[8:16] if big else content[4:8], order)]
+    for at in directories:
+        count = int.from_bytes(content[at : at + head], order)
+        for place in range(at + head, min(at + head + entry * count, len(content)), entry):
+            count = int.from_bytes(content[place + 4 : place + 4 + wide], order)
+            size = count * _SIZES.get(int.from_bytes(content[place + 2 : place + 4], order), 1)
+            value = int.from_bytes(content[place + 4 + wide : place + 4 + 2 * wide], order)
+            yield max(0, min(size, len(content) - (value if size > wide else place)))
+            further = int.from_bytes(content[place : place + 2], order) in _DIRECTORIES
+            if further and len(directories) < _MOST_DIRECTORIES:
+                directories.append(value)

@@ -142,8 +142,8 @@ def _claimed(boxes: Boxes, table: Box, most: int) -> int:
     entries = boxes.number(table.start + 4)
     if entries > most or table.kind not in {b"stts", b"ctts"}:
         return entries
-    held = min(entries, (table.end - table.start - 8) // 8)
-    return sum(boxes.number(table.start + 8 + 8 * place) for place in range(held))
+    held = max(0, min(entries, (table.end - table.start - 8) // 8))
+    return int(np.frombuffer(boxes.content, ">u4", 2 * held, table.start + 8)[::2].sum(dtype=np.int64)) if held else 0
 
 
 def _check_matroska(content: Content, name: str, most: int) -> None:

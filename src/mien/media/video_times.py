@@ -18,7 +18,7 @@ _MAY_JUMP: Final = 0x0200
 """AVFMT_TS_DISCONT of FFmpeg's avformat.h."""
 
 _NAMED_JUMPS: Final = 5
-_DURATION_TAG: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_DURATION_TAG: Final = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 class VideoTimes:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mien.errors import UsageError
-from mien.results import Face, Frame
+from mien.output.followed_faces import FollowedFaces, Sight
+from mien.results import Frame
 
 GAP: Final = 1.0
 """Seconds for which somebody may be out of sight without an episode ending."""
@@ -95,8 +96,8 @@ class EpisodeLimits:
 class EpisodeFinder:
     """Finds the episodes of a video while its frames come, in memory that grows with episodes, not with frames.
 
-    A frame lasts until the next one; the last one as long as the one before it. Expressions that are not certain (see
-    `Face.certain`) belong to no episode.
+    How long a frame lasts, `FollowedFaces` says. Expressions that are not certain (see `Face.certain`) belong to no
+    episode.
 
     Args:
         limits: which stretches are episodes.
@@ -104,40 +105,30 @@ class EpisodeFinder:
 
     def __init__(self, limits: EpisodeLimits | None = None) -> None:
         self._limits = limits or EpisodeLimits()
+        self._faces = FollowedFaces()
         self._lasting: dict[int, _Stretch] = {}
         self._ended: list[Episode] = []
-        self._last: Frame | None = None
-        self._step = 0.0
 
     def add(self, frame: Frame) -> None:
         """Take in the next frame of the same video."""
-        if self._last is not None:
-            self._step = max(0.0, (frame.time or 0.0) - (self._last.time or 0.0))
-            self._take(self._last)
-        self._last = frame
+        self._see(self._faces.before(frame))
 
     def finish(self) -> list[Episode]:
         """All episodes, by their onsets; call it once, at the end."""
-        if self._last is not None:
-            self._take(self._last)
-            self._last = None
+        self._see(self._faces.before(None))
         for person in tuple(self._lasting):
             self._end(person)
         return sorted(self._ended, key=lambda episode: (episode.onset, episode.person))
 
-    def _take(self, frame: Frame) -> None:
-        for face in frame.faces:
-            if face.track is not None:
-                self._see(face, face.track, frame.time or 0.0)
-
-    def _see(self, face: Face, person: int, start: float) -> None:
-        shows = face.certain and face.probability >= self._limits.min_probability
-        lasting = self._lasting.get(person)
-        if lasting is not None and (not shows or lasting.emotion != face.emotion or start - lasting.offset > GAP):
-            self._end(person)
-        if shows:
-            stretch = self._lasting.setdefault(person, _Stretch(face.emotion, start, start, start))
-            stretch.see(face.probability, start, start + self._step)
+    def _see(self, sights: Iterable[Sight]) -> None:
+        for person, face, start, end in sights:
+            shows = face.certain and face.probability >= self._limits.min_probability
+            lasting = self._lasting.get(person)
+            if lasting is not None and (not shows or lasting.emotion != face.emotion or start - lasting.offset > GAP):
+                self._end(person)
+            if shows:
+                stretch = self._lasting.setdefault(person, _Stretch(face.emotion, start, start, start))
+                stretch.see(face.probability, start, end)
 
     def _end(self, person: int) -> None:
         episode = self._lasting.pop(person).ended(person)

@@ -1,6 +1,5 @@
 """A folder for results: how they are named, and annotated pictures, one for every source."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -16,10 +15,10 @@ from mien.output.picture_file import JPEG_SUFFIXES, write_picture
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished, log, said
 from mien.results import Header
+from mien.toml_json import to_json
 
 HEADER_FILE: Final = "results.mien.json"
 """Says what the annotated pictures of a folder come from."""
-
 
 _LONGEST_STEM: Final = 220
 """Bytes of a source's name that are taken over, so that what is added to it fits into a name."""
@@ -117,7 +116,7 @@ class AnnotatedPictures(Sink):
             SinkError: one could not be written.
         """
         if self._header is not None and self._paths:
-            text = json.dumps(self._header.to_dict(), indent=2, allow_nan=False) + "\n"
+            text = to_json(self._header.to_dict())
             self._paths += finished([partial(write_text, self._names.folder / HEADER_FILE, text, InputError)])
         if self._failures:
             raise SinkError(self._failures, self._paths)

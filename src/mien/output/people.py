@@ -1,6 +1,5 @@
 """What a whole video showed: each person summed up."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -10,10 +9,12 @@ from typing import Any, Final
 from mien.errors import InputError
 from mien.files import write_text
 from mien.output.episodes import Episode, EpisodeFinder
+from mien.output.followed_faces import FollowedFaces, Sight
 from mien.output.frame_noise import FrameNoise, NoiseMeter
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
 from mien.results import Frame, Header
+from mien.toml_json import to_json
 
 LONGEST: Final = 3
 """Episodes that a summary names for each person."""
@@ -78,45 +79,31 @@ class _Record:
 
 
 class Summary:
-    """Sums up the people of a video while its frames come, in memory that grows with changes, not with frames.
-
-    A frame lasts until the next one; the last one as long as the one before it.
-    """
+    """Sums up the people of a video while its frames come, in memory that grows with changes, not with frames."""
 
     def __init__(self) -> None:
         self._records: dict[int, _Record] = {}
-        self._episodes = EpisodeFinder()
-        self._last: Frame | None = None
-        self._step = 0.0
+        self._episodes, self._faces = EpisodeFinder(), FollowedFaces()
 
     def add(self, frame: Frame) -> None:
         """Take in the next frame of the same video."""
         self._episodes.add(frame)
-        if self._last is not None:
-            self._step = max(0.0, (frame.time or 0.0) - (self._last.time or 0.0))
-            self._take(self._last)
-        self._last = frame
+        self._see(self._faces.before(frame))
 
     def tracks(self) -> list[TrackSummary]:
         """Everybody who was followed, in the order of their numbers; call it once, at the end."""
-        if self._last is not None:
-            self._take(self._last)
-            self._last = None
+        self._see(self._faces.before(None))
         episodes = sorted(self._episodes.finish(), key=lambda episode: -episode.duration)
         return [
             _summed_up(track, record, [episode for episode in episodes if episode.person == track][:LONGEST])
             for track, record in sorted(self._records.items())
         ]
 
-    def _take(self, frame: Frame) -> None:
-        start = frame.time or 0.0
-        for face in frame.faces:
-            if face.track is not None:
-                if face.track not in self._records:
-                    self._records[face.track] = _Record(start, dict.fromkeys(face.probabilities, 0.0))
-                record = self._records[face.track]
-                record.noise.see(face)
-                record.see(face.emotion if face.certain else None, start, start + self._step)
+    def _see(self, sights: Iterable[Sight]) -> None:
+        for person, face, start, end in sights:
+            record = self._records.setdefault(person, _Record(start, dict.fromkeys(face.probabilities, 0.0)))
+            record.noise.see(face)
+            record.see(face.emotion if face.certain else None, start, end)
 
 
 def _summed_up(track: int, record: _Record, longest: Sequence[Episode]) -> TrackSummary:
@@ -174,7 +161,7 @@ class VideoSummary:
         Raises:
             InputError: it cannot be written.
         """
-        return write_text(target, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", InputError)
+        return write_text(target, to_json(self.to_dict()), InputError)
 
 
 class People(Sink):

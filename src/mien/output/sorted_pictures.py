@@ -1,7 +1,6 @@
 """Pictures sorted into folders by expression, as copies or links."""
 
 import filecmp
-import json
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from mien.media.kinds import SORTED_FILE
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, log
 from mien.results import Frame, Header
+from mien.toml_json import to_json
 
 MIXED: Final = "_mixed"
 UNCERTAIN: Final = "_uncertain"
@@ -44,7 +44,7 @@ class SortedPictures(Sink):
         self._counts: Counter[str] = Counter()
         self._failures: list[str] = []
         made_folder(folder, InputError)
-        write_text(folder / SORTED_FILE, json.dumps(header.to_dict(), indent=2, allow_nan=False) + "\n", InputError)
+        write_text(folder / SORTED_FILE, to_json(header.to_dict()), InputError)
 
     def add(self, recognized: Recognized) -> None:
         source = self._pictures.get(recognized.frame.source)

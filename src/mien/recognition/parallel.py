@@ -27,7 +27,7 @@ WORTH_SECONDS: Final = 2.0
 """Work from which workers pay: to start takes each some 0.5 s of a core."""
 
 _MANY: Final = 64
-"""Pictures that are worth it whatever they are."""
+"""Pictures for which workers pay whatever they are."""
 
 WORTH_BYTES: Final = 4_000_000
 """Size of several videos from which workers pay."""
@@ -80,7 +80,7 @@ class Parallel:
         """
         spent = 0.0
         for done, source in enumerate(sources):
-            if self._pays(spent, done, len(sources) - done):
+            if self._pay_for_pictures(spent, done, len(sources) - done):
                 yield from _by_workers(workers, sources[done:])
                 return
             started = monotonic()
@@ -88,19 +88,19 @@ class Parallel:
             spent += monotonic() - started
             yield found
 
-    def _pays(self, spent: float, done: int, left: int) -> bool:
+    def _pay_for_pictures(self, spent: float, done: int, left: int) -> bool:
         """Whether to start workers for the pictures that are left, after some took so many seconds here."""
-        if self.isolate or self.workers == 1 or left < 2:
-            return self.isolate
+        if self.isolate or _pay_for_any(left, self.workers):
+            return True
         expected = spent / done * left if done else 0.0
-        return expected >= self.worth_seconds or left >= _MANY
+        return self.workers > 1 and left > 1 and expected >= self.worth_seconds
 
     def videos(self, workers: Workers, sources: Sequence[VideoEntry]) -> Iterator[tuple[VideoEntry, Any]]:
         """Videos, each with its searched images if workers search it, else None. An error is raised by the iterator of
         the images.
         """
         files = {source: None for source in sources if self.isolate or (isinstance(source, Path) and source.is_file())}
-        if not (self.isolate or self._pay(files)):
+        if not (self.isolate or self._pay_for_videos(files)):
             yield from ((source, None) for source in sources)
             return
         searched = groupby(workers.results(("video", file) for file in files), itemgetter(0))
@@ -111,7 +111,7 @@ class Parallel:
             else:
                 yield source, None
 
-    def _pay(self, files: Iterable[VideoEntry]) -> bool:
+    def _pay_for_videos(self, files: Iterable[VideoEntry]) -> bool:
         """Whether to start workers for these videos."""
         sizes = [file.stat().st_size for file in files if isinstance(file, Path)]
         return self.workers > 1 and len(sizes) > 1 and sum(sizes) >= self.worth_bytes
@@ -119,8 +119,13 @@ class Parallel:
 
 def prepare(pictures: int, workers: int) -> None:
     """Let workers begin to start beside what comes before so many pictures are searched, if they will be."""
-    if workers > 1 and pictures >= _MANY:
+    if _pay_for_any(pictures, workers):
         start_server()
+
+
+def _pay_for_any(pictures: int, workers: int) -> bool:
+    """Whether workers pay for so many pictures, however quickly each is searched."""
+    return workers > 1 and pictures >= _MANY
 
 
 def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:

@@ -19,8 +19,7 @@ def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognize
 
     Args:
         image: a path, bytes, a PIL image, or an array of uint8: (H, W) or RGB (H, W, 3).
-        options: those of `Recognizer`: model, detector, device, min_confidence, min_face, max_yaw,
-            min_probability, threads, alignment.
+        options: those of `Recognizer`, by name.
 
     Example:
         >>> from importlib.resources import files

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from queue import Empty, Full, Queue
+from queue import Full, Queue
 from threading import Event, Thread
 from typing import Final
 
+from mien.ordered import next_of
 from mien.output.recognized import Recognized
 
 Stream = Callable[[], Generator[Recognized, None, None]]
@@ -14,6 +15,7 @@ _WAITING: Final = 2
 """Results of each source that wait to be taken; while they do, the source drops frames."""
 
 _POLL: Final = 0.1
+"""Seconds after which a thread that hands on a result looks whether anybody takes it."""
 
 
 def side_by_side(streams: Sequence[Stream]) -> Generator[Recognized, None, None]:
@@ -33,7 +35,7 @@ def side_by_side(streams: Sequence[Stream]) -> Generator[Recognized, None, None]
     try:
         left = len(threads)
         while left:
-            result = _next(results)
+            result = next_of(results)
             if isinstance(result, BaseException):
                 raise result
             if result is None:
@@ -44,15 +46,6 @@ def side_by_side(streams: Sequence[Stream]) -> Generator[Recognized, None, None]
         stopped.set()
         for thread in threads:
             thread.join()
-
-
-def _next(results: "Queue[Recognized | BaseException | None]") -> Recognized | BaseException | None:
-    """Wait in steps, between which Ctrl-C is heard on every system."""
-    while True:
-        try:
-            return results.get(timeout=_POLL)
-        except Empty:
-            continue
 
 
 def _run(stream: Stream, results: "Queue[Recognized | BaseException | None]", stopped: Event) -> None:

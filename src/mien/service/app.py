@@ -6,14 +6,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
-from mien.errors import MienError
+from mien.errors import MienError, RequestError
 from mien.recognition.recognizer import Recognizer
 from mien.service import routes
 from mien.service.engine import Engine
@@ -54,10 +55,18 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
     app.include_router(routes.picture_routes(engine, settings.limits, metrics, places))
     app.include_router(routes.video_routes(engine, places))
     app.include_router(routes.stream_routes(engine, settings.limits, metrics))
-    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    app.mount("/", _Page(directory=STATIC, html=True))
     _add_errors(app)
     _add_middleware(app, settings, metrics, places)
     return app
+
+
+class _Page(StaticFiles):
+    """The files of the page, always whole: requests for parts of them would be refused in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics, places: Places) -> None:
@@ -77,12 +86,15 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(MienError, _of_mien)
     app.add_exception_handler(HTTPException, _of_starlette)
     app.add_exception_handler(RequestValidationError, _of_parameters)
+    app.add_exception_handler(WebSocketRequestValidationError, _of_stream)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _of_mien(request: Request, error: Exception) -> Response:
     assert isinstance(error, MienError)
+    if request.scope["type"] == "websocket":
+        raise error  # `Guard` refuses the handshake
     return _answer(routes.status_of(error), str(error))
 
 
@@ -95,8 +107,17 @@ async def _of_starlette(request: Request, error: Exception) -> Response:
 
 async def _of_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    return _answer(422, _said_of_parameters(error))
+
+
+async def _of_stream(socket: WebSocket, error: Exception) -> None:
+    assert isinstance(error, WebSocketRequestValidationError)
+    raise RequestError(422, _said_of_parameters(error))
+
+
+def _said_of_parameters(error: ValidationException) -> str:
     first = error.errors()[0]
-    return _answer(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 async def _gone(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mien.service.attention import Attentive
 from mien.service.clients import UNKNOWN, network_of
 from mien.service.counted import Counted
 from mien.service.guard import CROWDED
@@ -63,8 +64,8 @@ class Impatient(H11Protocol):
         return not self.silent and self.conn.their_state is h11.SEND_BODY
 
     def connection_made(self, transport: Any) -> None:
-        self._socket = transport
-        lingering = Lingering(transport, self._is_unread, self._linger, self._go_on_soon)
+        self._socket = Attentive(transport, self.loop.call_later)
+        lingering = Lingering(self._socket, self._is_unread, self._linger, self._go_on_soon)
         super().connection_made(lingering)  # type: ignore[arg-type]
         if not make_room(self, self.connections, self.most, self.most_per_client):
             transport.abort()
@@ -120,6 +121,8 @@ class Impatient(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._upgraded = True
         super().handle_websocket_upgrade(event)
+        if not self.transport.get_protocol().understood:  # type: ignore[attr-defined]  # a WebSocket
+            self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, as every refusal is written; nothing else is answered on this connection."""

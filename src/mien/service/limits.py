@@ -69,7 +69,7 @@ class Limits:
     picture_memory: int = 192 * MEGABYTE
     large_picture_memory: int = 512 * MEGABYTE
     large_pictures: int = 1
-    video_memory: int = 320 * MEGABYTE
+    video_memory: int = 336 * MEGABYTE
     stream_seconds: float = 3600.0
     requests: int = 64
     requests_per_client: int = 32

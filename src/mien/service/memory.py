@@ -15,7 +15,7 @@ _PROGRAM: Final = 280 * MEGABYTE
 _PROCESS: Final = 40 * MEGABYTE
 """What a worker has for itself; the rest of it is the server's, which forked it."""
 
-_LARGE, _SMALL, _VIDEO, _BODIES = 32.0, 12.0, 20.0, 13.0
+_LARGE, _SMALL, _VIDEO, _BODIES = 32.0, 12.0, 21.0, 13.0
 """Shares of what is left: of a large picture, any other, a video with its file, and the bodies of requests."""
 _LARGE_NEED: Final = 20
 """Bytes for each pixel of a large picture: lossy WebP with transparency needs most of all formats."""

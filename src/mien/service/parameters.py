@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Annotated, Final
 
-from fastapi import Depends, Query, WebSocketException
+from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
 from mien.choices import MOST_YAW
@@ -78,17 +78,13 @@ def _check_known(connection: HTTPConnection) -> None:
 
     Raises:
         RequestError: 422.
-        WebSocketException: 1008, likewise.
     """
     route = connection.scope["route"].dependant
     known = [field.alias for part in (route, *route.dependencies) for field in part.query_params]
     for name in connection.query_params:
         if name not in known:
             hint = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none")
-            message = f"unknown parameter {name[:50]!r}{hint}"
-            if connection.scope["type"] == "websocket":
-                raise WebSocketException(1008, message[:120])
-            raise RequestError(422, message)
+            raise RequestError(422, f"unknown parameter {name[:50]!r}{hint}")
 
 
 KNOWN_ONLY: Final = [Depends(_check_known)]

@@ -4,6 +4,7 @@ Only faces that were found, crops of 48x48 pixels, and annotated pictures as PNG
 """
 
 import io
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
 from mien.results import Face, Frame
+from mien.service.heap import return_large_blocks
 from mien.service.limits import Limits
 from mien.service.media_types import PICTURES, picture_type
 from mien.worker_process import WithContent, Work
@@ -227,6 +229,8 @@ class MakeSearch:
 
     def __call__(self) -> Work:
         """What does the tasks."""
+        logging.getLogger("mien").setLevel(logging.CRITICAL)  # what it says names clients' files
+        return_large_blocks()  # kept ones would count against the limit of memory
         finder = self.make()
         finder.find(_FIRST)
         return partial(_done, finder)

@@ -48,6 +48,7 @@ def server_config(
         trusted_proxies: addresses and networks (CIDR) whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is answered, and counted
     return uvicorn.Config(
         app,
         host,

@@ -14,7 +14,7 @@ class Settings:
     Args:
         limits: of size, rate and time.
         access: access control.
-        workers: threads that decode pictures and detect faces, at least 1.
+        workers: processes that decode pictures and find faces, at least 1.
         threads: that these compute with, all together; by default see `mien.threads.thread_count`.
         gather_seconds: longest wait of a request's faces for those of others, to be batched (see `Batcher`).
     """

@@ -29,6 +29,8 @@ _FRAME_BYTES: Final = 3
 _STREAMS: Final = 32
 _HEADROOM: Final = 2**16
 """Bytes that the packets of any file may hold."""
+_PACKETS: Final = 2
+"""Packets for each frame that is allowed: codecs have frames that are not shown. Broken ones would cost without end."""
 
 
 class UploadedVideo(Container):
@@ -77,9 +79,13 @@ class UploadedVideo(Container):
         return Beginning(self._paid(self._container.demux(self._stream)))
 
     def _paid(self, packets: Iterator[Any]) -> Iterator[Any]:
-        """Packets, until they hold far more than the file does, whose index then names the same bytes over and over."""
-        left = NAMED * self._size + _HEADROOM
-        for packet in packets:
+        """Packets, until they are more than as many frames as are allowed need, or hold far more than the file does,
+        whose index then names the same bytes over and over.
+        """
+        left, most = NAMED * self._size + _HEADROOM, _PACKETS * self._limits.video_frames
+        for number, packet in enumerate(packets):
+            if number > most:
+                raise self._too_long()
             left -= packet.size
             if left < 0:
                 raise TooLargeError(f"{self.name}: too costly to read (it holds the same bytes again and again)")

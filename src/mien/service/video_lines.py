@@ -1,19 +1,25 @@
 """An uploaded video as a stream of JSON lines, searched by a worker process and classified in a thread of its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
-from mien.errors import MienError, WorkerError
+from mien.errors import MienError, TooLargeError, WorkerError
 from mien.recognition.pipeline import Pipeline, Searched
 from mien.recognition.video import StreamOptions, recognize_images
 from mien.results import Frame
 from mien.service.searching import Wishes
 from mien.worker_process import Bounds, WithContent
 from mien.workers import Leash, Workers
+
+_HELD: Final = 20_000
+"""Faces that are searched and not given yet, 90 MB: smoothing looks ahead by a time, in which there may be thousands of
+frames. So many are 40 frames of a crowd, or 900 of 20 people.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,21 @@ def _ended(images: Generator[Searched, None, None], workers: Workers) -> None:
 def _frames(
     pipeline: Pipeline, first: Searched, rest: Iterable[Searched], options: StreamOptions
 ) -> Generator[Frame, None, None]:
-    index = -1
+    index, held = -1, 0
+
+    def counted() -> Iterator[Searched]:
+        nonlocal held
+        for image in chain([first], rest):
+            held += len(image.candidates)
+            if held > _HELD:
+                said = f"more than {_HELD:,} faces within the time that smoothing looks ahead; ask for smooth=ema"
+                raise TooLargeError(f"{first.frame.source}: {said}")
+            yield image
+
     try:
-        with closing(recognize_images(pipeline, chain([first], rest), options)) as recognized:
+        with closing(recognize_images(pipeline, counted(), options)) as recognized:
             for image in recognized:
-                index = image.frame.index
+                index, held = image.frame.index, held - len(image.frame.faces)
                 yield image.frame
     except MienError as error:
         yield Frame(first.frame.source, index + 1, error=str(error))

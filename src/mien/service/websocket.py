@@ -1,8 +1,10 @@
 """One WebSocket: uvicorn's, whose frames are parsed at a bounded pace."""
 
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from mien.service.pace import Pace
 
@@ -17,6 +19,15 @@ class PacedWebSocket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._pace.feed(data)
+
+    @property
+    def understood(self) -> bool:
+        """Whether its handshake is one; otherwise nothing was answered, and uvicorn would wait for ever."""
+        return bool(self.handshake_initiated)
+
+    def handle_connect(self, event: Request) -> None:
+        if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
 
     def handle_events(self) -> None:
         self._events += len(self.conn.events)

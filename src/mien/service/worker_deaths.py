@@ -3,7 +3,8 @@
 import signal
 from collections.abc import Callable
 
-from mien.errors import InputError, LimitError, MienError, RequestError, TooLargeError, WorkerError
+from mien.errors import InputError, LimitError, MienError, RequestError, WorkerError
+from mien.media.costly import too_costly
 
 
 def refused(name: str, error: WorkerError, count: Callable[[str], None]) -> MienError:
@@ -26,7 +27,7 @@ def _judged(name: str, error: WorkerError) -> tuple[str, MienError]:
         if error.limit == "time":
             said = f"{name}: the service is overloaded, or this costs too much: {error}; try again, or shrink it"
             return error.limit, RequestError(503, said)
-        return error.limit, TooLargeError(f"{name}: too costly to decode ({error}); shrink it")
+        return error.limit, too_costly(name, str(error), "shrink it")
     if error.signal == getattr(signal, "SIGKILL", None):
         return "killed", RequestError(503, f"{name}: the service is overloaded (a worker was ended); try again")
     if error.signal:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from torch.utils.tensorboard.summary import hparams
 from mien.errors import TrainingError
 from mien.files import write_text, writing
 from mien.runs import BOARD_FOLDER, LOG_COLUMNS, LOG_FILE, LOG_TABLE_FILE
+from mien.toml_json import dotted
 from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.preview import augmented
@@ -57,7 +58,7 @@ class RunLog:
         """The configuration for TensorBoard's table of hyper-parameters; torch types neither call."""
         board: Any = self._board
         summarised: Any = hparams
-        for summary in summarised(dict(_flat(asdict(config))), dict.fromkeys(_JUDGED)):
+        for summary in summarised(_hyper_parameters(config), dict.fromkeys(_JUDGED)):
             board.file_writer.add_summary(summary)
 
     def __enter__(self) -> "RunLog":
@@ -94,13 +95,10 @@ def _csv_lines(values: Sequence[Any]) -> str:
     return text.getvalue()
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Hyper-parameters as TensorBoard takes them: dotted names, and lists as text."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value if isinstance(value, bool | int | float | str) else str(value)
+def _hyper_parameters(config: TrainConfig) -> dict[str, Any]:
+    """A configuration as TensorBoard takes it: dotted names, and lists as text."""
+    values = dotted(asdict(config))
+    return {name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in values}
 
 
 def _samples(config: TrainConfig, data: TrainingData) -> NDArray[np.uint8]:

@@ -54,7 +54,9 @@ def test_is_whole_html_that_needs_nothing_else():
 
 def test_shows_the_faces_themselves_under_their_row_numbers():
     page = Page(audit_page(audit(LEAKY)))
-    for values in (values for tag, values in page.attributes if tag == "img"):
+    images = [values for tag, values in page.attributes if tag == "img"]
+    assert images
+    for values in images:
         row = int(re.fullmatch(r"row (\d+), \w+", values["alt"])[1])
         picture = Image.open(io.BytesIO(base64.b64decode(values["src"].partition(",")[2])))
         assert np.array_equal(np.asarray(picture), LEAKY.faces[row])
