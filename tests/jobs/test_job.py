@@ -14,7 +14,7 @@ from jobs.inputs_of_jobs import draw, draw_plain, ordered, rows
 from jobs.moody import WAITING, Moody
 from mien.errors import InputError, JobError, UsageError
 from mien.jobs import manifest
-from mien.jobs.accounts import Account, rate
+from mien.jobs.accounts import Account, JobStatus, rate
 from mien.jobs.folder import Folder
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
@@ -272,6 +272,15 @@ def test_the_rate_is_of_the_last_parts(tmp_path):
     parts = [account(now - 5000, now - 4990), account(now - 20, now - 10), account(now - 20, now)]
     assert rate(parts) == pytest.approx(3.0)
     assert rate([account(now - 300, now - 295), *parts]) == pytest.approx(90 / 25)  # nobody worked in between
+
+
+@pytest.mark.parametrize(("done", "pace", "left"), [(4, 2.5, 2.4), (4, None, None), (10, None, 0.0)])
+def test_the_time_left_is_that_of_the_owed_inputs_at_the_rate(done, pace, left):
+    counts = {"inputs": 10, "done": done, "failed": 1, "rows": 5, "parts": 3, "parts_done": 2}
+    status = JobStatus(folder="out", rate=pace, finished=False, **counts)
+    assert (status.owed, status.seconds_left) == (10 - done, left)
+    expected = {"folder": "out", **counts, "owed": 10 - done, "rate": pace, "seconds_left": left, "finished": False}
+    assert status.to_dict() == expected
 
 
 def test_names_of_any_bytes_have_rows(tmp_path, moody):

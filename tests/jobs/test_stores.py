@@ -231,3 +231,18 @@ def test_a_list_may_name_what_is_missing_and_what_lies_in_stores(tmp_path, monke
         f"file://{tmp_path}/in/0000.png",
     ]
     assert [entry.size is None for entry in found] == [False, True, True, False]
+
+
+def test_what_mien_wrote_is_left_out_of_a_folder_unless_there_is_nothing_else(tmp_path):
+    for name in ("a.mien.png", "B.MIEN.PNG", "c.png"):
+        (tmp_path / name).write_bytes(b"")
+    found = find_inputs([f"file://{tmp_path}"])
+    assert [entry.path for entry in found.pictures] == [f"file://{tmp_path}/c.png"]
+    assert found.left_out == [f"left out 2 files, made by mien: file://{tmp_path}/B.MIEN.PNG, ..."]
+    (tmp_path / "B.MIEN.PNG").unlink()
+    assert find_inputs([f"file://{tmp_path}"]).left_out == [
+        f"left out 1 file, made by mien: file://{tmp_path}/a.mien.png"
+    ]
+    (tmp_path / "c.png").unlink()
+    alone = find_inputs([f"file://{tmp_path}"])
+    assert ([entry.path for entry in alone.pictures], alone.left_out) == ([f"file://{tmp_path}/a.mien.png"], [])

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from random import Random
 
@@ -21,7 +22,8 @@ from mien.faces.yunet import YuNetDetector
 from mien.media.sources import sort_sources
 from mien.recognition.everything import recognize_all
 from mien.recognition.finder import MakeFinder
-from mien.recognition.parallel import Parallel
+from mien.recognition.parallel import Parallel, prepare
+from mien.recognition.pictures import failed_picture
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from waiting import wait_for
@@ -159,6 +161,33 @@ def test_few_pictures_start_no_process(recognizer, photos, tmp_path, children):
         assert children() == []
         seen += 1
     assert seen == 3
+
+
+class Pool:
+    """Stands for workers, and keeps what they are asked to read."""
+
+    def __init__(self):
+        self.asked = []
+
+    def results(self, tasks):
+        for task in tasks:
+            self.asked.append(task[1])
+            yield task, failed_picture(task[1], "read by a worker")
+
+
+@pytest.mark.parametrize(("count", "workers", "pay"), [(64, 2, True), (63, 2, False), (64, 1, False)])
+def test_workers_begin_to_start_early_exactly_where_many_pictures_are_left_to_them(
+    recognizer, tmp_path, monkeypatch, count, workers, pay
+):
+    started, pool = [], Pool()
+    monkeypatch.setattr("mien.recognition.parallel.start_server", lambda: started.append(True))
+    prepare(count, workers)
+    sources = [tmp_path / f"{number}.png" for number in range(count)]
+    many = Parallel(recognizer.finder(), workers, keep_images=False, worth_seconds=inf)
+    found = list(many.pictures(pool, recognizer.pipeline, sources))
+    assert [Path(searched.frame.source) for searched in found] == sources
+    assert started == [True] * pay
+    assert pool.asked == sources * pay
 
 
 def test_what_is_abandoned_leaves_no_process(recognizer, photos, children):

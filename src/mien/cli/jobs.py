@@ -1,6 +1,5 @@
 """`mien jobs`: where a job stands."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -14,12 +13,14 @@ def jobs(
 ) -> None:
     """Say how far a job of `mien predict --resume` is: inputs owed, done and failed, rate and time left."""
     from mien.cli.predict_job import duration
+    from mien.cli.stdout import write_stdout
     from mien.cli.tables import print_text
     from mien.jobs import status
+    from mien.toml_json import to_json
 
     found = status(out)
     if as_json:
-        print_text(json.dumps(found.to_dict(), indent=2))
+        write_stdout(to_json(found.to_dict()))
         return
     left = found.seconds_left
     lines = [

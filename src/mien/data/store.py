@@ -15,7 +15,6 @@ mien opens; others are of format 2. Row numbers are those of the source file, fr
 (`mien.files`), so a partial one is never opened.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -28,7 +27,7 @@ from mien.errors import ConfigError, DataError
 from mien.files import whole_folder
 from mien.labels import EMOTIONS, KNOWN_SETS, VOTE_CLASSES, checked_classes
 from mien.preprocess import FACE_SIZE
-from mien.toml_json import from_values, parse_json
+from mien.toml_json import from_values, parse_json, to_json
 
 _FORMATS: Final = (1, 2)
 _META: Final = "store.json"
@@ -244,4 +243,4 @@ def write_store(  # noqa: PLR0913 - what a data set consists of
             np.save(folder / _GROUPS, groups)
         if files is not None:
             np.save(folder / _FILES, files)
-        (folder / _META).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        (folder / _META).write_text(to_json(values), encoding="utf-8")

@@ -43,6 +43,7 @@ class Container:
     Args:
         source: path, address, or ``-``.
         fps: of raw streams.
+        excerpt: which frames are given.
 
     Raises:
         InputError: it cannot be opened, or holds no video.
