@@ -137,6 +137,11 @@ def test_what_is_no_toml_is_refused_by_name(tmp_path):
         read_toml(tmp_path / "gone.toml")
 
 
+def test_a_toml_file_may_begin_with_the_mark_that_windows_writes(tmp_path):
+    (tmp_path / "a.toml").write_text('"é" = "happy"\n', encoding="utf-8-sig")
+    assert read_toml(tmp_path / "a.toml") == {"é": "happy"}
+
+
 def test_values_in_sections_have_dotted_names():
     values = {"a": 1, "b": {"c": [2, 3], "d": {"e": None}, "f": {}}}
     assert list(dotted(values)) == [("a", 1), ("b.c", [2, 3]), ("b.d.e", None)]

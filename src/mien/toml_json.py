@@ -60,7 +60,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         OSError: the file cannot be read; the caller knows what it was to be.
     """
     try:
-        return parse_toml(path.read_text(encoding="utf-8"), path)
+        return parse_toml(path.read_text(encoding="utf-8-sig"), path)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a TOML file ({error})") from None
 

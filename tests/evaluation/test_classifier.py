@@ -10,7 +10,7 @@ from mien.evaluation.tta import predict_logits
 from mien.model.card import ModelCard
 from mien.model.onnx_model import Bundle
 from mien.networks.registry import network_entry
-from mien.networks.saved import save_network
+from mien.networks.saved import load_network, save_network
 from mien.runs import BEST_FILE
 
 
@@ -118,3 +118,8 @@ def test_features_of_a_convolution_are_averaged_over_places(faces, linear_card):
     inputs = linear_card.preprocess.apply(faces)
     _, features = TorchClassifier(network, linear_card).features_of_input(inputs)
     np.testing.assert_allclose(features, inputs.mean(axis=(2, 3)), atol=1e-6)
+
+
+def test_a_model_file_is_no_file_of_weights(tmp_path, write_linear_model):
+    with pytest.raises(ModelFileError, match=r"m\.onnx: an ONNX file, and weights are asked for: expected the run"):
+        load_network(write_linear_model(tmp_path / "m.onnx"))

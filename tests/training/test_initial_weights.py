@@ -81,7 +81,7 @@ def test_wrong_initial_weights_are_refused_before_a_run_is_made(data, tmp_path):
     save(tmp_path / "other.safetensors", "deep_emotion")
     (tmp_path / "empty").mkdir()
     for path, error, message in (
-        ("missing.safetensors", ModelFileError, "no such file"),
+        ("missing.safetensors", ModelFileError, "no such file or run: expected one of mien_m"),
         ("empty", ModelFileError, "a folder without best.safetensors"),
         ("other.safetensors", TrainingError, "are those of deep_emotion: expected those of mien_s"),
     ):

@@ -1,6 +1,7 @@
 """Fine-tuning: the parent, the last layer for other classes, the rows that judge."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mien.model.onnx_model import Bundle
 from mien.networks import network_entry
 from mien.networks.saved import load_network, load_tensors
 from mien.training.config import OptimizerConfig
-from mien.training.data import TrainingData
+from mien.training.data import TrainingData, rows_held_out
 from mien.training.distillation import load_parent, trainable
 from mien.training.optimizers import RATE, head_of, make_optimizer
 from mien.training.start import with_classes
@@ -119,6 +120,12 @@ def test_the_configuration_follows_parent_and_data(parent):
     assert config.preprocess == parent.card.preprocess
     assert (config.split, config.select_on, config.folds) == ("stratified_folds", "held_out", 5)
     assert tuning_config("mien_s-2", own_store(groups=True), None, []).split == "grouped_folds"
+    for people, folds in ((3, 3), (12, 5)):
+        few = replace(own_store(), groups=np.array([f"person {number // 3 % people}" for number in range(60)]))
+        config = tuning_config("mien_s-2", few, None, [])
+        held_out = len(np.unique(few.groups[rows_held_out(few, config)]))
+        assert config.folds == folds
+        assert people // folds <= held_out <= -(-people // folds)
     judged = tuning_config("mien_s-2", own_store(usages=1), None, [])
     assert (judged.split, judged.select_on) == ("official", "PublicTest")
     with pytest.raises(ConfigError, match="unknown key epoch"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mien.choices import ChartFormat, EvaluatedUsage, TableFormat
-from mien.cli.evaluate import answering, chart_style, open_data
+from mien.cli.evaluate import answering, chart_style, default_targets, open_data
 from mien.cli.messages import say_written, tracked
 from mien.cli.options import AsJson, Charts, Column, NoTitles, TableAs
 from mien.cli.robustness import report_corruptions
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mien.chart_style import ChartStyle
     from mien.evaluation.comparison import Variant
     from mien.evaluation.evaluated import Evaluation
+    from mien.model.card import ModelCard
 
 _HEADER: Final = (
     "name", "data", "seeds", "faces", "accuracy, %", "deviation", "difference", "95 % low", "95 % high", "over", "p",
@@ -85,10 +86,15 @@ def _asked(name: str, *, data: Path, usage: EvaluatedUsage | None) -> "Evaluatio
     from mien.evaluation.report import evaluate
 
     messages, classifier = Console(stderr=True), open_classifier(name)
-    card = replace(classifier.card, labels=tuple(sorted(classifier.card.labels)))  # one order for all that are compared
-    store, part = open_data(data, usage, [], messages, card)
-    asked = answering(classifier, store, [])
-    return evaluate(asked, store, part, track=partial(tracked, messages, name))
+    store, part = open_data(data, usage, [], messages, _in_one_order(classifier.card))
+    asked = answering(classifier, store, [], advise=False)
+    track = partial(tracked, messages, name)
+    return evaluate(asked, store, part, targets=default_targets(store), track=track)
+
+
+def _in_one_order(card: "ModelCard") -> "ModelCard":
+    """A model's card with its classes in an order that all models of these classes share."""
+    return replace(card, labels=tuple(sorted(card.labels)))
 
 
 def _compare_corruptions(
@@ -108,9 +114,10 @@ def _compare_corruptions(
     if data is None or len(models) < 2:
         raise UsageError("--corruptions compares at least two models on a data set: `mien compare A B --data DATA ...`")
     folder = RobustnessFolder(out, style) if out else None
-    store, part = open_data(data, usage, [], Console(stderr=True))
-    classifiers = [open_classifier(model) for model in models]
-    report_corruptions(classifiers, store, part, folder, as_json=as_json)
+    opened = [open_classifier(model) for model in models]
+    store, part = open_data(data, usage, [], Console(stderr=True), _in_one_order(opened[0].card))
+    classifiers = [answering(classifier, store, [], advise=False) for classifier in opened]
+    report_corruptions(classifiers, store, part, folder, targets=default_targets(store), as_json=as_json)
 
 
 class Comparison:

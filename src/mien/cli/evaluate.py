@@ -164,12 +164,15 @@ def chart_style(charts: ChartFormat, *, column: bool, titles: bool) -> "ChartSty
     return ChartStyle(charts, column, titles)
 
 
-def answering(classifier: "Classifier", store: "FaceStore", names: list[str]) -> "Classifier":
-    """The model, its classes mapped onto those of a data set where they differ or a map asks for it."""
+def answering(classifier: "Classifier", store: "FaceStore", names: list[str], *, advise: bool = True) -> "Classifier":
+    """The model, its classes mapped onto those of a data set where they differ or a map asks for it.
+
+    ``advise`` as `mien.evaluation.mapped.mapped` takes it.
+    """
     from mien.data.reading.class_maps import class_map
     from mien.evaluation.mapped import mapped
 
-    return mapped(classifier, store.classes, class_map(names))
+    return mapped(classifier, store.classes, class_map(names), advise=advise)
 
 
 def default_targets(store: "FaceStore") -> Targets:

@@ -49,7 +49,9 @@ class MappedClassifier:
         return answers
 
 
-def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str, str | None]) -> Classifier:
+def mapped(
+    classifier: Classifier, classes: tuple[str, ...], names: Mapping[str, str | None], *, advise: bool = True
+) -> Classifier:
     """A model that answers in the classes of a data set.
 
     Args:
@@ -58,6 +60,7 @@ def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str,
         names: what the model's classes are taken for, by `mien.labels.class_key`, None for one that is left out
             (`mien.data.reading.class_maps.class_map`); others are those of the data set that are called so, in any case
             or by another word for the emotion.
+        advise: whether the error tells of `--map`, which not every command has.
 
     Raises:
         UsageError: a class is taken for one that the data set does not have, or one of its classes is missing; both
@@ -69,7 +72,7 @@ def mapped(classifier: Classifier, classes: tuple[str, ...], names: Mapping[str,
     meanings = {label: meant(names.get(class_key(label), label), classes) for label in labels}
     given = {meaning for meaning in meanings.values() if meaning is not None}
     if given != set(classes):
-        raise UsageError(_differ(classifier.card, classes, given))
+        raise UsageError(_differ(classifier.card, classes, given, advise=advise))
     return MappedClassifier(classifier, classes, meanings)
 
 
@@ -80,19 +83,24 @@ def require_classes(card: ModelCard, store: FaceStore) -> None:
         UsageError: as said; both lists are named.
     """
     if card.labels != store.classes:
-        raise UsageError(_differ(card, store.classes, set(card.labels)))
+        raise UsageError(_differ(card, store.classes, set(card.labels), advise=False))
 
 
-def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str]) -> str:
+def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str], *, advise: bool) -> str:
     unknown, missing = sorted(given - set(classes)), sorted(set(classes) - given)
     wrong = [f"the data set has no {', '.join(unknown)}"] if unknown else []
     wrong += [f"the model never answers {', '.join(missing)}"] if missing else []
+    said = (
+        f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
+        f"{'; '.join(wrong) or 'in another order'}"
+    )
+    return f"{said}; {_advice(unknown, missing, classes) if advise else 'expected the same classes in the same order'}"
+
+
+def _advice(unknown: list[str], missing: list[str], classes: tuple[str, ...]) -> str:
     if unknown:
         example = f"--map {unknown[0]}=CLASS or --map {unknown[0]}=skip"
     else:
         lacking = (missing or classes)[0]
         example = f"--map CLASS={lacking}, or leave that out where pictures are read or imported: --map {lacking}=skip"
-    return (
-        f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
-        f"{'; '.join(wrong) or 'in another order'}; say what the model's are with {example}"
-    )
+    return f"say what the model's are with {example}"

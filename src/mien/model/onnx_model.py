@@ -255,7 +255,7 @@ def _foreign_card(path: Path | None, source: str) -> tuple[ModelCard, Interface]
             f"export it with `mien export`{beside}"
         )
     try:
-        described = Description.from_toml(path.read_text(encoding="utf-8"))
+        described = Description.from_toml(path.read_text(encoding="utf-8-sig"))
     except (ConfigError, UnicodeDecodeError, OSError) as error:
         raise ModelFileError(f"{path}: {error}") from None
     card = ModelCard(

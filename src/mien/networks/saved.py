@@ -60,6 +60,11 @@ def read_metadata(path: Path) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    if path.suffix == ".onnx":
+        raise ModelFileError(
+            f"{path}: an ONNX file, and weights are asked for: expected the run it was exported from, or its "
+            "best.safetensors"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             if METADATA_KEY not in (file.metadata() or {}):

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.data.store import FaceStore
 from mien.networks.backbone import read_backbone_card
 from mien.networks.registry import network_entry
@@ -31,7 +34,8 @@ def tuning_config(parent: str, store: FaceStore, recipe: str | None, settings: S
 
     The parent's network and preprocessing replace those of the recipe; a pretrained backbone has the preprocessing that
     its network is registered with, in colour where the data set is. Of the recipe for fine-tuning the rows that choose
-    the epoch are PublicTest's, or where the data set has none a fifth of Training, groups kept together.
+    the epoch are PublicTest's, or where the data set has none a fifth of Training, groups kept together; of fewer than
+    five groups the part of one.
 
     Args:
         parent: an embedded model, a run folder, or a safetensors file of `mien train` or `mien pretrained`.
@@ -78,8 +82,15 @@ def _of_rows(store: FaceStore) -> Iterator[str]:
     if len(store.rows_of("PublicTest")):
         return
     yield f"split={'stratified_folds' if store.groups is None else 'grouped_folds'}"
-    yield f"folds={_FOLDS}"
+    yield f"folds={_FOLDS if store.groups is None else _folds(store.groups[store.rows_of('Training')])}"
     yield "select_on=held_out"
+
+
+def _folds(groups: NDArray[np.str_]) -> int:
+    """As many as there are groups to hold out, at most `_FOLDS`; one group, which no split keeps whole, is refused
+    later.
+    """
+    return max(2, min(_FOLDS, len(np.unique(groups))))
 
 
 def _colour(channels: int) -> str:

@@ -111,6 +111,17 @@ def test_names_count_and_not_numbers(tmp_path):
     assert again.usages.tolist() == usages.tolist()
 
 
+def test_what_other_tools_write_otherwise_is_understood(tmp_path):
+    faces, labels, _ = arrays(4)
+    np.savez(
+        tmp_path / "a.npz", faces=faces[..., None], labels=labels % 2, usages=[0, 1, 1, 0],
+        label_names=np.array([b"ja", b"nein"]), usage_names=["training", "PUBLICTEST"],
+    )  # fmt: skip
+    again = import_data(tmp_path / "a.npz", tmp_path / "again")
+    assert (again.classes, again.usages.tolist()) == (("ja", "nein"), [0, 1, 1, 0])
+    np.testing.assert_array_equal(again.faces, faces)
+
+
 def npz(folder, **changes):
     faces, labels, usages = arrays(3)
     named = {"label_names": list(EMOTIONS), "usage_names": ["Training", "PublicTest", "PrivateTest"]}
@@ -162,6 +173,13 @@ GREY = " ".join(["1"] * 2304)
         (lambda folder: table(folder, emotion=None), "no column emotion"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
+        (
+            lambda folder: npz(folder, groups=np.array(["a", "", "b"])),
+            "some rows have no groups: expected text in each",
+        ),
+        (lambda folder: table(folder, emotion=["happy", None]), "some rows have no emotion: expected text in each"),
+        (lambda folder: table(folder, group=["anna", None]), "some rows have no group: expected text in each"),
+        (lambda folder: table(folder, usage=[], emotion=[], pixels=[]), "no rows; export the data again"),
         (lambda folder: table(folder, pixels=[[3] * 2304, [3] * 2303]), "not as many numbers in each row; export"),
         (lambda folder: table(folder, **{name: [3, None] for name in VOTE_COLUMNS}), "not as many numbers in each row"),
         (text("in/emotion.csv", "3\n4\n", ("in/pixels.csv", GREY + "\n")), "row 1 (line 2): 0 pixels"),

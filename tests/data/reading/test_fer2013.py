@@ -199,6 +199,14 @@ def row(pixels="7 " * 2304, emotion="3", usage="Training"):
     return f"{emotion},{pixels},{usage}\n"
 
 
+def test_usages_are_known_in_any_case(tmp_path):
+    path = tmp_path / "fer2013.csv"
+    path.write_text(
+        "emotion,pixels,Usage\n" + "".join(row(usage=name) for name in ("TRAINING", "publictest", "privateTest"))
+    )
+    assert list(read_fer2013(path)[0].usages) == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -77,7 +77,7 @@ def test_a_csv_names_the_groups_of_pictures_and_damaged_ones_do_not_shift_them(t
     folder = pictures(tmp_path / "own", ["happy/1.png", "happy/2.png", "sad/1.png"])
     lines = [
         ["file_name", "light", "group"],
-        ["sad/1.png", "x", "c"],
+        [r"sad\1.png", "x", "c"],
         ["happy/2.png", "x", "b"],
         ["happy/1.png", "x", "a"],
     ]

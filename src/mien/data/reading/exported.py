@@ -113,7 +113,7 @@ def _read_npz(path: Path, progress: ReportProgress, classes: str) -> FaceRows:
         rows.votes += _votes(path, arrays["votes"], names, len(labels)).tobytes()
     for name, texts in (("groups", rows.groups), ("files", rows.files)):
         if name in arrays:
-            texts.extend(_as_many(path, arrays[name].astype(np.str_), labels).tolist())
+            texts.extend(_texts(path, name, _as_many(path, arrays[name], labels).tolist()))
     rows.terms = str(arrays.get("terms", ""))
     progress(1.0)
     return rows
@@ -122,7 +122,7 @@ def _read_npz(path: Path, progress: ReportProgress, classes: str) -> FaceRows:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {name: _decoded(archive[name]) for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not an archive of arrays without pickled objects ({error})") from None
     if missing := [name for name in _NEEDED if name not in arrays]:
@@ -149,6 +149,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
         raise DataError(f"{path}: cannot be read, truncated or damaged ({reason}); get the file again") from None
     except (TypeError, ValueError):  # lists of other lengths, or empty cells among numbers
         raise DataError(f"{path}: pixels or votes are not as many numbers in each row; export the data again") from None
+    if not len(rows):
+        raise DataError(f"{path}: no rows; export the data again")
     return rows
 
 
@@ -164,14 +166,14 @@ def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming]:
         raise DataError(
             f"{path}: faces of {side} pixels with {channels} channels: expected {SIDES[0]}..{SIDES[-1]}, and 1 or 3"
         )
-    found = names or sorted({str(name) for name in file.read(columns=["emotion"])["emotion"].to_pylist()})
+    found = names or sorted(set(_texts(path, "emotion", file.read(columns=["emotion"])["emotion"].to_pylist())))
     naming = _naming(path, found, classes, all_named=bool(names))
     return FaceRows(side, channels, naming.classes, terms=stated.get("terms", "")), naming
 
 
 def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming) -> None:
     number_of = _numbers(naming)
-    labels = [_understood(path, number_of, str(name)) for name in table["emotion"].to_pylist()]
+    labels = [_understood(path, number_of, name) for name in _texts(path, "emotion", table["emotion"].to_pylist())]
     usages = [_understood(path, _usage_index, str(name)) for name in table["usage"].to_pylist()]
     pixels = np.array(table["pixels"].to_pylist()) if labels else np.empty((0, rows.values_of_face), np.uint8)
     rows.extend(_faces(path, pixels, len(labels), rows), labels, usages)
@@ -181,7 +183,20 @@ def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming) -> None:
         rows.votes += _votes(path, votes, [name.removeprefix("votes_") for name in held], len(labels)).tobytes()
     for column, texts in ((GROUP, rows.groups), (FILE, rows.files)):
         if column in table.column_names:
-            texts.extend(str(name) for name in table[column].to_pylist())
+            texts.extend(_texts(path, column, table[column].to_pylist()))
+
+
+def _decoded(array: NDArray[Any]) -> NDArray[Any]:
+    """Texts, which other tools write as bytes, as texts; other arrays as they are."""
+    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
+
+
+def _texts(path: Path, what: str, cells: Sequence[Any]) -> list[str]:
+    """Cells as texts, of which none may be empty."""
+    texts = ["" if cell is None else str(cell) for cell in cells]
+    if "" in texts:
+        raise DataError(f"{path}: some rows have no {what}: expected text in each")
+    return texts
 
 
 def _naming(path: Path, names: Sequence[str], wanted: str, *, all_named: bool) -> Naming:
@@ -222,15 +237,16 @@ def _numbers(naming: Naming) -> Callable[[str], int]:
 def _kind(shape: tuple[int, ...]) -> tuple[int, int]:
     """Side and channels of an array of faces; FER2013's where it is nothing like one."""
     squares = len(shape) in (3, 4) and shape[1] == shape[2] and shape[1] in SIDES
-    if squares and shape[3:] in ((), (3,)):
-        return shape[1], 1 if len(shape) == 3 else 3
+    if squares and shape[3:] in ((), (1,), (3,)):
+        return shape[1], 3 if shape[3:] == (3,) else 1
     return FACE_SIZE, 1
 
 
 def _usage_index(name: str) -> int:
-    if name not in USAGES:
+    known = {usage.lower(): number for number, usage in enumerate(USAGES)}
+    if name.lower() not in known:
         raise DataError(f"unknown usage {name[:40]!r}: expected {', '.join(USAGES)}")
-    return USAGES.index(name)
+    return known[name.lower()]
 
 
 def _understood(path: Path, meaning: Callable[[str], _T], name: str) -> _T:

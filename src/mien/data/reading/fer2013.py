@@ -25,7 +25,7 @@ from mien.preprocess import FACE_SIZE
 _PIXELS: Final = FACE_SIZE * FACE_SIZE
 _BRIGHTEST: Final = 255
 _LABELS: Final = {str(number).encode(): number for number in range(len(EMOTIONS))}
-_USAGES: Final = {usage.encode(): number for number, usage in enumerate(USAGES)}
+_USAGES: Final = {usage.lower().encode(): number for number, usage in enumerate(USAGES)}
 _WRAPPING: Final = b' \t\r\n"'
 _LONGEST_LINE: Final = 1 << 16
 _ROWS_AT_ONCE: Final = 32
@@ -196,9 +196,9 @@ def _label(text: bytes) -> int:
 
 
 def _usage(text: bytes) -> int:
-    if text not in _USAGES:
+    if text.lower() not in _USAGES:
         raise DataError(f"Usage is {_shown(text)}: expected {', '.join(USAGES)}")
-    return _USAGES[text]
+    return _USAGES[text.lower()]
 
 
 def _parse_pixels(texts: list[bytes]) -> NDArray[np.uint8]:

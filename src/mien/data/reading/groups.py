@@ -82,7 +82,9 @@ def listed_column(folder: Path, found: FoundPictures, path: str | Path, column: 
     """
     wanted = [_name(folder, picture) for picture in found.pictures if picture.label is not None]
     known = {_name(folder, picture) for picture in found.pictures}
-    return matched(path, read_column(path, FILE_NAME, column), wanted, known)
+    values = read_column(path, FILE_NAME, column)
+    with_slashes = {name if name in known else name.replace("\\", "/"): value for name, value in values.items()}
+    return matched(path, with_slashes, wanted, known)
 
 
 def _name(folder: Path, picture: LabelledPicture) -> str:

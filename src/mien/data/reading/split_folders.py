@@ -139,7 +139,7 @@ def _picture_files(folder: Path) -> list[Path]:
     others = [path for path in files if path.suffix.lower() not in SUFFIXES or path.is_dir()]
     if others:
         nested = len(others) == len(files) and all(path.is_dir() for path in others)
-        mend = "say --groups folder" if nested else "convert, move or remove the others"
+        mend = "`mien data import --groups folder` takes them" if nested else "convert, move or remove the others"
         raise DataError(f"{folder}: {_names(others)} in it: expected only {', '.join(SUFFIXES)} files; {mend}")
     return files
 
