@@ -21,7 +21,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.attacks import PREDICT, VIDEO, encoded
+from attacks import PREDICT, VIDEO, encoded
 
 CLIENTS = 3
 HANG = 120.0

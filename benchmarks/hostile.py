@@ -16,7 +16,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.attacks import PREDICT, Attack
+from attacks import PREDICT, Attack
 
 MOST_SECONDS = 3.0
 MOST_MEGABYTES = 1500

@@ -327,7 +327,7 @@ def main() -> None:
         measure_against(options.against)
         return
     if options.hostile:
-        from benchmarks.attacks import attacks
+        from attacks import attacks
         from hostile import busy, measure_attacks, measure_ends
 
         made = list(attacks(options.seed))

@@ -50,3 +50,15 @@ def test_few_functions_take_more_than_six_parameters():
         if parameters(node) > 6 and not {"cli", "compat"} & set(path.parts)
     ]
     assert len(many) <= 8, many
+
+
+def test_benchmarks_start_as_scripts_from_anywhere():
+    scripts = list((SOURCE.parents[1] / "benchmarks").glob("*.py"))
+    imports = {
+        (path.name, node.module)
+        for path in scripts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert ("fuzz.py", "attacks") in imports
+    assert {(name, module) for name, module in imports if (module or "").startswith("benchmarks")} == set()

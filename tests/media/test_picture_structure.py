@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 import pillow_heif
 import pytest
-from benchmarks.attacks import avif_exif_of_itself
+from attacks import avif_exif_of_itself
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin

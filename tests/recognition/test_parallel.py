@@ -13,7 +13,7 @@ from random import Random
 import cv2
 import numpy as np
 import pytest
-from benchmarks.attacks import _mp4_with_index
+from attacks import _mp4_with_index
 from PIL import Image
 from skimage import data
 

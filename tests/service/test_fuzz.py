@@ -4,8 +4,8 @@ import logging
 from collections import Counter
 
 import pytest
-from benchmarks.fuzz import requests
-from benchmarks.fuzz_wire import statuses, wires
+from fuzz import requests
+from fuzz_wire import statuses, wires
 
 import waiting
 from waiting import wait_for

@@ -5,7 +5,7 @@ import struct
 from random import Random
 
 import pytest
-from benchmarks.attacks import matroska_broken, matroska_compressed
+from attacks import matroska_broken, matroska_compressed
 from PIL import Image
 
 import waiting

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.attacks import KINDS, VIDEO, attacks
+from attacks import KINDS, VIDEO, attacks
 from PIL import Image
 
 import waiting

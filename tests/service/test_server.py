@@ -14,7 +14,7 @@ from random import Random
 import httpx
 import numpy as np
 import pytest
-from benchmarks.attacks import matroska_jumping
+from attacks import matroska_jumping
 
 import waiting
 from held import Held

@@ -3,7 +3,7 @@ import json
 import httpx
 import numpy as np
 import pytest
-from benchmarks.attacks import encoded
+from attacks import encoded
 
 import waiting
 from held import Held
