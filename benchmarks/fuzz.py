@@ -150,7 +150,7 @@ def send(address: str, todo: Iterator, lock: threading.Lock, statuses: Counter, 
 
 
 def main() -> None:
-    from benchmarks.service import resident_megabytes, service
+    from service import resident_megabytes, service
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=20_000)
