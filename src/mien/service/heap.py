@@ -27,7 +27,7 @@ def return_large_blocks() -> None:
 
 
 class Heap:
-    """Gives what large bodies leave behind in small blocks back to the system; without effect but on glibc.
+    """Gives what large bodies and pictures leave behind in small blocks back to the system; only on glibc.
 
     Args:
         clock: monotonic seconds.
@@ -40,8 +40,13 @@ class Heap:
 
     def freed(self, size: int) -> None:
         """So many bytes of a request are not needed any more."""
+        if size >= _LARGE:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Give back what is free, if that was not done just now."""
         now = self._clock()
-        if size >= _LARGE and now >= self._next:
+        if now >= self._next:
             self._next = now + _PAUSE
             self._trim()
 

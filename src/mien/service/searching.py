@@ -26,7 +26,7 @@ from mien.recognition.finder import Candidate, Finder, MakeFinder
 from mien.recognition.pipeline import Searched
 from mien.recognition.video import StreamOptions, search_video
 from mien.results import Face, Frame
-from mien.service.heap import return_large_blocks
+from mien.service.heap import Heap, return_large_blocks
 from mien.service.limits import Limits
 from mien.service.media_types import PICTURES, picture_type
 from mien.worker_process import WithContent, Work
@@ -233,13 +233,17 @@ class MakeSearch:
         logging.getLogger("mien").setLevel(logging.CRITICAL)  # what it says names clients' files
         finder = self.make()
         finder.find(_FIRST)
-        return partial(_done, finder)
+        return partial(_done, finder, Heap())
 
 
-def _done(finder: Finder, task: Task | WithContent) -> Iterable[Any]:
-    if isinstance(task, WithContent):
-        return task.task.run(finder, task.content)  # type: ignore[no-any-return]
-    return task.run(finder, None)
+def _done(finder: Finder, heap: Heap, task: Task | WithContent) -> Iterator[Any]:
+    try:
+        if isinstance(task, WithContent):
+            yield from task.task.run(finder, task.content)
+        else:
+            yield from task.run(finder, None)
+    finally:
+        heap.give_back()
 
 
 def _few(candidates: Sequence[Candidate], name: str, limits: Limits) -> tuple[Candidate, ...]:
