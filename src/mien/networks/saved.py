@@ -60,7 +60,7 @@ def read_metadata(path: Path) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    if path.suffix == ".onnx":
+    if path.suffix == ".onnx" and path.is_file():
         raise ModelFileError(
             f"{path}: an ONNX file, and weights are asked for: expected the run it was exported from, or its "
             "best.safetensors"
