@@ -41,7 +41,7 @@ bench: $(VENV)/.dev  ## speed, each figure beside a named baseline; MIEN_STORE=D
 	$(BIN)/python benchmarks/training_rate.py
 	$(BIN)/python benchmarks/default_precision.py
 	$(BIN)/python benchmarks/threads.py
-	$(BIN)/python benchmarks/jobs.py --inputs 200 --throughput
+	$(BIN)/python benchmarks/job_engines.py --inputs 200 --throughput
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/alignment_parity.py "$(MIEN_STORE)"; fi
 	if [ -n "$(MIEN_STORE)" ]; then $(BIN)/python benchmarks/int8.py "$(MIEN_STORE)"; fi
 

@@ -1,4 +1,4 @@
-"""YuNet for `benchmarks/jobs.py`, in a module of its own so that every process finds it by name."""
+"""YuNet for `benchmarks/job_engines.py`, in a module of its own so that every process finds it by name."""
 
 import os
 import signal
