@@ -1,6 +1,7 @@
 """Jobs that are killed: every input exactly once, rows equal to a plain run's; throughput and memory of each engine.
 
-python benchmarks/job_engines.py [--inputs 2000] [--engines here ray] [--seeds 1 2 3] [--faults] [--throughput] [--memory]
+python benchmarks/job_engines.py [--inputs 2000] [--engines here ray] [--seeds 1 2 3] [--faults] [--throughput]
+    [--memory]
 
 Inputs are photos of 400 pixels, 1 in 100 of them cut short, one that kills its process, one that hangs, and 5 videos.
 --faults kills, for every engine and seed, a worker and (in another run) the driver at a random moment of the run, its
