@@ -60,6 +60,7 @@ def test_a_sweep_survives_a_kill_and_compares_what_can_be_compared(work, mien):
     assert json.loads(compared.stdout) == [row]
 
 
+@pytest.mark.slow  # tests/training/test_engine.py extends a run of a shortened recipe, in this process
 def test_a_finished_sweep_is_trained_further_as_its_last_line_says(work, mien):
     words, brief = ("sweep", "sweep.toml", "--data", "data", "--out", "out"), SWEEP.partition("[variants.wild]")[0]
     for epochs in (1, 2):
@@ -109,6 +110,7 @@ recipe = "mien_s"
 """
 
 
+@pytest.mark.slow  # tests/data/test_folds.py shows that groups stay whole, the other sweeps what is judged
 def test_a_sweep_over_folds_judges_every_row_once_and_keeps_groups_together(work, mien):
     random = np.random.default_rng(1)
     faces, labels = random.integers(0, 256, (84, 48, 48), np.uint8), (np.arange(84) % 7).astype(np.uint8)

@@ -1,6 +1,6 @@
 """Parity fixtures: what Python gives, for the core in TypeScript to give too. ``python fixtures.py FOLDER``.
 
-Pictures are made from the public-domain portrait that comes with mien, and from code. With MIEN_FER2013 the first 200
+Pictures are made from the public-domain portrait that comes with mien, and from code. With MIEN_FER2013 the first 60
 faces of PublicTest are added; no picture of that data set is kept.
 """
 
@@ -231,7 +231,7 @@ def smoothing():
 
 
 def fer_faces(folder, bundle):
-    """The first 200 faces of PublicTest, with logits and probabilities."""
+    """The first 60 faces of PublicTest, with logits and probabilities."""
     csv = os.environ.get("MIEN_FER2013")
     if not csv:
         return None
@@ -240,7 +240,7 @@ def fer_faces(folder, bundle):
         for row in rows:
             if row.rstrip().endswith("PublicTest"):
                 faces.append(np.array(row.split(",")[1].split(), np.uint8).reshape(48, 48))
-            if len(faces) == 200:
+            if len(faces) == 60:
                 break
     stack = np.stack(faces)
     logits = bundle.logits(stack)

@@ -4,8 +4,7 @@ CONFUSIONS holds the confusion matrix of each embedded model on PublicTest: rows
 what `mien evaluate NAME --data fer2013 --usage PublicTest --corruptions --out DIR` wrote to corruptions.json; the
 corruptions.md beside it is the table of the card; SELECTIVE what report.json says of selective answers and sets.
 ANSWERS holds what `sample_answers` gives for a sample of the faces, clear and behind a mask. Where the data set is at
-hand every model is asked about the sample again, and the default model about all faces; `make test-slow` asks the
-others about them too.
+hand every model is asked about the sample again, and about all faces by `make test-slow`.
 """
 
 import hashlib
@@ -35,8 +34,6 @@ ANSWERS = Path(__file__).with_name("answers.json")
 CORRUPTIONS = Path(__file__).with_name("corruptions")
 SAMPLE = slice(None, None, 32)
 """Of PublicTest."""
-ALL_FACES = [pytest.param(name, marks=[] if name == versioned_name("mien_s") else [pytest.mark.slow]) for name in NAMES]
-"""The models that are asked about all faces; the larger ones take half a minute each."""
 
 (MASK,) = [entry for entry in corruptions.CORRUPTIONS if entry.name == "mask"]
 
@@ -188,7 +185,7 @@ def test_the_model_answers_a_sample_as_it_did(name, kind, fer2013):
     np.testing.assert_allclose(found[np.arange(len(faces)), stated["class"]], stated["probability"], atol=3e-3)
 
 
-@pytest.mark.parametrize("name", ALL_FACES)
+@pytest.mark.slow  # the sample shows that the file answers as it did
 def test_the_model_answers_as_it_did(name, confusion, fer2013):
     result = evaluate(Bundle.load(name), fer2013, "PublicTest")
     # A face or two between two answers may change sides.
