@@ -110,6 +110,7 @@ def test_csv_is_the_imported_file_byte_for_byte(tmp_path):
     assert (tmp_path / "out.csv").read_text() == original
 
 
+@pytest.mark.slow  # a small csv of the same layout does, above
 def test_fer2013_goes_in_and_out_unchanged(fer2013, tmp_path):
     export_data(fer2013, tmp_path / "out.csv", "csv")
     assert sha256_of_file(tmp_path / "out.csv") == sha256_of_file(Path(os.environ["MIEN_FER2013"]))

@@ -157,8 +157,7 @@ def test_the_command_gives_table_report_chart_and_columns(traits, tmp_path, smal
 def test_a_trait_that_is_called_like_a_column_leaves_the_report_readable(tmp_path, small_store, write_linear_model):
     model, folder = write_linear_model(tmp_path / "m.onnx"), tmp_path / "out"
     words = ["evaluate", str(model), "--data", str(small_store), "--usage", "PublicTest", "--out", str(folder)]
-    app(words, standalone_mode=False)
-    plain = read_report(folder)
+    store = FaceStore.open(small_store)
     for trait in ("label", "group"):
         values = "\n".join(f"{row},{'dark' if row % 3 else 'bright'}" for row in range(150))
         (tmp_path / "traits.csv").write_text(f"row,{trait}\n{values}\n")
@@ -167,7 +166,7 @@ def test_a_trait_that_is_called_like_a_column_leaves_the_report_readable(tmp_pat
             lines = list(csv.DictReader(file))
         assert all(line[f"by_{trait}"] == ("dark" if int(line["row"]) % 3 else "bright") for line in lines)
         again = read_report(folder)
-        assert (again.labels.tolist(), again.groups) == (plain.labels.tolist(), None)
+        assert (again.labels.tolist(), again.groups) == (store.labels[store.rows_of("PublicTest")].tolist(), None)
 
 
 def test_pictures_in_folders_go_by_their_paths(tmp_path, small_store, write_linear_model, capsys):

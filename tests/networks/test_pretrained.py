@@ -146,7 +146,7 @@ def test_wrong_use_is_named(words, error, message, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_training_keeps_the_backbone_and_the_card_names_it(channels, backbone, tmp_path, monkeypatch):
     """A learning rate of next to nothing moves no weight: those of the run are the published ones."""
     monkeypatch.chdir(tmp_path)

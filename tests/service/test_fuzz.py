@@ -11,7 +11,7 @@ import waiting
 from waiting import wait_for
 
 
-@pytest.mark.parametrize(("pictures", "videos"), [(80, 8), pytest.param(400, 40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("pictures", "videos"), [(40, 4), pytest.param(400, 40, marks=pytest.mark.slow)])
 def test_mutations_are_answered(client, pictures, videos):
     statuses = Counter()
     for kind, number, path, content, media_type in requests(range(pictures), range(videos)):

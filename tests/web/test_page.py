@@ -186,6 +186,7 @@ class Kept(Quiet):
         super().end_headers()
 
 
+@pytest.mark.slow  # tests/web/test_folder.py shows that each file's hash is listed, which a visit compares
 def test_a_folder_that_is_written_anew_reaches_those_who_were_there(browser, tmp_path):
     """The copy is not made of what the browser kept from before: that names files that are gone."""
     folder, own = tmp_path / "site", write_model(tmp_path / "own.onnx", ("calm", "高兴"))
