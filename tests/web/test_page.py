@@ -376,7 +376,11 @@ VideoFrame.prototype.copyTo = async function (into, options) {
 
 
 @pytest.mark.parametrize(
-    ("noise", "fidelity"), [(CANVAS_NOISE, "copied"), (CANVAS_NOISE + FRAME_NOISE, "altered")], ids=["canvas", "both"]
+    ("noise", "fidelity"),
+    [
+        pytest.param(CANVAS_NOISE, "copied", id="canvas", marks=pytest.mark.slow),
+        pytest.param(CANVAS_NOISE + FRAME_NOISE, "altered", id="both"),
+    ],
 )
 def test_a_browser_that_alters_pixels_is_told_from_others(browser, web_folder, photo, noise, fidelity):
     """The worker gets a canvas that changes one level of a picture, as protection against tracking does."""
