@@ -153,3 +153,23 @@ def _behind_the_pixels(png, kind):
     at = png.index(kind) - 4
     end = at + 12 + int.from_bytes(png[at : at + 4], "big")
     return png[:at] + png[end:-12] + png[at:end] + png[-12:]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_damage_that_pillow_finds_while_it_decodes_is_not_read_as_black(seed):
+    random, file = np.random.default_rng(seed), io.BytesIO()
+    Image.fromarray(COLOUR).save(file, "PNG")
+    content = bytearray(file.getvalue())
+    start = content.index(b"IDAT") + 4
+    if seed % 2:
+        at = int(random.integers(start, len(content) - 500))
+        del content[at : at + 400]
+    else:
+        content[int(random.integers(start, len(content) - 20))] ^= int(random.integers(1, 256))
+    try:
+        Image.open(io.BytesIO(content)).load()
+    except Exception:  # as decoders raise
+        with pytest.raises(InputError, match=r"a\.png: a damaged or truncated picture"):
+            decode_reduced(io.BytesIO(content), "a.png", lambda side: 1)
+    else:
+        decode_reduced(io.BytesIO(content), "a.png", lambda side: 1)

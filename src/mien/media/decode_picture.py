@@ -111,12 +111,11 @@ def decode_reduced(
     with _opened(file, name, formats, max_pixels) as image:
         _check_size(image, name, max_pixels)
         (width, height), factor = image.size, 1
-        turned = is_turned(image)
         if image.format in _REDUCIBLE and (factor := reduction(max(image.size))) > 1:
             image.draft(None, (max(1, width // factor), max(1, height // factor)))  # None: the mode stays
             factor = round(max(width, height) / max(image.size))
         pixels = pixels_of(image, name, max_pixels)
-        return Reduced(pixels, *((height, width) if turned else (width, height)), factor)
+        return Reduced(pixels, *((height, width) if is_turned(image) else (width, height)), factor)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Pictures turned and mirrored as they are to be seen, by their EXIF."""
+"""Pictures turned and mirrored as they are to be seen, by their EXIF.
+
+Images are loaded before: Pillow finds EXIF of PNG behind the pixels, and damage would be taken for damage of EXIF here.
+"""
 
 from typing import Final
 
@@ -53,8 +56,6 @@ def _orientation(image: Image.Image) -> int:
 
 def _exif(image: Image.Image) -> bytes:
     """The block of EXIF where Pillow looks for it: in PNG behind the pixels, too, and as text."""
-    if image.format == "PNG":
-        image.load()
     text = str(image.info.get(_EXIF_AS_TEXT, ""))
     block: bytes = image.info.get("exif") or bytes.fromhex("".join(text.split("\n")[_TEXT_HEAD:]))
     return block

@@ -67,6 +67,13 @@ def test_a_folder_level_is_a_group(tmp_path):
         groups_of(jaffe, tmp_path / "b", groups="folder")
 
 
+def test_a_picture_named_with_slashes_and_with_backslashes_has_no_two_groups(tmp_path):
+    folder = pictures(tmp_path / "faces", ["happy/0.png", "sad/1.png"])
+    lines = ["file_name", "group"], ["happy\\0.png", "a"], ["happy/0.png", "b"], ["sad/1.png", "b"]
+    with pytest.raises(DataError, match=r"names 'happy/0\.png' twice, with slashes and backslashes"):
+        import_data(folder, tmp_path / "out", usage="Training", groups=table(tmp_path / "g.csv", *lines))
+
+
 def table(path, *lines):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(lines)

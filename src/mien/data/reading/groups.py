@@ -83,7 +83,12 @@ def listed_column(folder: Path, found: FoundPictures, path: str | Path, column: 
     wanted = [_name(folder, picture) for picture in found.pictures if picture.label is not None]
     known = {_name(folder, picture) for picture in found.pictures}
     values = read_column(path, FILE_NAME, column)
-    with_slashes = {name if name in known else name.replace("\\", "/"): value for name, value in values.items()}
+    with_slashes: dict[str, str] = {}
+    for name, value in values.items():
+        slashed = name if name in known else name.replace("\\", "/")
+        if slashed in with_slashes:
+            raise DataError(f"{path}: names {slashed[:60]!r} twice, with slashes and backslashes: expected each once")
+        with_slashes[slashed] = value
     return matched(path, with_slashes, wanted, known)
 
 
