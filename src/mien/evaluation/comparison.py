@@ -160,7 +160,8 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
             raise UsageError(f"runs named {group[0].name} share a seed ({seeds}): rename one of the folders")
         for run in group:
             if not _same_faces(run, first):
-                raise UsageError(f"runs {first.name} and {run.name} were judged on different faces: compare them apart")
+                said = f"runs {first.name} and {run.name} were judged on different faces or by other classes"
+                raise UsageError(f"{said}: compare them apart")
             if key := _first_difference(group[0].config, run.config):
                 raise UsageError(f"runs named {run.name} differ in {key}, not in their seed alone: rename a folder")
     return tuple(Variant(name, tuple(group)) for name, group in groups.items())
