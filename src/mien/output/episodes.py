@@ -111,16 +111,17 @@ class EpisodeFinder:
 
     def add(self, frame: Frame) -> None:
         """Take in the next frame of the same video."""
-        self._see(self._faces.before(frame))
+        self.see(self._faces.before(frame))
 
     def finish(self) -> list[Episode]:
         """All episodes, by their onsets; call it once, at the end."""
-        self._see(self._faces.before(None))
+        self.see(self._faces.before(None))
         for person in tuple(self._lasting):
             self._end(person)
         return sorted(self._ended, key=lambda episode: (episode.onset, episode.person))
 
-    def _see(self, sights: Iterable[Sight]) -> None:
+    def see(self, sights: Iterable[Sight]) -> None:
+        """Take in what frames show, for those who follow the faces themselves, instead of `add`."""
         for person, face, start, end in sights:
             shows = face.certain and face.probability >= self._limits.min_probability
             lasting = self._lasting.get(person)

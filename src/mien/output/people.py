@@ -87,7 +87,6 @@ class Summary:
 
     def add(self, frame: Frame) -> None:
         """Take in the next frame of the same video."""
-        self._episodes.add(frame)
         self._see(self._faces.before(frame))
 
     def tracks(self) -> list[TrackSummary]:
@@ -99,7 +98,8 @@ class Summary:
             for track, record in sorted(self._records.items())
         ]
 
-    def _see(self, sights: Iterable[Sight]) -> None:
+    def _see(self, sights: Sequence[Sight]) -> None:
+        self._episodes.see(sights)
         for person, face, start, end in sights:
             record = self._records.setdefault(person, _Record(start, dict.fromkeys(face.probabilities, 0.0)))
             record.noise.see(face)
