@@ -7,21 +7,16 @@ The seeds are made here, the mutations drawn by number: a failure is named by it
 
 import argparse
 import io
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import httpx
 import pillow_heif
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from attacks import PREDICT, VIDEO, encoded
+from PIL import Image
 
 CLIENTS = 3
 HANG = 120.0

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from attacks import PREDICT, Attack
+from process_tree import below
 
 MOST_SECONDS = 3.0
 MOST_MEGABYTES = 1500
@@ -27,15 +25,7 @@ ALONE = 40
 
 def tree(pid: int) -> list[int]:
     """A process and all that descend from it."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with suppress(OSError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found
+    return [pid, *(child.pid for child in below(pid))]
 
 
 def megabytes(pid: int) -> float:

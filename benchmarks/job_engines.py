@@ -27,6 +27,7 @@ import numpy as np
 import psutil
 from moody_yunet import PLAIN, Moody
 from PIL import Image
+from process_tree import below
 from pyarrow import parquet
 
 LIMIT = 3.0
@@ -116,19 +117,12 @@ def started(folder, out, engine, workers=2, *more):
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
-def below(process):
-    try:
-        return psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
 def measured(process):
     """Wall and CPU seconds and peak of PSS in MB of a process and all below it, to its end."""
     begun, cpu, peak, done = time.perf_counter(), {}, 0.0, threading.Event()
     while process.poll() is None:
         total = 0
-        for one in (psutil.Process(process.pid), *below(process)):
+        for one in (psutil.Process(process.pid), *below(process.pid)):
             try:
                 times = one.cpu_times()
                 cpu[one.pid] = times.user + times.system
@@ -242,7 +236,7 @@ def kill(folder, out, engine, victim, moment, target, rng):
 def workers_of(driver, engine):
     """The processes that read: an actor, or what the server that forks has forked."""
     found = []
-    for process in below(driver):
+    for process in below(driver.pid):
         try:
             command = " ".join(process.cmdline())
             name = "ray::MapWorker" if engine == "ray" else "forkserver"

@@ -1,16 +1,8 @@
-"""Processes of tests: those that one has started, and whether one still runs. Any may end at any moment."""
+"""Processes of tests: whether one still runs, and what it says of itself. Any may end at any moment."""
 
 from contextlib import suppress
 
 import psutil
-
-
-def below(process):
-    """All processes that a process started, and that these started; none when it is gone."""
-    try:
-        return psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
 
 
 def is_alive(process):

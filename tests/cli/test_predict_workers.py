@@ -9,11 +9,12 @@ import sys
 import psutil
 import pytest
 from PIL import Image
+from process_tree import below
 from skimage import data
 from typer.testing import CliRunner
 
 from mien.cli.main import app
-from processes import below, is_alive, told
+from processes import is_alive, told
 from waiting import HANG, wait_for
 
 PICTURES = 300
@@ -49,7 +50,7 @@ def busy(process, rows):
     wait_for(lambda: process.poll() is not None or rows.read_bytes().count(b"\n") > 16)
     assert process.poll() is None, "all pictures are done: give the test more"
     # The one that tidies up after them ends in its own time.
-    lines = told(below(process), psutil.Process.cmdline)
+    lines = told(below(process.pid), psutil.Process.cmdline)
     found = [child for child, line in lines if is_alive(child) and "resource_tracker" not in " ".join(line)]
     assert len(found) >= 2
     return found

@@ -12,6 +12,7 @@ from threading import Thread
 
 import psutil
 import pytest
+from process_tree import below
 
 import mien.jobs
 from jobs.inputs_of_jobs import draw, draw_plain, rows, started
@@ -19,7 +20,7 @@ from jobs.moody import CountedClassifier, Moody
 from mien.errors import MissingExtraError, UsageError, WorkerError
 from mien.jobs import cluster, cluster_watch
 from mien.recognition.recognizer import Recognizer
-from processes import below, is_alive, told
+from processes import is_alive, told
 from waiting import HANG, wait_for
 
 pytest.importorskip("ray", reason="the extra cluster is not installed")
@@ -55,7 +56,7 @@ def listeners(processes):
 
 def actors(driver):
     """Actors that do parts, by the name that Ray gives their processes."""
-    lines = told(below(driver), psutil.Process.cmdline)
+    lines = told(below(driver.pid), psutil.Process.cmdline)
     return [process for process, line in lines if line and line[0].startswith("ray::MapWorker")]
 
 
@@ -67,7 +68,7 @@ def test_rows_and_manners_of_a_ray_of_ones_own(folder, expected, tmp_path):
         arguments = ("--cluster", "local", "--loads", loads, "--seconds", 0.1)
         driver = started(folder, out, *arguments, stdout=said, stderr=errors)
         wait_for(lambda: len(list((out / "parts").glob("*.parquet"))) > 1 or driver.poll() is not None)
-        running = below(driver)
+        running = below(driver.pid)
         addresses = listeners(running)
         servers = [process for process, name in told(running, psutil.Process.name) if name in {"raylet", "gcs_server"}]
         environments = [process.environ() for process in servers]
@@ -151,7 +152,7 @@ def test_the_folder_of_a_driver_that_is_killed_is_removed():
     driver = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     folder = Path(driver.stdout.readline().strip())
     assert folder.is_dir()
-    (remover,) = below(driver)
+    (remover,) = below(driver.pid)
     driver.kill()
     driver.communicate()
     wait_for(lambda: not folder.exists() and not is_alive(remover))
@@ -174,7 +175,7 @@ def test_a_driver_that_ends_is_resumed_at_once_and_leaves_no_process(number, fol
     arguments = ("--cluster", "local", "--loads", loads)
     driver = started(folder, out, *arguments, "--seconds", 0.3)
     wait_for(lambda: list((out / "parts").glob("*.parquet")) or driver.poll() is not None)
-    running = below(driver)
+    running = below(driver.pid)
     assert len(running) > 5
     driver.send_signal(number)
     assert driver.wait(HANG) != 0

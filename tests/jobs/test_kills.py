@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 import psutil
 import pytest
+from process_tree import below
 from pyarrow import parquet
 
 import mien.jobs
 from jobs.inputs_of_jobs import draw, rows, started
 from jobs.moody import Moody
 from mien.recognition.recognizer import Recognizer
-from processes import below, is_alive
+from processes import is_alive
 from waiting import HANG, wait_for
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -75,7 +76,7 @@ def test_a_driver_killed_at_random_moments_is_resumed_at_once(folder, expected, 
             wait_for(partial(enough, driver, out, before + more))
         else:
             time.sleep(moment * start_up)
-        children += below(driver)
+        children += below(driver.pid)
         driver.kill()
         driver.wait()
     check_whole(out)
