@@ -94,8 +94,7 @@ def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str], *, advis
         f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
         f"{'; '.join(wrong) or 'in another order'}"
     )
-    same = "expected the same classes" if wrong else "expected the same order"
-    return f"{said}; {_advice(unknown, missing, classes) if advise else same}"
+    return f"{said}; {_advice(unknown, missing, classes) if advise else 'expected the same classes in the same order'}"
 
 
 def _advice(unknown: list[str], missing: list[str], classes: tuple[str, ...]) -> str:
