@@ -9,6 +9,10 @@ export type Image = Blob | ImageBitmap | ImageData | HTMLImageElement | HTMLCanv
  * `altered`: this browser alters them, and probabilities may be off by some hundredths. */
 export type Fidelity = "exact" | "copied" | "altered";
 
+/** Milliseconds that a video which says that it has a picture gets to show it, and between two questions. */
+const VIDEO_PATIENCE = 5000;
+const VIDEO_PAUSE = 10;
+
 /** Decode or copy an image so that it can be handed to a worker.
  *
  * @throws MienError: it cannot be decoded.
@@ -18,10 +22,28 @@ export async function portable(image: Image): Promise<ImageBitmap | Pixels> {
   if (typeof ImageBitmap !== "undefined" && image instanceof ImageBitmap) return image;
   try {
     // 'none': a colour profile would move the levels that the network was trained on.
-    return await createImageBitmap(image as ImageBitmapSource, { colorSpaceConversion: "none" });
+    return await copyOf(image as ImageBitmapSource, { colorSpaceConversion: "none" });
   } catch (error) {
     throw new MienError(`the image cannot be read (${(error as Error).message})`);
   }
+}
+
+/** A bitmap of an image. A busy Chromium says `loadeddata` before the first picture can be had (its issue 1242760). */
+async function copyOf(image: ImageBitmapSource, options: ImageBitmapOptions): Promise<ImageBitmap> {
+  const end = performance.now() + VIDEO_PATIENCE;
+  for (;;) {
+    try {
+      return await createImageBitmap(image, options);
+    } catch (error) {
+      if (!hasPicture(image) || performance.now() > end) throw error;
+    }
+    await new Promise((done) => setTimeout(done, VIDEO_PAUSE));
+  }
+}
+
+/** Whether an image is a video that says it has a picture of now. */
+function hasPicture(image: ImageBitmapSource): boolean {
+  return typeof HTMLVideoElement !== "undefined" && image instanceof HTMLVideoElement && image.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
 }
 
 const freshPen = () => new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })!;
