@@ -167,6 +167,7 @@ def test_places_are_told_apart(tmp_path):
 LISTS = {
     "list.txt": b"\xef\xbb\xbfin/0000.png\r\nin/0001.png\n\nin/0000.png\n",
     "list.csv": b'label,Path\nhappy,"in/0000.png"\nsad,in/0001.png\n',
+    "gaps.csv": b"path,age\nin/0000.png,3\n,\n,4\nin/0001.png,,,\n",
     "one.csv": b"whatever\nin/0000.png\nin/0001.png\n",
 }
 
@@ -198,6 +199,7 @@ def test_lists_name_inputs_below_their_folder(name, tmp_path, monkeypatch):
             "a.csv: begins with in/0.png: expected names of columns first, such as path",
         ),
         ("a.csv", b"path;age\nin/0.png;3\n", "a.csv: no column of paths among path;age: .* commas between"),
+        ("a.csv", b"path\nin/0.png\nin/1, b.png\n", "a.csv: line 3 has more cells than the first: .* in quotes"),
         ("a.txt", b"\n\n", "a.txt: the list is empty"),
         ("a.txt", b"in/\x00.png\n", r"a.txt: 'in/.x00.png' is no path: it has a character of code 0"),
         ("a.txt", b"\xff\xfe", "a.txt: the list is not in UTF-8"),

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,30 @@ def delimiter_of(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
+BEYOND: Final = "beyond the header"
+"""Key of what stands in a line of a csv beyond its columns, for `csv.DictReader`."""
+
+
+def check_width(line: Mapping[str, Any], where: str, delimiter: str) -> None:
+    """Refuse a line with text beyond the columns: a name with a delimiter in it was cut there.
+
+    Raises:
+        DataError: there is such text; the message names the line.
+    """
+    if "".join(line.get(BEYOND, ())).strip():
+        raise DataError(f"{where} has more cells than the header: expected text with {delimiter!r} in it in quotes")
+
+
+def check_group(name: str, where: object) -> None:
+    """Refuse an overlong name of a group.
+
+    Raises:
+        DataError: longer than `LONGEST_NAME`; the message says where.
+    """
+    if len(name) > LONGEST_NAME:
+        raise DataError(f"{where} has group {name[:40]!r}...: expected at most {LONGEST_NAME} characters")
+
+
 def row_column(path: str | Path, column: str, rows: NDArray[np.intp], count: int) -> NDArray[np.str_]:
     """A column of a csv for some rows of a data set, (N,) text, in the order of ``rows``.
 
@@ -57,8 +81,8 @@ def read_column(path: str | Path, key: str, column: str) -> dict[str, str]:
     """A column of a csv by another one, without surrounding blanks.
 
     Raises:
-        DataError: unreadable, a missing column, an empty or overlong cell, or a key that occurs twice; the message
-            names file and line.
+        DataError: unreadable, a missing column, an empty or overlong cell, more cells than columns, or a key that
+            occurs twice; the message names file and line.
     """
     found: dict[str, str] = {}
     for where, name, value in _cells(path, key, column):
@@ -79,14 +103,16 @@ def _cells(path: str | Path, key: str, column: str) -> Iterator[tuple[str, str, 
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             delimiter = delimiter_of(file.readline())
             file.seek(0)
-            lines = csv.DictReader(file, delimiter=delimiter)
+            lines = csv.DictReader(file, delimiter=delimiter, restkey=BEYOND)
             header = [name.strip() for name in lines.fieldnames or ()]
             if missing := [name for name in (key, column) if header.count(name) != 1]:
                 shown = ",".join(header)[:100]
                 raise DataError(f"{path}: the header is {shown!r}: expected the column {' and '.join(missing)} once")
             lines.fieldnames = header
             for line in lines:
-                yield f"{path}: line {lines.line_num}", (line[key] or "").strip(), (line[column] or "").strip()
+                where = f"{path}: line {lines.line_num}"
+                check_width(line, where, delimiter)
+                yield where, (line[key] or "").strip(), (line[column] or "").strip()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error):

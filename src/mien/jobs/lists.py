@@ -28,7 +28,8 @@ def listed(source: str) -> list[str]:
     """The inputs that a list names, each once; paths are taken below the folder of the list, or else as they stand.
 
     Raises:
-        InputError: the list cannot be read, is no UTF-8, or has no column of paths.
+        InputError: the list cannot be read, is no UTF-8, has no column of paths, or a line of a CSV has
+            more cells than its first.
         MissingExtraError: pyarrow is needed and not installed.
     """
     content = _content(source)
@@ -70,14 +71,21 @@ def _lines(content: bytes, source: str) -> list[str]:
 
 
 def _column_of_csv(content: bytes, source: str) -> list[str]:
+    lines = csv.reader(io.StringIO(_text(content, source), newline=""))
     try:
-        rows = [row for row in csv.reader(io.StringIO(_text(content, source), newline="")) if row]
+        rows = [(lines.line_num, row) for row in lines if any(row)]
     except csv.Error as error:
         raise InputError(f"{source}: not a CSV ({error})") from None
     if not rows:
         return []
-    column = _column([name.strip() for name in rows[0]], source)
-    return [row[column] for row in rows[1:] if len(row) > column]
+    (_, header), *rest = rows
+    column = _column([name.strip() for name in header], source)
+    for number, row in rest:
+        if any(row[len(header) :]):
+            raise InputError(
+                f"{source}: line {number} has more cells than the first: expected paths with a comma in them in quotes"
+            )
+    return [row[column] for _, row in rest if len(row) > column]
 
 
 def _column_of_parquet(content: bytes, source: str) -> list[str]:

@@ -104,6 +104,7 @@ def test_a_csv_names_the_groups_of_pictures_and_damaged_ones_do_not_shift_them(t
         ([["row", "people"], [0, "a"]], "the header is 'row,people': expected the column group once"),
         ([["row", "group"], [0, "a" * 101]], "at most 100 characters"),
         ([["row", "group"], [0]], "group '': expected text"),
+        ([["row", "group"], [0, "Doe", " Jo"]], "line 2 has more cells than the header: expected text with ',' in it"),
     ],
 )  # fmt: skip
 def test_a_bad_csv_is_refused_in_one_line_and_nothing_is_left(tmp_path, lines, message):

@@ -48,7 +48,7 @@ def test_what_spreadsheets_write_is_read(folder, tmp_path, delimiter, encoding, 
     [
         (["a.png,x,g", "", "e.png,y,"], "line 4 has no group: expected one in every line, or in none"),
         (['"a.png","x\nz",g', "a.png,y,h"], r"line 4 names 'a\.png' again, as line 3"),
-        (["a.png,x,g,h"], "line 2 has more cells than the header: expected text with commas in quotes"),
+        (["a.png,x,g,h"], "line 2 has more cells than the header: expected text with ',' in it in quotes"),
         ([r"..\photos\a.png,x,g"], r"expected a path that begins in the csv's folder"),
         (["/etc/hostname,x,g"], "expected a path that begins in the csv's folder"),
         (["gone.png,x,g"], r"line 2 names 'gone\.png': no such file in"),

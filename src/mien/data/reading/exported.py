@@ -17,6 +17,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.choices import AUTO_CLASSES, KEEP_CLASSES, USAGES
-from mien.data.columns import FILE, GROUP, VOTE_COLUMNS
+from mien.data.columns import FILE, GROUP, VOTE_COLUMNS, check_group
 from mien.data.reading.class_maps import Naming, class_map, understood
 from mien.data.reading.fer2013 import read_fer2013, read_two_files
 from mien.data.rows import FaceRows, ReportProgress
@@ -192,10 +193,12 @@ def _decoded(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _texts(path: Path, what: str, cells: Sequence[Any]) -> list[str]:
-    """Cells as texts, of which none may be empty."""
-    texts = ["" if cell is None else str(cell) for cell in cells]
+    """Cells as texts, of which none may be empty, nor names of groups overlong."""
+    texts = ["" if cell is None or (isinstance(cell, float) and isnan(cell)) else str(cell) for cell in cells]
     if "" in texts:
         raise DataError(f"{path}: some rows have no {what}: expected text in each")
+    if what in {GROUP, f"{GROUP}s"}:
+        check_group(max(texts, key=len, default=""), path)
     return texts
 
 
@@ -280,10 +283,8 @@ def _faces(path: Path, pixels: NDArray[Any], count: int, rows: FaceRows) -> NDAr
     """Levels (N, S, S), (N, S, S, 3) or in one line a face, as faces of the kind of the rows."""
     kind = "grey levels" if rows.channels == 1 else "levels of colours"
     if pixels.size != count * rows.values_of_face or len(pixels) != count or pixels.dtype.kind not in "ui":
-        raise DataError(
-            f"{path}: faces are {pixels.dtype} {pixels.shape} for {count:,} labels: expected {rows.side}x{rows.side} "
-            f"{kind} for each"
-        )
+        found = f"faces are {pixels.dtype} {pixels.shape} for {count:,} labels"
+        raise DataError(f"{path}: {found}: expected {rows.side}x{rows.side} {kind} for each")
     if count and (pixels.min() < 0 or pixels.max() > np.iinfo(np.uint8).max):
         raise DataError(f"{path}: {kind} lie in {pixels.min()}..{pixels.max()}: expected 0..255")
     return pixels.astype(np.uint8)
@@ -291,10 +292,8 @@ def _faces(path: Path, pixels: NDArray[Any], count: int, rows: FaceRows) -> NDAr
 
 def _votes(path: Path, votes: NDArray[Any], names: list[str], count: int) -> NDArray[np.uint8]:
     if names != list(VOTE_CLASSES) or votes.shape != (count, len(names)):
-        raise DataError(
-            f"{path}: votes {votes.shape} for {', '.join(names) or 'nothing'}: expected one for each row and each of "
-            f"{', '.join(VOTE_CLASSES)}"
-        )
+        found = f"votes {votes.shape} for {', '.join(names) or 'nothing'}"
+        raise DataError(f"{path}: {found}: expected one for each row and each of {', '.join(VOTE_CLASSES)}")
     if votes.dtype.kind not in "ui" or (count and not 0 <= votes.min() <= votes.max() <= _VOTERS):
         raise DataError(f"{path}: votes are no whole numbers 0..{_VOTERS}")
     return votes.astype(np.uint8)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.choices import USAGES
-from mien.data.columns import GROUP, LONGEST_NAME, delimiter_of
+from mien.data.columns import BEYOND, GROUP, check_group, check_width, delimiter_of
 from mien.data.reading.pictures import NamedPicture
 from mien.data.reading.split_folders import USAGE_OF_FOLDER
 from mien.errors import DataError
@@ -18,7 +18,6 @@ _PATH: Final = "path"
 _LABEL: Final = "label"
 _USAGE: Final = "usage"
 _HEADER_BYTES: Final = 4096
-_BEYOND: Final = "\0"
 """Where cells go that have no column."""
 
 PICTURE_TABLE: Final = "table"
@@ -77,7 +76,8 @@ def _pictures(source: Path, usage: str | None) -> Iterator[tuple[int, NamedPictu
     """Each picture, and the line that names it, or ends to where a cell has lines of its own."""
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.DictReader(file, delimiter=delimiter_of(_header(source)), restkey=_BEYOND)
+            delimiter = delimiter_of(_header(source))
+            lines = csv.DictReader(file, delimiter=delimiter, restkey=BEYOND)
             lines.fieldnames = header = [name.strip().lower() for name in lines.fieldnames or ()]
             if repeated := [name for name in (_PATH, _LABEL, GROUP, _USAGE) if header.count(name) > 1]:
                 raise DataError(f"{source}: the column {repeated[0]} stands there twice: expected each once")
@@ -85,7 +85,9 @@ def _pictures(source: Path, usage: str | None) -> Iterator[tuple[int, NamedPictu
                 mend = "add --usage, or a column usage" if usage is None else "leave out --usage"
                 raise DataError(f"{source}: expected the usage of its pictures from one place: {mend}")
             for line in lines:
-                yield lines.line_num, _picture(source, line, f"{source}: line {lines.line_num}", usage)
+                where = f"{source}: line {lines.line_num}"
+                check_width(line, where, delimiter)
+                yield lines.line_num, _picture(source, line, where, usage)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error):
@@ -96,10 +98,7 @@ def _picture(source: Path, line: dict[str, str], where: str, usage: str | None) 
     name, label, group = ((line.get(key) or "").strip() for key in (_PATH, _LABEL, GROUP))
     if not name or not label:
         raise DataError(f"{where} has path {name[:40]!r} and label {label[:40]!r}: expected text in both")
-    if len(group) > LONGEST_NAME:
-        raise DataError(f"{where} has group {group[:40]!r}...: expected at most {LONGEST_NAME} characters")
-    if "".join(line.get(_BEYOND, ())).strip():
-        raise DataError(f"{where} has more cells than the header: expected text with commas in quotes")
+    check_group(group, where)
     path = _found(source.parent, name, where)
     return NamedPicture(path, label, usage or _usage((line.get(_USAGE) or "").strip(), where), None, group)
 
