@@ -29,6 +29,7 @@ from mien.data.reading.importing import import_data
 from mien.data.store import write_store
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.preprocess import PreprocessSpec
+from mien.worker import PROCESSES
 
 # A busy machine fails no property. Examples are the same in every run, so that a change that fails is the change's
 # doing; nor do processes that run side by side then share a database of examples.
@@ -71,7 +72,8 @@ def children():
     """The worker processes since the test began; one that a thread closes meanwhile may be among them."""
 
     def workers():
-        return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
+        with PROCESSES:  # to list them asks whether they have ended
+            return [process for process in multiprocessing.active_children() if process.name == "mien-worker"]
 
     others = workers()
     return lambda: [process for process in workers() if process not in others]

@@ -11,7 +11,9 @@ import weakref
 from collections import Counter
 from contextlib import suppress
 from functools import partial
+from itertools import cycle
 from math import inf
+from multiprocessing import forkserver
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +141,21 @@ def test_a_worker_that_was_replaced_leaves_no_descriptor(tmp_path):
             deaths.append(died)
             assert list(workers.do(2)) == [4]
         wait_for(lambda: descriptors() <= before)
+
+
+@needs_signals
+def test_how_a_worker_died_is_known_while_others_start(tmp_path, monkeypatch):
+    """To start a process asks all others for their exit codes, each of which can be read once."""
+    read, waits = forkserver.read_signed, cycle([0.1, 0.0, 0.05])
+
+    def slowly(descriptor):
+        time.sleep(next(waits))
+        return read(descriptor)
+
+    monkeypatch.setattr(forkserver, "read_signed", slowly)
+    with Workers(partial(make, tmp_path), 3) as workers:
+        results = [result for _, result in workers.results([("die", 3)] * 12)]
+    assert {str(result.error) for result in results} == {"the worker process that read it died (exit status 3)"}
 
 
 def test_an_error_ends_its_task_only(tmp_path):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from math import inf
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from time import monotonic
 from typing import Any, Final
 
@@ -62,7 +62,8 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether it can take another task."""
-        return not self.spent and self._process.is_alive()
+        with PROCESSES:
+            return not self.spent and self._process.is_alive()
 
     def ready(self) -> bool:
         """Wait until it is; False when it died before.
@@ -116,8 +117,9 @@ class Worker:
         if self._exceeded is not None:  # and is dying
             seconds = min(bounds.result_seconds or inf, bounds.seconds or inf)
             return LimitError(self._exceeded, f"it took longer than {seconds:.3g} s")
-        self._process.join(_PATIENCE)
-        code = self._process.exitcode
+        self._await_end()
+        with PROCESSES:
+            code = self._process.exitcode
         if code == -getattr(signal, "SIGPROF", 0):
             return LimitError("processor time", f"it took more than {bounds.cpu_seconds:g} s of processor time")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
@@ -129,15 +131,23 @@ class Worker:
 
     def kill(self) -> None:
         """End it at once; any thread may."""
-        self._process.kill()
+        with PROCESSES:
+            self._process.kill()
 
     def close(self) -> None:
         """End it and let go of its connection, which only the thread that reads from it may."""
         with suppress(ValueError):  # it is closed, or has not ended, which the system is to be blamed for
-            self._process.kill()
-            self._process.join(_PATIENCE)
-            self._process.close()  # its descriptors, which would wait for the garbage collector
+            self.kill()
+            self._await_end()
+            with PROCESSES:
+                self._process.close()  # its descriptors, which would wait for the garbage collector
         self._connection.close()
+
+    def _await_end(self) -> None:
+        """Wait until it has ended, without asking for its exit code, which one thread at a time may."""
+        from multiprocessing.connection import wait
+
+        wait([self._process.sentinel], _PATIENCE)
 
 
 class _Time:
@@ -191,7 +201,9 @@ def _processor_time(process: int | None) -> float:
         return inf
 
 
-_STARTING: Final = Lock()
+PROCESSES: Final = RLock()
+"""Held by whoever starts, asks, kills or closes a process of `multiprocessing`. To start one asks all others whether
+they have ended, and of two threads that ask at once one loses the exit code (CPython issues 130895 and 140867)."""
 
 
 def start_server() -> None:
@@ -207,7 +219,7 @@ def start_server() -> None:
 @contextmanager
 def _starting() -> Iterator[None]:
     """What every process of ours starts within, one at a time."""
-    with _without_interrupts(), _STARTING, _without_standard_input():
+    with _without_interrupts(), PROCESSES, _without_standard_input():
         yield
 
 
