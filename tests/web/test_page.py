@@ -326,7 +326,7 @@ def test_what_was_being_read_ends_when_something_else_begins(page, stage, write_
     page.set_input_files("#file", [clip, clip])
     page.wait_for_selector("#alert:has-text('Only long.webm')")
     page.wait_for_selector("#status:has-text('Reading')")
-    page.wait_for_function("seeks === 3")
+    wait_for(lambda: page.evaluate("seeks") == 3)
     page.set_input_files("#file", write_model(tmp_path / "own.onnx", ("calm", "高兴")))
     page.wait_for_selector("#status:has-text('read by own')")
     page.evaluate("go()")
@@ -347,7 +347,7 @@ LATE_PICTURES = """(late) => {
 }"""
 
 
-@pytest.mark.parametrize(("late", "read"), [(20, True), (1e9, False)])
+@pytest.mark.parametrize(("late", "read"), [(3, True), (1e9, False)])
 def test_a_video_whose_first_picture_comes_late_is_read(page, stage, write_clip, tmp_path, late, read):
     """As a busy Chromium has them; one that never comes is said after some seconds."""
     page.evaluate(LATE_PICTURES, late)
@@ -358,7 +358,7 @@ def test_a_video_whose_first_picture_comes_late_is_read(page, stage, write_clip,
         assert page.evaluate("asked") > late
     else:
         page.wait_for_selector("#alert:has-text('not usable')")
-        assert page.evaluate("asked") > 20
+        assert page.evaluate("asked") > 1
 
 
 def test_the_camera_is_followed(page):
