@@ -4,11 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-import nbclient
 import nbformat
 import pytest
 
-from waiting import HANG
+from kernels import execute
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
@@ -29,10 +28,7 @@ def each_notebook():
 @pytest.mark.parametrize("path", list(each_notebook()))
 def test_notebooks_run_from_top_to_bottom(path, tmp_path, kernel_finds_mien):
     notebook = nbformat.read(path, as_version=4)
-    client = nbclient.NotebookClient(
-        notebook, timeout=HANG, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute()
+    execute(notebook, tmp_path)
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             assert "error:" not in output.get("text", "").lower(), output["text"]

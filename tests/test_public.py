@@ -170,16 +170,17 @@ def test_what_is_printed_is_short(astronaut, tmp_path, write_linear_model):
 NOTEBOOK_CELLS = ["import mien; from skimage import data", "mien.recognize(data.astronaut())", "mien.Recognizer()"]
 
 
-def test_a_notebook_shows_the_annotated_picture(astronaut):
+def test_a_notebook_shows_the_annotated_picture(astronaut, tmp_path):
     """Run by a real kernel, as a user would."""
     import io
     from base64 import b64decode
 
     import nbformat
-    from nbclient import NotebookClient
+
+    from kernels import execute
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in NOTEBOOK_CELLS])
-    NotebookClient(notebook, timeout=HANG, kernel_name="python3").execute()
+    execute(notebook, tmp_path)
     shown, described = (cell.outputs[0].data for cell in notebook.cells[1:])
     picture = np.asarray(Image.open(io.BytesIO(b64decode(shown["image/png"]))))
     np.testing.assert_array_equal(picture, mien.recognize(astronaut).annotated())
