@@ -30,6 +30,7 @@ from mien.data.store import write_store
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.preprocess import PreprocessSpec
 from mien.worker import PROCESSES
+from waiting import HANG
 
 # A busy machine fails no property. Examples are the same in every run, so that a change that fails is the change's
 # doing; nor do processes that run side by side then share a database of examples.
@@ -250,6 +251,6 @@ def browser(camera_clip):
         f"--use-file-for-fake-video-capture={camera_clip}",
     ]
     with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=chromium, args=arguments)
+        browser = engine.chromium.launch(executable_path=chromium, args=arguments, timeout=1000 * HANG)
         yield browser
         browser.close()

@@ -9,6 +9,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mien.service.media_types import PICTURES, VIDEOS
+from waiting import HANG
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
@@ -21,7 +22,7 @@ def binary(ctx, value):
 
 @pytest.fixture(scope="module")
 def operations(address):
-    schema = schemathesis.openapi.from_url(f"http://{address}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"http://{address}/openapi.json", timeout=HANG)
     return {operation.ok().label: operation.ok() for operation in schema.get_all_operations()}
 
 
@@ -40,7 +41,7 @@ def test_generated_requests_get_what_the_document_says(operations, label):
     )
     @given(case=operation.as_strategy())
     def run(case):
-        case.call_and_validate(checks=CHECKS)
+        case.call_and_validate(checks=CHECKS, timeout=HANG)
 
     run()
 

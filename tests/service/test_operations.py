@@ -10,7 +10,6 @@ import httpx
 import pytest
 import uvicorn
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 import waiting
 from mien.cli.serve import _networks
@@ -20,7 +19,7 @@ from mien.service.guard import ACCESS
 from mien.service.log_format import JsonLines
 from mien.service.server import listen, server_config
 from mien.service.settings import Settings
-from waiting import HANG, wait_for
+from waiting import HANG, connect, wait_for
 
 ORIGIN = "https://example.org"
 

@@ -291,6 +291,7 @@ def test_it_shows_the_classes_of_its_model(browser, serve, photo, tmp_path):
     own = write_model(tmp_path / "own.onnx", tuple(names))
     with serve(Recognizer(own, threads=1)) as address:
         page = browser.new_page()
+        page.set_default_timeout(1000 * HANG)
         page.goto(f"http://{address}/")
         page.set_input_files("#file", photo)
         page.wait_for_selector(".card")
