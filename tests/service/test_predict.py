@@ -247,20 +247,20 @@ def test_faces_of_concurrent_requests_are_all_classified(serve, picture):
     assert sum(classifier.sizes[1:]) == 9  # without the warming up
 
 
-def test_too_many_requests_get_429_and_503(serve, picture):
-    for limits, status in (({"requests": 2}, 503), ({"requests_per_client": 2}, 429)):
-        classifier = SlowClassifier()
-        with serve(Recognizer(classifier, "none"), limits=limits) as address:
-            url = f"http://{address}/v1/predict"
-            threads, answers = post_many(url, 2, picture("PNG"))
-            wait_in_flight(address, 2)
-            refused = waiting.post(url, content=picture("PNG"), headers={"content-type": "image/png"})
-            assert (refused.status_code, refused.headers["retry-after"]) == (status, "1")
-            classifier.let_go.set()
-            for thread in threads:
-                thread.join(HANG)
-            assert [answer.status_code for answer in answers] == [200, 200]
-            assert waiting.post(url, content=picture("PNG"), headers={"content-type": "image/png"}).status_code == 200
+@pytest.mark.parametrize(("limit", "status"), [("requests", 503), ("requests_per_client", 429)])
+def test_too_many_requests_get_429_and_503(serve, picture, tmp_path, limit, status):
+    gate = Held(tmp_path)
+    with serve(Recognizer(SlowClassifier(), gate), limits={limit: 2}) as address:
+        url = f"http://{address}/v1/predict"
+        threads, answers = post_many(url, 2, picture("PNG"))
+        wait_for(lambda: len(gate.widths) == 2)  # by now both have a place
+        refused = waiting.post(url, content=picture("PNG"), headers={"content-type": "image/png"})
+        assert (refused.status_code, refused.headers["retry-after"]) == (status, "1")
+        gate.let_go()
+        for thread in threads:
+            thread.join(HANG)
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert waiting.post(url, content=picture("PNG"), headers={"content-type": "image/png"}).status_code == 200
 
 
 def files(picture, count):
