@@ -93,10 +93,11 @@ class Turns:
         Raises:
             RequestError: 503, it did not come in time.
         """
-        since = self._clock() if since is None else since
+        now = self._clock()
+        since = now if since is None else since
         hurried = costly or self._is_blamed(client)
         most = self._hurried if hurried else self._seconds
-        left = since + most - self._clock()
+        left = since + most - now
         if left <= 0:
             raise _overloaded()
         come = asyncio.get_running_loop().create_future()
