@@ -5,9 +5,11 @@ import os
 import signal
 
 import numpy as np
+import psutil
 import pytest
 from safetensors import safe_open
 
+from processes import is_alive
 from waiting import wait_for
 
 EPOCHS = 12
@@ -58,9 +60,11 @@ def test_killed_cloned_and_resumed_it_ends_with_the_same_weights(
     first = new_queue(repository, QUEUE_CSV=csv)
     process = first.begin("run")
     wait_for(lambda: first.epochs("whole") >= 2)
+    training = psutil.Process(wait_for(lambda: first.running()["process"]))
     process.kill()
-    os.killpg(first.running()["process"], signal.SIGKILL)
+    os.killpg(training.pid, signal.SIGKILL)
     process.communicate()
+    wait_for(lambda: not is_alive(training))
     killed_after = first.epochs("whole")
     assert 2 <= killed_after < EPOCHS
     assert first.states() == {"whole": "ready"}

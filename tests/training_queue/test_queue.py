@@ -8,8 +8,10 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from processes import is_alive
 from waiting import HANG, wait_for
 
 PROGRAM = f"""#!{sys.executable}
@@ -72,8 +74,8 @@ def test_stops_at_once_and_goes_on(queue_of):
     queue = queue_of(long=ENDLESS)
     started = queue("start")
     wait_for(lambda: queue.epochs("long") >= 3)
-    running = queue.running()
-    assert f"process {running['queue']} " in started
+    training = psutil.Process(wait_for(lambda: queue.running()["process"]))
+    assert f"process {queue.running()['queue']} " in started
     assert "a queue runs already" in queue("start", status=1)
     assert "a queue runs already" in queue("run", status=1)
     assert queue.states() == {"long": "running"}
@@ -81,7 +83,7 @@ def test_stops_at_once_and_goes_on(queue_of):
     stopped = queue("stop")
     stopped_after = queue.epochs("long")
     assert re.search(rf"long: goes on from {stopped_after} whole epochs; \d+ s of the next are lost", stopped)
-    assert not alive(running["process"])
+    assert not is_alive(training)
     assert queue.states() == {"long": "ready"}
     (stretch,) = queue.stretches("long")
     assert (stretch["result"], stretch["epochs"]) == ("stopped", [0, stopped_after])
@@ -93,25 +95,18 @@ def test_stops_at_once_and_goes_on(queue_of):
     assert queue.stretches("long")[1]["epochs"][0] == stopped_after
 
 
-def alive(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize("command", ["start", "stop"])
 def test_what_a_killed_queue_left_running_is_ended(queue_of, command):
     queue = queue_of(long=ENDLESS)
     process = queue.begin("run")
     wait_for(lambda: queue.epochs("long") >= 2)
-    orphan = queue.running()["process"]
+    orphan = psutil.Process(wait_for(lambda: queue.running()["process"]))
     process.kill()
     process.communicate()
-    assert alive(orphan)
+    assert is_alive(orphan)
     assert queue.status()[1]["queue"] is None
     output = queue(command)
-    assert not alive(orphan)
+    assert not is_alive(orphan)
     assert queue.stretches("long")[0]["result"] == "killed"
     if command == "start":
         assert "was killed; going on" in output
@@ -180,6 +175,7 @@ def test_two_queues_that_start_together_are_one(queue_of):
     (loser,) = [process for process in both if process.poll() is not None]
     (winner,) = [process for process in both if process.poll() is None]
     assert loser.returncode == 1
+    wait_for(lambda: queue.epochs("long") >= 1)  # by now the winner minds signals
     winner.send_signal(signal.SIGTERM)
     assert winner.wait(HANG) == 0
     loser.communicate()
