@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 import waiting
 from mien.errors import RequestError
 from mien.service.access import Access, check_host, check_origin, check_token
-from waiting import HANG, connect
+from waiting import HANG, connect, wait_for
 
 TOKEN = "correct horse battery".replace(" ", "-")
 GUARDED = ("/v1/models", "/metrics")
@@ -49,13 +49,21 @@ def test_a_stream_takes_the_token_as_header_or_subprotocol(strict, picture):
         {"additional_headers": {"authorization": f"Bearer {TOKEN}"}},
         {"subprotocols": ["mien", f"bearer.{encoded}"]},
     ):
+        wait_for_no_stream(strict)
         with connect(url, **options) as stream:
             assert stream.subprotocol == ("mien" if "subprotocols" in options else None)
             stream.send(picture("PNG"))
             assert '"error": null' in stream.recv(timeout=HANG)
 
 
+def wait_for_no_stream(address):
+    """Wait until the place of the last stream is free, which is soon after its end."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    wait_for(lambda: "\nmien_streams 0.0\n" in waiting.get(f"http://{address}/metrics", headers=headers).text)
+
+
 def test_more_streams_of_one_address_are_refused(strict):
+    wait_for_no_stream(strict)
     url, options = f"ws://{strict}/v1/stream", {"additional_headers": {"authorization": f"Bearer {TOKEN}"}}
     with connect(url, **options), pytest.raises(InvalidStatus) as refused:
         connect(url, **options)
