@@ -10,6 +10,7 @@ from jobs.moody import CountedClassifier, Moody
 from mien.jobs import manifest
 from mien.jobs.folder import Folder
 from mien.recognition.recognizer import Recognizer
+from waiting import HANG
 
 
 class DyingRename:
@@ -30,16 +31,17 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=0.0, help="that a picture takes")
+    parser.add_argument("--until", type=Path, help="file that every picture waits for")
     parser.add_argument("--dies-after", type=int, default=-1, help="parts, before it renames the next one")
     parser.add_argument("--cluster")
     parser.add_argument("--loads", help="folder where each process notes that it loaded the model")
     arguments = parser.parse_args()
     manifest.PART_PICTURES = 4
     model = CountedClassifier(arguments.loads) if arguments.loads else "mien_s"
-    recognizer = Recognizer(model, Moody(seconds=arguments.seconds), threads=1)
+    recognizer = Recognizer(model, Moody(seconds=arguments.seconds, until=arguments.until), threads=1)
     place = Folder(arguments.out.absolute(), DyingRename(arguments.dies_after))
     workers = 2 if arguments.dies_after < 0 else 1
-    running = mien.jobs.Running(workers=workers, seconds=20.0, cluster=arguments.cluster)
+    running = mien.jobs.Running(workers=workers, seconds=HANG, cluster=arguments.cluster)
     mien.jobs.run([arguments.folder], place, recognizer, running=running)
 
 

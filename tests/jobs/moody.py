@@ -14,8 +14,8 @@ DEADLY, HANGING, WAITING = 10, 20, 30
 
 
 class Moody:
-    def __init__(self, folder=None, seconds=0.0):
-        self.folder, self.seconds = folder, seconds
+    def __init__(self, folder=None, seconds=0.0, until=None):
+        self.folder, self.seconds, self.until = folder, seconds, until
 
     def detect(self, image):
         if self.folder is not None:
@@ -27,6 +27,8 @@ class Moody:
         while image.min() == image.max() == WAITING and not (Path(self.folder) / "go").exists():
             time.sleep(0.01)
         time.sleep(self.seconds)
+        while self.until is not None and not self.until.exists():
+            time.sleep(0.01)
         return [Detection((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)]
 
 
