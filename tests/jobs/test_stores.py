@@ -77,7 +77,7 @@ def test_a_file_of_a_bucket_is_one_request_and_absent_when_its_block_fails(store
     with pytest.raises(ZeroDivisionError), place.whole("parts/b.parquet") as file:
         file.write(bytes([1 // 0]))
     assert [key for key in store.objects if "parts" in key] == ["bucket/out/parts/a.parquet"]
-    assert store.puts == [("bucket/out/parts/a.parquet", False)]
+    assert set(store.puts) == {("bucket/out/parts/a.parquet", False)}  # which may be sent again
     assert place.parts() == {"a"}
     assert place.write_once("manifest.json", b"1")
     assert not place.write_once("manifest.json", b"2")
