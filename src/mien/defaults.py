@@ -39,3 +39,9 @@ DEFAULT_RULES: Final = CLEANING_RULES[:4]
 
 JOB_SECONDS: Final = 60.0
 """In a job: time limit of a picture, or of the next frame of a video."""
+
+CHEAP_CPU_SECONDS: Final = 0.4
+"""Processor time from which a picture or frame that is late is held to be costly; before, the machine is busy."""
+
+STARVED_SECONDS: Final = 7.5
+"""Time that is added to the limit of one that has not had so much."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from mien.defaults import CHEAP_CPU_SECONDS, STARVED_SECONDS
 from mien.errors import WorkerError
 from mien.media.read_image import Picture
 from mien.media.sources import PictureEntry, VideoEntry, video_name
@@ -32,7 +33,12 @@ _MANY: Final = 64
 WORTH_BYTES: Final = 4_000_000
 """Size of several videos from which workers pay."""
 
-ISOLATED: Final = Bounds(memory=2 * 2**30, result_seconds=60.0)
+ISOLATED: Final = Bounds(
+    memory=2 * 2**30,
+    result_seconds=60.0,
+    starved_seconds=STARVED_SECONDS,
+    cheap_cpu_seconds=CHEAP_CPU_SECONDS,
+)
 """Hard limits of a picture or video of strangers: beside what the process needs itself, and for each picture or frame.
 100 megapixels in lossy WebP with transparency, which need most of all formats, take 2 GB.
 """

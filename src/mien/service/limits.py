@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from mien.defaults import CHEAP_CPU_SECONDS, STARVED_SECONDS
+
 MEGABYTE: Final = 2**20
 
 
@@ -63,8 +65,8 @@ class Limits:
     video_total_pixels: int = 20_000_000_000
     video_work_seconds: float = 600.0
     picture_seconds: float = 2.0
-    starved_seconds: float = 7.5
-    cheap_cpu_seconds: float = 0.4
+    starved_seconds: float = STARVED_SECONDS
+    cheap_cpu_seconds: float = CHEAP_CPU_SECONDS
     picture_cpu_seconds: float = 2.0
     picture_memory: int = 192 * MEGABYTE
     large_picture_memory: int = 512 * MEGABYTE
