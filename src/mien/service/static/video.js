@@ -14,7 +14,11 @@ export class Video {
     this.element.muted = this.element.playsInline = true;
     this.element.preload = "auto"; // or the first picture is not drawn before another one was
     this.element.src = URL.createObjectURL(file);
-    this.element.onseeked = this.element.ontimeupdate = this.element.onloadeddata = onPicture;
+    this.element.ontimeupdate = onPicture;
+    this.element.onseeked = this.element.onloadeddata = () => {
+      onPicture();
+      this.element.requestVideoFrameCallback?.(onPicture); // on a busy machine the picture before is still shown
+    };
   }
 
   /** Read it; `onFrame(frame)` is called for each. Reading ends when the video is closed. */

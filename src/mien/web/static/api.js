@@ -12,6 +12,8 @@ export const MODEL_USED = "mien-model";
 /** Seconds between two moments of a video file that are looked at. */
 const STEP = 0.1;
 const FAR = 1e9;
+/** Milliseconds that a picture gets to be shown; a browser may not show one again that stays the same. */
+const PATIENCE = 1000;
 /** Pictures at once: one is decoded while another is looked at. Eight photos of 36 megapixels would take 1.1 GB. */
 const AT_ONCE = 2;
 
@@ -114,15 +116,28 @@ export async function* predictVideo(file) {
 
 /** Recordings of browsers do not say how long they are, until their end was looked for. */
 async function durationOf(video, file) {
+  const shown = nextPicture(video);
   await happened(video, "loadeddata", file);
+  await Promise.race([shown, patience()]);
   if (video.duration === Infinity) await seeked(video, FAR, file);
   return video.duration === Infinity ? video.currentTime : video.duration;
 }
 
 async function seeked(video, time, file) {
   if (video.currentTime === time && !video.seeking) return;
+  const shown = nextPicture(video);
   video.currentTime = time;
   await happened(video, "seeked", file);
+  await Promise.race([shown, patience()]);
+}
+
+const patience = () => new Promise((done) => setTimeout(done, PATIENCE));
+
+/** Resolves when the next picture of a video can be copied: on a busy machine some time after `seeked`, and until then
+ * the one before is. Where nothing is shown, and in old browsers, at once. */
+function nextPicture(video) {
+  if (document.hidden || !video.requestVideoFrameCallback) return Promise.resolve();
+  return new Promise((done) => video.requestVideoFrameCallback(done));
 }
 
 function happened(video, name, file) {
