@@ -52,6 +52,18 @@ def test_every_export_comes_back_in_its_order(name, store, tmp_path):
         assert (again.votes, again.groups) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["npz", "parquet"])
+def test_classes_that_are_called_by_numbers_stay_as_they_are(name, tmp_path):
+    """AffectNet's 0 is neutral, FER2013's angry."""
+    faces, labels, usages = arrays()
+    classes = tuple("0123456")
+    store = FaceStore(faces, labels, usages, StoreMeta(24, "made up", "0" * 64, classes=classes))
+    export_data(store, tmp_path / f"out.{name}", name)
+    again = import_data(tmp_path / f"out.{name}", tmp_path / "again")
+    assert again.meta.classes == classes
+    np.testing.assert_array_equal(again.labels, labels)
+
+
 @pytest.mark.parametrize("name", KEEPS_ALL)
 def test_groups_can_be_left_out_and_named_anew(name, store, tmp_path):
     path = tmp_path / f"out.{name}"

@@ -216,7 +216,8 @@ def _naming(path: Path, names: Sequence[str], wanted: str, *, all_named: bool) -
     meant = [numbers.get(class_key(name)) or name for name in names]
     try:
         known = known_set(meant)
-        some = wanted == AUTO_CLASSES and (known is None or len(names) < len(known))
+        numbered = any(name.isdecimal() for name in names)  # by whoever named them so, not as FER2013 does
+        some = wanted == AUTO_CLASSES and (known is None or len(names) < len(known) or numbered)
         if all_named and (some or wanted == KEEP_CLASSES):
             return Naming(checked_classes(names), {name: name for name in names}, kept=True)
         return understood(names, numbers, wanted)
