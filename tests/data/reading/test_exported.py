@@ -169,6 +169,14 @@ def text(name, words, other=None):
 GREY = " ".join(["1"] * 2304)
 
 
+def twice(folder):
+    """A table that has a column twice."""
+    path = folder / "twice.parquet"
+    columns = [pa.array(["Training"]), pa.array(["Training"]), pa.array(["happy"]), pa.array([[3] * 2304])]
+    parquet.write_table(pa.Table.from_arrays(columns, ["usage", "usage", "emotion", "pixels"]), path)
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -182,7 +190,8 @@ GREY = " ".join(["1"] * 2304)
         (lambda folder: npz(folder, votes=np.zeros((3, 9), int)), "expected one for each row and each of angry"),
         (lambda folder: npz(folder, faces=np.array([{}] * 3, object)), "not an archive of arrays without pickled"),
         (text("bad.parquet", "PAR1 and no more"), "cannot be read, truncated or damaged"),
-        (lambda folder: table(folder, emotion=None), "no column emotion"),
+        (lambda folder: table(folder, emotion=None), "not one column emotion"),
+        (twice, "not one column usage"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
         (

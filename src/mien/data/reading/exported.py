@@ -139,8 +139,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
     try:
         with parquet.ParquetFile(path) as file:
             columns = file.schema_arrow.names
-            if missing := [name for name in ("usage", "emotion", "pixels") if name not in columns]:
-                raise DataError(f"{path}: no column {missing[0]}: expected usage, emotion and pixels")
+            if wrong := [name for name in ("usage", "emotion", "pixels") if columns.count(name) != 1]:
+                raise DataError(f"{path}: not one column {wrong[0]}: expected usage, emotion and pixels once")
             rows, naming = _described(path, file, classes)
             for number in range(file.num_row_groups):
                 _add_table(rows, path, file.read_row_group(number), naming)
