@@ -110,7 +110,7 @@ class Difference:
         over: the sampling that the interval covers: of faces, or of groups where the runs know them; also of seeds.
         p_value: McNemar's, by group where there are groups; None where a variant has several runs: it compares two.
         monte_carlo_error: standard error of low and high, whichever is larger, that comes of a finite number of draws.
-        paired: over paired seeds, None where the variants do not share at least two.
+        paired: over paired seeds, None where the variants do not share at least two or differ by as much with each.
     """
 
     share: float
