@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.errors import DivergedError, TrainingError
+from mien.errors import DivergedError
 from mien.model.card import ModelCard
 from mien.networks.device import torch_device
 from mien.networks.saved import load_network
@@ -83,11 +83,7 @@ def train(
         DivergedError: the loss became NaN or infinite.
     """
     data = data.with_targets(config.loss)
-    if not len(data.rows):
-        raise TrainingError(
-            f"the data have no Training rows that may be used (left out: {dict(data.dropped) or 'none'}); "
-            "import data that have them"
-        )
+    data.check_rows()
     check_network(config, len(data.store.classes))
     data.check_licence(config.licence)
     device, threads = torch_device(device), threads_each(threads, devices)
