@@ -285,7 +285,7 @@ def test_two_models_are_compared_under_corruption(model, small_store, tmp_path, 
     ],
 )
 def test_comparisons_that_cannot_be_get_one_line(model, arguments, words, mien):
-    done = mien("compare", model, model, *arguments)
+    done = mien("compare", model, "mien_s", *arguments)
     assert done.returncode > 0
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
