@@ -40,13 +40,35 @@ def test_head_is_get_without_a_body(guarded, path):
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("GET", "/v1/predict", "POST"), ("PUT", "/v1/predict/video", "POST"), ("POST", "/healthz", "GET, HEAD")],
+    [
+        ("GET", "/v1/predict", "POST"),
+        ("OPTIONS", "/v1/predict", "POST"),
+        ("PUT", "/v1/predict/video", "POST"),
+        *(("POST", path, "GET, HEAD") for path in ("/healthz", "/openapi.json", "/", "/app.js")),
+    ],
 )
 def test_other_methods_get_405(guarded, method, path, allowed):
     answer = httpx.request(method, guarded + path, timeout=HANG)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
-    assert answer.json().keys() == {"error"}
+    assert answer.json() == {"error": f"{method} is not answered here; send {allowed}"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/v1/nope", "/v1/predict/", "/static/../app.py", "/" + "a" * 300, "/%00"])
+def test_what_is_not_there_is_404_whatever_the_method(guarded, method, path):
+    answer = httpx.request(method, guarded + path, timeout=HANG)
+    assert answer.status_code == 404
+    assert answer.json()["error"].endswith("; /openapi.json lists the addresses")
+    assert "allow" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_stream_wants_a_websocket(guarded, method):
+    answer = httpx.request(method, f"{guarded}/v1/stream", timeout=HANG)
+    assert answer.status_code == 426
+    assert (answer.headers["upgrade"], answer.headers["connection"]) == ("websocket", "upgrade")
+    assert method == "HEAD" or "as a WebSocket" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("part", ["bytes=9-2", "bytes=-0", "bytes=1-5"])

@@ -317,7 +317,7 @@ def test_the_card_of_the_model_is_told(client, recognizer):
 def test_state_and_metrics(client, picture):
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ok"}
-    assert client.get("/nowhere").json() == {"error": "Not Found"}
+    assert client.get("/nowhere").json() == {"error": "nothing is at '/nowhere'; /openapi.json lists the addresses"}
     before = client.get("/metrics").text
     client.post("/v1/predict", content=picture("PNG"), headers={"content-type": "image/png"})
     after = client.get("/metrics").text
