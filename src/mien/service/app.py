@@ -64,7 +64,7 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
 class _Page(StaticFiles):
     """The files of the page, always whole: requests for parts of them would be refused in plain text.
 
-    What has no other route comes here, so that this is also where an address is said not to be there.
+    What has no other route comes here: it is looked for before its method is judged.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,13 +72,7 @@ class _Page(StaticFiles):
         await super().__call__({**scope, "headers": headers}, receive, send)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        try:
-            found = await super().get_response(path, {**scope, "method": "GET"})
-        except HTTPException as error:
-            if error.status_code != HTTPStatus.NOT_FOUND:
-                raise
-            said = f"nothing is at {scope['path'][:200]!r}; {guard.OPENAPI} lists the addresses"
-            raise RequestError(HTTPStatus.NOT_FOUND, said) from None
+        found = await super().get_response(path, {**scope, "method": "GET"})
         if scope["method"] != "GET":
             said = not_answered(scope["method"], guard.READ_ONLY)
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, said, {"allow": guard.READ_ONLY})
@@ -104,7 +98,10 @@ async def _of_mien(request: Request, error: Exception) -> Response:
 
 async def _of_starlette(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = _answer(error.status_code, str(error.detail))
+    said = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        said = f"nothing is at {request.scope['path'][:200]!r}; {guard.OPENAPI} lists the addresses"
+    response = _answer(error.status_code, said)
     response.headers.update(error.headers or {})
     return response
 
