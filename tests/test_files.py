@@ -1,4 +1,6 @@
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,25 @@ def test_a_target_that_cannot_be_replaced_is_one_line_of_the_kind_that_was_asked
     with pytest.raises(ExportError, match=r"^.*folder: cannot be written \(Is a directory\)$"):
         write_text(tmp_path / "folder", "new", ExportError)
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_replaced_and_a_link_is_followed(tmp_path):
+    pipe, link, loop = (tmp_path / name for name in ("pipe", "link", "loop"))
+    os.mkfifo(pipe)
+    link.symlink_to("far")
+    loop.symlink_to("loop")
+    with pytest.raises(ExportError, match=r"pipe: a pipe, socket or device, which a file would replace; name a file"):
+        write_text(pipe, "new", ExportError)
+    with pytest.raises(ExportError, match=r"loop: cannot be written \("):
+        write_text(loop, "new", ExportError)
+    with pytest.raises(ExportError, match=r"a folder, not a file that can be written; name a file"):
+        write_text(Path(), "new", ExportError)
+    for text in ("first", "second"):
+        write_text(link, text, ExportError)
+        assert (link.is_symlink(), (tmp_path / "far").read_text()) == (True, text)
+    assert pipe.is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link", "loop", "far"}
 
 
 def test_an_error_of_a_library_counts_when_it_is_named(tmp_path):

@@ -251,6 +251,18 @@ def test_a_model_is_asked_in_the_classes_of_the_data(tmp_path):
             mapped(bundle, wanted, {})
 
 
+def test_classes_in_another_order_keep_their_logits_and_temperature():
+    """Or a report would say of calibrated answers that they are not."""
+    bundle = Bundle.load("mien_s")
+    backwards = EMOTIONS[::-1]
+    inputs = bundle.card.preprocess.apply(np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8))
+    expected = bundle.logits_of_input(inputs)
+    for asked, order in ((mapped(bundle, backwards, {}), slice(None, None, -1)),
+                         (mapped(bundle, EMOTIONS, class_map(["happy=happy"])), slice(None))):  # fmt: skip
+        assert asked.card.temperature == bundle.card.temperature != 1
+        np.testing.assert_array_equal(asked.logits_of_input(inputs), expected[:, order])
+
+
 def test_a_map_names_a_class_of_the_data_however_it_is_written():
     bundle = Bundle.load("mien_s")
     rest = dict.fromkeys(("angry", "disgust", "fear", "sad", "surprise"), "other")

@@ -41,6 +41,8 @@ def spread(entry: Mapping[str, Any]) -> str:
 def against(entry: Mapping[str, Any], first: Mapping[str, Any]) -> str:
     """The difference to the first one, paired by seed: mean, 95 % interval of Student's t, and p."""
     found = paired_seeds(entry["accuracies"], first["accuracies"])
+    if found is None:
+        return f"{100 * (np.mean(entry['accuracies']) - np.mean(first['accuracies'])):+.2f} points with every seed"
     low, high = 100 * found.low, 100 * found.high
     return f"{100 * found.share:+.2f} points, {low:+.2f} .. {high:+.2f} (p = {found.p_value:.2g})"
 

@@ -67,13 +67,19 @@ def whole_file(target: Path, error: ErrorKind, *reasons: type[Exception]) -> Ite
     """Atomic write of a file: a temporary path that replaces ``target`` when the block succeeds, else is removed.
 
     Args:
-        target: the file.
+        target: the file; of a link, the file that it leads to is replaced.
         error: what to raise.
         reasons: as `writing` takes them.
 
     Raises:
-        MienError: of the kind of ``error``: the file cannot be written or replaced.
+        MienError: of the kind of ``error``: the file cannot be written or replaced, or is a pipe or device.
     """
+    if not target.name:
+        raise error(f"{target}: a folder, not a file that can be written; name a file")
+    with writing(target, error, RuntimeError):  # a loop of links
+        target = target.resolve() if target.is_symlink() else target
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            raise error(f"{target}: a pipe, socket or device, which a file would replace; name a file")
     partial = partial_path(target)
     with writing(target, error, *reasons):
         try:

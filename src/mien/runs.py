@@ -106,6 +106,12 @@ def read_log(folder: Path) -> tuple[dict[str, Any], ...]:
     return counted_from_one([json.loads(line) for line in lines])
 
 
+def lines_in_log(folder: Path) -> int:
+    """How many epochs a run's log has; 0 where there is none."""
+    file = folder / LOG_FILE
+    return len(file.read_text(encoding="utf-8", errors="replace").splitlines()) if file.is_file() else 0
+
+
 def counted_from_one(history: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """Entries of a log with their epochs counted from 1; runs made before mien did so count from 0."""
     shift = 1 if history and history[0].get("epoch") == 0 else 0

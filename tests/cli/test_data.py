@@ -39,6 +39,12 @@ def test_info_prints_a_table_with_totals(store, mien):
     assert numbers == {"angry": [1, 0, 1], "neutral": [1, 1, 2], "total": [2, 1, 3]}
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000])
+def test_a_name_that_no_file_system_takes_is_one_line(name, mien):
+    done = mien("data", "info", name)
+    assert (done.returncode, done.stderr) == (1, f"mien: {name[:60]}...: no such file (File name too long)\n")
+
+
 def test_info_as_json(store, mien):
     done = mien("data", "info", store, "--json")
     document = json.loads(done.stdout)

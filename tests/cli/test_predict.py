@@ -215,6 +215,14 @@ def test_a_picture_that_cannot_be_saved_loses_no_result(workplace, predict):
     assert (workplace / "out" / "coffee.mien.jpg").exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_without_a_videos_suffix_says_how_it_can_be_read(workplace, predict):
+    os.mkfifo("pipe")
+    result = predict("pipe")
+    assert result.returncode == 1
+    assert "pipe, not a picture file: give its content as standard input: mien predict - < pipe" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -223,6 +231,8 @@ def test_a_picture_that_cannot_be_saved_loses_no_result(workplace, predict):
         (["empty"], 1, "empty: no pictures or videos in this folder"),
         (["empty", "*.tif", "--format", "json"], 1, "empty: no pictures or videos in this folder"),
         (["coffee.jpg", "--out", "x", "--no-save"], 2, "contradict"),
+        (["coffee.jpg", "--out", ""], 2, "--out is empty: name a folder"),
+        (["coffee.jpg", "http://[::1"], 1, "http://[::1: cannot be fetched (Invalid IPv6 URL)\nmien: 1 of 2 failed"),
         (["coffee.jpg", "--device", "cuda"], 2, "cannot use it"),
         (["coffee.jpg", "--detector", "mtcnn"], 2, "mtcnn"),
         (["coffee.jpg", "--min-confidence", "2"], 2, "min-confidence"),

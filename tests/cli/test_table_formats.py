@@ -23,7 +23,7 @@ def test_latex_escapes_what_it_would_read():
         r"name & accuracy, \% \\",
         r"\midrule",
         r"a\_b & 68.9 \\",
-        r'c,"d"|e \& f & 70.0 $\pm$ 0.8 \\',
+        r"c,''d''\textbar{}e \& f & 70.0 $\pm$ 0.8 \\",
         r"\bottomrule",
         r"\end{tabular}",
     ]

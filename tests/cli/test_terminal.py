@@ -34,6 +34,13 @@ def predict(*names, **options):
     return shown("predict", *names, "--model", "model.onnx", "--detector", "none", **options)
 
 
+def test_control_characters_of_names_do_not_reach_the_terminal(picture):
+    picture("a\x1b]0;title\x07\nb\x9b1m.png")
+    text = predict("a\x1b]0;title\x07\nb\x9b1m.png", "gone\x1b]2J.png")
+    assert r"a\x1b]0;title\x07\nb\x9b1m.png" in text
+    assert r"mien: gone\x1b]2J.png: no such file" in text
+
+
 @pytest.mark.parametrize("arguments", [("gone.png",), ("gone.png", "face.png", "--save"), ("--batch", "0", "face.png")])
 def test_colours_are_left_out_where_they_are_not_wanted(picture, arguments):
     picture("face.png")

@@ -114,6 +114,15 @@ def test_one_seed_on_a_side_leaves_the_interval_to_the_faces():
     assert found.over == "faces"
 
 
+def test_seeds_that_tie_give_no_p_value_of_seeds():
+    """Two seeds of 8 of 12 right against two of 9: no spread over seeds, so p = 0 would be made of nothing."""
+    faces = np.arange(12)
+    runs = [run_of(name, faces < hits, seed) for name, hits in (("a", 8), ("b", 9)) for seed in (0, 1)]
+    _, row = summary(variants_of(runs))
+    assert row["difference"] == pytest.approx(1 / 12)
+    assert (row["paired_seeds"], row["p_value"], row["p_holm"]) == (None, None, None)
+
+
 def test_curves_of_runs_that_ended_early_are_padded():
     long, short = [{"loss": 2.0}, {"loss": 1.0}], [{"loss": 4.0}]
     correct = np.ones(7, bool)

@@ -53,6 +53,46 @@ def test_a_report_and_the_model_behind_it_answer_alike(models, ask):
     assert 0 < mcnemar(one.correct, two.correct) <= 1
 
 
+def test_answers_are_compared_by_the_names_of_classes(models, ask):
+    """A report numbers classes as its model does; a folder of pictures is asked in sorted order."""
+    (report,) = read_contenders([report_of(ask, models, "one")])
+    order = np.argsort(report.classes)
+    numbers = np.argsort(order)
+    turned = replace(
+        report,
+        name="turned",
+        labels=numbers[report.labels],
+        predictions=numbers[report.predictions],
+        classes=tuple(report.classes[number] for number in order),
+    )
+    assert not np.array_equal(turned.labels, report.labels)
+    one, other = variants_of([report, turned])
+    np.testing.assert_array_equal(one.correct, other.correct)
+    renamed = replace(turned, classes=tuple(name.replace("happy", "Happiness") for name in turned.classes))
+    assert len(variants_of([report, renamed])) == 2
+    for wrong in (report.classes, (*turned.classes, "bored")):
+        with pytest.raises(UsageError, match="one_report and turned were judged on different faces or by other"):
+            variants_of([report, replace(turned, classes=wrong)])
+
+
+def test_models_and_reports_called_like_another_are_told_apart(models, ask, tmp_path):
+    run, report, model = tmp_path / "runs/one", tmp_path / "reports/one", str(models / "one.onnx")
+    ReportFolder(report).write(ask(model))
+    (found,) = read_contenders([str(report)])
+    run.mkdir(parents=True)
+    (run / "config.toml").write_text("seed = 0\n")
+    (run / "log.jsonl").write_text('{"epoch": 1, "loss": 1.0}\n')
+    answers = {"labels": found.labels.tolist(), "predictions": found.predictions.tolist()}
+    (run / "public_test.json").write_text(json.dumps(answers))
+    asked = read_contenders([str(run), model, str(report)], ask=lambda name: ask(model))
+    assert [run.name for run in asked] == ["one", "one.onnx", str(report)]
+    assert len(variants_of(asked)) == 3
+    same = [str(tmp_path / folder / "net.onnx") for folder in "ab"]
+    assert [run.name for run in read_contenders(same, ask=lambda name: ask(model))] == same
+    with pytest.raises(UsageError, match="is named twice"):
+        read_contenders([model, model], ask=ask)
+
+
 def test_a_run_stands_beside_a_report_of_the_same_rows(models, ask, tmp_path):
     report = report_of(ask, models, "one")
     (found,) = read_contenders([report])
@@ -104,6 +144,10 @@ def test_folds_are_one_run_where_the_first_of_them_is_named(models, ask, tmp_pat
     found = read_contenders([report, *map(str, folds)])
     assert [(run.name, len(run.labels)) for run in found] == [("one_report", 90), ("plain", 4)]
     assert found[1].folds == (0.5, 0.5)
+    for folder in folds:
+        (folder / "public_test.json").write_text('{"labels": [0, 1], "predictions": [0, 1]}')
+    with pytest.raises(UsageError, match="folds of one training do: name one of them, or join them by --usage held"):
+        variants_of(read_contenders([*map(str, folds)], "PublicTest"))
 
 
 def test_the_data_set_is_named_by_whoever_knows_it(models, ask):

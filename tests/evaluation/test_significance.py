@@ -25,17 +25,25 @@ def test_quantiles_are_scipys(degrees):
 def test_paired_seeds_are_scipys_paired_t_test(pairs):
     one, other = np.array(pairs).T
     found = paired_seeds(one, other)
-    assert found.share == pytest.approx((one - other).mean(), abs=1e-12)
     if np.ptp(one - other) > 1e-6:
         expected = stats.ttest_rel(one, other)
         interval = expected.confidence_interval()
+        assert found.share == pytest.approx((one - other).mean(), abs=1e-12)
         assert found.p_value == pytest.approx(expected.pvalue, abs=1e-9)
         assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-9)
 
 
-def test_seeds_that_do_not_differ_say_nothing():
-    assert paired_seeds([0.5, 0.6], [0.5, 0.6]).p_value == 1
-    assert paired_seeds([0.75, 0.75], [0.5, 0.5]).p_value == 0
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([0.5, 0.6], [0.5, 0.6]),
+        ([0.75, 0.75], [2 / 3, 2 / 3]),
+        ([0.7, 0.8, 0.9], [0.6, 0.7, 0.8]),  # 0.1 each, but for the last bits
+    ],
+)
+def test_seeds_that_all_differ_by_as_much_say_nothing_of_other_seeds(one, other):
+    assert paired_seeds(one, other) is None
+    assert paired_seeds([*one, 0.5], [*other, 0.4999]) is not None
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))

@@ -141,6 +141,17 @@ def test_a_start_behind_the_end_is_said(long_clips):
         assert error == f"{path}: its last frame is at 3.960 s, before the start asked for, 4.5 s"
 
 
+def test_a_part_between_two_frames_is_said(long_clips):
+    for path in long_clips:
+        found, error = read(path, Excerpt(start=1.005, end=1.015))
+        assert found == []
+        assert error == f"{path}: no frame from 1.005 to 1.015 s, the next one is at 1.040 s"
+
+
+def test_a_start_beyond_what_stamps_can_say_is_a_late_one(long_clips):
+    assert "before the start asked for" in read(long_clips[0], Excerpt(start=1e15))[1]
+
+
 def test_what_is_damaged_behind_the_end_of_an_excerpt_is_not_said(long_clips, tmp_path):
     content = long_clips[3].read_bytes()
     path = tmp_path / "cut.mkv"

@@ -201,6 +201,17 @@ def test_without_a_display_it_says_so(monkeypatch, tmp_path):
         Preview("test", tmp_path)
 
 
+def test_a_display_that_nobody_sees_is_none_unless_it_was_asked_for(monkeypatch, tmp_path):
+    """SDL falls back to one in memory where there is no other."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "offscreen")
+    Preview("test", tmp_path).close()
+    monkeypatch.delenv("SDL_VIDEODRIVER")
+    monkeypatch.setattr("pygame.display.get_driver", lambda: "offscreen")
+    monkeypatch.setattr("pygame.display.init", lambda: None)
+    with pytest.raises(UsageError, match=r"no window can be opened \(no display\); leave --show out"):
+        Preview("test", tmp_path)
+
+
 def test_nothing_is_printed(tmp_path):
     program = "from pathlib import Path; from mien.output.window import Preview; Preview('test', Path('.')).close()"
     environment = {**os.environ, "SDL_VIDEODRIVER": "dummy"}

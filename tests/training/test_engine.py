@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -294,6 +295,44 @@ def test_resuming_a_finished_run_changes_nothing(finished, config, data):
 def test_an_existing_run_is_never_overwritten(finished, config, data):
     with pytest.raises(TrainingError, match="holds a run already; go on with --resume"):
         train(config, data, finished[0], device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("kept", "named"),
+    [
+        (("best.safetensors", "log.jsonl"), r"best\.safetensors and log\.jsonl"),
+        (("best.safetensors",), r"best\.safetensors"),
+        (("log.jsonl",), r"log\.jsonl"),
+    ],
+)
+def test_a_run_without_its_checkpoint_is_never_overwritten(finished, config, data, tmp_path, kept, named):
+    for name in kept:
+        shutil.copy(finished[0] / name, tmp_path)
+    before = contents(tmp_path)
+    for resume in (False, True):
+        with pytest.raises(TrainingError, match=rf"holds {named} of a run already, and no last\.safetensors to go on"):
+            train(config, data, tmp_path, resume=resume, device="cpu")
+    assert contents(tmp_path) == before
+
+
+def test_a_run_killed_around_its_first_checkpoint_goes_on(config, data, tmp_path, monkeypatch):
+    """Before it there may be a network beside an empty log, after it a checkpoint whose epoch the log lacks."""
+
+    def kill(*_):
+        raise InterruptionError
+
+    brief = replace(config, epochs=1, resolutions=())
+    for place, held in (("save_checkpoint", "best.safetensors"), ("RunLog.add", "last.safetensors")):
+        run = tmp_path / place
+        with monkeypatch.context() as moment:
+            moment.setattr(f"mien.training.engine.{place}", kill)
+            with pytest.raises(InterruptionError):
+                train(brief, data, run, device="cpu")
+        assert (run / held).exists()
+        assert log_of(run) == []
+        train(brief, data, run, resume=True, device="cpu")
+        assert len(log_of(run)) == 1
+    assert_same_run(tmp_path / "save_checkpoint", tmp_path / "RunLog.add")
 
 
 def test_resuming_with_another_recipe_or_other_data_is_refused(finished, config, data):

@@ -1,12 +1,19 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mien.data.store import FaceStore
-from mien.errors import ConfigError, DataError, DivergedError, TrainingError
+from mien.errors import ConfigError, DataError, DivergedError, ModelFileError, TrainingError
+from mien.model.card import ModelCard
+from mien.networks import network_entry
+from mien.networks.saved import save_network
+from mien.preprocess import PreprocessSpec
 from mien.training.recipe import load_config
-from mien.training.sweep import check_comparable, check_trainable, load_sweep, run_sweep
+from mien.training.sweep import load_sweep, run_sweep
+from mien.training.sweep_checks import check_comparable, check_trainable
 
 GOOD = """
 seeds = [3, 1]
@@ -44,6 +51,8 @@ def test_every_variant_is_trained_with_every_seed(tmp_path):
         ("[variants.a]\nrecipe='mien_x'", "variants.a: mien_x: no such recipe.*did you mean 'mien_s'"),
         ("[variants.a]\nrecipe='mien_s'\nepochs=3", "unknown key variants.a.epochs"),
         ("[variants.a]\nrecipe='mien_s'\nset='epochs=3'", "variants.a.set is 'epochs=3'"),
+        ("[variants.'comparison.json']\nrecipe='mien_s'", "comparison.json is called like a file that the sweep wr"),
+        ("[variants.'Accuracy.SVG']\nrecipe='mien_s'", "Accuracy.SVG is called like a file"),
         ("[variants.'../a']\nrecipe='mien_s'", r"variants\.\.\./a cannot name a folder"),
         ("[variants.'']\nrecipe='mien_s'", r"variants\. cannot name a folder"),
         ("[variants.'/tmp/a']\nrecipe='mien_s'", r"variants\./tmp/a cannot name a folder"),
@@ -153,3 +162,67 @@ def test_a_run_that_the_data_do_not_serve_is_refused_before_any_is_trained(
     check_trainable(runs[:2], store)
     with pytest.raises(kind, match=message):
         check_trainable(runs, store)
+
+
+def slow_with(*settings):
+    """The good sweep with other settings of its second variant; JSON's list of texts is TOML's."""
+    return GOOD.replace('["epochs=6", "optimizer.learning_rate=0.01"]', json.dumps(["epochs=6", *settings]))
+
+
+@pytest.fixture
+def parent(tmp_path):
+    """A mien_s of FER2013's classes in a file."""
+    network = network_entry("mien_s").build().eval()
+    card = ModelCard(name="a", network="mien_s", parameters=1, macs=1, preprocess=PreprocessSpec())
+    save_network(tmp_path / "parent.safetensors", network, card)
+    return tmp_path / "parent.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "message"),
+    [
+        (["initial_weights=nope"], ModelFileError, "slow/seed-3: nope: no such file or run"),
+        (["initial_weights=out/slow/seed-1"], ModelFileError, "slow/seed-3: out/slow/seed-1: no such file or run"),
+        (['loss.teachers=["out/nope"]'], ModelFileError, "slow/seed-3: out/nope: no such file or run"),
+        (["network=mini_xception", "initial_weights=PARENT"], TrainingError, "slow/seed-3: .*are those of mien_s"),
+        (["precision=fp16"], TrainingError, "slow/seed-3: precision is fp16 and the device is cpu"),
+        (["initial_weights=PARENT"], None, ""),
+        (["initial_weights=out/plain/seed-3"], None, ""),
+        (['loss.teachers=["out/plain/seed-3/best.safetensors"]', "loss.teacher_views=2"], None, ""),
+    ],
+)
+def test_a_start_that_cannot_be_made_is_refused_before_any_is_trained(
+    tmp_path, small_store, parent, second, kind, message
+):
+    """Weights that an earlier run of the sweep leaves are not there yet."""
+    second = [setting.replace("PARENT", str(parent)) for setting in second]
+    runs, store = load_sweep(write(tmp_path, slow_with(*second))).runs, FaceStore.open(small_store)
+    if kind is None:
+        check_trainable(runs, store, out=Path("out"), device="cpu")
+        return
+    with pytest.raises(kind, match=message):
+        check_trainable(runs, store, out=Path("out"), device="cpu")
+
+
+def test_teachers_of_other_classes_are_refused_before_any_is_trained(tmp_path, small_store, parent):
+    store = FaceStore.open(small_store)
+    renamed = replace(store, meta=replace(store.meta, classes=tuple("abcdefg")))
+    runs = load_sweep(write(tmp_path, slow_with(f'loss.teachers=["{parent}"]'))).runs
+    check_trainable(runs[:2], renamed)
+    with pytest.raises(TrainingError, match=r"slow/seed-3: teacher .*: has the classes angry"):
+        check_trainable(runs, renamed)
+
+
+def test_a_class_of_which_no_row_is_left_is_found_before_any_is_trained(tmp_path, small_store):
+    store = FaceStore.open(small_store)
+    renamed = replace(store, meta=replace(store.meta, classes=tuple("abcdefg")))
+    runs = load_sweep(write(tmp_path, GOOD)).runs
+    check_trainable(runs, renamed)
+    rows = store.rows_of("Training")
+    dropped = tmp_path / "drop.txt"
+    dropped.write_text("\n".join(map(str, rows[store.labels[rows] == 3])))
+    with pytest.raises(TrainingError, match="plain/seed-3: no Training row that may be used shows d"):
+        check_trainable(runs, renamed, dropped)
+    dropped.write_text("three")
+    with pytest.raises(DataError, match=r"^[^ ]*drop\.txt: line 1 is 'three'"):
+        check_trainable(runs, renamed, dropped)

@@ -157,11 +157,12 @@ class Comparison:
         try:
             from mien.chart_style import ChartStyle
             from mien.evaluation.comparison_charts import draw_comparison
+            from mien.evaluation.comparison_rows import COMPARISON_FILE
         except ModuleNotFoundError:
             raise MissingExtraError("drawing a comparison", "train") from None
         from mien.toml_json import to_json
 
-        table = made_folder(out) / "comparison.json"
+        table = made_folder(out) / COMPARISON_FILE
         with writing_into(out):
             table.write_text(to_json(rows), encoding="utf-8")
             paths = [table, *draw_comparison(variants, out, ChartStyle(*self._style))]

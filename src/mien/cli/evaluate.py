@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.choices import ALL_ROWS, AnswerClasses, ChartFormat, EvaluatedUsage, Targets, TtaMode
+from mien.choices import ALL_ROWS, HELD_OUT, AnswerClasses, ChartFormat, EvaluatedUsage, Targets, TtaMode
 from mien.cli.by_trait import TraitFile, print_by_trait, table_by_trait
 from mien.cli.evaluate_features import FeatureFiles
 from mien.cli.evaluate_tables import print_evaluation, row_of
@@ -211,5 +211,7 @@ def open_data(
         return store, ALL_ROWS
     store = FaceStore.open(data)
     if usage is None:
-        raise UsageError("--usage is missing: choose on PublicTest; look at PrivateTest once, at the end")
+        tests = len(store.rows_of("PublicTest")) > 0
+        advice = "choose on PublicTest; look at PrivateTest once, at the end" if tests else f"{HELD_OUT}, or {ALL_ROWS}"
+        raise UsageError(f"--usage is missing: {advice}")
     return store, usage

@@ -145,6 +145,9 @@ def _flushed() -> int:
 
 
 def _disk_failure(error: OSError) -> int:
+    if error.errno == errno.ENAMETOOLONG:
+        log.error("%.60s...: no such file (%s)", error.filename, error.strerror)
+        return 1
     if error.errno not in _DISK:
         raise error
     silence_stdout()

@@ -23,6 +23,14 @@ _STYLES: Final[dict[int, dict[str, Any]]] = {
 }
 
 
+_CONTROLS: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
+
+
+def printable(text: str) -> str:
+    """A text on one line, for terminals: control characters of file names, and of what servers answer, as escapes."""
+    return text.translate(_CONTROLS)
+
+
 class _StandardError(logging.Handler):
     """Messages as lines on standard error, errors after the name of the program."""
 
@@ -32,9 +40,9 @@ class _StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "mien: " if record.levelno >= logging.ERROR else ""
         style = _STYLES.get(record.levelno, {}) if _coloured() else {}
-        self.last = record.getMessage()
+        self.last = printable(record.getMessage())
         with suppress(OSError):  # a full disk: there is no other place to say it
-            typer.secho(f"{prefix}{record.getMessage()}", err=True, **style)
+            typer.secho(f"{prefix}{self.last}", err=True, **style)
 
 
 def _coloured() -> bool:

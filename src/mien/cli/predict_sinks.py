@@ -52,8 +52,10 @@ def folder_of(out: str | None, save: bool | None, default: Path) -> Path | None:
         default: the folder without ``--out``.
 
     Raises:
-        UsageError: the two contradict each other.
+        UsageError: the two contradict each other, or the folder has no name, as an unset variable of a shell has none.
     """
+    if out == "":
+        raise UsageError("--out is empty: name a folder")
     if out and save is False:
         raise UsageError("--out and --no-save contradict each other: leave one out")
     return Path(out or default) if out or save else None

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mien.cli.messages import printable
 from mien.cli.tables import fitted, print_table
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
@@ -55,6 +56,7 @@ def _print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*_even(headings, rows), strict=True)]
     others = sum(min(width, _SENTENCE) + _GAP for width in widths[1:])
     names = fitted((row[0] for row in rows), others)

@@ -36,7 +36,8 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.cli.train_progress import resumable
 
     try:
-        from mien.training.sweep import check_comparable, check_trainable, load_sweep, whole
+        from mien.training.sweep import load_sweep, whole
+        from mien.training.sweep_checks import check_comparable, check_trainable
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
     from mien.data.store import FaceStore
@@ -47,7 +48,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
         asked = load_sweep(file)
         store = FaceStore.open(data)
         check_comparable(asked.runs, store, asked.folds)
-        check_trainable(asked.runs, store)
+        check_trainable(asked.runs, store, drop_rows, out=out, device=device)
         further = "" if asked.search else f"{{}} in {file}, for all its runs, and the same command"
         train = partial(train_config, drop_rows=drop_rows, resume=True, device=device, threads=threads, further=further)
         trainer = _Trainer(out, lambda config, folder: train(config, data, folder))

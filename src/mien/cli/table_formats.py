@@ -10,7 +10,8 @@ from mien.choices import TableFormat
 
 _LATEX: Final = str.maketrans(
     {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"}
+     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$",
+     "|": r"\textbar{}", '"': "''"}
 )  # fmt: skip
 
 _NEGATIVE: Final = re.compile(r"-[\d.]+")

@@ -17,6 +17,7 @@ from mien.errors import UsageError
 from mien.evaluation.clustered import clustered_mcnemar, number_of_groups, redrawn_group_means
 from mien.evaluation.provenance import named_rows
 from mien.evaluation.significance import PairedSeeds, mcnemar, paired_seeds
+from mien.labels import class_key, known_name
 from mien.toml_json import dotted
 
 Over = Literal["faces", "groups", "faces and seeds", "groups and seeds"]
@@ -49,6 +50,7 @@ class Run:
         groups: the group of each face (N,), None without them.
         folds: accuracy on each fold, where the faces are those of several trainings (`mien.evaluation.pooled`).
         source: what the data set is called; "" for runs made before mien kept it.
+        classes: names of the classes by number; empty for runs, whose numbers are those of their data set.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Run:
     groups: NDArray[np.str_] | None = None
     folds: tuple[float, ...] = ()
     source: str = ""
+    classes: tuple[str, ...] = ()
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -110,7 +113,7 @@ class Difference:
         over: the sampling that the interval covers: of faces, or of groups where the runs know them; also of seeds.
         p_value: McNemar's, by group where there are groups; None where a variant has several runs: it compares two.
         monte_carlo_error: standard error of low and high, whichever is larger, that comes of a finite number of draws.
-        paired: over paired seeds, None where the variants do not share at least two.
+        paired: over paired seeds, None where the variants do not share at least two or differ by as much with each.
     """
 
     share: float
@@ -134,11 +137,19 @@ def compared_rows(variants: Sequence[Variant]) -> str:
 
 
 def _same_faces(one: Run, other: Run) -> bool:
-    if one.usage != other.usage or not np.array_equal(one.labels, other.labels):
+    if one.usage != other.usage or not _same_labels(one, other):
         return False
     if one.rows is None or other.rows is None:
         return True
     return one.rows[1] == other.rows[1] and np.array_equal(one.rows[0], other.rows[0])
+
+
+def _same_labels(one: Run, other: Run) -> bool:
+    """Whether the truth is the same: by name where both know the names, as models number the same classes variously."""
+    if not (one.classes and other.classes):
+        return np.array_equal(one.labels, other.labels)
+    ours, theirs = ([known_name(name) or class_key(name) for name in run.classes] for run in (one, other))
+    return set(ours) == set(theirs) and np.array_equal(np.array(ours)[one.labels], np.array(theirs)[other.labels])
 
 
 def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
@@ -157,7 +168,7 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
     for group in groups.values():
         seeds = [run.seed for run in group]
         if len(set(seeds)) < len(seeds):
-            raise UsageError(f"runs named {group[0].name} share a seed ({seeds}): rename one of the folders")
+            raise UsageError(_shared_seed(group))
         for run in group:
             if not _same_faces(run, first):
                 said = f"runs {first.name} and {run.name} were judged on different faces or by other classes"
@@ -165,6 +176,14 @@ def variants_of(runs: Iterable[Run]) -> tuple[Variant, ...]:
             if key := _first_difference(group[0].config, run.config):
                 raise UsageError(f"runs named {run.name} differ in {key}, not in their seed alone: rename a folder")
     return tuple(Variant(name, tuple(group)) for name, group in groups.items())
+
+
+def _shared_seed(runs: Sequence[Run]) -> str:
+    """What is wrong with runs of one name of which some have one seed."""
+    said = f"runs named {runs[0].name} share a seed ({[run.seed for run in runs]})"
+    if len({run.config.get("fold") for run in runs}) > 1:
+        return f"{said}, as folds of one training do: name one of them, or join them by --usage held-out"
+    return f"{said}: rename one of the folders"
 
 
 def _first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from mien.chart_style import ChartStyle, outside_legend, save_chart, wrapped
 from mien.evaluation.clustered import clustered_interval, number_of_groups
 from mien.evaluation.comparison import Variant, compared_rows
+from mien.evaluation.comparison_rows import ACCURACY_CHART, CURVES_CHART
 from mien.evaluation.metrics import wilson_interval
 
 _DASHES: Final = ("-", "--", ":", "-.")
@@ -35,10 +36,10 @@ _INSTEAD: Final = {"loss": "training_loss"}
 
 def draw_comparison(variants: Sequence[Variant], folder: Path, style: ChartStyle | None = None) -> list[Path]:
     """Write the charts accuracy and, where there are runs with curves, curves into a folder; returns their paths."""
-    paths = [save_chart(draw_accuracies(variants), folder, "accuracy", style)]
+    paths = [save_chart(draw_accuracies(variants), folder, ACCURACY_CHART, style)]
     trained = [variant for variant in variants if any(run.history for run in variant.runs)]
     if trained:
-        paths.insert(0, save_chart(draw_curves(trained), folder, "curves", style))
+        paths.insert(0, save_chart(draw_curves(trained), folder, CURVES_CHART, style))
     return paths
 
 

@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final, get_args
 
 import numpy as np
 
+from mien.choices import ChartFormat
 from mien.evaluation.comparison import Difference, Variant, compared_rows, difference
 from mien.evaluation.significance import holm
+
+COMPARISON_FILE: Final = "comparison.json"
+ACCURACY_CHART: Final = "accuracy"
+CURVES_CHART: Final = "curves"
+
+
+def file_names() -> set[str]:
+    """What a comparison may write into its folder."""
+    charts = {f"{chart}.{ending}" for chart in (ACCURACY_CHART, CURVES_CHART) for ending in get_args(ChartFormat)}
+    return {COMPARISON_FILE, *charts}
 
 
 def summary(variants: Sequence[Variant]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """What `mien compare` takes, read: folders of runs, reports of `mien evaluate`, and models that are asked now."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +36,30 @@ def read_contenders(names: Sequence[str], usage: str | None = None, ask: Ask | N
         UsageError: runs have no usage in common, or one is named twice.
     """
     kept = [name for name in names if not _is_report(Path(name))]
+    _refuse_twice(names)
     if ask is None:
-        _refuse_twice(names)
         for name in kept:
             if not (Path(name) / CONFIG_FILE).exists():
                 raise DataError(f"{name}: no run and no report; to compare models name --data and --usage")
         found = dict(zip(kept, _read_each(kept, usage) if kept else [], strict=True))
     else:
         found = {name: _asked(name, ask(name)) for name in kept}
-    return pooled([found[name] if name in found else read_report(Path(name)) for name in names])
+    return pooled(_told_apart(names, [found[name] if name in found else read_report(Path(name)) for name in names]))
+
+
+def _told_apart(given: Sequence[str], runs: Sequence[Run]) -> list[Run]:
+    """The same, a model or report that is called like another by its file (``s3.onnx``) or as it was given.
+
+    Runs of one name stay seeds of one variant.
+    """
+    names = [run.name for run in runs]
+    for other in (lambda name: name if _is_report(Path(name)) else Path(name).name, str):
+        count = Counter(names)
+        names = [
+            name if run.config or count[name] == 1 else other(called)
+            for name, called, run in zip(names, given, runs, strict=True)
+        ]
+    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]
 
 
 def _refuse_twice(names: Sequence[str]) -> None:
@@ -85,6 +102,7 @@ def read_report(path: Path) -> Run:
             rows_of,
             groups,
             source=str(report["data"]["source"]),
+            classes=tuple(map(str, report["labels"])),
         )
     except FileNotFoundError as error:
         raise DataError(
@@ -110,8 +128,10 @@ def _asked(name: str, result: Evaluation) -> Run:
             rows,
             result.groups,
             source=result.source,
+            classes=result.classes,
         )
-    return Run(folder.stem, 0, (), *answers, {}, result.usage, rows, result.groups, source=result.source)
+    asked = Run(folder.stem, 0, (), *answers, {}, result.usage, rows, result.groups, source=result.source)
+    return replace(asked, classes=result.classes)
 
 
 def _run_name(folder: Path) -> str:

@@ -20,7 +20,8 @@ _LEAST: Final = 1e-12
 
 
 class MappedClassifier:
-    """A model whose calibrated probabilities are summed by what its classes are taken for.
+    """A model whose calibrated probabilities are summed by what its classes are taken for; where each is one of those
+    that are wanted, its logits are put in their order, and its temperature stays.
 
     Args:
         classifier: the model.
@@ -31,9 +32,11 @@ class MappedClassifier:
 
     def __init__(self, classifier: Classifier, classes: tuple[str, ...], meanings: Mapping[str, str | None]) -> None:
         self._classifier = classifier
-        self.card = replace(classifier.card, labels=classes, temperature=1.0)
-        taken = [[meanings[label] == name for name in classes] for label in classifier.card.labels]
-        self._sums = np.array(taken, np.float64)
+        taken = np.array([[meanings[label] == name for name in classes] for label in classifier.card.labels])
+        self._sums = taken.astype(np.float64)
+        self._order = taken.argmax(axis=0) if (taken.sum(axis=0) == 1).all() and taken.any(axis=1).all() else None
+        temperature = 1.0 if self._order is None else classifier.card.temperature
+        self.card = replace(classifier.card, labels=classes, temperature=temperature)
 
     @property
     def sha256(self) -> str | None:
@@ -41,8 +44,10 @@ class MappedClassifier:
         return self._classifier.sha256
 
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logarithms of the probabilities (N, classes) of preprocessed faces."""
+        """Logits of preprocessed faces (N, classes), or where classes are joined logarithms of the probabilities."""
         logits = self._classifier.logits_of_input(inputs)
+        if self._order is not None:
+            return logits[:, self._order]
         summed = softmax(logits / self._classifier.card.temperature) @ self._sums
         probabilities = summed / np.maximum(summed.sum(axis=1, keepdims=True), _LEAST)
         answers: NDArray[np.float32] = np.log(np.maximum(probabilities, _LEAST)).astype(np.float32)

@@ -4,9 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NO_SPREAD: Final = 1e-12
+"""What differences of accuracies may differ by from rounding alone; one face of a million is more."""
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
@@ -40,7 +44,7 @@ class PairedSeeds:
     Args:
         share: mean of the differences in accuracy, -1..1.
         low, high: its 95 % interval, Student's t of S - 1 degrees of freedom.
-        p_value: two-sided; 1 where the seeds do not differ at all.
+        p_value: two-sided.
         seeds: how many, S.
     """
 
@@ -51,14 +55,18 @@ class PairedSeeds:
     seeds: int
 
 
-def paired_seeds(one: Sequence[float], other: Sequence[float]) -> PairedSeeds:
-    """Paired t test of accuracies (S,), S at least 2, seed by seed in the same order."""
+def paired_seeds(one: Sequence[float], other: Sequence[float]) -> PairedSeeds | None:
+    """Paired t test of accuracies (S,), S at least 2, seed by seed in the same order.
+
+    None where every seed differs by as much: without a spread over seeds the test says nothing of other seeds.
+    """
     gains = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+    if np.ptp(gains) < _NO_SPREAD:
+        return None
     count, mean = len(gains), float(gains.mean())
     error = float(gains.std(ddof=1)) / math.sqrt(count)
     half = t_quantile(count - 1) * error
-    p_value = two_sided_t(mean / error, count - 1) if error else float(mean == 0)
-    return PairedSeeds(mean, mean - half, mean + half, p_value, count)
+    return PairedSeeds(mean, mean - half, mean + half, two_sided_t(mean / error, count - 1), count)
 
 
 def two_sided_t(t: float, degrees: int) -> float:

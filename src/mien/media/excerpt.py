@@ -117,13 +117,19 @@ class Choice:
         return new
 
     def check(self, name: str) -> None:
-        """Refuse a start that lies behind the last frame; to be called at the end of a video.
+        """Refuse a part without a frame; to be called at the end of a video, or of its part.
 
         Raises:
-            InputError: no frame was so late.
+            InputError: no frame was so late, or none lies between start and end.
         """
-        if self._first is None and not self.over and self._excerpt.start > 0:
-            late = f"its last frame is at {self._last:.3f} s, before the start asked for, {self._excerpt.start:g} s"
+        excerpt = self._excerpt
+        if self._first is not None:
+            return
+        if self.over:
+            found = f"no frame from {excerpt.start:g} to {excerpt.end:g} s, the next one is at {self._last:.3f} s"
+            raise InputError(f"{name}: {found}")
+        if excerpt.start > 0:
+            late = f"its last frame is at {self._last:.3f} s, before the start asked for, {excerpt.start:g} s"
             raise InputError(f"{name}: {late}")
 
 
@@ -147,7 +153,7 @@ class Excerpted:
             if isinstance(image, Interruption) or wanted(image.time):
                 yield image
             elif wanted.over:
-                return
+                break
         wanted.check(self.name)
 
     def stop(self) -> None:

@@ -90,6 +90,9 @@ def _read_file(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Deco
             address = " (an address? give it as text: a Path drops a slash)"
             raise InputError(f"{path}: no such file{address if _ADDRESS_AS_PATH.match(str(path)) else ''}")
         if not path.is_file():
+            if path.is_fifo():
+                mend = f"give its content as standard input: mien predict - < {path}"
+                raise InputError(f"{path}: a pipe, not a picture file: {mend}")
             raise InputError(f"{path}: a folder or device, not a picture file")
         with path.open("rb") as file:
             _refuse_unread(path, file.read(400))

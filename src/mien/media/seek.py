@@ -17,6 +17,7 @@ from mien.media.clock import Clock
 from mien.media.video_times import VideoTimes
 
 _TRIES: Final = 4
+_LAST_STAMP: Final = 2**63 - 1
 _STILL: Final = Fraction(1, 2000)
 _LEAP: Final = 10
 """Seconds between two packets up to and from which the clock has to be followed from the beginning on."""
@@ -66,6 +67,8 @@ def by_index(container: Any, stream: Any, times: VideoTimes, start: float) -> Be
         return None
     target = origin + Fraction(start)
     bound = int(target / stream.time_base)
+    if bound > _LAST_STAMP:
+        return None
     for _ in range(_TRIES):
         container.seek(bound, stream=stream)
         packets = container.demux(stream)

@@ -107,7 +107,10 @@ def _sequences(search: Search, named: Sequence[str]) -> tuple[list[EmptySource |
 def _is_picture_address(source: str) -> bool:
     if not source.lower().startswith(("http://", "https://")):
         return False
-    name = suffix(urlsplit(source).path)
+    try:
+        name = suffix(urlsplit(source).path)
+    except ValueError:  # a bracket that is not closed: to be told like one that cannot be fetched
+        return True
     if name in PICTURE_SUFFIXES or name in UNREAD:
         return True
     if name in VIDEO_SUFFIXES | _STREAM_SUFFIXES:

@@ -29,6 +29,8 @@ LARGEST: Final = (1280, 800)
 
 _KEYS: Final = "space: pause, s: save, q: quit"
 _PATIENCE: Final = 30
+_WINDOWLESS: Final = ("offscreen", "dummy")
+"""Drivers that SDL falls back to where there is no display; nobody would see the window."""
 """Milliseconds between two polls of the keyboard while playback is paused or waits."""
 
 _MOST_LATE: Final = 0.5
@@ -97,6 +99,8 @@ class Preview:
         self.quit = self.paused = False
         try:
             pygame.display.init()
+            if pygame.display.get_driver() in _WINDOWLESS and "SDL_VIDEODRIVER" not in os.environ:
+                raise pygame.error("no display")
             pygame.font.init()
             self._screen: pygame.Surface | None = None
             self._text = pygame.font.Font(None, 24)

@@ -58,11 +58,17 @@ class TrainingData:
         Raises:
             DataError: the file is malformed, or no row is left to train on.
         """
-        held_out = rows_held_out(store, config)
-        chosen = training_rows(store, drop_rows, held_out)
-        for crossing in crossings(store, chosen.rows, held_out):
+        data = cls.chosen(store, config, drop_rows)
+        for crossing in crossings(store, data.rows, data.held_out):
             log.warning("%s", crossing)
-        return cls(store, chosen.rows, chosen.dropped, held_out)
+        return data
+
+    @classmethod
+    def chosen(cls, store: FaceStore, config: TrainConfig, drop_rows: str | Path | None = None) -> Self:
+        """The same rows, without a look at what crosses the split; arguments and errors as of `prepared`."""
+        held_out = rows_held_out(store, config)
+        rows = training_rows(store, drop_rows, held_out)
+        return cls(store, rows.rows, rows.dropped, held_out)
 
     def with_targets(self, loss: LossConfig) -> "TrainingData":
         """Only the rows that have a target (`mien.training.targets`); the others are counted as dropped.
@@ -77,6 +83,18 @@ class TrainingData:
         assert self.store.votes is not None
         votes = hashlib.sha256(self.store.votes[self.rows[kept]].tobytes()).hexdigest()
         return replace(self, rows=self.rows[kept], dropped={**self.dropped, **without}, votes_sha256=votes)
+
+    def check_rows(self) -> None:
+        """Refuse to train on nothing.
+
+        Raises:
+            TrainingError: no rows are left.
+        """
+        if not len(self.rows):
+            raise TrainingError(
+                f"the data have no Training rows that may be used (left out: {dict(self.dropped) or 'none'}); "
+                "import data that have them"
+            )
 
     def check_licence(self, licence: str) -> None:
         """Refuse weights without a stated licence where the data set's owners have terms of their own.

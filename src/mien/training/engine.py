@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.errors import DivergedError, TrainingError
+from mien.errors import DivergedError
 from mien.model.card import ModelCard
 from mien.networks.device import torch_device
 from mien.networks.saved import load_network
-from mien.runs import BEST_FILE, CHECKPOINT_FILE, TEACHER_ANSWERS_FILE
+from mien.runs import BEST_FILE, CHECKPOINT_FILE, TEACHER_ANSWERS_FILE, lines_in_log
 from mien.threads import threads_each
 from mien.training.averaging import WeightAverage
 from mien.training.checkpoint import CheckpointPace, Progress, restore_checkpoint, save_checkpoint
@@ -83,11 +83,7 @@ def train(
         DivergedError: the loss became NaN or infinite.
     """
     data = data.with_targets(config.loss)
-    if not len(data.rows):
-        raise TrainingError(
-            f"the data have no Training rows that may be used (left out: {dict(data.dropped) or 'none'}); "
-            "import data that have them"
-        )
+    data.check_rows()
     check_network(config, len(data.store.classes))
     data.check_licence(config.licence)
     device, threads = torch_device(device), threads_each(threads, devices)
@@ -141,6 +137,8 @@ class _Trainer:
             faces = self.steps_per_epoch * self.batch_size
             self.reporter.begin(self.config, self.data, self.machine.device.type, progress.epochs_done, faces)
             progress = self._epochs(progress)
+        elif lines_in_log(self.run) != len(progress.history):  # killed between the last checkpoint and its line
+            self._epochs(progress)
         self.reporter.end(self._reason_to_end(progress) or "")
 
     def _epochs(self, progress: Progress) -> Progress:
@@ -222,11 +220,12 @@ class _Trainer:
         return loss.detach()
 
     def _keep(self, entry: Mapping[str, Any], progress: Progress, log: RunLog) -> None:
-        log.add(entry)
+        """The log last: one with an epoch tells that there was a checkpoint, see `open_run`."""
         if entry["best"]:
             self.best = entry["epoch"], deepcopy(self.average.module)
         if self._reason_to_end(progress) or self.pace.is_due():
             self._write(progress)
+        log.add(entry)
 
     def _write(self, progress: Progress) -> None:
         """The chosen network first: a kill right after it finds an older checkpoint, and chooses it anew."""

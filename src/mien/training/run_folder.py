@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.errors import ConfigError, TrainingError
 from mien.files import made_folder, write_text
-from mien.runs import ANSWERS_FILES, CHECKPOINT_FILE, CONFIG_FILE, counted_from_one
+from mien.runs import ANSWERS_FILES, BEST_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE, counted_from_one, lines_in_log
 from mien.toml_json import parse_toml, to_toml
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
@@ -34,8 +34,8 @@ def open_run(
     "auto" is what the run was begun with, or what the device, "cpu", "cuda" or "mps", does best.
 
     Raises:
-        TrainingError: the run exists and ``resume`` was not asked, it was begun with another configuration or other
-            data, the device lacks its precision, or the folder cannot be made.
+        TrainingError: the run exists and ``resume`` was not asked, or its checkpoint is gone; it was begun with another
+            configuration or other data, the device lacks its precision, or the folder cannot be made.
         ModelFileError: its checkpoint is damaged.
     """
     require_precision(config.precision, device)
@@ -47,10 +47,26 @@ def open_run(
         write_text(run / CONFIG_FILE, progress.config, TrainingError)
         require_precision(config.precision, device)
         return config, progress
+    _refuse_to_overwrite(run, resume=resume)
     config = _settled(config, best_precision(device))
     progress = Progress(0, (), to_toml(config), data.identity())
     write_text(made_folder(run, TrainingError) / CONFIG_FILE, progress.config, TrainingError)
     return config, progress
+
+
+def _refuse_to_overwrite(run: Path, *, resume: bool) -> None:
+    """Refuse a folder without a checkpoint whose network or log a new training would overwrite.
+
+    A training that was killed before its first checkpoint leaves an empty log, perhaps beside a network, and begins
+    anew with ``resume``.
+    """
+    best, epochs = (run / BEST_FILE).exists(), lines_in_log(run)
+    if epochs or (best and not (resume and (run / LOG_FILE).exists())):
+        held = " and ".join(name for name, there in ((BEST_FILE, best), (LOG_FILE, epochs)) if there)
+        raise TrainingError(
+            f"{run}: holds {held} of a run already, and no {CHECKPOINT_FILE} to go on from: put that back and go on "
+            "with --resume, or name a new folder"
+        )
 
 
 def _settled(config: TrainConfig, precision: Any) -> TrainConfig:

@@ -24,18 +24,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mien.choices import FOLD_SPLITS
-from mien.data.store import FaceStore
-from mien.errors import ConfigError, DataError, DivergedError, TrainingError
+from mien.errors import ConfigError, DivergedError, TrainingError
+from mien.evaluation.comparison_rows import file_names
 from mien.files import made_folder, write_text
 from mien.labels import LONGEST_CLASS, is_class_name
 from mien.toml_json import expected, from_values, in_range, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
-from mien.training.data import TrainingData, rows_held_out
 from mien.training.recipe import load_config
 from mien.training.search import Search, draw_config, drawn_overrides, rung_folder, seeded
 
@@ -147,6 +143,8 @@ def _runs(sweep: _Sweep) -> Iterator[SweepRun]:
                 f"variants.{name} cannot name a folder: expected 1..{LONGEST_CLASS} printable characters, without "
                 "slashes, blanks around them or a dot at the beginning"
             )
+        if name.casefold() in file_names():
+            raise ConfigError(f"variants.{name} is called like a file that the sweep writes: expected another name")
         config = _variant_config(name, from_values(_Variant, variant, f"variants.{name}."), sweep.set)
         for seed in dict.fromkeys(sweep.seeds):
             run = SweepRun(name, Path(name) / f"seed-{seed}", replace(config, seed=seed))
@@ -171,61 +169,6 @@ def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> Tr
     except ConfigError as error:
         raise ConfigError(f"variants.{name}: {error}") from None
     return config
-
-
-def check_comparable(runs: Sequence[SweepRun], store: FaceStore, folds: int = 0) -> None:
-    """Refuse runs that could not be compared on this data set: without PublicTest all must hold out the same rows.
-
-    Of a sweep over folds those of the same fold must.
-
-    Raises:
-        ConfigError: there would be no faces that all of them were measured on.
-        DataError: a split that this data set does not allow.
-    """
-    if folds:
-        for fold in range(folds):
-            _check_same_rows([run for run in runs if run.config.fold == fold], store)
-    elif not len(store.rows_of("PublicTest")):
-        _check_same_rows(runs, store)
-
-
-def check_trainable(runs: Sequence[SweepRun], store: FaceStore) -> None:
-    """Refuse, before the first run begins, a run that this data set does not serve.
-
-    Raises:
-        DataError, TrainingError: the split cannot be made; there are no rows to choose the epoch on, a class that
-            cannot be learned or judged, no votes, or no licence where the data set has terms. The run is named.
-    """
-    for run in runs:
-        try:
-            held_out = rows_held_out(store, run.config)
-            rows = np.setdiff1d(store.rows_of("Training"), held_out, assume_unique=True)
-            data = TrainingData(store, rows, held_out=held_out).with_targets(run.config.loss)
-            data.check_licence(run.config.licence)
-            data.check_classes(run.config.select_on)
-        except (DataError, TrainingError) as error:
-            raise type(error)(f"{run.folder}: {error}") from None
-
-
-def _check_same_rows(runs: Sequence[SweepRun], store: FaceStore) -> None:
-    held_out = [_rows_held_out(run, store) for run in runs]
-    for run, rows in zip(runs, held_out, strict=True):
-        if not np.array_equal(rows, held_out[0]):
-            raise ConfigError(
-                f"{runs[0].folder} and {run.folder} would hold out different rows and could not be compared: "
-                "set one split, and split_seed=0, for all variants"
-            )
-
-
-def _rows_held_out(run: SweepRun, store: FaceStore) -> NDArray[np.intp]:
-    config = run.config
-    split = config.split if config.split in FOLD_SPLITS else "stratified"
-    if config.split == "official" or (config.select_on == "PublicTest" and not len(store.rows_of("PublicTest"))):
-        raise ConfigError(
-            f"variants.{run.variant}: {store.meta.source} has no PublicTest rows to judge by: "
-            f"set split={split}, split_seed=0 and select_on=held_out"
-        )
-    return rows_held_out(store, config)
 
 
 def whole(trained: Mapping[Path, SweepRun], folds: int) -> dict[Path, SweepRun]:

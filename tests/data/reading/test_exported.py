@@ -52,6 +52,18 @@ def test_every_export_comes_back_in_its_order(name, store, tmp_path):
         assert (again.votes, again.groups) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["npz", "parquet"])
+def test_classes_that_are_called_by_numbers_stay_as_they_are(name, tmp_path):
+    """AffectNet's 0 is neutral, FER2013's angry."""
+    faces, labels, usages = arrays()
+    classes = tuple("0123456")
+    store = FaceStore(faces, labels, usages, StoreMeta(24, "made up", "0" * 64, classes=classes))
+    export_data(store, tmp_path / f"out.{name}", name)
+    again = import_data(tmp_path / f"out.{name}", tmp_path / "again")
+    assert again.meta.classes == classes
+    np.testing.assert_array_equal(again.labels, labels)
+
+
 @pytest.mark.parametrize("name", KEEPS_ALL)
 def test_groups_can_be_left_out_and_named_anew(name, store, tmp_path):
     path = tmp_path / f"out.{name}"
@@ -157,6 +169,14 @@ def text(name, words, other=None):
 GREY = " ".join(["1"] * 2304)
 
 
+def twice(folder):
+    """A table that has a column twice."""
+    path = folder / "twice.parquet"
+    columns = [pa.array(["Training"]), pa.array(["Training"]), pa.array(["happy"]), pa.array([[3] * 2304])]
+    parquet.write_table(pa.Table.from_arrays(columns, ["usage", "usage", "emotion", "pixels"]), path)
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -170,7 +190,8 @@ GREY = " ".join(["1"] * 2304)
         (lambda folder: npz(folder, votes=np.zeros((3, 9), int)), "expected one for each row and each of angry"),
         (lambda folder: npz(folder, faces=np.array([{}] * 3, object)), "not an archive of arrays without pickled"),
         (text("bad.parquet", "PAR1 and no more"), "cannot be read, truncated or damaged"),
-        (lambda folder: table(folder, emotion=None), "no column emotion"),
+        (lambda folder: table(folder, emotion=None), "not one column emotion"),
+        (twice, "not one column usage"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
         (

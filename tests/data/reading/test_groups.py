@@ -59,6 +59,9 @@ def test_a_folder_level_is_a_group(tmp_path):
         groups_of(folder, tmp_path / "b")
     parts = pictures(tmp_path / "parts", ["train/happy/anna/1.png", "test/sad/carl/1.png"])
     assert groups_of(parts, tmp_path / "c", groups="folder", usage=None) == ["carl", "anna"]
+    long = pictures(tmp_path / "long", [f"happy/{'p' * 100}{number}/1.png" for number in range(2)])
+    with pytest.raises(DataError, match=r"has group 'ppp.* expected at most 100 characters"):
+        groups_of(long, tmp_path / "d", groups="folder")
     pictures(folder, ["sad/loose.png"])
     with pytest.raises(DataError, match=r"'loose.png' in it: expected a folder for each group"):
         groups_of(folder, tmp_path / "b", groups="folder")

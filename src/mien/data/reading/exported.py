@@ -139,8 +139,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
     try:
         with parquet.ParquetFile(path) as file:
             columns = file.schema_arrow.names
-            if missing := [name for name in ("usage", "emotion", "pixels") if name not in columns]:
-                raise DataError(f"{path}: no column {missing[0]}: expected usage, emotion and pixels")
+            if wrong := [name for name in ("usage", "emotion", "pixels") if columns.count(name) != 1]:
+                raise DataError(f"{path}: not one column {wrong[0]}: expected usage, emotion and pixels once")
             rows, naming = _described(path, file, classes)
             for number in range(file.num_row_groups):
                 _add_table(rows, path, file.read_row_group(number), naming)
@@ -216,7 +216,8 @@ def _naming(path: Path, names: Sequence[str], wanted: str, *, all_named: bool) -
     meant = [numbers.get(class_key(name)) or name for name in names]
     try:
         known = known_set(meant)
-        some = wanted == AUTO_CLASSES and (known is None or len(names) < len(known))
+        numbered = any(name.isdecimal() for name in names)  # by whoever named them so, not as FER2013 does
+        some = wanted == AUTO_CLASSES and (known is None or len(names) < len(known) or numbered)
         if all_named and (some or wanted == KEEP_CLASSES):
             return Naming(checked_classes(names), {name: name for name in names}, kept=True)
         return understood(names, numbers, wanted)

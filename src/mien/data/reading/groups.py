@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.columns import FILE_NAME, GROUP, LONGEST_NAME, matched, read_column
+from mien.data.columns import FILE_NAME, GROUP, check_group, matched, read_column
 from mien.data.reading.layouts import JAFFE_NAME, FoundPictures
 from mien.data.reading.pictures import LabelledPicture, listed
 from mien.errors import DataError
@@ -62,7 +62,8 @@ def _groups(folder: Path, found: FoundPictures, pictures: Sequence[LabelledPictu
     elif how == SEQUENCE:
         names = [_sequence(picture) for picture in pictures]
     elif how == FOLDER:
-        names = [picture.path.parent.name[:LONGEST_NAME] for picture in pictures]
+        names = [picture.path.parent.name for picture in pictures]
+        check_group(max(names, key=len, default=""), folder)
     else:
         groups: list[str] = listed_column(folder, found, str(how), GROUP).tolist()
         return groups
