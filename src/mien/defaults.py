@@ -37,6 +37,9 @@ DEFAULT_FPS: Final = 25.0
 DEFAULT_RULES: Final = CLEANING_RULES[:4]
 """Cleaning rules that need neither a model nor a debatable threshold."""
 
+LONGEST_SECONDS: Final = 86_400
+"""A day: most that a limit of time may be. The system's timers take no infinity, and not every large number."""
+
 JOB_SECONDS: Final = 60.0
 """In a job: time limit of a picture, or of the next frame of a video."""
 

@@ -100,6 +100,22 @@ def test_an_allowed_page_may_ask_and_no_other(strict, address):
     for where in (strict, address):
         refused = waiting.options(f"http://{where}/v1/predict", headers={**asked, "origin": "https://b.test"})
         assert "access-control-allow-origin" not in refused.headers
+        assert (refused.status_code, "--allow-origin" in refused.json()["error"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"access-control-request-method": "DELETE"}, "GET, HEAD, POST; not 'DELETE'"),
+        ({"access-control-request-method": "POST", "access-control-request-headers": "Accept, X-Own"}, "not 'x-own'"),
+    ],
+)
+def test_an_allowed_page_learns_why_it_may_not_ask(strict, asked, says):
+    headers = {**asked, "origin": "https://a.test"}
+    refused = waiting.options(f"http://{strict}/v1/predict", headers=headers)
+    assert (refused.status_code, says in refused.json()["error"]) == (400, True), refused.text
+    assert refused.headers["access-control-allow-origin"] == "https://a.test"
+    assert refused.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_foreign_name_of_this_machine_is_refused(strict):

@@ -40,13 +40,41 @@ def test_head_is_get_without_a_body(guarded, path):
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("GET", "/v1/predict", "POST"), ("PUT", "/v1/predict/video", "POST"), ("POST", "/healthz", "GET, HEAD")],
+    [
+        ("GET", "/v1/predict", "POST"),
+        ("OPTIONS", "/v1/predict", "POST"),
+        ("PUT", "/v1/predict/video", "POST"),
+        *(("POST", path, "GET, HEAD") for path in ("/healthz", "/openapi.json", "/", "/app.js")),
+    ],
 )
 def test_other_methods_get_405(guarded, method, path, allowed):
     answer = httpx.request(method, guarded + path, timeout=HANG)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
-    assert answer.json().keys() == {"error"}
+    assert answer.json() == {"error": f"{method} is not answered here; send {allowed}"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/v1/nope", "/v1/predict/", "/static/../app.py", "/" + "a" * 300, "/%00"])
+def test_what_is_not_there_is_404_whatever_the_method(guarded, method, path):
+    answer = httpx.request(method, guarded + path, timeout=HANG)
+    assert answer.status_code == 404
+    assert answer.json()["error"].endswith("; /openapi.json lists the addresses")
+    assert "allow" not in answer.headers
+
+
+def test_so_is_a_target_that_is_no_path(guarded):
+    answer = sent(guarded, b"OPTIONS * HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.endswith(b'; /openapi.json lists the addresses"}')
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_stream_wants_a_websocket(guarded, method):
+    answer = httpx.request(method, f"{guarded}/v1/stream", timeout=HANG)
+    assert answer.status_code == 426
+    assert (answer.headers["upgrade"], answer.headers["connection"]) == ("websocket", "upgrade")
+    assert method == "HEAD" or "as a WebSocket" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("part", ["bytes=9-2", "bytes=-0", "bytes=1-5"])
@@ -87,8 +115,41 @@ def test_what_is_no_http_is_refused_as_everything_is(guarded):
     head, body = sent(guarded, b"no http\r\n\r\n").split(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"x-content-type-options: nosniff" in head
-    assert json.loads(body) == {"error": "malformed HTTP request"}
+    assert json.loads(body) == {"error": "malformed HTTP request: illegal request line"}
     assert 'mien_requests_total{path="other",status="400"}' in waiting.get(f"{guarded}/metrics").text
+
+
+GET = b"GET / HTTP/1.1\r\n"
+POST = b"POST /v1/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\n"
+UPGRADE = b"GET /v1/stream HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+KEY = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "says"),
+    [
+        (GET + b"\r\n", 400, "Missing mandatory Host: header"),
+        (GET + b"host: a\r\nhost: b\r\n\r\n", 400, "multiple Host: headers"),
+        (GET + b"host: a\r\na: " + b"a" * 100_000, 431, "longer than 16 KB: send fewer or shorter headers"),
+        (b"GET /" + b"a" * 100_000, 414, "the address of the request is longer than 16 KB"),
+        ("GET /?a=\N{GRINNING FACE} HTTP/1.1\r\nhost: a\r\n\r\n".encode(), 400, "illegal request line"),
+        (POST + b"content-length: -1\r\n\r\n", 400, "bad Content-Length"),
+        (POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n", 400, "illegal chunk header"),
+        (POST + b"transfer-encoding: chunked\r\n\r\n" + b"1" * 100_000, 400, "malformed HTTP request: "),
+        (UPGRADE + b"sec-websocket-version: 13\r\n\r\n", 400, "missing Sec-WebSocket-Key header"),
+        (UPGRADE + KEY + b"\r\n", 400, "missing Sec-WebSocket-Version header"),
+        (UPGRADE + KEY + b"sec-websocket-version: 8\r\n\r\n", 426, "invalid Sec-WebSocket-Version header: 8"),
+    ],
+)
+def test_what_is_malformed_is_said(guarded, content, status, says):
+    head, body = sent(guarded, content).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert (b"sec-websocket-version: 13" in head.lower()) == (status == 426)
+    error = json.loads(body)["error"]
+    assert says in error
+    assert len(error) <= 200
+    assert "\n" not in error
+    assert f'status="{status}"' in waiting.get(f"{guarded}/metrics").text
 
 
 def test_a_refused_stream_has_the_headers_of_every_refusal_and_is_counted(guarded):

@@ -99,7 +99,7 @@ def test_what_the_parser_does_not_take_is_left_and_nothing_more_is_read():
     ],
 )
 def test_uncommonly_many_parts_of_a_head_are_paid_for(head, least, most):
-    connection = Counted(h11.SERVER)
+    connection = Counted()
     connection.receive_data(b"GET /healthz?a=1&b=2 HTTP/1.1\r\nhost: a\r\n" + head + b"\r\n")
     assert isinstance(connection.next_event(), h11.Request)
     assert least <= connection.taken() <= most

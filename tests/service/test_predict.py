@@ -181,6 +181,55 @@ def test_other_text_is_not_base64(client, data):
     assert answer.json()["error"].startswith("picture 1: its data is not base64")
 
 
+ONE_FORM = {"content-type": "multipart/form-data; boundary=x"}
+TEXT_IN_A_FORM = WORD_IN_A_FORM.replace(b"word", b"picture")
+"""What `curl -F picture=hello` sends."""
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (TEXT_IN_A_FORM, "field 'picture' is text: send a file, as in curl -F picture=@FILE"),
+        (WORD_IN_A_FORM, "field 'word' is text: send a file, as in curl -F picture=@FILE"),
+        (FILE_IN_A_FORM, "the form breaks off: the boundary at its end is not there"),
+        (FILE_IN_A_FORM + b"\r\n--x\r\n", "the form breaks off: the boundary at its end is not there"),
+        (b"--x--\r\n", "no picture in the form; send files in the field 'picture'"),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_said(client, content, says):
+    answer = client.post("/v1/predict", content=content, headers=ONE_FORM)
+    assert (answer.status_code, answer.json()["error"]) == (400, says)
+
+
+@pytest.mark.parametrize("end", [b"\r\n--x--", b"\r\n--x--\r\n", b"\r\n--x--\r\nepilogue"])
+def test_a_form_ends_with_its_last_boundary(client, picture, end):
+    content = FILE_IN_A_FORM[:-1] + picture("PNG") + end
+    answer = client.post("/v1/predict", content=content, headers=ONE_FORM)
+    assert (answer.status_code, answer.json()[0]["width"]) == (200, 64), answer.text
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"pictures": ["aGk="]}, 'pictures[0]: expected {"data": "BASE64"}'),
+        ({"pictures": [{"data": "aGk="}, {"name": "a"}]}, 'pictures[1]: expected {"data": "BASE64"}'),
+        ({"pictures": [{"data": 1}]}, 'pictures[0]: expected {"data": "BASE64"}'),
+        *((wrong, 'expected {"pictures": [{"data": "BASE64"}]}') for wrong in ({}, [], {"pictures": []}, {"a": 1})),
+        ({"pictures": [{"data": "", "a\nb": 1}]}, "pictures[0]: unknown key 'a\\nb'"),
+        ({"pictures": [{"data": ""}], "more": 1}, "document: unknown key 'more'"),
+        ({"pictures": [{"data": "", "name": 1}]}, "pictures[0].name: Input should be a valid string"),
+    ],
+)
+def test_what_is_wrong_with_json_is_said(client, document, says):
+    answer = client.post("/v1/predict", json=document)
+    assert (answer.status_code, answer.json()["error"]) == (400, f"the JSON is malformed: {says}")
+
+
+def test_an_empty_file_is_said_to_be_empty(client):
+    answer = client.post("/v1/predict", files=[("picture", ("a.png", b"", "image/png"))])
+    assert (answer.status_code, answer.json()["error"]) == (415, "a.png: an empty file, not a picture")
+
+
 def test_compressed_bodies_are_refused(client, picture):
     headers = {"content-type": "image/png", "content-encoding": "gzip"}
     assert client.post("/v1/predict", content=picture("PNG"), headers=headers).status_code == 415
@@ -317,7 +366,7 @@ def test_the_card_of_the_model_is_told(client, recognizer):
 def test_state_and_metrics(client, picture):
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ok"}
-    assert client.get("/nowhere").json() == {"error": "Not Found"}
+    assert client.get("/nowhere").json() == {"error": "nothing is at '/nowhere'; /openapi.json lists the addresses"}
     before = client.get("/metrics").text
     client.post("/v1/predict", content=picture("PNG"), headers={"content-type": "image/png"})
     after = client.get("/metrics").text

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from mien.choices import OWN_RAY
+from mien.defaults import LONGEST_SECONDS
 from mien.errors import UsageError
 
 _CLUSTER: Final = "--cluster"
@@ -35,7 +36,13 @@ Shard = Annotated[
 ]
 TimeLimit = Annotated[
     float,
-    typer.Option("--time-limit", min=0.1, metavar="SECONDS", help="In a job: for a picture, or a video's next frame."),
+    typer.Option(
+        "--time-limit",
+        min=0.1,
+        max=LONGEST_SECONDS,
+        metavar="SECONDS",
+        help="In a job: for a picture, or a video's next frame.",
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from mien.cli.options import Detector, MinConfidence, MinFace, Model, RunOn, Threads
 from mien.control_groups import memory_at_hand
-from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, MIN_SCORE
+from mien.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, LONGEST_SECONDS, MIN_SCORE
 from mien.errors import InputError, MissingExtraError, UsageError
 from mien.service.limits import MEGABYTE, Limits
 from mien.service.memory import Shares, usual_memory
@@ -22,6 +22,8 @@ TOKEN_VARIABLE = "MIEN_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST_TOKEN = 16
 
 _LIMITS: Final = Limits()
+_MOST_MEGAPIXELS: Final = 10**6
+"""Of all pictures of one address: as good as no limit."""
 
 LogFormat = Literal["text", "json"]
 
@@ -66,13 +68,18 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         int, typer.Option(min=1, help="Of one address.")
     ] = _LIMITS.connections_per_client,
     queue_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Longest wait of a picture for a worker, in seconds.")
+        float, typer.Option(min=0.1, max=LONGEST_SECONDS, help="Longest wait of a picture for a worker, in seconds.")
     ] = _LIMITS.queue_seconds,
     max_megapixels: Annotated[
         float, typer.Option(min=0.01, max=100, help="Maximum size of a picture.")
     ] = _LIMITS.pixels / 10**6,
     max_megapixels_per_client: Annotated[
-        float, typer.Option(min=0.01, help="Of all pictures of one address that are worked on or wait, together.")
+        float,
+        typer.Option(
+            min=0.01,
+            max=_MOST_MEGAPIXELS,
+            help="Of all pictures of one address that are worked on or wait, together; at least --max-megapixels.",
+        ),
     ] = _LIMITS.pixels_per_client / 10**6,
     max_megabytes: Annotated[
         float, typer.Option(min=0.01, max=1000, help="Maximum body of a request with pictures.")
@@ -90,13 +97,24 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         ),
     ] = None,
     picture_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Longest work on a picture, or on one frame of a video, in seconds.")
+        float,
+        typer.Option(
+            min=0.1, max=LONGEST_SECONDS, help="Longest work on a picture, or on one frame of a video, in seconds."
+        ),
     ] = _LIMITS.picture_seconds,
     drain_seconds: Annotated[
-        float, typer.Option(min=0, help="Time to answer but not be ready before stopping, for load balancers.")
+        float,
+        typer.Option(
+            min=0,
+            max=LONGEST_SECONDS,
+            help="Time to answer but not be ready before stopping, for load balancers, in seconds.",
+        ),
     ] = _LIMITS.drain_seconds,
     shutdown_seconds: Annotated[
-        int, typer.Option(min=1, help="Grace period of requests in flight when the service stops.")
+        int,
+        typer.Option(
+            min=1, max=LONGEST_SECONDS, help="Grace period of requests in flight when the service stops, in seconds."
+        ),
     ] = _LIMITS.shutdown_seconds,
     trust_proxy: Annotated[
         list[str] | None,

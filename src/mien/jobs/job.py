@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mien.defaults import JOB_SECONDS
+from mien.defaults import JOB_SECONDS, LONGEST_SECONDS
 from mien.errors import InputError, JobError, MienError, MissingExtraError, UsageError
 from mien.jobs.accounts import Account, JobStatus
 from mien.jobs.here import run_here
@@ -49,7 +49,7 @@ class Running:
         cluster: None: this machine; ``local``: a Ray of its own, for trying; else the address of a Ray cluster.
         gpus: of each actor of a cluster.
         shard: (i, n): do every n-th part from the i-th on, 0 <= i < n; None: all.
-        seconds: time limit of a picture, or of the next frame of a video, more than 0.
+        seconds: time limit of a picture, or of the next frame of a video, more than 0, at most a day.
         resume: whether a job that was begun goes on.
 
     Raises:
@@ -68,8 +68,8 @@ class Running:
             raise UsageError(f"workers is {self.workers}: expected at least 1")
         if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
             raise UsageError(f"shard is {self.shard[0]}/{self.shard[1]}: expected i/n with 0 <= i < n")
-        if not self.seconds > 0:
-            raise UsageError(f"the time limit is {self.seconds:g} s: expected more than 0")
+        if not 0 < self.seconds <= LONGEST_SECONDS:
+            raise UsageError(f"the time limit is {self.seconds:g} s: expected more than 0, at most {LONGEST_SECONDS}")
 
 
 def run(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -9,20 +10,19 @@ from typing import Final
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from mien.errors import MienError, RequestError
 from mien.recognition.recognizer import Recognizer
-from mien.service import routes
+from mien.service import guard, routes
 from mien.service.engine import Engine
 from mien.service.guard import Guard
 from mien.service.metrics import Metrics
 from mien.service.openapi import API
 from mien.service.places import Places
-from mien.service.refusals import EXPOSED, SECURITY_HEADERS, problem, refusal_headers
+from mien.service.refusals import SECURITY_HEADERS, not_answered, problem, refusal_headers
 from mien.service.settings import Settings
 from mien.version import __version__
 
@@ -57,28 +57,26 @@ def create_app(recognizer: Recognizer, settings: Settings | None = None) -> Fast
     app.include_router(routes.stream_routes(engine, settings.limits, metrics))
     app.mount("/", _Page(directory=STATIC, html=True))
     _add_errors(app)
-    _add_middleware(app, settings, metrics, places)
+    app.add_middleware(Guard, settings=settings, metrics=metrics, places=places)
     return app
 
 
 class _Page(StaticFiles):
-    """The files of the page, always whole: requests for parts of them would be refused in plain text."""
+    """The files of the page, always whole: requests for parts of them would be refused in plain text.
+
+    What has no other route comes here: it is looked for before its method is judged.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
 
-
-def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics, places: Places) -> None:
-    if settings.access.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=sorted(settings.access.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
-            expose_headers=EXPOSED,
-        )
-    app.add_middleware(Guard, settings=settings, metrics=metrics, places=places)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        found = await super().get_response(path, {**scope, "method": "GET"})
+        if scope["method"] != "GET":
+            said = not_answered(scope["method"], guard.READ_ONLY)
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, said, {"allow": guard.READ_ONLY})
+        return found
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -100,7 +98,10 @@ async def _of_mien(request: Request, error: Exception) -> Response:
 
 async def _of_starlette(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = _answer(error.status_code, str(error.detail))
+    said = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        said = f"nothing is at {request.scope['path'][:200]!r}; {guard.OPENAPI} lists the addresses"
+    response = _answer(error.status_code, said)
     response.headers.update(error.headers or {})
     return response
 

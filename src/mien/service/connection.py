@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 
 import h11
@@ -13,7 +14,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mien.service.attention import Attentive
 from mien.service.clients import UNKNOWN, network_of
 from mien.service.counted import Counted
+from mien.service.fault import Fault
 from mien.service.guard import CROWDED
+from mien.service.lingering import Lingering
 from mien.service.pace import Pace
 from mien.service.refusals import SECURITY_HEADERS, problem
 
@@ -24,6 +27,9 @@ cut, so that the process does not run out of file descriptors."""
 
 _GRACE: Final = 0.1
 """Seconds in which a connection is not yet called silent: its first bytes may be waiting to be read."""
+
+_LONGEST_REASON: Final = 200
+"""Characters: parsers repeat what they do not understand."""
 
 
 class Impatient(H11Protocol):
@@ -50,7 +56,7 @@ class Impatient(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._service = self.app
-        self.conn = self._counted = Counted(h11.SERVER)
+        self.conn = self._counted = Counted()
         self._pace = Pace(self.loop.time, self.loop.call_later, self._parse, self._wait, self._takes_bytes)
         self.arrived = self.loop.time()
 
@@ -122,11 +128,16 @@ class Impatient(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._upgraded = True
         super().handle_websocket_upgrade(event)
-        if not self.transport.get_protocol().understood:  # type: ignore[attr-defined]  # a WebSocket
-            self.send_400_response("")
+        protocol: Any = self.transport.get_protocol()  # a WebSocket
+        if not protocol.understood:
+            self._refuse(protocol.fault)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, as every refusal is written; nothing else is answered on this connection."""
+        """Refuse what is not HTTP; uvicorn's message is the same for everything."""
+        self._refuse(self._counted.fault)
+
+    def _refuse(self, fault: Fault) -> None:
+        """Answer as every refusal is written; nothing else is answered on this connection."""
         if not self.silent:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -134,11 +145,13 @@ class Impatient(H11Protocol):
                 self.transport.abort()
                 return
         if self.count is not None:
-            self.count(400)
-        body = problem("malformed HTTP request")
-        headers = {**SECURITY_HEADERS, "content-type": "application/json", "connection": "close"}
+            self.count(fault.status)
+        body = problem(fault.said[:_LONGEST_REASON])
+        headers = {**SECURITY_HEADERS, **fault.headers, "content-type": "application/json", "connection": "close"}
         response = h11.Response(
-            status_code=400, headers=[*headers.items(), ("content-length", str(len(body)))], reason="Bad Request"
+            status_code=fault.status,
+            headers=[*headers.items(), ("content-length", str(len(body)))],
+            reason=HTTPStatus(fault.status).phrase,
         )
         with suppress(h11.LocalProtocolError):  # HEAD is answered without a body
             for part in (response, h11.Data(data=body), h11.EndOfMessage()):
@@ -188,48 +201,6 @@ class Impatient(H11Protocol):
         self._deadline = None
         if not self.transport.is_closing():
             self.transport.close()
-
-
-class Lingering:
-    """A transport that, while bytes are on their way that nobody reads, closes one side first: were it closed at once,
-    the client's system would throw the response away (RFC 9112, 9.6).
-
-    Args:
-        transport: asyncio's.
-        unread: whether there may be such bytes.
-        linger: called with what closes the other side.
-        resume: called when reading may go on.
-    """
-
-    def __init__(
-        self,
-        transport: Any,
-        unread: Callable[[], bool],
-        linger: Callable[[Callable[[], None]], None],
-        resume: Callable[[], None],
-    ) -> None:
-        self._transport, self._unread, self._linger, self._resume = transport, unread, linger, resume
-        self._ending = False
-
-    def close(self) -> None:
-        if self._ending:
-            return
-        if self._transport.is_closing() or not self._unread():
-            self._transport.close()
-            return
-        self._ending = True
-        self._transport.write_eof()
-        self._transport.resume_reading()
-        self._linger(self._transport.close)
-
-    def resume_reading(self) -> None:
-        self._resume()
-
-    def is_closing(self) -> bool:
-        return self._ending or bool(self._transport.is_closing())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 def make_room(new: Any, connections: Iterable[Any], most: int, most_per_client: int) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.errors import RequestError
@@ -15,7 +16,8 @@ from mien.service.clients import UNKNOWN, network_of
 from mien.service.heap import Heap
 from mien.service.metrics import Metrics
 from mien.service.places import Places
-from mien.service.refusals import SECURITY_HEADERS, cors_headers, refusal, with_headers
+from mien.service.preflight import is_preflight, permission
+from mien.service.refusals import SECURITY_HEADERS, cors_headers, not_answered, refusal, with_headers
 from mien.service.settings import Settings
 
 PREDICT: Final = "/v1/predict"
@@ -23,6 +25,7 @@ VIDEO: Final = "/v1/predict/video"
 STREAM: Final = "/v1/stream"
 MODELS: Final = "/v1/models"
 METRICS: Final = "/metrics"
+OPENAPI: Final = "/openapi.json"
 
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
 KEEP: Final = "mien.keep"
@@ -34,9 +37,11 @@ ACCESS: Final = logging.getLogger("mien.access")
 ACCESS.setLevel(logging.WARNING)  # clients are private: it is silent until somebody asks for it
 """Access log, one line per request: client address, method, path, status, duration."""
 
-_COUNTED: Final = (PREDICT, VIDEO, MODELS, METRICS, "/healthz", "/readyz", "/openapi.json", "/")
+_COUNTED: Final = (PREDICT, VIDEO, MODELS, METRICS, "/healthz", "/readyz", OPENAPI, "/")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_METHODS: Final = {PREDICT: "POST", VIDEO: "POST", **dict.fromkeys((MODELS, METRICS, *HEALTH), "GET, HEAD")}
+READ_ONLY: Final = "GET, HEAD"
+"""Methods of an address that is only read."""
+_METHODS: Final = {PREDICT: "POST", VIDEO: "POST", **dict.fromkeys((MODELS, METRICS, OPENAPI, *HEALTH), READ_ONLY)}
 """Methods of every address but those of the page."""
 _KINDS: Final = {PREDICT: "request", VIDEO: "video"}
 
@@ -70,6 +75,10 @@ class Guard:
         try:
             self._check(scope)
             body.check_declared()
+            if is_preflight(scope):
+                permitted = Response(headers=permission(Headers(scope=scope), self._settings.access))
+                await permitted(scope, receive, answer.send)
+                return
             if scope["path"] in _KINDS:
                 self._places.check(_KINDS[scope["path"]], client_of(scope))
             with self._metrics.requests_in_flight.track_inprogress():
@@ -105,6 +114,8 @@ class Guard:
 
     def _headers(self, scope: Scope) -> dict[str, str]:
         headers = cors_headers(Headers(scope=scope), self._settings.access)
+        if scope["path"] == STREAM:
+            return {**headers, "upgrade": "websocket", "connection": "upgrade"}
         return headers if _is_allowed(scope) else {**headers, "allow": _METHODS[scope["path"]]}
 
     def _check(self, scope: Scope) -> None:
@@ -119,7 +130,9 @@ class Guard:
         if scope.get("method") != "OPTIONS" and (scope["path"].startswith("/v1/") or scope["path"] == METRICS):
             check_token(headers, access)
         if not _is_allowed(scope):
-            raise RequestError(405, f"{scope['method'][:20]} is not answered here; send {_METHODS[scope['path']]}")
+            raise RequestError(405, not_answered(scope["method"], _METHODS[scope["path"]]))
+        if scope["type"] == "http" and scope["path"] == STREAM and not is_preflight(scope):
+            raise RequestError(426, f"{STREAM} is a live stream: connect to it as a WebSocket (ws:// or wss://)")
 
     def _bounded(self, scope: Scope, receive: Receive) -> "BoundedBody":
         limits = self._settings.limits
@@ -182,7 +195,7 @@ def _address(scope: Scope) -> str:
 
 def _is_allowed(scope: Scope) -> bool:
     """Whether a request has a method of its address; preflight requests (CORS) are answered everywhere."""
-    if scope["type"] != "http" or scope["method"] == "OPTIONS":
+    if scope["type"] != "http" or is_preflight(scope):
         return True
     allowed = _METHODS.get(str(scope["path"]))
     return allowed is None or scope["method"] in allowed.split(", ")

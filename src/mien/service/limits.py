@@ -1,23 +1,24 @@
 """Limits of the service: size, rate and time, each with its default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
-from mien.defaults import CHEAP_CPU_SECONDS, STARVED_SECONDS
+from mien.defaults import CHEAP_CPU_SECONDS, LONGEST_SECONDS, STARVED_SECONDS
+from mien.errors import UsageError
 
 MEGABYTE: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Size limits, rate limits and timeouts.
+    """Size limits, rate limits and timeouts; those called ``_seconds`` are at most `LONGEST_SECONDS`.
 
     Args:
         body: bytes of a request with pictures.
         video_body: bytes of a request with a video.
         pixels: of one picture, or one frame of a video.
         pictures: per request.
-        pixels_per_client: of the pictures of one address that are worked on or wait, all together.
+        pixels_per_client: of the pictures of one address that are worked on or wait, all together; at least ``pixels``.
         faces: of one picture.
         frame_body: bytes of one picture of a live stream.
         video_seconds: length of a video.
@@ -50,6 +51,9 @@ class Limits:
         idle_seconds: idle timeout of a live stream, and of a response that its client does not read.
         drain_seconds: time for which the service answers but is not ready, before it stops.
         shutdown_seconds: grace period of requests in flight when the service stops.
+
+    Raises:
+        UsageError: a time out of range, or pictures that no address may send.
     """
 
     body: int = 20 * MEGABYTE
@@ -89,3 +93,14 @@ class Limits:
     idle_seconds: float = 30.0
     drain_seconds: float = 0.0
     shutdown_seconds: int = 30
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self) if field.name.endswith("_seconds")):
+            if not 0 <= (seconds := getattr(self, name)) <= LONGEST_SECONDS:
+                raise UsageError(f"{name} is {seconds:g}: expected 0 to {LONGEST_SECONDS} seconds")
+        if self.pixels_per_client < self.pixels:
+            each, all_together = self.pixels / 10**6, self.pixels_per_client / 10**6
+            raise UsageError(
+                f"{all_together:g} megapixels of all pictures of one address, but {each:g} of each: expected at least "
+                "as many; raise --max-megapixels-per-client, or lower --max-megapixels"
+            )

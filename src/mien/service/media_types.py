@@ -46,6 +46,8 @@ def picture_type(content: bytes, name: str) -> str:
     Raises:
         RequestError: 415, none of `PICTURES`.
     """
+    if not content:
+        raise RequestError(415, f"{name}: an empty file, not a picture")
     found = _sniffed(content)
     if found is None:
         raise RequestError(415, f"{name}: not a picture that is read; send one of {', '.join(PICTURES)}")

@@ -31,7 +31,7 @@ class Places:
         self._bytes: Counter[str] = Counter()
         self._most_bytes = limits.buffered
         self._pixels: Counter[str] = Counter()
-        self._most_pixels = max(limits.pixels_per_client, limits.pixels)
+        self._most_pixels = limits.pixels_per_client
 
     def check(self, kind: str, client: str) -> None:
         """Refuse what would find no place, before its body is read.
@@ -41,9 +41,12 @@ class Places:
             client: the address.
 
         Raises:
-            RequestError: 429, the client's limit is reached; 503, the limit of all clients together is.
+            RequestError: 403, there are none of this kind; 429, the client's limit is reached; 503, the limit of all
+                clients together is.
         """
         taken, (most, most_per_client) = self._taken[kind], self._most[kind]
+        if not (most and most_per_client):
+            raise RequestError(403, f"this service takes no {kind}s (--max-{kind}s or --max-{kind}s-per-client is 0)")
         if taken.total() >= most:
             raise RequestError(503, f"the service is overloaded ({most} requests of this kind at a time); try again")
         if taken[client] >= most_per_client:

@@ -51,6 +51,16 @@ def refusal_headers(status: int) -> dict[str, str]:
     return {"retry-after": _SLOW_DOWN} if status in {429, 503} else {}
 
 
+def not_answered(method: str, allowed: str) -> str:
+    """Why a request has status 405.
+
+    Args:
+        method: its own.
+        allowed: those of its address.
+    """
+    return f"{method[:20]} is not answered here; send {allowed}"
+
+
 def problem(message: str) -> bytes:
     """The body of every error response, ASCII JSON."""
     return json.dumps({"error": message}).encode()

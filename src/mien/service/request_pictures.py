@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from python_multipart.multipart import parse_options_header
@@ -41,11 +41,27 @@ _MARKS: Final = (b"{", b"[", b",")
 _MOST_MARKS: Final = 300
 """That JSON of one picture may have: a few, and those in its name."""
 
+_PICTURE: Final = '{"data": "BASE64"}'
+_DOCUMENT: Final = f'{{"pictures": [{_PICTURE}]}}'
+_WRONG_SHAPE: Final = frozenset({"missing", "model_type", "list_type", "string_type", "too_short"})
+"""Pydantic's errors that an example answers."""
+
 
 class _InMemory(MultiPartParser):
     """Keeps every part in memory, never in a temporary file; `mien.service.guard` limits the size of the body."""
 
     spool_max_size = sys.maxsize
+    ended = False
+    """Whether the boundary at the end of the form was there."""
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        if self._current_part.file is None:
+            name = self._current_part.field_name[:100]
+            raise RequestError(400, f"field {name!r} is text: send a file, as in curl -F {FIELD}=@FILE")
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 async def read_pictures(headers: Headers, body: AsyncGenerator[bytes, None], most: int) -> list[Upload]:
@@ -85,12 +101,15 @@ async def _read_form(headers: Headers, body: AsyncGenerator[bytes, None], most: 
     options = parse_options_header(headers["content-type"])[1]
     _check_charset(options.get(b"charset", b"utf-8"))
     parts = _with_few_boundaries(options.get(b"boundary", b""), body)
+    parser = _InMemory(headers, parts, max_files=_MOST_FILES)
     try:
-        form = await _InMemory(headers, parts, max_files=_MOST_FILES, max_fields=0).parse()
+        form = await parser.parse()
     except MultiPartException as error:
         raise RequestError(400, f"the form is malformed: {error.message}") from None
     uploads = [await _of_part(name, part) for name, part in form.multi_items()]
     await form.close()
+    if not parser.ended:
+        raise RequestError(400, "the form breaks off: the boundary at its end is not there")
     if not uploads:
         raise RequestError(400, f"no picture in the form; send files in the field {FIELD!r}")
     return uploads
@@ -120,7 +139,7 @@ def _check_charset(charset: bytes) -> None:
         raise RequestError(415, "forms are read as UTF-8; leave the charset out of the content type")
 
 
-async def _of_part(name: str, part: Any) -> Upload:
+async def _of_part(name: str, part: UploadFile | str) -> Upload:
     if name != FIELD or not isinstance(part, UploadFile):
         raise RequestError(400, f"unknown form field {name[:100]!r}; send files in the field {FIELD!r}")
     return Upload((part.filename or "picture")[:_LONGEST_NAME], await part.read())
@@ -165,5 +184,21 @@ def _reason(error: Exception) -> str:
     """What is wrong and where; the input itself is not echoed."""
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
+        return _reason_of(first["type"], first["loc"], first["msg"])
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _reason_of(kind: str, where: tuple[int | str, ...], said: str) -> str:
+    """What is wrong by pydantic: an example says more than its names of types."""
+    if kind == "extra_forbidden":
+        return f"{_path(where[:-1])}: unknown key {str(where[-1])[:100]!r}"
+    if kind in _WRONG_SHAPE and len(where) < 2:
+        return f"expected {_DOCUMENT}"
+    if kind in _WRONG_SHAPE and where[-1] != "name":
+        return f"{_path(where[:2])}: expected {_PICTURE}"
+    return f"{_path(where)}: {said}"
+
+
+def _path(where: tuple[int | str, ...]) -> str:
+    """As in `pictures[0].name`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)[1:] or "document"

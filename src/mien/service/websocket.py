@@ -4,9 +4,10 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
+from websockets.exceptions import InvalidHeaderValue, InvalidState
 from websockets.http11 import Request
 
+from mien.service.fault import Fault
 from mien.service.pace import Pace
 
 
@@ -25,6 +26,16 @@ class PacedWebSocket(WebSocketsSansIOProtocol):
     def understood(self) -> bool:
         """Whether its handshake is one; otherwise nothing was answered, and uvicorn would wait for ever."""
         return bool(self.handshake_initiated)
+
+    @property
+    def fault(self) -> Fault:
+        """Why it is not understood; another version is told which is spoken (RFC 6455, 4.4)."""
+        error = self.conn.handshake_exc or self.conn.parser_exc
+        cause = error and error.__cause__
+        said = f"malformed handshake of a WebSocket: {error}{f' ({cause})' if cause else ''}"
+        if isinstance(error, InvalidHeaderValue) and error.name == "Sec-WebSocket-Version":
+            return Fault(426, said, {"sec-websocket-version": "13", "upgrade": "websocket"})
+        return Fault(400, said)
 
     def handle_connect(self, event: Request) -> None:
         if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
