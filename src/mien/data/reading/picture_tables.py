@@ -18,7 +18,6 @@ _PATH: Final = "path"
 _LABEL: Final = "label"
 _USAGE: Final = "usage"
 _HEADER_BYTES: Final = 4096
-"""Where cells go that have no column."""
 
 PICTURE_TABLE: Final = "table"
 """What this layout is called in messages."""

@@ -116,22 +116,23 @@ export async function* predictVideo(file) {
 
 /** Recordings of browsers do not say how long they are, until their end was looked for. */
 async function durationOf(video, file) {
-  const shown = nextPicture(video);
-  await happened(video, "loadeddata", file);
-  await Promise.race([shown, patience()]);
+  await pictureAfter("loadeddata", video, file);
   if (video.duration === Infinity) await seeked(video, FAR, file);
   return video.duration === Infinity ? video.currentTime : video.duration;
 }
 
 async function seeked(video, time, file) {
   if (video.currentTime === time && !video.seeking) return;
-  const shown = nextPicture(video);
-  video.currentTime = time;
-  await happened(video, "seeked", file);
-  await Promise.race([shown, patience()]);
+  await pictureAfter("seeked", video, file, () => (video.currentTime = time));
 }
 
-const patience = () => new Promise((done) => setTimeout(done, PATIENCE));
+/** Wait until an event has happened, and until the picture that comes with it can be copied. */
+async function pictureAfter(name, video, file, begin = () => {}) {
+  const shown = nextPicture(video); // before it begins, or it might be shown unseen
+  begin();
+  await happened(video, name, file);
+  await Promise.race([shown, new Promise((done) => setTimeout(done, PATIENCE))]);
+}
 
 /** Resolves when the next picture of a video can be copied: on a busy machine some time after `seeked`, and until then
  * the one before is. Where nothing is shown, and in old browsers, at once. */
