@@ -71,6 +71,12 @@ class _Page(StaticFiles):
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
 
+    def get_path(self, scope: Scope) -> str:
+        path = super().get_path(scope)
+        if scope["path"] not in {"/", f"/{path}"} or scope["path"] == "/.":  # one address a file: `/x/..%2f` is none
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return path
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         found = await super().get_response(path, {**scope, "method": "GET"})
         if scope["method"] != "GET":

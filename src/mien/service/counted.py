@@ -5,6 +5,7 @@ from typing import Any, Final
 import h11
 
 from mien.service.fault import Fault
+from mien.service.target import in_origin_form
 
 _LONGEST_HEAD: Final = 16 * 1024
 _ADDRESS_TOO_LONG, _HEAD_TOO_LONG = 414, 431
@@ -14,7 +15,9 @@ _USUAL, _PARTS_PER_EVENT = 150, 8
 
 
 class Counted(h11.Connection):
-    """An HTTP/1.1 parser that counts what costs: requests, chunks of bodies, and uncommonly many parts of a head."""
+    """An HTTP/1.1 parser that counts what costs: requests, chunks of bodies, and uncommonly many parts of a head. Its
+    requests have a path as their target (`in_origin_form`).
+    """
 
     _count = 0
     _error: h11.RemoteProtocolError | None = None
@@ -36,6 +39,7 @@ class Counted(h11.Connection):
     def next_event(self) -> Any:
         try:
             event = super().next_event()
+            event = in_origin_form(event) if isinstance(event, h11.Request) else event
         except h11.RemoteProtocolError as error:
             self._error = error
             raise
