@@ -125,6 +125,34 @@ def test_what_is_no_json_object_is_refused(text):
         parse_json(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"a": %s}' % ("1" * 5000), "a whole number of more than 4300 digits"),
+        ('{"a": Infinity}', "Infinity is not a JSON value"),
+        ('{"a": {"b": 1, "c": 2, "b": 3}}', "the key 'b' comes twice"),
+        ('{"a": ["\\ud83d"]}', "half of a surrogate pair, which is no character"),
+        ('{"\\uDE00": 1}', "half of a surrogate pair, which is no character"),
+        ("[" * 100_000, "nested too deeply"),
+        ("", "it is empty"),
+    ],
+)
+def test_what_is_wrong_with_json_is_said(text, says):
+    with pytest.raises(ConfigError) as caught:
+        parse_json(text)
+    assert str(caught.value) == f"not JSON ({says})"
+
+
+def test_a_whole_surrogate_pair_is_a_character():
+    assert parse_json('{"a": "\\ud83d\\ude00"}') == {"a": "\N{GRINNING FACE}"}
+
+
+def test_what_is_wrong_with_toml_is_said():
+    for text, says in ((f"a = {'1' * 5000}", "of more than 4300 digits"), ("a = " + "[" * 100_000, "nested too deep")):
+        with pytest.raises(ConfigError, match=says):
+            parse_toml(text)
+
+
 def test_what_is_no_toml_is_refused_by_name(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xff")

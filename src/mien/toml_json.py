@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mien.errors import ConfigError, nearest
+from mien.strict_json import strict_json, what_is_wrong
 
 Record = TypeVar("Record")
 
@@ -48,8 +49,8 @@ def parse_toml(text: str, source: object = "") -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{source}: not a TOML file ({error})".removeprefix(": ")) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: not a TOML file ({what_is_wrong(error)})".removeprefix(": ")) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -62,26 +63,22 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return parse_toml(path.read_text(encoding="utf-8-sig"), path)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not a TOML file ({error})") from None
+        raise ConfigError(f"{path}: not a TOML file ({what_is_wrong(error)})") from None
 
 
 def parse_json(text: str) -> dict[str, Any]:
     """The values in the text of a JSON object.
 
     Raises:
-        ConfigError: not JSON, with NaN or an infinity, which JSON does not know, or no object.
+        ConfigError: not JSON (see `strict_json`), or no object.
     """
     try:
-        values = json.loads(text, parse_constant=_refuse_constant)
+        values = strict_json(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"not JSON ({error})") from None
+        raise ConfigError(f"not JSON ({what_is_wrong(error)})") from None
     if not isinstance(values, dict):
         raise ConfigError("not JSON (expected an object)")
     return values
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def from_values(kind: type[Record], values: Any, prefix: str = "", required: Collection[str] = ()) -> Record:

@@ -208,13 +208,16 @@ def test_a_form_ends_with_its_last_boundary(client, picture, end):
     assert (answer.status_code, answer.json()[0]["width"]) == (200, 64), answer.text
 
 
+DOCUMENT = '{"pictures": [{"data": "BASE64"}]}'
+
+
 @pytest.mark.parametrize(
     ("document", "says"),
     [
         ({"pictures": ["aGk="]}, 'pictures[0]: expected {"data": "BASE64"}'),
         ({"pictures": [{"data": "aGk="}, {"name": "a"}]}, 'pictures[1]: expected {"data": "BASE64"}'),
         ({"pictures": [{"data": 1}]}, 'pictures[0]: expected {"data": "BASE64"}'),
-        *((wrong, 'expected {"pictures": [{"data": "BASE64"}]}') for wrong in ({}, [], {"pictures": []}, {"a": 1})),
+        *((wrong, f"expected {DOCUMENT}") for wrong in ({}, [], {"pictures": []}, {"a": 1})),
         ({"pictures": [{"data": "", "a\nb": 1}]}, "pictures[0]: unknown key 'a\\nb'"),
         ({"pictures": [{"data": ""}], "more": 1}, "document: unknown key 'more'"),
         ({"pictures": [{"data": "", "name": 1}]}, "pictures[0].name: Input should be a valid string"),
@@ -222,6 +225,26 @@ def test_a_form_ends_with_its_last_boundary(client, picture, end):
 )
 def test_what_is_wrong_with_json_is_said(client, document, says):
     answer = client.post("/v1/predict", json=document)
+    assert (answer.status_code, answer.json()["error"]) == (400, f"the JSON is malformed: {says}")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"pictures": %s}' % (b"1" * 5000), "a whole number of more than 4300 digits"),
+        (b'{"pictures": NaN}', "NaN is not a JSON value"),
+        (b'{"pictures": [{"data": -Infinity}]}', "-Infinity is not a JSON value"),
+        (b'{"pictures": [], "pictures": [{"data": "aGk="}]}', "the key 'pictures' comes twice"),
+        (b'{"pictures": [{"data": "", "data": "aGk="}]}', "the key 'data' comes twice"),
+        (b'{"pictures": [{"data": "aGk=", "name": "\\ud800"}]}', "half of a surrogate pair, which is no character"),
+        (b'{"pictures": [{"data": "aGk=", "name": "\xff"}]}', "not UTF-8, at byte 40"),
+        (b" ", "it is empty"),
+        *((deep, f"nested too deeply: expected {DOCUMENT}") for deep in (b"[" * 5000, b"[" * 40_000)),
+        (b'{"a":' * 40_000, f"nested too deeply: expected {DOCUMENT}"),
+    ],
+)
+def test_what_is_no_plain_json_is_said(client, content, says):
+    answer = client.post("/v1/predict", content=content, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]) == (400, f"the JSON is malformed: {says}")
 
 

@@ -223,6 +223,12 @@ def test_bad_override_says_what_it_expects(override):
         load_config("mien_s", [override])
 
 
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 100_000])
+def test_an_override_that_python_cannot_read_is_no_number(value):
+    with pytest.raises(ConfigError, match=r"epochs is '.*: expected a whole number"):
+        load_config("mien_s", [f"epochs={value}"])
+
+
 @pytest.mark.parametrize(
     ("content", "message"), [(None, "no such recipe"), (b"epochs = ", "not a TOML"), (b"\xff", "not a TOML")]
 )

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import re
 import sys
 from collections.abc import AsyncGenerator
@@ -18,6 +17,7 @@ from mien.errors import RequestError
 from mien.service.media_types import ANY, PICTURES, normalized
 from mien.service.schemas import Pictures
 from mien.service.searching import Upload
+from mien.strict_json import strict_json, what_is_wrong
 
 FORM: Final = "multipart/form-data"
 JSON: Final = "application/json"
@@ -40,6 +40,9 @@ _ONE_AT_A_TIME: Final = ThreadPoolExecutor(1, thread_name_prefix="mien-json")
 _MARKS: Final = (b"{", b"[", b",")
 _MOST_MARKS: Final = 300
 """That JSON of one picture may have: a few, and those in its name."""
+_DEEP: Final = re.compile(rb"(?:[\[{][^\[\]{}]*){10}")
+"""Brackets inside of brackets, which no document of pictures has; it is looked for at the start of the document."""
+_START: Final = 2**16
 
 _PICTURE: Final = '{"data": "BASE64"}'
 _DOCUMENT: Final = f'{{"pictures": [{_PICTURE}]}}'
@@ -154,9 +157,11 @@ async def _read_json(content: bytes, most: int) -> list[Upload]:
 
 def _parsed(content: bytes, most: int) -> list[Upload]:
     if sum(map(content.count, _MARKS)) > _MOST_MARKS * (most + 1):  # or parsing takes minutes and gigabytes
+        if _DEEP.search(content[:_START]):
+            raise RequestError(400, f"the JSON is malformed: {_reason(RecursionError())}")
         raise RequestError(413, f"more JSON than {most} pictures need; send at most {most}, with short names")
     try:
-        pictures = Pictures.model_validate(json.loads(content, strict=False)).pictures  # base64 may hold line breaks
+        pictures = Pictures.model_validate(strict_json(content, line_breaks=True)).pictures  # base64 may have them
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"the JSON is malformed: {_reason(error)}") from None
     return [
@@ -185,7 +190,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False, include_url=False)[0]
         return _reason_of(first["type"], first["loc"], first["msg"])
-    return str(error).partition("\n")[0] or type(error).__name__
+    said = what_is_wrong(error)
+    return f"{said}: expected {_DOCUMENT}" if isinstance(error, RecursionError) else said
 
 
 def _reason_of(kind: str, where: tuple[int | str, ...], said: str) -> str:

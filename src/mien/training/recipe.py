@@ -78,7 +78,7 @@ def _parse_override(text: str) -> dict[str, Any]:
         raise ConfigError(f"override {text!r}: expected key=value, for example epochs=10")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value
     return reduce(lambda inner, name: {name: inner}, reversed(key.strip().split(".")), parsed)
 
