@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import onnx
@@ -216,11 +218,13 @@ def test_a_picture_that_cannot_be_saved_loses_no_result(workplace, predict):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
-def test_a_pipe_without_a_videos_suffix_says_how_it_can_be_read(workplace, predict):
+def test_a_picture_may_come_through_a_pipe(workplace, predict):
     os.mkfifo("pipe")
-    result = predict("pipe")
-    assert result.returncode == 1
-    assert "pipe, not a picture file: give its content as standard input: mien predict - < pipe" in result.stderr
+    writer = Thread(target=Path("pipe").write_bytes, args=(Path("astronaut.png").read_bytes(),), daemon=True)
+    writer.start()
+    through, named = predict("pipe", "--format", "jsonl"), predict("astronaut.png", "--format", "jsonl")
+    assert through.returncode == 0, through.stderr
+    assert json.loads(through.stdout) == {**json.loads(named.stdout), "source": "pipe"}
 
 
 @pytest.mark.parametrize(

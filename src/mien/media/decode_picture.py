@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from mien.errors import InputError, TooLargeError
+from mien.errors import InputError, TooLargeError, UsageError
 from mien.media.boxes import Content
 from mien.media.heif import open_heif
 from mien.media.picture_orientation import is_turned, upright
@@ -34,6 +34,10 @@ FORMATS: Final = frozenset(
 )
 """Pillow's names of the formats that are read (HEIF with an extra); others, such as PostScript, run programs."""
 
+MOST_BYTES: Final = 100 << 20
+"""Of a picture file that is fetched or comes through a pipe; those of 100 megapixels are seldom larger."""
+
+_EXPECTED: Final = "expected an array of uint8, RGB (H, W, 3) or gray (H, W)"
 _BAND: Final = 64
 """Rows of an image that are converted at a time, so that they stay in the processor's cache."""
 _BAND_PIXELS: Final = 2**16
@@ -64,6 +68,19 @@ class Reduced:
     def not_at_all(cls, pixels: Pixels) -> Self:
         """A picture as it is."""
         return cls(pixels, pixels.shape[1], pixels.shape[0])
+
+
+def as_pixels(name: str, image: object) -> Pixels:
+    """An array that a caller gives as an image.
+
+    Raises:
+        UsageError: something else.
+    """
+    if not isinstance(image, np.ndarray):
+        raise UsageError(f"{name} is {type(image).__name__}: {_EXPECTED}")
+    if image.dtype != np.uint8 or not image.size or image.ndim < 2 or image.shape[2:] not in {(), (3,)}:
+        raise UsageError(f"{name} is {image.dtype} {image.shape}: {_EXPECTED}")
+    return image
 
 
 def decode_picture(

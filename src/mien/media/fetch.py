@@ -14,11 +14,9 @@ from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mien.errors import InputError, TooLargeError
+from mien.media.decode_picture import MOST_BYTES
 from mien.media.video_source import without_password
 from mien.version import __version__
-
-MOST_BYTES: Final = 100 << 20
-"""Of a picture file; those of 100 megapixels are seldom larger."""
 
 _SILENCE: Final = 10.0
 MOST_SECONDS: Final = 60.0

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import InputError, UsageError
-from mien.media.decode_picture import Pixels, Reduced, decode_picture, decode_reduced, on_white, pixels_of
+from mien.media.decode_picture import MOST_BYTES, Pixels, Reduced, decode_picture, decode_reduced, on_white, pixels_of
 from mien.media.kinds import UNREAD, suffix
+from mien.media.pipe import hint_for_missing, read_pipe
 from mien.media.signatures import kind_of
 from mien.media.video_source import is_address, without_password
 
@@ -68,8 +69,17 @@ def read_reduced(source: Picture, reduction: Callable[[int], int]) -> Reduced:
     if isinstance(source, bytes):
         return decode_reduced(io.BytesIO(source), _name_of(source), reduction)
     if isinstance(source, Path) or (isinstance(source, str) and not is_address(source)):
-        return _read_file(Path(source), lambda file, name: decode_reduced(file, name, reduction))
+        path = Path(source)
+        if not _is_pipe(path):  # which can be read only once
+            return _read_file(path, lambda file, name: decode_reduced(file, name, reduction))
     return Reduced.not_at_all(read_image(source))
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except (OSError, ValueError):  # a name too long, or with a NUL: reading it says so
+        return False
 
 
 def _name_of(content: bytes) -> str:
@@ -88,11 +98,11 @@ def _read_file(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Deco
     try:
         if not path.exists():
             address = " (an address? give it as text: a Path drops a slash)"
-            raise InputError(f"{path}: no such file{address if _ADDRESS_AS_PATH.match(str(path)) else ''}")
+            hint = address if _ADDRESS_AS_PATH.match(str(path)) else hint_for_missing(path)
+            raise InputError(f"{path}: no such file{hint}")
+        if path.is_fifo():
+            return _decoded_pipe(path, decode)
         if not path.is_file():
-            if path.is_fifo():
-                mend = f"give its content as standard input: mien predict - < {path}"
-                raise InputError(f"{path}: a pipe, not a picture file: {mend}")
             raise InputError(f"{path}: a folder or device, not a picture file")
         with path.open("rb") as file:
             _refuse_unread(path, file.read(400))
@@ -100,6 +110,14 @@ def _read_file(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Deco
             return decode(file, str(path))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"{path!s}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def _decoded_pipe(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Decoded:
+    content = read_pipe(path, MOST_BYTES)
+    if kind_of(content) == "video":
+        raise InputError(f"{path}: a video in a pipe: give it as standard input: mien predict - < {path}")
+    _refuse_unread(path, content[:400])
+    return decode(io.BytesIO(content), str(path))
 
 
 def _refuse_unread(path: Path, content: bytes) -> None:
