@@ -5,19 +5,22 @@ values only, so that they print, compare and serialise to JSON without help.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from mien.errors import UsageError
 from mien.face_quality import OUT_OF_PLACE, QUALITIES, Moment, Quality
+from mien.given import choice, finite, instance, keep, several, share, whole, wrong
 from mien.labels import EMOTIONS
+from mien.probabilities import Probabilities
 from mien.version import __version__
 
 SCHEMA: Final = 2
 """Version of the names and meanings of results in JSON and tables; keys may be added to a version."""
 
-_TOLERANCE: Final = 1e-3
+_PIXELS: Final = "a whole number of pixels"
+_LANDMARKS: Final = "points (x, y) of finite numbers, or none"
 
 _DIGITS: Final = 6
 """Decimals of probabilities in JSON and tables; further ones differ between machines."""
@@ -26,6 +29,9 @@ _DIGITS: Final = 6
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in whole pixels, origin top left; x and y are the corner, width and height at least 1.
+
+    Raises:
+        UsageError: something else than whole numbers, or no pixel.
 
     Example:
         >>> import mien
@@ -40,12 +46,21 @@ class Box:
     height: int
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.height < 1:
-            raise UsageError(f"box is {self.width}x{self.height} pixels: expected at least 1x1")
+        x, y, width, height = (whole(f"{name} of a box", getattr(self, name), _PIXELS) for name in self.__slots__)
+        if width < 1 or height < 1:
+            raise UsageError(f"box is {width}x{height} pixels: expected at least 1x1")
+        keep(self, x=x, y=y, width=width, height=height)
 
     @classmethod
     def inside(cls, x: float, y: float, width: float, height: float, *, image: tuple[int, int]) -> Self | None:
-        """The part of a rectangle that lies inside an image of (height, width), or None when nothing does."""
+        """The part of a rectangle that lies inside an image of (height, width), or None when nothing does.
+
+        Raises:
+            UsageError: something else than finite numbers.
+        """
+        x, y, width, height = (finite("a number of a box", number) for number in (x, y, width, height))
+        if not isinstance(image, Sequence) or len(image) != 2:
+            raise wrong("image", image, "its height and width in pixels")
         image_height, image_width = image
         left, top = max(0, round(x)), max(0, round(y))
         right, bottom = min(image_width, round(x + width)), min(image_height, round(y + height))
@@ -63,52 +78,6 @@ class Box:
 
 Point = tuple[float, float]
 """(x, y) in pixels of the image, origin top left."""
-
-
-class Probabilities(Mapping[str, float]):
-    """An immutable mapping from the name of an expression to its probability, in the model's order.
-
-    Args:
-        values: at least two probabilities of at least 0 that sum to 1, by name.
-
-    Raises:
-        UsageError: other values.
-    """
-
-    __slots__ = ("_values",)
-
-    def __init__(self, values: Mapping[str, float]) -> None:
-        self._values = {str(name): float(value) for name, value in values.items()}
-        found = self._values.values()
-        if len(found) < 2 or not (min(found) >= 0 and abs(sum(found) - 1) <= _TOLERANCE):  # so that NaN fails
-            raise UsageError(f"probabilities {self._values}: expected at least two, of at least 0, that sum to 1")
-
-    @classmethod
-    def of(cls, values: Iterable[float], names: Iterable[str] = EMOTIONS) -> Self:
-        """Probabilities in the order of some names, by default FER2013's.
-
-        Raises:
-            UsageError: more or fewer values than names, or values that are no probabilities.
-        """
-        values, names = tuple(values), tuple(names)
-        if len(values) != len(names):
-            raise UsageError(f"{len(values)} probabilities: expected {len(names)}")
-        return cls(dict(zip(names, values, strict=True)))
-
-    def __getitem__(self, name: str) -> float:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._values.items()))
-
-    def __repr__(self) -> str:
-        return "{" + ", ".join(f"{name}: {value:.2f}" for name, value in self._values.items()) + "}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,15 +123,21 @@ class Face:
     moment: Moment | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.probabilities, Probabilities):
-            named = isinstance(self.probabilities, Mapping)
-            probabilities = Probabilities(self.probabilities) if named else Probabilities.of(self.probabilities)
-            object.__setattr__(self, "probabilities", probabilities)
-        if self.steady is not None and self.steady not in self.probabilities:
-            known = ", ".join(self.probabilities)
-            raise UsageError(f"the steady expression is {self.steady!r}: expected one of {known}")
-        if not 0 <= self.confidence <= 1:
-            raise UsageError(f"confidence is {self.confidence}: expected 0..1")
+        instance("box of a face", self.box, Box, "a mien.Box")
+        if self.quality is not None:
+            instance("quality of a face", self.quality, Quality, "how good it is to read, or None")
+        keep(
+            self,
+            confidence=share("confidence", self.confidence),
+            probabilities=_probabilities(self.probabilities),
+            landmarks=_points(self.landmarks),
+            track=None if self.track is None else whole("track", self.track, "the number of a person, or None"),
+            min_probability=share("min_probability", self.min_probability),
+            raw=None if self.raw is None else _probabilities(self.raw),
+            typicality=None if self.typicality is None else share("typicality", self.typicality),
+        )
+        if self.steady is not None:
+            choice("the steady expression", self.steady, self.probabilities)
 
     @property
     def emotion(self) -> str:
@@ -213,6 +188,20 @@ class Face:
         if self.typicality is None:
             return emotions
         return {**emotions, "typicality": round(self.typicality, _DIGITS), "out_of_place": self.out_of_place}
+
+
+def _probabilities(values: Any) -> Probabilities:
+    if isinstance(values, Probabilities):
+        return values
+    return Probabilities(values) if isinstance(values, Mapping) else Probabilities.of(values)
+
+
+def _points(points: Any) -> tuple[Point, ...]:
+    """Landmarks as tuples of Python's numbers, whatever holds them."""
+    try:
+        return tuple((finite("x", x), finite("y", y)) for x, y in points)
+    except (TypeError, ValueError, UsageError):
+        raise wrong("landmarks", points, _LANDMARKS) from None
 
 
 def _rounded(probabilities: Probabilities) -> dict[str, float]:
@@ -271,6 +260,19 @@ class Frame:
     faces: tuple[Face, ...] = ()
     error: str | None = None
     header: Header | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        instance("source of a frame", self.source, str, "text")
+        keep(
+            self,
+            index=whole("index of a frame", self.index, "a whole number, at least 0", 0),
+            time=None if self.time is None else finite("time of a frame", self.time, "seconds, or None"),
+            width=whole("width of a frame", self.width, _PIXELS, 0),
+            height=whole("height of a frame", self.height, _PIXELS, 0),
+            faces=several("faces of a frame", self.faces, Face, "those of one picture, mien.Face each"),
+        )
+        if self.error is not None:
+            instance("error of a frame", self.error, str, "text, or None")
 
     def __repr__(self) -> str:
         place = "" if self.time is None else f", index {self.index} at {self.time:.3f} s"

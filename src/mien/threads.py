@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.control_groups import control_groups, memory_at_hand, read_text
-from mien.errors import UsageError
+from mien.given import whole
 
 MOST_THREADS: Final = 1024
 """More is a slip of the hand, and libgomp ends the process where the system refuses it one of them."""
@@ -39,9 +39,7 @@ def thread_count(threads: int | None = None, environment: MutableMapping[str, st
     """
     if threads is None:
         return _omp_threads(environment) or usable_cores()
-    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
-        raise UsageError(f"threads is {threads!r}: expected 1..{MOST_THREADS}")
-    return threads
+    return whole("threads", threads, f"1..{MOST_THREADS}", 1, MOST_THREADS)
 
 
 def threads_each(threads: int | None, processes: int, environment: MutableMapping[str, str] = os.environ) -> int:

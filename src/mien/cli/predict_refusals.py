@@ -84,7 +84,7 @@ def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate:
         UsageError: some do not.
     """
     from mien.media.video_source import STANDARD_INPUT
-    from mien.recognition.video import check_source
+    from mien.recognition.video import checked_source
 
     pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
     if show and pictures:
@@ -95,7 +95,7 @@ def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate:
             f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
         )
     for video in found.videos:
-        check_source(video, excerpt)
+        checked_source(video, excerpt)
     if len(found.live) > 1 and (show or isolate):
         option, names = "--show" if show else "--isolate", f"{found.live[0]} and {found.live[1]}"
         raise UsageError(f"{option} takes one live source, and {names} are two: start mien for each, or leave it out")

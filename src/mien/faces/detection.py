@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
+from mien.given import shown
 from mien.opencv import cv2
 from mien.results import Point
 
@@ -15,6 +16,7 @@ Rectangle = tuple[float, float, float, float]
 """(x, y, width, height) in pixels of the image, origin top left; may reach beyond the image."""
 
 _SAME_FACE_COVER: Final = 0.5
+_BOX: Final = len(("x", "y", "width", "height"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Detection:
             picture); empty when the detector gives none.
 
     Raises:
-        UsageError: a number is infinite or not a number.
+        UsageError: a number is infinite or not a number, or there are more or fewer of them.
     """
 
     box: Rectangle
@@ -37,9 +39,16 @@ class Detection:
     landmarks: tuple[Point, ...] = ()
 
     def __post_init__(self) -> None:
-        numbers = (*self.box, self.score, *(value for point in self.landmarks for value in point))
-        if not all(map(isfinite, numbers)):
-            raise UsageError(f"detection with box {self.box}, score {self.score}: expected finite numbers")
+        try:
+            numbers = (*self.box, self.score, *(value for x, y in self.landmarks for value in (x, y)))
+            plain = len(self.box) == _BOX and all(map(isfinite, numbers))
+        except (TypeError, ValueError, OverflowError):  # no numbers, or points of more or fewer than two
+            plain = False
+        if not plain:
+            given = f"box {shown(self.box)}, score {shown(self.score)}, landmarks {shown(self.landmarks)}"
+            raise UsageError(
+                f"detection with {given}: expected finite numbers, (x, y, width, height) and points (x, y)"
+            )
 
 
 def stretched(face: Detection, factor: float) -> Detection:

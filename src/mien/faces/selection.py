@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 from mien.choices import PREFERENCES, Preference
 from mien.defaults import DEFAULT_PREFERENCE
 from mien.errors import InputError, UsageError
+from mien.given import choice, keep, whole, wrong
 from mien.results import Box
 
 
@@ -15,6 +16,8 @@ class _HasBox(Protocol):
     @property
     def box(self) -> Box: ...
 
+
+_REGION: Final = "x, y, width and height in pixels, four whole numbers from 0"
 
 _Found = TypeVar("_Found", bound=_HasBox)
 
@@ -38,14 +41,13 @@ class Selection:
     region: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.max_faces is not None and (type(self.max_faces) is not int or self.max_faces < 1):
-            raise UsageError(f"max_faces is {self.max_faces!r}: expected a whole number, at least 1, or None")
-        if self.prefer not in PREFERENCES:
-            raise UsageError(f"prefer is {self.prefer!r}: expected one of {', '.join(PREFERENCES)}")
+        if self.max_faces is not None:
+            keep(self, max_faces=whole("max_faces", self.max_faces, "a whole number, at least 1, or None", 1))
+        choice("prefer", self.prefer, PREFERENCES)
         if self.prefer != DEFAULT_PREFERENCE and self.max_faces is None:
             raise UsageError(f"prefer {self.prefer} chooses among faces: say how many with max_faces")
         if self.region is not None:
-            object.__setattr__(self, "region", _checked(self.region))
+            keep(self, region=_checked(self.region))
 
     def check(self, picture: tuple[int, int], name: str) -> None:
         """Refuse a picture in which the region cannot hold anything.
@@ -100,10 +102,10 @@ def region_of(text: str) -> tuple[int, int, int, int]:
 
 
 def _checked(region: object) -> tuple[int, int, int, int]:
-    numbers = tuple(region) if isinstance(region, Sequence | Box) and not isinstance(region, str) else ()
-    if len(numbers) != 4 or not all(type(number) is int and number >= 0 for number in numbers):
-        raise UsageError(f"region is {region!r}: expected x, y, width and height in pixels, four whole numbers from 0")
-    x, y, width, height = numbers
+    try:
+        x, y, width, height = (whole("region", number, _REGION, 0) for number in region)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, UsageError):
+        raise wrong("region", region, _REGION) from None
     if not width or not height:
         raise UsageError(f"region is {width}x{height} pixels: expected at least 1x1")
     return x, y, width, height

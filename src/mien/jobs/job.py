@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 from mien.defaults import JOB_SECONDS, LONGEST_SECONDS
 from mien.errors import InputError, JobError, MienError, MissingExtraError, UsageError
+from mien.given import flag, instance, keep, real, several, whole, wrong
 from mien.jobs.accounts import Account, JobStatus
 from mien.jobs.here import run_here
 from mien.jobs.inputs import Input, Inputs, find_inputs
@@ -64,12 +66,28 @@ class Running:
     resume: bool = True
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise UsageError(f"workers is {self.workers}: expected at least 1")
-        if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
-            raise UsageError(f"shard is {self.shard[0]}/{self.shard[1]}: expected i/n with 0 <= i < n")
-        if not 0 < self.seconds <= LONGEST_SECONDS:
-            raise UsageError(f"the time limit is {self.seconds:g} s: expected more than 0, at most {LONGEST_SECONDS}")
+        if self.cluster is not None:
+            instance("cluster", self.cluster, str, "the address of a Ray cluster, or None")
+        workers, limit = self.workers, f"seconds, more than 0, at most {LONGEST_SECONDS}"
+        keep(
+            self,
+            workers=None if workers is None else whole("workers", workers, "at least 1, or None", 1),
+            gpus=real("gpus", self.gpus, "a number, at least 0", lambda number: 0 <= number < inf),
+            shard=None if self.shard is None else _shard(self.shard),
+            seconds=real("the time limit", self.seconds, limit, lambda number: 0 < number <= LONGEST_SECONDS),
+            resume=flag("resume", self.resume),
+        )
+
+
+def _shard(shard: Any) -> tuple[int, int]:
+    expected = "(i, n) with 0 <= i < n"
+    try:
+        number, count = (whole("shard", part, expected, 0) for part in shard)
+    except (TypeError, ValueError, UsageError):
+        raise wrong("shard", shard, expected) from None
+    if number >= count:
+        raise UsageError(f"shard is {number}/{count}: expected i/n with 0 <= i < n")
+    return number, count
 
 
 def run(
@@ -103,9 +121,12 @@ def run(
         JobError: parts are missing at the end; those that are there are whole.
     """
     _check_pyarrow()
+    if isinstance(sources, str | Path):
+        raise wrong("sources", sources, "a list of paths and addresses: use [source]")
+    several("sources", sources, (str, Path), "paths and addresses")
     running, options = running or Running(), options or StreamOptions()
     engine = _engine(running)
-    place = place_of(out) if isinstance(out, str | Path) else out
+    place = _place(out)
     inputs = find_inputs([str(source) for source in sources], fps)
     for line in inputs.left_out:
         log.info("%s", line)
@@ -137,7 +158,16 @@ def status(out: str | Path) -> JobStatus:
         MissingExtraError: pyarrow is not installed.
     """
     _check_pyarrow()
-    return read_status(place_of(out))
+    return read_status(_place(out))
+
+
+def _place(out: Any) -> Place:
+    if isinstance(out, str | Path):
+        return place_of(out)
+    if not hasattr(out, "prepare"):
+        raise wrong("out", out, "a folder, or the address of one in an object store")
+    found: Place = out
+    return found
 
 
 def _check_pyarrow() -> None:

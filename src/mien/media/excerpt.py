@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from mien.errors import InputError, UsageError
+from mien.given import keep, real, whole, wrong
 from mien.media.video_source import Interruption, VideoImage, VideoSource, stop_waiting
 
 _CLOCK: Final = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", re.ASCII)
+_MOMENT: Final = "seconds (90, 90.5), mm:ss or hh:mm:ss.mmm"
 _EPSILON: Final = 1e-6
 """Seconds that times may be off by rounding."""
 
@@ -24,17 +26,19 @@ def seconds_of(moment: str | float, name: str) -> float:
     Raises:
         UsageError: it is none of these, or negative.
     """
-    text = str(moment).strip()
+    if not isinstance(moment, str):
+        return float(real(name, moment, _MOMENT, lambda seconds: 0 <= seconds < math.inf))
+    text = moment.strip()
     clock = _CLOCK.fullmatch(text)
     if clock:
         hours, minutes, seconds = (float(part or 0) for part in clock.groups())
         if seconds < 60 and (minutes < 60 or clock[1] is None):
             return 3600 * hours + 60 * minutes + seconds
-    elif re.fullmatch(r"\d+(\.\d*)?|\.\d+", text, re.ASCII) or isinstance(moment, float):
+    elif re.fullmatch(r"\d+(\.\d*)?|\.\d+", text, re.ASCII):
         seconds = float(text)
         if 0 <= seconds < math.inf:
             return seconds
-    raise UsageError(f"{name} is {moment!r}: expected seconds (90, 90.5), mm:ss or hh:mm:ss.mmm")
+    raise wrong(name, moment, _MOMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,10 @@ class Excerpt:
     rate: float | None = None
 
     def __post_init__(self) -> None:
-        if type(self.step) is not int or self.step < 1:
-            raise UsageError(f"step is {self.step!r}: expected a whole number of frames, at least 1")
-        if self.rate is not None and not 0 < self.rate < math.inf:
-            raise UsageError(f"fps_out is {self.rate}: expected a number of frames a second above 0")
+        keep(self, step=whole("step", self.step, "a whole number of frames, at least 1", 1))
+        if self.rate is not None:
+            expected = "a number of frames a second above 0"
+            keep(self, rate=real("fps_out", self.rate, expected, lambda rate: 0 < rate < math.inf))
         if self.rate is not None and self.step != 1:
             raise UsageError("step and fps_out contradict each other: leave one out")
         if self.end is not None and self.end <= self.start:

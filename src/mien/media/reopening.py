@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 from threading import Event
 from time import monotonic
 from typing import Final
 
 from mien.defaults import REOPEN_SECONDS
-from mien.errors import InputError, UsageError
+from mien.errors import InputError
+from mien.given import real
 from mien.media.video_source import Interruption, VideoImage, VideoSource
 
 FIRST_WAIT: Final = 0.5
@@ -92,11 +94,10 @@ class Reopening:
         self._source.close()
 
 
-def check_patience(seconds: float) -> None:
-    """Refuse a time for which a source that broke off cannot be waited for.
+def check_patience(seconds: object) -> float:
+    """Seconds for which a source that broke off is waited for.
 
     Raises:
         UsageError: it is negative, or not a number.
     """
-    if not 0 <= seconds < float("inf"):
-        raise UsageError(f"reopen is {seconds}: expected seconds, 0 for not at all")
+    return real("reopen", seconds, "seconds, 0 for not at all", lambda number: 0 <= number < inf)

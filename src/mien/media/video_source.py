@@ -7,10 +7,11 @@ pictures), `mien.media.animation` (animated pictures).
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final, Protocol
 
-from mien.errors import UsageError
+from mien.given import finite, keep, real, whole
 from mien.media.decode_picture import Pixels
 
 VIDEO_SUFFIXES: Final = frozenset(
@@ -41,6 +42,10 @@ class VideoImage:
     number: int
     time: float
     image: Pixels
+
+    def __post_init__(self) -> None:
+        number = whole("number of an image", self.number, "a whole number, at least 0", 0)
+        keep(self, number=number, time=finite("time of an image", self.time, "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +112,13 @@ def without_password(address: str) -> str:
     return re.sub(r"^([a-z][a-z0-9+.-]+://)[^/?#]*@", r"\1", address, flags=re.IGNORECASE)
 
 
-def check_fps(fps: float) -> None:
-    """Refuse a frame rate that is none.
+def check_fps(fps: object) -> float:
+    """A frame rate.
 
     Raises:
         UsageError: it is not a finite number above 0.
     """
-    if not 0 < fps < float("inf"):
-        raise UsageError(f"fps is {fps}: expected a number above 0")
+    return real("fps", fps, "a number above 0", lambda number: 0 < number < inf)
 
 
 def stop_waiting(source: VideoSource) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mien.errors import ModelFileError, UsageError
 from mien.files import whole_file
+from mien.given import real
 
 SUFFIX: Final = ".trust.npz"
 """Of the file beside a model file: ``model.onnx`` has ``model.trust.npz``."""
@@ -66,8 +67,8 @@ class Trust:
         Raises:
             UsageError: the level is not between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise UsageError(f"level of the sets is {level}: expected more than 0 and less than 1, for example 0.9")
+        expected = "more than 0 and less than 1, for example 0.9"
+        level = real("level of the sets", level, expected, lambda number: 0 < number < 1)
         found = []
         for values in self.true_probabilities:
             rank = math.floor((len(values) + 1) * (1 - level) + _EVEN)

@@ -13,11 +13,11 @@ from typing import Final, Unpack
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mien.errors import UsageError
-from mien.media.decode_picture import Pixels
+from mien.given import several
+from mien.media.decode_picture import Pixels, as_pixels
 from mien.output.blur import blurred
 from mien.output.colours import Colour, colours_of
-from mien.output.drawing_options import DrawingOptions
+from mien.output.drawing_options import DrawingOptions, checked
 from mien.output.fonts import Font, Lettering, font_of, lettering
 from mien.output.layout import Place, Size, around, bar_places, place_labels, text_sizes
 from mien.preprocess import to_rgb
@@ -63,9 +63,10 @@ def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOpti
         (480, 640, 3)
 
     Raises:
-        UsageError: ``image`` is no such array.
+        UsageError: ``image`` is no such array, or ``faces`` are none; an unknown option.
     """
-    _check(image)
+    image = as_pixels("the image to annotate", image)
+    faces, options = several("faces", faces, Face, "what mien.recognize finds in the picture"), checked(options)
     image = blurred(image, (face.box for face in faces)) if options.get("blur") else image
     drawn = np.array(to_rgb(image))
     size = drawn.shape[1], drawn.shape[0]
@@ -76,12 +77,6 @@ def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOpti
         note = _note_size(size)
         _draw(drawn, around(size, [Place(0, 0, *note)]), _write_note)
     return drawn
-
-
-def _check(image: Pixels) -> None:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] not in {(), (3,)}:
-        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise UsageError(f"the image to annotate is {found}: expected an array of uint8, RGB (H, W, 3) or gray (H, W)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
-from mien.errors import UsageError
-from mien.output.followed_faces import FollowedFaces, Sight
+from mien.given import keep, real, share
+from mien.output.followed_faces import FollowedFaces, Sight, each_frame
 from mien.results import Frame
 
 GAP: Final = 1.0
@@ -87,10 +88,12 @@ class EpisodeLimits:
     min_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_probability <= 1:
-            raise UsageError(f"the least probability of an episode is {self.min_probability}: expected 0..1")
-        if not 0 <= self.min_seconds < float("inf"):
-            raise UsageError(f"the least duration of an episode is {self.min_seconds}: expected seconds, at least 0")
+        least = "the least duration of an episode"
+        keep(
+            self,
+            min_probability=share("the least probability of an episode", self.min_probability),
+            min_seconds=real(least, self.min_seconds, "seconds, at least 0", lambda seconds: 0 <= seconds < inf),
+        )
 
 
 class EpisodeFinder:
@@ -146,7 +149,7 @@ def find_episodes(frames: Iterable[Frame], *, min_probability: float = 0.0, min_
         min_seconds: shorter episodes are left out, at least 0.
 
     Raises:
-        UsageError: a value out of range.
+        UsageError: a value out of range, or something else than frames.
 
     Example:
         >>> import mien
@@ -157,6 +160,6 @@ def find_episodes(frames: Iterable[Frame], *, min_probability: float = 0.0, min_
         ('happy', 0.0, 2.0)
     """
     finder = EpisodeFinder(EpisodeLimits(min_probability, min_seconds))
-    for frame in frames:
+    for frame in each_frame(frames):
         finder.add(frame)
     return finder.finish()

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
+from mien.given import path as checked_path
+from mien.given import shown
 from mien.media.decode_picture import Pixels
 from mien.results import Face
 
@@ -40,8 +42,8 @@ class Explanation:
         Raises:
             UsageError: the model has no expression of that name.
         """
-        if unknown := [name for name in emotions if name not in self.maps]:
-            raise UsageError(f"the model has no expression {unknown[0]!r}: expected one of {', '.join(self.maps)}")
+        if unknown := [name for name in emotions if not isinstance(name, str) or name not in self.maps]:
+            raise UsageError(f"the model has no expression {shown(unknown[0])}: expected one of {', '.join(self.maps)}")
         return tuple(dict.fromkeys((self.face.emotion, *emotions)))
 
     def annotated(self, *emotions: str) -> Pixels:
@@ -64,7 +66,7 @@ class Explanation:
         """
         from mien.output.picture_file import write_picture
 
-        return write_picture(Path(path), self.annotated(*emotions))
+        return write_picture(checked_path("path", path), self.annotated(*emotions))
 
     def to_dict(self, *emotions: str) -> dict[str, Any]:
         """JSON-ready values: those of the face, ``method``, and ``maps`` of its expression and of those named, as rows

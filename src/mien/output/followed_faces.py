@@ -1,6 +1,13 @@
 """The followed faces of a video, and for how long each of its frames shows them."""
 
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from mien.given import instance, wrong
 from mien.results import Face, Frame
+
+_FRAMES: Final = "the frames of one video, as Recognizer.stream gives them"
+
 
 Sight = tuple[int, Face, float, float]
 """A person's number, the face, and the times from which and until which a frame shows it, seconds."""
@@ -28,3 +35,15 @@ class FollowedFaces:
         if frame is not None:
             self._seconds = max(0.0, (frame.time or 0.0) - start)
         return [(face.track, face, start, start + self._seconds) for face in last.faces if face.track is not None]
+
+
+def each_frame(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames that a caller gives, one after the other as they come.
+
+    Raises:
+        UsageError: something else than frames.
+    """
+    if not isinstance(frames, Iterable):
+        raise wrong("what was given", frames, _FRAMES)
+    for frame in frames:
+        yield instance("one of the frames", frame, Frame, _FRAMES)

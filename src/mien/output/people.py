@@ -9,7 +9,7 @@ from typing import Any, Final
 from mien.errors import InputError
 from mien.files import write_text
 from mien.output.episodes import Episode, EpisodeFinder
-from mien.output.followed_faces import FollowedFaces, Sight
+from mien.output.followed_faces import FollowedFaces, Sight, each_frame
 from mien.output.frame_noise import FrameNoise, NoiseMeter
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
@@ -120,6 +120,12 @@ def _summed_up(track: int, record: _Record, longest: Sequence[Episode]) -> Track
 def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:
     """Each person of a video summed up: ``summarize(recognizer.stream("clip.mp4"))``.
 
+    Args:
+        frames: of one video, in order.
+
+    Raises:
+        UsageError: something else than frames.
+
     Example:
         >>> import mien
         >>> face = mien.Face(mien.Box(0, 0, 60, 70), 0.9, {"happy": 0.8, "other": 0.2}, track=1)
@@ -129,7 +135,7 @@ def summarize(frames: Iterable[Frame]) -> list[TrackSummary]:
         20
     """
     summary = Summary()
-    for frame in frames:
+    for frame in each_frame(frames):
         summary.add(frame)
     return summary.tracks()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from mien.errors import InputError, UsageError
+from mien.given import instance
+from mien.given import path as checked_path
 from mien.media.decode_picture import Pixels
 from mien.output.drawing_options import DrawingOptions
 from mien.output.explanation import Explanation
@@ -39,6 +41,9 @@ class Recognized:
     image: Pixels | None
     explainer: Explainer | None = None
 
+    def __post_init__(self) -> None:
+        instance("frame", self.frame, Frame, "a mien.Frame")
+
     @property
     def faces(self) -> tuple[Face, ...]:
         """The faces, largest first."""
@@ -67,7 +72,7 @@ class Recognized:
         """
         from mien.output.picture_file import write_picture
 
-        target, source = Path(path), Path(self.frame.source)
+        target, source = checked_path("path", path), Path(self.frame.source)
         if target.exists() and source.exists() and target.samefile(source):
             raise UsageError(f"{path}: is the picture itself; name another file for the annotated copy")
         return write_picture(target, self.annotated(**options))

@@ -18,11 +18,12 @@ from mien.faces.selection import ALL, Selection
 from mien.media.decode_picture import Pixels
 from mien.model.card import ModelCard
 from mien.output.recognized import Recognized
+from mien.probabilities import Probabilities
 from mien.recognition.classifier import Classifier
 from mien.recognition.explain import Explainer
 from mien.recognition.finder import CANONICAL_CROP, Candidate, Finder
 from mien.recognition.reading import Reader, Reading
-from mien.results import Face, Frame, Header, Probabilities
+from mien.results import Face, Frame, Header
 
 PIXELS_AT_ONCE: Final = 50_000_000
 """Images are classified together until they hold this many pixels, 150 MB in RGB."""

@@ -6,6 +6,7 @@ drawing or the command line.
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.choices import ALIGNMENTS, Preference
+from mien.choices import MOST_WORKERS, Preference
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
     DEFAULT_DETECTOR,
@@ -26,6 +27,8 @@ from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.quality import QualityLimits
 from mien.faces.selection import Selection
+from mien.given import options as check_names
+from mien.given import whole, wrong
 from mien.media.read_image import Picture
 from mien.media.video_source import without_password
 from mien.model.embedded import versioned_name
@@ -38,8 +41,8 @@ from mien.recognition.parallel import found_by_workers, found_in
 from mien.recognition.pictures import search
 from mien.recognition.pipeline import Pipeline, crop_of
 from mien.recognition.reading import Reader
-from mien.recognition.recognizer_options import check_options, check_trust, header_of, named
-from mien.recognition.video import StreamKeywords, StreamOptions, VideoInput, check_source, recognize_video
+from mien.recognition.recognizer_options import checked_options, header_of, named
+from mien.recognition.video import StreamKeywords, StreamOptions, VideoInput, checked_source, recognize_video
 from mien.results import Face, Frame, Header
 from mien.threads import threads_each
 
@@ -103,40 +106,39 @@ class Recognizer:
         threads: int | None = None,
         alignment: str = DEFAULT_ALIGNMENT,
     ) -> None:
-        check_options(model, detector, min_confidence, min_face)
-        check_trust(detector, max_yaw, min_probability)
-        if alignment not in ALIGNMENTS:
-            raise UsageError(f"alignment is {alignment!r}: expected one of {', '.join(ALIGNMENTS)}")
-        self._made_of: dict[str, Any] = {
-            "model": model,
-            "detector": detector,
-            "device": device,
-            "min_confidence": min_confidence,
-            "min_face": min_face,
-            "max_yaw": max_yaw,
-            "min_probability": min_probability,
-            "max_faces": max_faces,
-            "prefer": prefer,
-            "region": region,
-            "sets": sets,
-            "out_of_place": out_of_place,
-            "threads": threads,
-            "alignment": alignment,
-        }
-        limits, selection = QualityLimits(min_face, max_yaw), Selection(max_faces, prefer, region)
-        finder = MakeFinder(detector, min_confidence, threads, limits=limits)()
+        made_of = self._made_of = checked_options(
+            {
+                "model": model,
+                "detector": detector,
+                "device": device,
+                "min_confidence": min_confidence,
+                "min_face": min_face,
+                "max_yaw": max_yaw,
+                "min_probability": min_probability,
+                "max_faces": max_faces,
+                "prefer": prefer,
+                "region": region,
+                "sets": sets,
+                "out_of_place": out_of_place,
+                "threads": threads,
+                "alignment": alignment,
+            }
+        )
+        limits, threads = self._limits(), made_of["threads"]
+        selection = Selection(max_faces, prefer, region)
+        made_of |= {"max_faces": selection.max_faces, "region": selection.region}
+        finder = MakeFinder(detector, made_of["min_confidence"], threads, limits=limits)()
         classifier = Bundle.load(model, device=device, threads=threads) if isinstance(model, str | Path) else model
-        header = header_of(classifier, self._made_of)
         self.pipeline = Pipeline(
             finder.detector,
             classifier,
-            min_confidence,
-            header,
+            made_of["min_confidence"],
+            header_of(classifier, made_of),
             alignment=alignment,
             limits=limits,
             selection=selection,
-            min_probability=min_probability,
-            read=Reader(classifier, sets, out_of_place=out_of_place),
+            min_probability=made_of["min_probability"],
+            read=Reader(classifier, made_of["sets"], out_of_place=made_of["out_of_place"]),
         )
         """The steps that a recognition is made of, for programs that schedule them themselves."""
 
@@ -171,9 +173,12 @@ class Recognizer:
         made_of = self._made_of
         threads = threads_each(made_of["threads"], processes)
         detector, confidence, align = made_of["detector"], made_of["min_confidence"], made_of["alignment"]
-        limits = QualityLimits(made_of["min_face"], made_of["max_yaw"])
+        limits = self._limits()
         selection = Selection(made_of["max_faces"], made_of["prefer"], made_of["region"])
         return MakeFinder(detector, confidence, threads, crop_of(self.classifier), align, limits, selection)
+
+    def _limits(self) -> QualityLimits:
+        return QualityLimits(self._made_of["min_face"], self._made_of["max_yaw"])
 
     def predict(self, image: Picture) -> list[Face]:
         """The faces in one picture (see `read_image` for what it may be), largest first; [] when there is none.
@@ -209,8 +214,9 @@ class Recognizer:
         """
         if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
             raise UsageError(f"predict_batch takes a list of pictures, not one {type(images).__name__}: use [picture]")
-        if not isinstance(workers, int) or workers < 1:
-            raise UsageError(f"workers is {workers!r}: expected a whole number of at least 1")
+        if not isinstance(images, Iterable):
+            raise wrong("what was given", images, "a list of pictures")
+        workers = whole("workers", workers, f"a whole number, 1..{MOST_WORKERS}", 1, MOST_WORKERS)
         if workers == 1:
             return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
@@ -266,9 +272,9 @@ class Recognizer:
 
     def watch(self, source: VideoInput, **options: Unpack[StreamKeywords]) -> Generator[Recognized, None, None]:
         """`stream` with the images: what a `mien.Sink` takes. Keeping them all keeps every pixel of the video."""
+        check_names(options, (field.name for field in fields(StreamOptions)))
         checked = StreamOptions(**options)
-        check_source(source, checked.excerpt)
-        return recognize_video(self.pipeline, source, checked)
+        return recognize_video(self.pipeline, checked_source(source, checked.excerpt), checked)
 
 
 def _frames(images: Generator[Recognized, None, None]) -> Iterator[Frame]:

@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
-from mien.choices import MOST_YAW, SMALLEST_FACE, Preference
+from mien.choices import ALIGNMENTS, MODEL_DEVICES, MOST_YAW, SMALLEST_FACE, Preference
 from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_PREFERENCE
 from mien.errors import UsageError
 from mien.faces.detection import Detector
 from mien.faces.detectors import WITHOUT_LANDMARKS
+from mien.given import choice, finite, flag, instance, real, share, whole, wrong
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
 from mien.recognition.classifier import Classifier
 from mien.results import Header
+from mien.threads import thread_count
+
+_SMALLEST: Final = f"a whole number of pixels, at least {SMALLEST_FACE}"
+_DEGREES: Final = f"0..{MOST_YAW} degrees"
 
 
 class RecognizerOptions(TypedDict, total=False):
@@ -34,36 +39,31 @@ class RecognizerOptions(TypedDict, total=False):
     alignment: str
 
 
-def check_options(model: object, detector: object, min_confidence: object, min_face: object) -> None:
-    """Refuse what is of the wrong kind before anything is loaded.
+def checked_options(made_of: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a `Recognizer` as plain values, of which the wrong ones are refused before anything is loaded.
 
     Raises:
-        UsageError: it is.
+        UsageError: a value of the wrong kind or out of range, or a detector without landmarks where they are needed.
     """
+    model, detector, face, yaw, sets = (made_of[name] for name in ("model", "detector", "min_face", "max_yaw", "sets"))
     if not isinstance(model, str | Path) and not hasattr(model, "probabilities"):
-        raise UsageError(f"model is {model!r}: expected a name, a path or a classifier (see `Classifier`)")
+        raise wrong("model", model, "a name, a path or a classifier (see `Classifier`)")
     if not isinstance(detector, str) and not hasattr(detector, "detect"):
-        raise UsageError(f"detector is {detector!r}: expected a name or an object with a method `detect`")
-    if not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
-        raise UsageError(f"min_confidence is {min_confidence!r}: expected 0..1")
-    if min_face is not None and (type(min_face) is not int or min_face < SMALLEST_FACE):
-        raise UsageError(f"min_face is {min_face!r}: expected a whole number of pixels, at least {SMALLEST_FACE}")
-
-
-def check_trust(detector: object, max_yaw: object, min_probability: object) -> None:
-    """Refuse what faces cannot be judged by.
-
-    Raises:
-        UsageError: a value out of range, or a detector without landmarks.
-    """
-    if not isinstance(min_probability, int | float) or not 0 <= min_probability <= 1:
-        raise UsageError(f"min_probability is {min_probability!r}: expected 0..1")
-    if max_yaw is None:
-        return
-    if not isinstance(max_yaw, int | float) or not 0 <= max_yaw <= MOST_YAW:
-        raise UsageError(f"max_yaw is {max_yaw!r}: expected 0..{MOST_YAW} degrees")
-    if detector in WITHOUT_LANDMARKS:
+        raise wrong("detector", detector, "a name or an object with a method `detect`")
+    plain = {
+        "device": instance("device", made_of["device"], str, f"one of {', '.join(MODEL_DEVICES)}"),
+        "min_confidence": share("min_confidence", made_of["min_confidence"]),
+        "min_face": None if face is None else whole("min_face", face, _SMALLEST, SMALLEST_FACE),
+        "max_yaw": None if yaw is None else real("max_yaw", yaw, _DEGREES, lambda number: 0 <= number <= MOST_YAW),
+        "min_probability": share("min_probability", made_of["min_probability"]),
+        "sets": None if sets is None else finite("sets", sets, "a probability, for example 0.9, or None"),
+        "out_of_place": flag("out_of_place", made_of["out_of_place"]),
+        "alignment": choice("alignment", made_of["alignment"], ALIGNMENTS),
+        "threads": made_of["threads"] if made_of["threads"] is None else thread_count(made_of["threads"]),
+    }
+    if yaw is not None and isinstance(detector, str) and detector in WITHOUT_LANDMARKS:
         raise UsageError(f"max_yaw needs landmarks, which detector {detector!r} does not give: use 'yunet'")
+    return {**made_of, **plain}
 
 
 def header_of(classifier: Classifier, made_of: Mapping[str, Any]) -> Header:

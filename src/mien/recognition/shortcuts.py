@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Unpack
 
+from mien.given import options as check_names
 from mien.media.read_image import Picture
 from mien.output.recognized import Recognized
 from mien.recognition.recognizer import Recognizer
@@ -33,6 +34,7 @@ def recognize(image: Picture, **options: Unpack[RecognizerOptions]) -> Recognize
         ModelFileError: the model is missing or unusable.
         UsageError: an option out of range, or an array of another type or shape.
     """
+    check_names(options, RecognizerOptions.__annotations__)
     kept = all(isinstance(value, Hashable) for value in options.values())
     recognizer = _shared(_stamp(options.get("model")), **options) if kept else Recognizer(**options)  # type: ignore[arg-type]  # TypedDicts hold Hashables
     return recognizer.recognize(image)

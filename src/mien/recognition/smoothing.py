@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from mien.choices import SMOOTHINGS
 from mien.defaults import DEFAULT_SMOOTHING
 from mien.errors import UsageError
-from mien.results import Face, Frame, Probabilities
+from mien.given import real, shown
+from mien.probabilities import Probabilities
+from mien.results import Face, Frame
 
 WINDOW: Final = 10
 """Labels that `mode` looks back on."""
@@ -124,7 +126,7 @@ class Smoother:
     """
 
     def __init__(self, smooth: str | MakeSmoothing, time_constant: float | None = None) -> None:
-        check_smoothing(smooth, time_constant)
+        time_constant = check_smoothing(smooth, time_constant)
         if smooth == SYMMETRIC:
             raise UsageError("smoothing symmetric looks ahead, which a live source does not allow: use auto or ema")
         self._make = smooth if callable(smooth) else _SMOOTHINGS[smooth](time_constant or TIME_CONSTANT)
@@ -150,8 +152,8 @@ class Smoother:
         return replace(face, probabilities=steady, steady=person.label)
 
 
-def check_smoothing(smooth: object, time_constant: float | None) -> None:
-    """Refuse a smoothing that there is not.
+def check_smoothing(smooth: object, time_constant: object) -> float | None:
+    """Refuse a smoothing that there is not; its time constant.
 
     Args:
         smooth: one of `mien.choices.SMOOTHINGS`, or what makes a `Smoothing`.
@@ -162,13 +164,13 @@ def check_smoothing(smooth: object, time_constant: float | None) -> None:
     """
     if not callable(smooth) and (not isinstance(smooth, str) or smooth not in _SMOOTHINGS):
         known = ", ".join(SMOOTHINGS)
-        raise UsageError(f"unknown smoothing {smooth!r}: expected one of {known}, or a subclass of mien.Smoothing")
+        raise UsageError(f"unknown smoothing {shown(smooth)}: expected one of {known}, or a subclass of mien.Smoothing")
     if time_constant is None:
-        return
-    if not 0 < time_constant < math.inf:
-        raise UsageError(f"time_constant is {time_constant}: expected seconds above 0")
+        return None
+    seconds = real("time_constant", time_constant, "seconds above 0", lambda number: 0 < number < math.inf)
     if smooth not in TIMED:
         raise UsageError(f"time_constant is for smoothing {', '.join(TIMED)}: leave it out")
+    return seconds
 
 
 def _label(probabilities: Probabilities, shown: str | None, margin: float) -> str:

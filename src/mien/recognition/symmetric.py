@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.output.recognized import Recognized
+from mien.probabilities import Probabilities
 from mien.recognition.smoothing import FORGET, MARGIN, TIME_CONSTANT
-from mien.results import Face, Probabilities
+from mien.results import Face
 
 _HOLE: Final = 0.5
 """Seconds without a reading of somebody beyond which no mean reaches."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, TypedDict
@@ -11,10 +12,11 @@ from typing import Any, Final, TypedDict
 import numpy as np
 
 from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING, REOPEN_SECONDS
-from mien.errors import UsageError
 from mien.faces.cuts import Cuts
 from mien.faces.follow import Follower, Pace
 from mien.faces.persons import Persons
+from mien.given import flag, keep, several, whole, wrong
+from mien.media.decode_picture import as_pixels
 from mien.media.excerpt import WHOLE, Excerpt, not_live, seconds_of
 from mien.media.open_video import excerpted, open_video
 from mien.media.readahead import Reader
@@ -32,6 +34,8 @@ BATCH: Final = 16
 """Frames of a file whose faces are classified together; of live sources every frame at once."""
 
 log: Final = logging.getLogger("mien")
+
+_SOURCE: Final = "a path, an address, the number of a webcam, a list of pictures or a mien.VideoSource"
 
 VideoInput = str | Path | int | Sequence[str | Path] | VideoSource
 
@@ -77,17 +81,19 @@ class StreamOptions:
     reopen: float = REOPEN_SECONDS
 
     def __post_init__(self) -> None:
-        if self.every is not None and type(self.every) is not int:
-            raise UsageError(f"every is {self.every!r}: expected a whole number of frames, or None")
-        if self.mirror is not None and type(self.mirror) is not bool:
-            raise UsageError(f"mirror is {self.mirror!r}: expected True, False or None")
-        check_smoothing(self.smooth, self.time_constant)
-        Pace(self.every)
-        check_fps(self.fps)
-        check_patience(self.reopen)
-        if self.batch < 1:
-            raise UsageError(f"batch is {self.batch}: expected at least 1")
-        _ = self.excerpt
+        every, mirror = self.every, self.mirror
+        keep(
+            self,
+            every=None if every is None else whole("every", every, "a whole number of frames, at least 1, or None", 1),
+            mirror=None if mirror is None else flag("mirror", mirror, "True, False or None"),
+            time_constant=check_smoothing(self.smooth, self.time_constant),
+            raw=flag("raw", self.raw),
+            fps=check_fps(self.fps),
+            reopen=check_patience(self.reopen),
+            batch=whole("batch", self.batch, "a whole number of frames, at least 1", 1),
+            step=self.excerpt.step,
+            fps_out=self.excerpt.rate,
+        )
 
     @property
     def excerpt(self) -> Excerpt:
@@ -121,22 +127,25 @@ class StreamOptions:
         return options | self.excerpt.to_dict()
 
 
-def check_source(source: object, excerpt: Excerpt = WHOLE) -> None:
-    """Refuse what no video can be read from, before the first frame is asked for.
+def checked_source(source: Any, excerpt: Excerpt = WHOLE) -> VideoInput:
+    """What a video is read from; what it cannot be read from is refused before the first frame is asked for.
 
     Raises:
         UsageError: it is no path, number, address, list of pictures or `mien.VideoSource`; or it is live, and the
             excerpt has a start or an end.
     """
-    if isinstance(source, bool) or not (
-        isinstance(source, str | Path | int | Sequence) or callable(getattr(source, "images", None))
+    if isinstance(source, Integral):
+        source = whole("the number of a webcam", source, "a whole number, from 0", 0)
+    elif isinstance(source, bytes | bytearray) or not (
+        isinstance(source, str | Path | Sequence) or callable(getattr(source, "images", None))
     ):
-        raise UsageError(
-            f"a {type(source).__name__} is no video: expected a path, an address, the number of a webcam, a list of "
-            "pictures or a mien.VideoSource"
-        )
+        raise wrong("the source", source, _SOURCE)
+    elif isinstance(source, Sequence) and not isinstance(source, str):
+        several("the source", source, (str, Path), _SOURCE)
     if excerpt.cuts and (getattr(source, "live", False) or (isinstance(source, str | int) and is_live(source))):
         raise not_live(without_password(str(getattr(source, "name", source))))
+    found: VideoInput = source
+    return found
 
 
 def recognize_video(
@@ -223,7 +232,8 @@ def _search(
         if isinstance(shown, Interruption):
             yield Searched(replace(frame, index=shown.number, time=shown.time, error=shown.reason))
             continue
-        image = np.ascontiguousarray(shown.image[:, ::-1]) if mirror else shown.image
+        image = as_pixels(f"an image of {frame.source}", shown.image)
+        image = np.ascontiguousarray(image[:, ::-1]) if mirror else image
         if cuts.cut(image, shown.time):
             follower.cut()
             persons.cut(back=cuts.back)

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from mien.choices import CausalSmoothing
 from mien.choices import SmoothingName as Smoothing
 from mien.defaults import DEFAULT_SMOOTHING
-from mien.errors import InputError, MienError, RequestError, TooLargeError
+from mien.errors import InputError, MienError, RequestError, TooLargeError, UsageError
 from mien.model.onnx_model import Bundle
 from mien.output.colours import colours_of
 from mien.recognition.recognizer import Recognizer
@@ -181,7 +181,7 @@ def status_of(error: MienError) -> int:
         return error.status
     if isinstance(error, TooLargeError):
         return 413
-    return 422 if isinstance(error, InputError) else 500
+    return 422 if isinstance(error, InputError | UsageError) else 500
 
 
 def _wants_png(request: Request) -> bool:
