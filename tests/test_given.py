@@ -137,6 +137,61 @@ def test_what_is_no_image_is_named(recognizer, image):
         mien.annotate(image, [])
 
 
+def test_boxes_are_drawn_as_far_as_they_lie_in_the_picture():
+    faces = [
+        mien.Face(mien.Box(*box), 0.9, {"a": 0.5, "b": 0.5}) for box in ((-9, -9, 10**12, 10**12), (0, 0, 640, 480))
+    ]
+    drawn = [mien.annotate(GREY, [face]) for face in faces]
+    assert np.array_equal(*drawn)
+    outside = mien.Face(mien.Box(640, 0, 10**12, 9), 0.9, {"a": 0.5, "b": 0.5})
+    assert not mien.annotate(np.asmatrix(GREY), [outside]).any()
+
+
+class Own:
+    """A detector and a classifier that give what they are told to."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def detect(self, image):
+        return self._answer
+
+    def probabilities(self, faces):
+        return self._answer
+
+
+OWN_DETECTIONS = [None, [(1, 2, 3, 4)], np.zeros((2, 5)), mien.Detection((0, 0, 9, 9), 0.9)]
+OWN_ANSWERS = [None, [[0.5], [0.5, 0.5]], np.zeros((0, 7)), np.full((2, 7), 1 / 7), np.full(7, 1 / 7)]
+
+
+def test_parts_of_ones_own_that_give_nothing_usable_are_named():
+    for found in OWN_DETECTIONS:
+        with pytest.raises(UsageError, match=r"^what the detector gives is .*: expected a list of mien\.Detection$"):
+            mien.Recognizer(detector=Own(found)).predict(GREY)
+    for answers in OWN_ANSWERS:
+        with pytest.raises(UsageError, match=r"^what the classifier gives is .*: expected .* shape \(1, classes\)$"):
+            mien.Recognizer(Own(answers), "none").predict(GREY)
+    assert mien.Recognizer(Own([[1 / 7] * 7]), "none").predict(GREY)
+
+
+def test_names_that_fonts_refuse_are_drawn_as_numbers():
+    for name in ("two\nlines", "\udcff", ""):
+        assert mien.annotate(GREY, [mien.Face(mien.Box(9, 9, 90, 90), 0.9, {name: 0.5, "b": 0.5})]).any()
+
+
+def test_a_person_may_be_read_by_two_models():
+    other = mien.Face(FACE.box, 0.9, {"calm": 0.8, "tense": 0.2}, track=1)
+    frames = [mien.Frame("clip.mp4", n, float(n), 640, 480, (face,)) for n, face in enumerate((FACE, other))]
+    (person,) = mien.summarize(frames)
+    assert person.shares == {"happy": 0.5, "other": 0.0, "calm": 0.5}
+
+
+@pytest.mark.parametrize(("name", "said"), [("a\0.png", "expected a path"), ("a" * 300 + ".png", "cannot be written")])
+def test_a_picture_is_saved_under_no_impossible_name(recognized, tmp_path, name, said):
+    with pytest.raises(mien.MienError, match=said):
+        recognized.save(f"{tmp_path}/{name}")
+
+
 def test_one_path_is_no_list_of_sources():
     for one in ("pictures", Path("pictures")):
         with pytest.raises(UsageError, match=r"use \[source\]"):

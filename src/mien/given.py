@@ -129,7 +129,7 @@ def path(name: str, value: object, expected: str = "a path, as text or a Path") 
     Raises:
         UsageError: something else.
     """
-    if isinstance(value, str | PathLike):
+    if isinstance(value, str | PathLike) and "\0" not in str(value):
         return Path(value)
     raise wrong(name, value, expected)
 

@@ -94,6 +94,11 @@ def test_unknown_parameters_are_refused(address, path, says):
     assert says in answer.json()["error"]
 
 
+def test_a_parameter_that_comes_twice_is_refused(address):
+    answer = waiting.post(f"http://{address}/v1/predict?max_faces=1&min_face=20&max_faces=2")
+    assert (answer.status_code, answer.json()["error"]) == (422, "the parameter 'max_faces' comes twice: send it once")
+
+
 def test_unknown_parameters_of_a_stream_are_refused(address):
     with pytest.raises(InvalidStatus) as refused:
         waiting.connect(f"ws://{address}/v1/stream?x=1")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.given import shown
+from mien.given import several, shown
 from mien.opencv import cv2
 from mien.results import Point
 
@@ -69,6 +69,15 @@ class Detector(Protocol):
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an image, RGB uint8 (H, W, 3) or grayscale uint8 (H, W), in any order; [] when there is none."""
         ...
+
+
+def detected(found: Any) -> list[Detection]:
+    """What a detector, perhaps somebody else's, found in an image.
+
+    Raises:
+        UsageError: something else than detections.
+    """
+    return list(several("what the detector gives", found, Detection, "a list of mien.Detection"))
 
 
 def distinct(detections: list[Detection]) -> list[Detection]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.faces.detection import Detection, Detector, Rectangle, distinct, shrink
+from mien.faces.detection import Detection, Detector, Rectangle, detected, distinct, shrink
 from mien.faces.track import Track, Tracks, advance, iou
 from mien.faces.whole_image import WholeImage
 from mien.results import Box
@@ -67,7 +67,7 @@ class Pace:
     def search(self, detector: Detector, image: NDArray[np.uint8], number: int, time: float) -> list[Detection]:
         """The faces of a whole picture, and a note that it was searched."""
         started = self._clock() if self._clock else 0.0
-        found = detector.detect(image)
+        found = detected(detector.detect(image))
         if self._clock:
             self._interval = max(SEARCH_INTERVAL, _COST_FACTOR * (self._clock() - started))
         self._last = number, time
@@ -159,7 +159,7 @@ def _look_near(detector: Detector, image: NDArray[np.uint8], box: Rectangle) -> 
     part = image[region.y : region.y + region.height, region.x : region.x + region.width]
     small = shrink(part, _NEAR_SIDE)
     stretch = part.shape[1] / small.shape[1], part.shape[0] / small.shape[0]
-    return _best([_placed(face, stretch, (region.x, region.y)) for face in detector.detect(small)], box)
+    return _best([_placed(face, stretch, (region.x, region.y)) for face in detected(detector.detect(small))], box)
 
 
 def _best(faces: Sequence[Detection], box: Rectangle) -> Detection | None:

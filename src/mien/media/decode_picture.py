@@ -80,7 +80,7 @@ def as_pixels(name: str, image: object) -> Pixels:
         raise UsageError(f"{name} is {type(image).__name__}: {_EXPECTED}")
     if image.dtype != np.uint8 or not image.size or image.ndim < 2 or image.shape[2:] not in {(), (3,)}:
         raise UsageError(f"{name} is {image.dtype} {image.shape}: {_EXPECTED}")
-    return image
+    return np.asarray(image)  # of a matrix or a masked array the plain one
 
 
 def decode_picture(

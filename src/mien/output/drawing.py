@@ -6,7 +6,7 @@ every colour stands beside the name of its emotion. What is not certain is paler
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Unpack
 
@@ -21,7 +21,7 @@ from mien.output.drawing_options import DrawingOptions, checked
 from mien.output.fonts import Font, Lettering, font_of, lettering
 from mien.output.layout import Place, Size, around, bar_places, place_labels, text_sizes
 from mien.preprocess import to_rgb
-from mien.results import Face
+from mien.results import Box, Face
 
 NO_FACE: Final = "no face found"
 
@@ -47,7 +47,7 @@ def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOpti
 
     Args:
         image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W).
-        faces: what was recognised in it, the most important first.
+        faces: what was recognised in it, the most important first; of their boxes what lies in the picture is drawn.
         options: ``labels`` (by default True): the expression and its probability beside each face; ``bars`` (True): a
             bar for every probability where there is room; ``blur`` (False): faces are made unrecognisable
             (`mien.output.blur`); ``say_no_face`` (False): a note in pictures without faces.
@@ -70,6 +70,7 @@ def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOpti
     image = blurred(image, (face.box for face in faces)) if options.get("blur") else image
     drawn = np.array(to_rgb(image))
     size = drawn.shape[1], drawn.shape[0]
+    faces = [replace(face, box=box) for face in faces if (box := Box.inside(*face.box, image=size[::-1])) is not None]
     if faces:
         plan = _plan(size, faces, labels=options.get("labels", True), bars=options.get("bars", True))
         _draw(drawn, around(size, plan.places), plan.drawn_with)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+from unicodedata import category
 
 from PIL import ImageFont
 
@@ -107,7 +108,14 @@ def _writer(file: str) -> Callable[[str], bool]:
     except OSError:
         return lambda _text: False
     missing = _drawn(font, _NO_LETTER)
-    return lambda text: all(_drawn(font, letter) != missing for letter in set(without_joiners(text)) - _UNSEEN)
+    return lambda text: (
+        _is_text(text) and all(_drawn(font, letter) != missing for letter in set(without_joiners(text)) - _UNSEEN)
+    )
+
+
+def _is_text(text: str) -> bool:
+    """Whether it has neither line breaks and their like nor half of a surrogate pair, which fonts refuse to draw."""
+    return not any(category(letter) in {"Cc", "Cs"} for letter in text)
 
 
 def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:

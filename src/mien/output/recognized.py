@@ -72,8 +72,8 @@ class Recognized:
         """
         from mien.output.picture_file import write_picture
 
-        target, source = checked_path("path", path), Path(self.frame.source)
-        if target.exists() and source.exists() and target.samefile(source):
+        target = checked_path("path", path)
+        if _is_same(target, Path(self.frame.source)):
             raise UsageError(f"{path}: is the picture itself; name another file for the annotated copy")
         return write_picture(target, self.annotated(**options))
 
@@ -131,3 +131,11 @@ class Recognized:
     def __repr__(self) -> str:
         size = "no image" if self.image is None else f"{self.frame.width}x{self.frame.height}"
         return f"Recognized({size}, {self.frame!r})"
+
+
+def _is_same(target: Path, source: Path) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):  # one is not there, or can be no path
+        return False

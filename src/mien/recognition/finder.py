@@ -11,7 +11,7 @@ from mien.defaults import DEFAULT_ALIGNMENT, MIN_FACE
 from mien.face_quality import Quality
 from mien.faces.align import crop_face
 from mien.faces.alignments import ALIGNMENTS
-from mien.faces.detection import Detection, Detector, stretched
+from mien.faces.detection import Detection, Detector, detected, stretched
 from mien.faces.detectors import create_detector
 from mien.faces.follow import WEAK_SHARE, Followed, Follower, Pace
 from mien.faces.opencv_threads import use_threads
@@ -88,7 +88,7 @@ class Finder:
         """
         image, factor = picture.pixels, picture.factor
         seen = self.detector.detect(image) if factor == 1 else self.detector.detect(image, factor)  # type: ignore[call-arg]  # one that offers `reduction` takes it
-        found = [(stretched(face, factor), None) for face in seen if face.score >= self._min_confidence]
+        found = [(stretched(face, factor), None) for face in detected(seen) if face.score >= self._min_confidence]
         sharp = _SHARP * self.crop_kind[0] / FACE_SIZE
         if factor > 1 and any(max(face.box[2:]) < sharp * factor for face, _ in found):
             image = whole()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelFileError, UsageError
+from mien.given import wrong
 from mien.model.onnx_model import Bundle, softmax
 from mien.model.trust import SUFFIX
 from mien.recognition.classifier import Classifier
@@ -59,7 +60,7 @@ class Reader:
 
     def _answers(self, faces: NDArray[np.uint8]) -> tuple[NDArray[np.float64], list[float] | list[None]]:
         if not self._out_of_place:
-            return self._classifier.probabilities(faces), [None] * len(faces)
+            return _checked(self._classifier.probabilities(faces), len(faces)), [None] * len(faces)
         card = self._bundle.card
         logits, features = self._bundle.features_of_input(card.preprocess.apply(faces))
         return softmax(logits / card.temperature), self._bundle.trust.typicality(features).tolist()
@@ -68,3 +69,14 @@ class Reader:
     def _bundle(self) -> Bundle:
         assert isinstance(self._classifier, Bundle)
         return self._classifier
+
+
+def _checked(answers: object, faces: int) -> NDArray[np.float64]:
+    """What a classifier, perhaps somebody else's, gives for so many faces."""
+    try:
+        found = np.asarray(answers, np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if found.ndim != 2 or len(found) != faces:
+        raise wrong("what the classifier gives", answers, f"probabilities, an array of shape ({faces}, classes)")
+    return found

@@ -12,10 +12,11 @@ from typing import Any, Final, TypedDict
 import numpy as np
 
 from mien.defaults import DEFAULT_FPS, DEFAULT_SMOOTHING, REOPEN_SECONDS
+from mien.errors import UsageError
 from mien.faces.cuts import Cuts
 from mien.faces.follow import Follower, Pace
 from mien.faces.persons import Persons
-from mien.given import flag, keep, several, whole, wrong
+from mien.given import flag, keep, several, whole
 from mien.media.decode_picture import as_pixels
 from mien.media.excerpt import WHOLE, Excerpt, not_live, seconds_of
 from mien.media.open_video import excerpted, open_video
@@ -134,12 +135,12 @@ def checked_source(source: Any, excerpt: Excerpt = WHOLE) -> VideoInput:
         UsageError: it is no path, number, address, list of pictures or `mien.VideoSource`; or it is live, and the
             excerpt has a start or an end.
     """
-    if isinstance(source, Integral):
+    if isinstance(source, Integral) and not isinstance(source, bool):
         source = whole("the number of a webcam", source, "a whole number, from 0", 0)
-    elif isinstance(source, bytes | bytearray) or not (
+    elif isinstance(source, bool | bytes | bytearray) or not (
         isinstance(source, str | Path | Sequence) or callable(getattr(source, "images", None))
     ):
-        raise wrong("the source", source, _SOURCE)
+        raise UsageError(f"a {type(source).__name__} is no video: expected {_SOURCE}")
     elif isinstance(source, Sequence) and not isinstance(source, str):
         several("the source", source, (str, Path), _SOURCE)
     if excerpt.cuts and (getattr(source, "live", False) or (isinstance(source, str | int) and is_live(source))):

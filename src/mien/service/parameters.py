@@ -74,7 +74,8 @@ class Drawing:
 
 
 def _check_known(connection: HTTPConnection) -> None:
-    """Refuse parameters of the query that its route does not have: they would be ignored, which nobody expects.
+    """Refuse parameters of the query that its route does not have, or that come twice: they would be ignored, which
+    nobody expects.
 
     Raises:
         RequestError: 422.
@@ -85,6 +86,8 @@ def _check_known(connection: HTTPConnection) -> None:
         if name not in known:
             hint = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; there is none")
             raise RequestError(422, f"unknown parameter {name[:50]!r}{hint}")
+        if len(connection.query_params.getlist(name)) > 1:
+            raise RequestError(422, f"the parameter {name!r} comes twice: send it once")
 
 
 KNOWN_ONLY: Final = [Depends(_check_known)]
