@@ -1,6 +1,5 @@
 """What `mien compare` takes, read: folders of runs, reports of `mien evaluate`, and models that are asked now."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.choices import HELD_OUT
+from mien.data.columns import lines_of_text
 from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
@@ -83,8 +83,8 @@ def read_report(path: Path) -> Run:
     folder = path.parent if path.name == REPORT_FILE else path
     try:
         report = parse_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
-        with (folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
-            table = list(csv.DictReader(file))
+        predictions_file = folder / PREDICTIONS_FILE
+        table = [line for _, line in lines_of_text(predictions_file.read_text(encoding="utf-8"), predictions_file)]
         lines = [(int(line["row"]), line["label"], line["predicted"]) for line in table]
         rows, labels, predictions = zip(*lines, strict=True)
         groups = np.array([line["group"] for line in table], np.str_) if "group" in table[0] else None
