@@ -11,10 +11,11 @@ from pyarrow import parquet
 from mien.choices import EXPORT_FORMATS
 from mien.data.columns import VOTE_COLUMNS
 from mien.data.export import export_data
+from mien.data.reading.class_maps import class_map
 from mien.data.reading.importing import ferplus_beside, import_data
 from mien.data.reading.pictures import FaceKind
 from mien.data.store import FaceStore, StoreMeta
-from mien.errors import MienError
+from mien.errors import DataError, MienError, UsageError
 from mien.labels import EMOTIONS, VOTE_CLASSES
 
 KEEPS_ALL = ("npz", "parquet", "imagefolder")
@@ -219,6 +220,21 @@ def test_damaged_exports_get_one_line_that_names_the_file(make, words, tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: npz(folder, label_names=["ja", "nein", *"abcde"]),
+        lambda folder: table(folder, emotion=["ja", "nein"]),
+    ],
+)
+def test_errors_of_tables_advise_what_tables_take(make, tmp_path):
+    source = make(tmp_path)
+    with pytest.raises(DataError, match=r"unknown classes .*; rename them in the file, or .* --classes keep$"):
+        import_data(source, tmp_path / "out", classes="fer2013")
+    with pytest.raises(UsageError, match=r"a map of names.* rename the classes in the file"):
+        import_data(source, tmp_path / "out", names=class_map(["ja=happy"]))
 
 
 def test_an_export_takes_no_votes_from_a_file_beside_it(tmp_path, store):

@@ -220,7 +220,7 @@ def _naming(path: Path, names: Sequence[str], wanted: str, *, all_named: bool) -
         some = wanted == AUTO_CLASSES and (known is None or len(names) < len(known) or numbered)
         if all_named and (some or wanted == KEEP_CLASSES):
             return Naming(checked_classes(names), {name: name for name in names}, kept=True)
-        return understood(names, numbers, wanted)
+        return understood(names, numbers, wanted, in_table=True)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
