@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.options import DropRows
-from mien.errors import MissingExtraError, UsageError
+from mien.errors import ExportError, MissingExtraError, UsageError
+from mien.files import checked_file
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -56,6 +57,7 @@ def export(
         import mien.export.onnx  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
+    checked_file(out, ExportError)
     if interpolate is not None:
         agrees = _export_between(models, interpolate, data, drop_rows, out, name, half=half)
     elif drop_rows is not None:
