@@ -175,3 +175,5 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_by_that(tmp_path):
         write_text(tmp_path / "link" / "a", "new", ExportError)
     with pytest.raises(UsageError, match="cannot be made a folder"):
         made_folder(tmp_path / ("n" * 300))
+    with pytest.raises(DataError, match=r"nnn: cannot be written \(File name too long\)"):
+        refuse_existing(tmp_path / ("n" * 300))

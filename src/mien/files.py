@@ -135,7 +135,9 @@ def refuse_existing(target: Path) -> None:
         DataError: ``target`` exists, or is a link that leads nowhere.
     """
     refuse_broken_link(target, DataError)
-    if target.exists():
+    with writing(target, DataError):
+        exists = target.exists()
+    if exists:
         raise DataError(f"{target}: exists already; name a new folder or remove it first")
 
 

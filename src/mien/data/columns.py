@@ -3,8 +3,9 @@
 import csv
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
+from math import isnan
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,27 @@ def check_group(name: str, where: object) -> None:
     """
     if len(name) > LONGEST_NAME:
         raise DataError(f"{where} has group {name[:40]!r}...: expected at most {LONGEST_NAME} characters")
+
+
+def text_of(cell: Any) -> str:
+    """A cell as a text, "" where it has none; a whole number without the point that it gets in a column of floats."""
+    if cell is None or (isinstance(cell, float) and isnan(cell)):
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def texts_of(path: Path, what: str, cells: Sequence[Any]) -> list[str]:
+    """Cells as texts.
+
+    Raises:
+        DataError: one is empty, or names a group and is overlong.
+    """
+    texts = [text_of(cell) for cell in cells]
+    if "" in texts:
+        raise DataError(f"{path}: some rows have no {what}: expected text in each")
+    if what in {GROUP, f"{GROUP}s"}:
+        check_group(max(texts, key=len, default=""), path)
+    return texts
 
 
 def row_column(path: str | Path, column: str, rows: NDArray[np.intp], count: int) -> NDArray[np.str_]:

@@ -135,6 +135,23 @@ def test_what_other_tools_write_otherwise_is_understood(tmp_path):
     np.testing.assert_array_equal(again.faces, faces)
 
 
+def test_whole_numbers_that_became_floats_are_the_classes_that_they_were(tmp_path):
+    """As pandas writes a column that had an empty cell."""
+    held = import_data(table(tmp_path, emotion=[3.0, 4.0], group=[1.0, 2.0]), tmp_path / "parquet")
+    assert [held.class_of(row) for row in range(2)] == ["happy", "sad"]
+    assert held.groups.tolist() == ["1", "2"]
+    numbered = npz(tmp_path, label_names=np.arange(7.0), groups=np.array([1.0, 2.0, 2.0]))
+    held = import_data(numbered, tmp_path / "npz", classes="fer2013")
+    assert held.labels.tolist() == arrays(3)[1].tolist()
+    assert held.groups.tolist() == ["1", "2", "2"]
+
+
+def test_metadata_of_other_tools_may_be_any_bytes(tmp_path):
+    path = table(tmp_path)
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata({b"\xff": b"\xfe"}), path)
+    assert len(import_data(path, tmp_path / "out")) == 2
+
+
 def npz(folder, **changes):
     faces, labels, usages = arrays(3)
     named = {"label_names": list(EMOTIONS), "usage_names": ["Training", "PublicTest", "PrivateTest"]}
@@ -194,6 +211,8 @@ def twice(folder):
         (lambda folder: table(folder, emotion=None), "not one column emotion"),
         (twice, "not one column usage"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
+        (lambda folder: table(folder, usage=["Training", None]), "some rows have no usage: expected text in each"),
+        (lambda folder: npz(folder, faces=arrays(3)[0] / 255), "expected 48x48 grey levels, 0..255, for each"),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
         (
             lambda folder: npz(folder, groups=np.array(["a", "", "b"])),
