@@ -95,7 +95,8 @@ def test_a_run_that_is_called_like_an_embedded_model_is_the_run(tmp_path, monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["mien_z", "--out", "a.onnx"], "mien_z: no such file or run: expected one of"),
+        (["mien_z", "--out", "a.onnx"], r"mien_z: no such file or run, nor the name of an embedded model \(mien_l"),
+        (["gone.onnx", "--out", "a.onnx"], r"gone\.onnx: no such file or run, nor the name"),
         (["mien_l", "--out", "a.safetensors"], "mien_l: has no weights to train from in the package"),
         (["b.onnx", "--out", "a.safetensors"], r"b\.onnx: an ONNX file has no weights to train from"),
         (["empty.onnx", "--out", "a.onnx"], r"empty\.onnx: not a usable ONNX file"),

@@ -86,9 +86,11 @@ def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, 
 
 def _weights(model: Path) -> Path:
     """A run, a file of weights, or that of an embedded model."""
+    from mien.export.ensemble import require_there
     from mien.runs import BEST_FILE
     from mien.training.distillation import trainable
 
+    require_there(model)
     return model if (model / BEST_FILE).is_file() else trainable(str(model))
 
 

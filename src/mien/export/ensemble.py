@@ -68,6 +68,17 @@ def is_model_file(source: str | Path) -> bool:
     return path.suffix == ".onnx" and path.is_file()
 
 
+def require_there(path: Path) -> None:
+    """Refuse a name that is neither that of a file or run nor that of an embedded model.
+
+    Raises:
+        ModelFileError: as said.
+    """
+    if not path.exists() and not versioned_name(path):
+        known = ", ".join(embedded_models())
+        raise ModelFileError(f"{path}: no such file or run, nor the name of an embedded model ({known})")
+
+
 def load_member(source: str | Path) -> Member:
     """An embedded model by its name, a model file (``.onnx``), or a run folder or safetensors file of `mien train`.
 
@@ -77,9 +88,7 @@ def load_member(source: str | Path) -> Member:
     """
     path = Path(source)
     if not is_model_file(source):
-        if not path.exists():
-            known = ", ".join(embedded_models())
-            raise ModelFileError(f"{source}: no such file or run, nor the name of an embedded model ({known})")
+        require_there(path)
         network, card = load_network(path)
         content, _ = converted(network, card, str(path))
         return Member(str(source), Bundle(content, str(path)), provenance(path, card))
