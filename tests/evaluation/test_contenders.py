@@ -125,7 +125,7 @@ def test_what_is_neither_run_nor_report_is_named(models, ask, tmp_path):
         (whole.rstrip() + ",9\n", r"predictions\.csv: line 91 has more cells than the header"),
         (whole.partition("\n")[0] + "\n", r"predictions\.csv: no rows after the header; evaluate again"),
         (whole.replace("label", "truth", 1), r"predictions\.csv: not one column label: expected row, label and pred"),
-        (whole + "x" * 140_000, r"predictions\.csv: not a csv \(field larger"),
+        (whole + "x" * 140_000, r"predictions\.csv: not a csv after line 91 \(field larger"),
     ):
         predictions.write_text(damaged)
         with pytest.raises(DataError, match=message):

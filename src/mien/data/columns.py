@@ -82,7 +82,8 @@ def lines_of_text(
             message names the line.
     """
     delimiter = delimiter_of(text.partition("\n")[0])
-    lines = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, restkey=_BEYOND, restval="")
+    # Strict: a quote that is not closed would swallow the lines below it.
+    lines = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, restkey=_BEYOND, restval="", strict=True)
     try:
         lines.fieldnames = columns([name.strip() for name in lines.fieldnames or ()])
         for line in lines:
@@ -93,7 +94,9 @@ def lines_of_text(
                 )
             yield lines.line_num, {name: cell.strip() for name, cell in line.items()}
     except csv.Error as error:
-        raise DataError(f"{path}: not a csv ({error})") from None
+        raise DataError(
+            f"{path}: not a csv after line {lines.line_num} ({error}): expected each quote closed"
+        ) from None
 
 
 def check_once(path: str | Path, header: Sequence[str], names: Iterable[str]) -> None:

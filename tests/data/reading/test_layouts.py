@@ -208,7 +208,7 @@ def test_a_wrong_line_of_expw_is_named(tmp_path, expw, line, words):
         ("file_name,emotion\n\na.png,happy\na.png,sad\n", r"line 4 names 'a\.png' again, as line 3"),
         ("file_name,emotion,emotion\na.png,happy,sad\n", "the column emotion stands there twice"),
         ("file_name,emotion,group\na.png,happy," + "g" * 101 + "\n", "line 2 has group 'g.*at most 100 characters"),
-        ("file_name,emotion\na.png," + "x" * 140_000 + "\n", r"metadata\.csv: not a csv \(field larger"),
+        ("file_name,emotion\na.png," + "x" * 140_000 + "\n", r"metadata\.csv: not a csv after line \d \(field larger"),
     ],
 )
 def test_a_wrong_metadata_file_is_named(tmp_path, text, words):
