@@ -167,9 +167,11 @@ def test_a_link_to_nothing_is_named_with_what_it_leads_to(tmp_path, make):
 def test_a_file_in_a_folder_that_is_not_there_is_refused_by_that(tmp_path):
     (tmp_path / "link").symlink_to("gone")
     (tmp_path / "file").symlink_to("gone/file")
-    with pytest.raises(ExportError, match=r"new/a: its folder is not there; make it first$"):
+    with pytest.raises(ExportError, match=r"new/a: cannot be written, since its folder is not there; make it first$"):
         write_text(tmp_path / "new" / "a", "new", ExportError)
-    with pytest.raises(ExportError, match=r"gone/file: its folder is not there; make it first$"):
+    with pytest.raises(
+        ExportError, match=r"gone/file: cannot be written, since its folder is not there; make it first$"
+    ):
         write_text(tmp_path / "file", "new", ExportError)
     with pytest.raises(ExportError, match="link: a link that leads nowhere, to gone"):
         write_text(tmp_path / "link" / "a", "new", ExportError)

@@ -77,7 +77,7 @@ def checked_file(target: Path, error: ErrorKind) -> Path:
     refuse_broken_link(target.parent, error)
     with writing(target, error):
         if not target.parent.exists():
-            raise error(f"{target}: its folder is not there; make it first")
+            raise error(f"{target}: cannot be written, since its folder is not there; make it first")
     return target
 
 
