@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import DataError, ExportError, InputError, UsageError
-from mien.files import made_folder, partial_path, whole_file, whole_folder, write_text, writing, writing_into
+from mien.errors import DataError, ExportError, InputError, MienError, UsageError
+from mien.files import (
+    made_folder,
+    partial_path,
+    refuse_existing,
+    whole_file,
+    whole_folder,
+    write_text,
+    writing,
+    writing_into,
+)
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -140,3 +149,33 @@ def test_a_file_that_cannot_be_written_into_a_folder_is_one_line_that_says_why(t
 def test_an_error_without_a_reason_of_the_system_keeps_its_words(tmp_path):
     with pytest.raises(UsageError, match=r"cannot be written \(encoder error -2\)"), writing_into(tmp_path):
         raise OSError("encoder error -2")
+
+
+@pytest.mark.parametrize("make", [made_folder, refuse_existing, lambda path: whole_folder(path).__enter__()])
+def test_a_link_to_nothing_is_named_with_what_it_leads_to(tmp_path, make):
+    (tmp_path / "link").symlink_to("gone")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(MienError, match=r"link: a link that leads nowhere, to gone; make that, or remove the link$"):
+        make(tmp_path / "link")
+    with pytest.raises(MienError, match=r"link/below: .*/link: a link that leads nowhere, to gone; make that"):
+        make(tmp_path / "link" / "below")
+    with pytest.raises(MienError, match="loop: a link that leads nowhere, to loop"):
+        make(tmp_path / "loop")
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "loop"}
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused_by_that(tmp_path):
+    (tmp_path / "link").symlink_to("gone")
+    (tmp_path / "file").symlink_to("gone/file")
+    with pytest.raises(ExportError, match=r"new/a: cannot be written, since its folder is not there; make it first$"):
+        write_text(tmp_path / "new" / "a", "new", ExportError)
+    with pytest.raises(
+        ExportError, match=r"gone/file: cannot be written, since its folder is not there; make it first$"
+    ):
+        write_text(tmp_path / "file", "new", ExportError)
+    with pytest.raises(ExportError, match="link: a link that leads nowhere, to gone"):
+        write_text(tmp_path / "link" / "a", "new", ExportError)
+    with pytest.raises(UsageError, match="cannot be made a folder"):
+        made_folder(tmp_path / ("n" * 300))
+    with pytest.raises(DataError, match=r"nnn: cannot be written \(File name too long\)"):
+        refuse_existing(tmp_path / ("n" * 300))

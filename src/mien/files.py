@@ -62,6 +62,25 @@ def shortened_name(name: str, longest: int) -> str:
     return name if len(encoded) <= longest else encoded[:longest].decode("utf-8", "ignore")
 
 
+def checked_file(target: Path, error: ErrorKind) -> Path:
+    """Where a file is to be written, which can be asked before it is computed; of a link, what it leads to.
+
+    Raises:
+        MienError: of the kind of ``error``: no name of a file, a pipe or device, or its folder is not there.
+    """
+    if not target.name:
+        raise error(f"{target}: a folder, not a file that can be written; name a file")
+    with writing(target, error, RuntimeError):  # a loop of links
+        target = target.resolve() if target.is_symlink() else target
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            raise error(f"{target}: a pipe, socket or device, which a file would replace; name a file")
+    refuse_broken_link(target.parent, error)
+    with writing(target, error):
+        if not target.parent.exists():
+            raise error(f"{target}: cannot be written, since its folder is not there; make it first")
+    return target
+
+
 @contextmanager
 def whole_file(target: Path, error: ErrorKind, *reasons: type[Exception]) -> Iterator[Path]:
     """Atomic write of a file: a temporary path that replaces ``target`` when the block succeeds, else is removed.
@@ -72,14 +91,10 @@ def whole_file(target: Path, error: ErrorKind, *reasons: type[Exception]) -> Ite
         reasons: as `writing` takes them.
 
     Raises:
-        MienError: of the kind of ``error``: the file cannot be written or replaced, or is a pipe or device.
+        MienError: of the kind of ``error``: the file cannot be written or replaced, is a pipe or device, or lies in a
+            folder that is not there.
     """
-    if not target.name:
-        raise error(f"{target}: a folder, not a file that can be written; name a file")
-    with writing(target, error, RuntimeError):  # a loop of links
-        target = target.resolve() if target.is_symlink() else target
-        if target.exists() and not (target.is_file() or target.is_dir()):
-            raise error(f"{target}: a pipe, socket or device, which a file would replace; name a file")
+    target = checked_file(target, error)
     partial = partial_path(target)
     with writing(target, error, *reasons):
         try:
@@ -100,13 +115,29 @@ def write_text(target: Path, text: str, error: ErrorKind) -> Path:
     return target
 
 
+def refuse_broken_link(target: Path, error: ErrorKind) -> None:
+    """Refuse a path that is, or leads through, a link to nothing: a folder can neither be made there nor moved there.
+
+    Raises:
+        MienError: of the kind of ``error``: as said; the link and what it leads to are named.
+    """
+    links = [path for path in (target, *target.parents) if os.path.islink(path)]  # noqa: PTH114 - names of any length
+    link = next((path for path in links if not os.path.exists(path)), None)  # noqa: PTH110 - loops too
+    if link is not None:
+        named = target if link == target else f"{target}: {link}"
+        raise error(f"{named}: a link that leads nowhere, to {link.readlink()}; make that, or remove the link")
+
+
 def refuse_existing(target: Path) -> None:
     """Refuse to make a new file or folder where something is already.
 
     Raises:
-        DataError: ``target`` exists.
+        DataError: ``target`` exists, or is a link that leads nowhere.
     """
-    if target.exists():
+    refuse_broken_link(target, DataError)
+    with writing(target, DataError):
+        exists = target.exists()
+    if exists:
         raise DataError(f"{target}: exists already; name a new folder or remove it first")
 
 
@@ -136,6 +167,7 @@ def made_folder(folder: Path, error: ErrorKind = UsageError) -> Path:
     Raises:
         MienError: of the kind of ``error``: it cannot be made.
     """
+    refuse_broken_link(folder, error)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as caught:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import mien
 from mien.cli.main import app
-from mien.errors import UsageError
+from mien.errors import InputError, UsageError
 from mien.media.search import Search
 from mien.output.sorted_pictures import SortedPictures, place_of
 from mien.results import Box, Face, Frame, Header
@@ -125,6 +125,9 @@ def test_what_is_no_picture_file_is_refused_or_left_out(photos, write_clip, stag
         raise sort("--sort-as", "link").exception
     with pytest.raises(UsageError, match=r"--sort photos: what is to be sorted, photos.a.x\.png, lies in it"):
         raise sort("--sort", "photos").exception
+    (photos / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="loop: a link that leads nowhere, to loop"):
+        raise sort("--sort", "loop").exception
     assert not list(photos.rglob("sorted.mien.json"))
     write_clip(photos / "photos" / "clip.mp4", [stage((0, 100, 60))] * 3)
     assert "--sort leaves out 1 video; it sorts picture files" in sort_of().stderr

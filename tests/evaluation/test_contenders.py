@@ -119,9 +119,19 @@ def test_what_is_neither_run_nor_report_is_named(models, ask, tmp_path):
         read_contenders([str(models / "one.onnx")])
     report = report_of(ask, models, "one")
     predictions = models / "one_report" / "predictions.csv"
-    predictions.write_text(predictions.read_text().replace("happy", "happier"))
-    with pytest.raises(DataError, match="damaged report"):
-        read_contenders([report])
+    whole = predictions.read_text()
+    for damaged, message in (
+        (whole.replace("happy", "happier"), "damaged report"),
+        (whole.rstrip() + ",9\n", r"predictions\.csv: line 91 has more cells than the header"),
+        (whole.partition("\n")[0] + "\n", r"predictions\.csv: no rows after the header; evaluate again"),
+        (whole.replace("label", "truth", 1), r"predictions\.csv: not one column label: expected row, label and pred"),
+        (whole + "x" * 140_000, r"predictions\.csv: not a csv after line 91 \(field larger"),
+    ):
+        predictions.write_text(damaged)
+        with pytest.raises(DataError, match=message):
+            read_contenders([report])
+    predictions.write_text(f"\ufeff{whole}", encoding="utf-8")  # as a spreadsheet writes it
+    assert len(read_contenders([report])) == 1
     predictions.unlink()
     with pytest.raises(DataError, match=r"no predictions\.csv; expected a folder of `mien evaluate --out`"):
         read_contenders([report])

@@ -199,6 +199,11 @@ def test_lists_name_inputs_below_their_folder(name, tmp_path, monkeypatch):
             "a.csv: begins with in/0.png: expected names of columns first, such as path",
         ),
         ("a.csv", b"path;age\nin/0.png;3\n", "a.csv: no column of paths among path;age: .* commas between"),
+        (
+            "a.csv",
+            b'path,note\nin/0.png,"5 inches\nin/1.png,\n',
+            r"a.csv: not a CSV \(unexpected end of data\): expected each quote",
+        ),
         ("a.csv", b"path\nin/0.png\nin/1, b.png\n", "a.csv: line 3 has more cells than the first: .* in quotes"),
         ("a.txt", b"\n\n", "a.txt: the list is empty"),
         ("a.txt", b"in/\x00.png\n", r"a.txt: 'in/.x00.png' is no path: it has a character of code 0"),

@@ -38,7 +38,7 @@ def test_the_objective_adds_it_in_training_alone(name):
     objective = Objective(config, frames, TARGETS, teachers=None, views=None, autocast=None)
     objective.begin(0)
     given = torch.randn(50, 7)
-    found = objective.loss(lambda inputs: given[: len(inputs)], torch.arange(50))
+    found = objective.loss(lambda inputs: given[: len(inputs)], objective.draw(torch.arange(50)))
     adjusted = given + 0.7 * torch.log(TARGETS.mean(0))
     expected = {
         "cross_entropy": soft_cross_entropy(adjusted, TARGETS[:50]),

@@ -22,7 +22,8 @@ from mien.evaluation.classifier import TorchClassifier
 from mien.evaluation.report import evaluate
 from mien.model.onnx_model import softmax
 from mien.networks import registry
-from mien.networks.registry import network_entry
+from mien.networks.compact import CompactResNet
+from mien.networks.registry import NetworkEntry, network_entry
 from mien.networks.saved import load_network, save_tensors
 from mien.toml_json import parse_toml, to_toml
 from mien.training.checkpoint import read_progress
@@ -607,6 +608,7 @@ def test_no_training_rows_is_an_error(config, data, tmp_path):
     [
         {"optimizer": {"name": "rmsprop", "learning_rate": 0.001}},
         {"optimizer": {"name": "adam", "learning_rate": 0.003, "clip_norm": 1.0}},
+        {"optimizer": {"learning_rate": 0.05, "sam_radius": 0.05}},
         {"loss": {"name": "focal", "label_smoothing": 0, "mixup": 0, "class_weights": "balanced"}},
         {"schedule": {"name": "plateau", "patience": 0, "factor": 0.5}},
     ],
@@ -636,6 +638,22 @@ def test_plateau_resumes_with_the_rate_it_had(data, tmp_path):
     assert_same_run(tmp_path / "cut", tmp_path / "whole")
     rates = [entry["learning_rate"] for entry in log_of(tmp_path / "whole")]
     assert rates[-1] < rates[1]
+
+
+def test_a_sam_radius_near_zero_trains_as_none_does(data, tmp_path):
+    def still(classes, channels):
+        """Without dropout, which draws again in the second pass."""
+        return CompactResNet(12, ((24, 1), (48, 1)), dropout=0, drop_path=0, ends=(channels, classes))
+
+    losses = {}
+    with mock.patch.dict(registry._ENTRIES, small=NetworkEntry("small", still, small_network.SPEC, "tests")):
+        for radius in (0.0, 1e-7, 0.5):
+            optimizer = {"learning_rate": 0.05, "sam_radius": radius}
+            config = config_from_dict({**RECIPE, "epochs": 2, "resolutions": [], "optimizer": optimizer})
+            train(config, data, tmp_path / str(radius), device="cpu")
+            losses[radius] = [entry["loss"] for entry in log_of(tmp_path / str(radius))]
+    np.testing.assert_allclose(losses[1e-7], losses[0.0], rtol=1e-3)
+    assert abs(losses[0.5][-1] / losses[0.0][-1] - 1) > 0.01
 
 
 def test_clipping_bounds_the_step(data, tmp_path):

@@ -30,12 +30,15 @@ class FeatureFiles:
 
     def __init__(self, features: Path | None, trust: Path | None, style: "ChartStyle | None") -> None:
         from mien.evaluation.features import check_table
+        from mien.files import checked_file
         from mien.model.trust import SUFFIX
 
         if features is not None:
             check_table(features)
-        if trust is not None and not (trust.name.endswith(SUFFIX) and trust.absolute().parent.is_dir()):
-            raise UsageError(f"--trust {trust}: expected a name that ends in {SUFFIX}, in a folder that is there")
+        if trust is not None:
+            if not trust.name.endswith(SUFFIX):
+                raise UsageError(f"--trust {trust}: expected a name that ends in {SUFFIX}")
+            checked_file(trust, UsageError)
         self._features, self._trust, self._style = features, trust, style
 
     def check(

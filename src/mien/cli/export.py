@@ -1,4 +1,4 @@
-"""`mien export`: a run as an ONNX file, or several models as an ensemble."""
+"""`mien export`: a run or a model file as an ONNX file, or several as an ensemble."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.options import DropRows
-from mien.errors import MissingExtraError, UsageError
+from mien.errors import ExportError, MissingExtraError, UsageError
+from mien.files import checked_file
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -20,12 +21,13 @@ def export(
     models: Annotated[
         list[Path],
         typer.Argument(
-            help="Run folders of `mien train`, or their best.safetensors; several are averaged, "
-            "model files and names of embedded models among them."
+            help="Run folders of `mien train`, their best.safetensors, model files or names of embedded models; "
+            "several are averaged."
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="ONNX file to write; from one run or two interpolated also .safetensors, to train on.")
+        Path,
+        typer.Option(help="ONNX file to write; of weights, one or two interpolated, also .safetensors, to train on."),
     ],
     data: Annotated[
         Path | None,
@@ -47,13 +49,15 @@ def export(
 ) -> None:
     """Write the chosen network of a run as an ONNX file with labels, preprocessing, temperature and provenance inside.
 
-    Several models become an ensemble in one file: the mean of their probabilities. With --interpolate two runs of one
-    network become one network. Numerical parity with torch, or with the members, is checked before the file is kept.
+    One model file or embedded model is copied, or written anew with --name, --data or --half. Several models become an
+    ensemble in one file: the mean of their probabilities. With --interpolate two runs of one network become one
+    network. Numerical parity with torch, or with the members, is checked before the file is kept.
     """
     try:
         import mien.export.onnx  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
+    checked_file(out, ExportError)
     if interpolate is not None:
         agrees = _export_between(models, interpolate, data, drop_rows, out, name, half=half)
     elif drop_rows is not None:
@@ -67,12 +71,27 @@ def export(
 
 def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
     from mien.data.store import FaceStore
+    from mien.export.ensemble import is_model_file, load_member
+    from mien.export.model_file import export_again
     from mien.networks.saved import load_network
 
     if data is not None and out.suffix == ".safetensors":
         raise UsageError(f"--data calibrates an ONNX file anew: leave it out for {out.name}, which keeps its card")
     store = None if data is None else FaceStore.open(data)
-    return _written(*load_network(model), out, name, store, half=half)
+    if out.suffix != ".safetensors" and is_model_file(model):
+        difference = export_again(load_member(model).bundle, out, name, half=half, store=store)
+        return f"logits within {difference:.1e} of {model}"
+    return _written(*load_network(_weights(model)), out, name, store, half=half)
+
+
+def _weights(model: Path) -> Path:
+    """A run, a file of weights, or that of an embedded model."""
+    from mien.export.ensemble import require_there
+    from mien.runs import BEST_FILE
+    from mien.training.distillation import trainable
+
+    require_there(model)
+    return model if (model / BEST_FILE).is_file() else trainable(str(model))
 
 
 def _written(
@@ -118,6 +137,6 @@ def _export_between(
     if len(models) != 2 or data is None:
         raise UsageError("--interpolate takes two runs of one network, and --data: the data set they were trained on")
     store = FaceStore.open(data)
-    network, card = interpolated(models[0], models[1], share, store, drop_rows)
+    network, card = interpolated(_weights(models[0]), _weights(models[1]), share, store, drop_rows)
     agrees = _written(network, card, out, name, store if half else None, half=half)  # else calibrated already
     return f"PublicTest {card.public_test['accuracy']:.4f}, {agrees}"

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import partial
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,8 +114,8 @@ def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) 
     files = [entry for entry in found.pictures if isinstance(entry, Path)]
     if not files:
         raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
-    whole = folder.resolve()
-    if inside := next((path for path in files if path.resolve().is_relative_to(whole)), None):
+    whole = realpath(folder)  # which, unlike `Path.resolve`, takes loops of links
+    if inside := next((path for path in files if Path(realpath(path)).is_relative_to(whole)), None):
         raise UsageError(f"--sort {folder}: what is to be sorted, {inside}, lies in it; name another folder")
     addresses = sum(isinstance(entry, str) for entry in found.pictures)
     for count, one, many in ((len(found.videos), "video", "videos"), (addresses, "address", "addresses")):

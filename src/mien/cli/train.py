@@ -39,7 +39,12 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     ] = None,
     drop_rows: DropRows = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Resume this run from its last checkpoint; without one, begin it.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Resume this run from its last checkpoint, by its own configuration without --recipe and --from; "
+            "without one, begin it.",
+        ),
     ] = False,
     device: TrainOn = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Data-parallel processes, one per device of this machine.")] = 1,
@@ -53,6 +58,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     try:
         from mien.training.recipe import load_config
+        from mien.training.run_folder import config_of_run
         from mien.training.tuning import tuning_config
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
@@ -62,6 +68,8 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
         config = tuning_config(parent, FaceStore.open(data), recipe, settings or ())
     elif recipe is not None:
         config = load_config(recipe, settings or ())
+    elif resume:
+        config = config_of_run(run, settings or ())
     else:
         raise UsageError("name a recipe with --recipe, or what to fine-tune with --from")
     with resumable("the same command and --resume"):

@@ -1,7 +1,9 @@
 """What a table says of rows beside their label: a group (subject, photo), a trait (age band, light), votes."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from io import StringIO
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,18 +38,75 @@ def delimiter_of(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-BEYOND: Final = "beyond the header"
+_BEYOND: Final = "beyond the header"
 """Key of what stands in a line of a csv beyond its columns, for `csv.DictReader`."""
 
 
-def check_width(line: Mapping[str, Any], where: str, delimiter: str) -> None:
-    """Refuse a line with text beyond the columns: a name with a delimiter in it was cut there.
+def csv_lines(
+    path: str | Path, columns: Callable[[Sequence[str]], Sequence[str]]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each line of a csv, see `lines_of_text`.
+
+    Args:
+        path: the csv, UTF-8; a pipe too.
+        columns: as there.
 
     Raises:
-        DataError: there is such text; the message names the line.
+        DataError: unreadable, or as there.
     """
-    if "".join(line.get(BEYOND, ())).strip():
-        raise DataError(f"{where} has more cells than the header: expected text with {delimiter!r} in it in quotes")
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            text = file.read()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a csv in UTF-8") from None
+    yield from lines_of_text(text, path, columns)
+
+
+def lines_of_text(
+    text: str, path: str | Path, columns: Callable[[Sequence[str]], Sequence[str]] = list
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each line of a csv by its columns, and its number from 1: where a cell has lines of its own, that of the last.
+
+    Args:
+        text: the csv, with a header; commas, semicolons or tabs stand between its cells.
+        path: what to call it in messages.
+        columns: the names of the columns that those in the header, without blanks around them, stand for, or an error.
+
+    Yields:
+        Number, and text by column without surrounding blanks; cells that a line lacks are empty.
+
+    Raises:
+        DataError: no csv, or a line with text beyond the columns: a name with a delimiter in it was cut there. The
+            message names the line.
+    """
+    delimiter = delimiter_of(text.partition("\n")[0])
+    # Strict: a quote that is not closed would swallow the lines below it.
+    lines = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, restkey=_BEYOND, restval="", strict=True)
+    try:
+        lines.fieldnames = columns([name.strip() for name in lines.fieldnames or ()])
+        for line in lines:
+            if "".join(line.pop(_BEYOND, ())).strip():
+                raise DataError(
+                    f"{path}: line {lines.line_num} has more cells than the header: "
+                    f"expected text with {delimiter!r} in it in quotes"
+                )
+            yield lines.line_num, {name: cell.strip() for name, cell in line.items()}
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: not a csv after line {lines.line_num} ({error}): expected each quote closed"
+        ) from None
+
+
+def check_once(path: str | Path, header: Sequence[str], names: Iterable[str]) -> None:
+    """Refuse a csv of which a column that is read stands there twice.
+
+    Raises:
+        DataError: as said; the first such column is named.
+    """
+    if repeated := [name for name in names if header.count(name) > 1]:
+        raise DataError(f"{path}: the column {repeated[0]} stands there twice: expected each once")
 
 
 def check_group(name: str, where: object) -> None:
@@ -58,6 +117,27 @@ def check_group(name: str, where: object) -> None:
     """
     if len(name) > LONGEST_NAME:
         raise DataError(f"{where} has group {name[:40]!r}...: expected at most {LONGEST_NAME} characters")
+
+
+def text_of(cell: Any) -> str:
+    """A cell as a text, "" where it has none; a whole number without the point that it gets in a column of floats."""
+    if cell is None or (isinstance(cell, float) and isnan(cell)):
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def texts_of(path: Path, what: str, cells: Sequence[Any]) -> list[str]:
+    """Cells as texts.
+
+    Raises:
+        DataError: one is empty, or names a group and is overlong.
+    """
+    texts = [text_of(cell) for cell in cells]
+    if "" in texts:
+        raise DataError(f"{path}: some rows have no {what}: expected text in each")
+    if what in {GROUP, f"{GROUP}s"}:
+        check_group(max(texts, key=len, default=""), path)
+    return texts
 
 
 def row_column(path: str | Path, column: str, rows: NDArray[np.intp], count: int) -> NDArray[np.str_]:
@@ -99,24 +179,15 @@ def read_column(path: str | Path, key: str, column: str) -> dict[str, str]:
 
 def _cells(path: str | Path, key: str, column: str) -> Iterator[tuple[str, str, str]]:
     """Place, key and value of each line."""
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            delimiter = delimiter_of(file.readline())
-            file.seek(0)
-            lines = csv.DictReader(file, delimiter=delimiter, restkey=BEYOND)
-            header = [name.strip() for name in lines.fieldnames or ()]
-            if missing := [name for name in (key, column) if header.count(name) != 1]:
-                shown = ",".join(header)[:100]
-                raise DataError(f"{path}: the header is {shown!r}: expected the column {' and '.join(missing)} once")
-            lines.fieldnames = header
-            for line in lines:
-                where = f"{path}: line {lines.line_num}"
-                check_width(line, where, delimiter)
-                yield where, (line[key] or "").strip(), (line[column] or "").strip()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{path}: not a csv in UTF-8") from None
+
+    def columns(header: Sequence[str]) -> Sequence[str]:
+        if missing := [name for name in (key, column) if header.count(name) != 1]:
+            shown = ",".join(header)[:100]
+            raise DataError(f"{path}: the header is {shown!r}: expected the column {' and '.join(missing)} once")
+        return header
+
+    for number, line in csv_lines(path, columns):
+        yield f"{path}: line {number}", line[key], line[column]
 
 
 def matched(

@@ -100,5 +100,5 @@ def _check_classes(labels: NDArray[np.uint8], fold_of: NDArray[np.intp], unit: s
             name = classes[label] if classes else label
             raise DataError(
                 f"class {name} lies in fold {held[0]} only: expected it in at least two; "
-                f"it needs a second {unit}, or import without it (--map {name}=skip)"
+                f"it needs a second {unit}, or leave it out where pictures are imported: --map {name}=skip"
             )

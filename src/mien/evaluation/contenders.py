@@ -1,6 +1,5 @@
 """What `mien compare` takes, read: folders of runs, reports of `mien evaluate`, and models that are asked now."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.choices import HELD_OUT
+from mien.data.columns import lines_of_text
 from mien.errors import ConfigError, DataError, UsageError
 from mien.evaluation.comparison import Run
 from mien.evaluation.evaluated import Evaluation
@@ -83,8 +83,7 @@ def read_report(path: Path) -> Run:
     folder = path.parent if path.name == REPORT_FILE else path
     try:
         report = parse_json((folder / REPORT_FILE).read_text(encoding="utf-8"))
-        with (folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
-            table = list(csv.DictReader(file))
+        table = _predictions(folder / PREDICTIONS_FILE)
         lines = [(int(line["row"]), line["label"], line["predicted"]) for line in table]
         rows, labels, predictions = zip(*lines, strict=True)
         groups = np.array([line["group"] for line in table], np.str_) if "group" in table[0] else None
@@ -110,6 +109,18 @@ def read_report(path: Path) -> Run:
         ) from None
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise DataError(f"{folder}: damaged report ({error})") from None
+
+
+def _predictions(path: Path) -> list[dict[str, str]]:
+    def columns(header: Sequence[str]) -> Sequence[str]:
+        if missing := [name for name in ("row", "label", "predicted") if header.count(name) != 1]:
+            raise DataError(f"{path}: not one column {missing[0]}: expected row, label and predicted once")
+        return header
+
+    table = [line for _, line in lines_of_text(path.read_text(encoding="utf-8-sig"), path, columns)]
+    if not table:
+        raise DataError(f"{path}: no rows after the header; evaluate again")
+    return table
 
 
 def _asked(name: str, result: Evaluation) -> Run:

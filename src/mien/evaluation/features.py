@@ -10,7 +10,7 @@ from mien.data.store import FaceStore
 from mien.errors import MissingExtraError, UsageError
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.tta import Track
-from mien.files import whole_file
+from mien.files import checked_file, whole_file
 from mien.model.card import ModelCard
 
 _CHUNK: Final = 256
@@ -51,13 +51,12 @@ def check_table(path: Path) -> None:
     """Refuse what `write_features` could not write, before a model is asked anything.
 
     Raises:
-        UsageError: another suffix, or a folder that is not there.
+        UsageError: another suffix, or a file that cannot be written there.
         MissingExtraError: pyarrow is not installed.
     """
     if path.suffix.lower() != _SUFFIX:
         raise UsageError(f"--features {path}: expected a name that ends in {_SUFFIX}")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"--features {path}: its folder is not there; make it first")
+    checked_file(path, UsageError)
     try:
         import pyarrow  # noqa: F401 - whether it can be imported is asked
     except ModuleNotFoundError:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.compose import add_prefix_graph
 
 from mien.data.store import FaceStore
-from mien.errors import ExportError
+from mien.errors import ExportError, ModelFileError
 from mien.export.calibrated import calibrated_as_it_answers
 from mien.export.onnx import (
     HALF_TOLERANCE,
@@ -25,10 +25,11 @@ from mien.export.onnx import (
     write_model,
 )
 from mien.model.card import ModelCard
-from mien.model.embedded import versioned_name
+from mien.model.embedded import embedded_models, versioned_name
 from mien.model.onnx_model import Bundle, softmax
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
+from mien.runs import BEST_FILE
 
 _INPUT: Final = "face"
 _OUTPUT: Final = "logits"
@@ -59,6 +60,25 @@ class Member:
     provenance: dict[str, Any]
 
 
+def is_model_file(source: str | Path) -> bool:
+    """Whether a name is that of a model file, or of an embedded model; a run that is called like one is meant."""
+    path = Path(source)
+    if versioned_name(source):
+        return not (path / BEST_FILE).is_file()
+    return path.suffix == ".onnx" and path.is_file()
+
+
+def require_there(path: Path) -> None:
+    """Refuse a name that is neither that of a file or run nor that of an embedded model.
+
+    Raises:
+        ModelFileError: as said.
+    """
+    if not path.exists() and not versioned_name(path):
+        known = ", ".join(embedded_models())
+        raise ModelFileError(f"{path}: no such file or run, nor the name of an embedded model ({known})")
+
+
 def load_member(source: str | Path) -> Member:
     """An embedded model by its name, a model file (``.onnx``), or a run folder or safetensors file of `mien train`.
 
@@ -67,14 +87,12 @@ def load_member(source: str | Path) -> Member:
         ExportError: a run's network, exported, does not compute what it computes in torch.
     """
     path = Path(source)
-    if versioned_name(source):
-        bundle = Bundle.load(source)
-    elif path.suffix == ".onnx" and path.is_file():
-        bundle = Bundle(path.read_bytes(), str(path))
-    else:
+    if not is_model_file(source):
+        require_there(path)
         network, card = load_network(path)
         content, _ = converted(network, card, str(path))
         return Member(str(source), Bundle(content, str(path)), provenance(path, card))
+    bundle = Bundle.load(source) if versioned_name(source) else Bundle(path.read_bytes(), str(path))
     card = bundle.card
     return Member(str(source), bundle, {"network": card.network, "sha256": bundle.sha256, **card.training})
 

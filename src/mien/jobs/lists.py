@@ -71,11 +71,12 @@ def _lines(content: bytes, source: str) -> list[str]:
 
 
 def _column_of_csv(content: bytes, source: str) -> list[str]:
-    lines = csv.reader(io.StringIO(_text(content, source), newline=""))
+    # Strict: a quote that is not closed would swallow the lines below it.
+    lines = csv.reader(io.StringIO(_text(content, source), newline=""), strict=True)
     try:
         rows = [(lines.line_num, row) for row in lines if any(row)]
     except csv.Error as error:
-        raise InputError(f"{source}: not a CSV ({error})") from None
+        raise InputError(f"{source}: not a CSV ({error}): expected each quote closed") from None
     if not rows:
         return []
     (_, header), *rest = rows

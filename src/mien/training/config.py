@@ -37,6 +37,8 @@ class OptimizerConfig:
         clip_norm: gradient clipping by global norm: the largest norm over all weights together; 0 is off.
         body_rate: multiplies the learning rate of all layers but the last, which answers: below 1 to keep what initial
             weights know; 0 trains the last layer alone.
+        sam_radius: of sharpness-aware minimization, see `mien.training.sharpness` (rho there): each step follows the
+            gradient that the loss has this far uphill; twice the cost; 0 is off.
     """
 
     name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
@@ -46,6 +48,7 @@ class OptimizerConfig:
     weight_decay: float = 5e-4
     clip_norm: float = 0.0
     body_rate: float = 1.0
+    sam_radius: float = 0.0
 
     def __post_init__(self) -> None:
         in_range("optimizer.learning_rate", self.learning_rate, above=0)
@@ -53,6 +56,7 @@ class OptimizerConfig:
         in_range("optimizer.weight_decay", self.weight_decay, low=0)
         in_range("optimizer.clip_norm", self.clip_norm, low=0)
         in_range("optimizer.body_rate", self.body_rate, low=0, high=1)
+        in_range("optimizer.sam_radius", self.sam_radius, low=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,8 @@ class TrainingData:
         if unknown := unknown or [name for number, name in enumerate(classes) if number not in trained]:
             raise TrainingError(
                 f"no Training row that may be used shows {', '.join(unknown)}: expected some of each of "
-                f"{', '.join(classes)}; add pictures, or import without the class (--map {unknown[0]}=skip)"
+                f"{', '.join(classes)}; add pictures, or leave the class out where they are imported: "
+                f"--map {unknown[0]}=skip"
             )
         if len(judged) and (unjudged := [classes[number] for number in np.setdiff1d(trained, judged)]):
             held_out = select_on == "held_out"

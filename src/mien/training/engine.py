@@ -31,13 +31,14 @@ from mien.training.config import TrainConfig
 from mien.training.data import TrainingData
 from mien.training.distillation import Teachers
 from mien.training.machine import check_machine, environment, launch, restore_scaler, scaler_state
-from mien.training.objective import Objective
+from mien.training.objective import Batch, Objective
 from mien.training.optimizers import RATE, make_optimizer
 from mien.training.order import order_of_rows
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import open_run
 from mien.training.run_log import RunLog
 from mien.training.schedules import learning_rate_factor
+from mien.training.sharpness import uphill
 from mien.training.start import Start, start_of
 from mien.training.stopping import reason_to_end
 from mien.training.targets import training_targets
@@ -208,15 +209,29 @@ class _Trainer:
         factor = learning_rate_factor(schedule, step, self.steps_per_epoch, epochs, self.accuracies)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.optimizer.learning_rate * factor * group[RATE]
-        loss = self.objective.loss(self.model, rows)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.machine.backward(loss)
+        loss = self._gradients(self.objective.draw(rows))
         if self.config.optimizer.clip_norm:
             self.machine.clip_gradients(
                 self.model, self.optimizer, max_norm=self.config.optimizer.clip_norm, error_if_nonfinite=False
             )
         self.optimizer.step()
         self.average.update(step)
+        return loss
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """The loss of a batch, its gradients left in the parameters; with SAM those of the loss uphill."""
+        loss = self._backward(batch)
+        radius = self.config.optimizer.sam_radius
+        if radius:
+            learned = [p for group in self.optimizer.param_groups if group[RATE] for p in group["params"]]
+            with uphill(self.network, learned, radius):
+                self._backward(batch)
+        return loss
+
+    def _backward(self, batch: Batch) -> Tensor:
+        loss = self.objective.loss(self.model, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.machine.backward(loss)
         return loss.detach()
 
     def _keep(self, entry: Mapping[str, Any], progress: Progress, log: RunLog) -> None:

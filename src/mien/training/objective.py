@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,6 +14,21 @@ from mien.training.losses import balanced_weights, focal_loss, log_priors, mixup
 from mien.training.views import TaughtViews
 
 Network = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a step learns from.
+
+    Args:
+        inputs: network input, float32 (B, C, S, S), in channels-last order.
+        targets: target distributions, float32 (B, classes).
+        taught: what teachers answer to the inputs, float32 (B, classes); None without teachers.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    taught: Tensor | None
 
 
 class Objective:
@@ -51,25 +67,34 @@ class Objective:
         if self._views is not None:
             self._view = self._views.of_epoch(epoch, self._config.input_size_at(epoch))
 
-    def loss(self, network: Network, rows: Tensor) -> Tensor:
-        """The loss of the faces at some of the training's rows, (B,); a scalar."""
+    def draw(self, rows: Tensor) -> Batch:
+        """What a step learns from the faces at some of the training's rows, (B,): all that is random of it."""
         inputs, taught = self._faces(rows)
         targets = self._targets[rows]
-        if self._config.loss.name == "focal":
-            logits = network(channels_last(inputs))
-            loss = focal_loss(self._adjusted(logits), targets.argmax(1), self._config.loss.gamma, self._weights)
-            return self._with_teachers(loss, logits, inputs, taught)
-        targets = smooth(targets, self._config.loss.label_smoothing)
-        if self._mixes:
-            inputs, targets, *rest = mixup(self._config.loss.mixup, *_present(inputs, targets, taught))
-            taught = rest[0] if rest else None
-        logits = network(channels_last(inputs))
-        return self._with_teachers(
-            soft_cross_entropy(self._adjusted(logits), targets, self._weights), logits, inputs, taught
-        )
+        if self._config.loss.name != "focal":
+            targets = smooth(targets, self._config.loss.label_smoothing)
+            if self._mixes:
+                inputs, targets, *rest = mixup(self._config.loss.mixup, *_present(inputs, targets, taught))
+                taught = rest[0] if rest else None
+        if taught is None and self._config.loss.teachers:
+            with self._autocast():
+                taught = self._teachers.probabilities(inputs, self._config.loss.teacher_temperature)
+        return Batch(channels_last(inputs), targets, taught)
 
-    def _adjusted(self, logits: Tensor) -> Tensor:
-        return logits if self._adjustment is None else logits + self._adjustment
+    def loss(self, network: Network, batch: Batch) -> Tensor:
+        """The loss of a batch; a scalar."""
+        config = self._config.loss
+        logits = network(batch.inputs)
+        adjusted = logits if self._adjustment is None else logits + self._adjustment
+        if config.name == "focal":
+            loss = focal_loss(adjusted, batch.targets.argmax(1), config.gamma, self._weights)
+        else:
+            loss = soft_cross_entropy(adjusted, batch.targets, self._weights)
+        if batch.taught is None:
+            return loss
+        return torch.lerp(
+            loss, distillation_loss(logits, batch.taught, config.teacher_temperature), config.teacher_weight
+        )
 
     def _faces(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         """Network input of some rows, and what teachers answered to it if they were asked before."""
@@ -84,17 +109,6 @@ class Objective:
     def _mixes(self) -> bool:
         loss = self._config.loss
         return loss.mixup > 0 and self._epoch < self._config.epochs - loss.mixup_last_epochs
-
-    def _with_teachers(self, loss: Tensor, logits: Tensor, inputs: Tensor, taught: Tensor | None) -> Tensor:
-        """The loss blended with how far the logits are from what the teachers answer to the same faces."""
-        config = self._config.loss
-        if not config.teachers:
-            return loss
-        if taught is None:
-            with self._autocast():
-                taught = self._teachers.probabilities(inputs, config.teacher_temperature)
-        apart = distillation_loss(logits, taught, config.teacher_temperature)
-        return torch.lerp(loss, apart, config.teacher_weight)
 
 
 def channels_last(inputs: Tensor) -> Tensor:

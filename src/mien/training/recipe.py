@@ -52,12 +52,26 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """
     values = _values(recipe)
     before = values.get("epochs")
-    for override in overrides:
-        _merge(values, _parse_override(override))
+    _override(values, overrides)
     overridden = {override.partition("=")[0].strip() for override in overrides}
     follow_input_size(values, overridden)
     follow_epochs(values, before, overridden)
     return config_from_dict(values)
+
+
+def config_with(values: dict[str, Any], overrides: Sequence[str]) -> TrainConfig:
+    """The configuration in values of TOML with ``key=value`` overrides, of which nothing else follows.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a contradiction.
+    """
+    _override(values, overrides)
+    return config_from_dict(values)
+
+
+def _override(values: dict[str, Any], overrides: Sequence[str]) -> None:
+    for override in overrides:
+        _merge(values, _parse_override(override))
 
 
 def _values(recipe: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,16 +13,35 @@ from numpy.typing import NDArray
 from mien.errors import ConfigError, TrainingError
 from mien.files import made_folder, write_text
 from mien.runs import ANSWERS_FILES, BEST_FILE, CHECKPOINT_FILE, CONFIG_FILE, LOG_FILE, counted_from_one, lines_in_log
-from mien.toml_json import parse_toml, to_toml
+from mien.toml_json import parse_toml, read_toml, to_toml
 from mien.training.checkpoint import Progress, read_progress
 from mien.training.config import TrainConfig, config_from_dict
 from mien.training.data import TrainingData
 from mien.training.precision import best_precision, require_precision
+from mien.training.recipe import config_with
 
 log: Final = logging.getLogger("mien")
 
 _EXTENDABLE: Final = ("epochs", "early_stopping", "stop_on")
 """What may change when a run goes on: when it ends."""
+
+
+def config_of_run(run: Path, settings: Sequence[str]) -> TrainConfig:
+    """The configuration that a run goes on with: its own, with ``key=value`` settings over it.
+
+    Raises:
+        TrainingError: there is no run.
+        ModelFileError: its checkpoint is damaged.
+        ConfigError: a setting has an unknown key, a wrong type or a contradiction, or its configuration cannot be read.
+    """
+    checkpoint, file = run / CHECKPOINT_FILE, run / CONFIG_FILE
+    if checkpoint.exists():
+        return config_with(parse_toml(read_progress(checkpoint).config, str(checkpoint)), settings)
+    if file.exists():  # killed before its first checkpoint
+        return config_with(read_toml(file), settings)
+    raise TrainingError(
+        f"{run}: no run to go on with: begin one with --recipe, or with --from what is to be fine-tuned"
+    )
 
 
 def open_run(
@@ -83,9 +103,17 @@ def _gone_on_with(
     extended = replace(begun, **{key: getattr(config, key) for key in _EXTENDABLE})
     before, now = to_toml(extended), to_toml(config)
     if before != now:
-        raise TrainingError(f"{run}: was started with another configuration ({_first_difference(before, now)})")
-    if progress.data != data.identity():
-        raise TrainingError(f"{run}: was started on other data ({progress.data}); expected {data.identity()}")
+        raise TrainingError(
+            f"{run}: was started with another configuration ({_first_difference(before, now)}): expected the same but "
+            f"for {', '.join(_EXTENDABLE)}; without --recipe and --from it goes on with its own"
+        )
+    if progress.data != (identity := data.identity()):
+        keys = {**progress.data, **identity}
+        key = next(key for key in keys if progress.data.get(key) != identity.get(key))
+        raise TrainingError(
+            f"{run}: was started on other data ({key} {progress.data.get(key)!r} then, {identity.get(key)!r} now): "
+            "expected the same data set and --drop-rows"
+        )
     if config.epochs < progress.epochs_done:
         raise TrainingError(f"{run}: has {progress.epochs_done} epochs behind it: expected epochs of at least that")
     longer = (begun.epochs,) if config.epochs != begun.epochs else ()

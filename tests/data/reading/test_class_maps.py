@@ -141,3 +141,13 @@ def test_classes_are_kept_when_asked_and_numbers_too():
 def test_names_that_make_no_classes_are_refused(names, words):
     with pytest.raises(DataError, match=words):
         understood(names, {})
+
+
+@pytest.mark.parametrize("names", [["1", "happy"], ["calm", "Calm"]])
+def test_errors_advise_what_the_command_takes(names):
+    """`mien evaluate` has --map and other --classes, `mien compare` and tables have no --map."""
+    with pytest.raises(DataError, match=r"--map .* of `mien evaluate` or `mien data import`$"):
+        understood(names, {}, EMOTIONS)
+    with pytest.raises(DataError, match=r"; rename (them|one of them) in the file") as caught:
+        understood(names, {}, in_table=True)
+    assert "--map" not in str(caught.value)

@@ -11,10 +11,11 @@ from pyarrow import parquet
 from mien.choices import EXPORT_FORMATS
 from mien.data.columns import VOTE_COLUMNS
 from mien.data.export import export_data
+from mien.data.reading.class_maps import class_map
 from mien.data.reading.importing import ferplus_beside, import_data
 from mien.data.reading.pictures import FaceKind
 from mien.data.store import FaceStore, StoreMeta
-from mien.errors import MienError
+from mien.errors import DataError, MienError, UsageError
 from mien.labels import EMOTIONS, VOTE_CLASSES
 
 KEEPS_ALL = ("npz", "parquet", "imagefolder")
@@ -134,6 +135,23 @@ def test_what_other_tools_write_otherwise_is_understood(tmp_path):
     np.testing.assert_array_equal(again.faces, faces)
 
 
+def test_whole_numbers_that_became_floats_are_the_classes_that_they_were(tmp_path):
+    """As pandas writes a column that had an empty cell."""
+    held = import_data(table(tmp_path, emotion=[3.0, 4.0], group=[1.0, 2.0]), tmp_path / "parquet")
+    assert [held.class_of(row) for row in range(2)] == ["happy", "sad"]
+    assert held.groups.tolist() == ["1", "2"]
+    numbered = npz(tmp_path, label_names=np.arange(7.0), groups=np.array([1.0, 2.0, 2.0]))
+    held = import_data(numbered, tmp_path / "npz", classes="fer2013")
+    assert held.labels.tolist() == arrays(3)[1].tolist()
+    assert held.groups.tolist() == ["1", "2", "2"]
+
+
+def test_metadata_of_other_tools_may_be_any_bytes(tmp_path):
+    path = table(tmp_path)
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata({b"\xff": b"\xfe"}), path)
+    assert len(import_data(path, tmp_path / "out")) == 2
+
+
 def npz(folder, **changes):
     faces, labels, usages = arrays(3)
     named = {"label_names": list(EMOTIONS), "usage_names": ["Training", "PublicTest", "PrivateTest"]}
@@ -193,6 +211,8 @@ def twice(folder):
         (lambda folder: table(folder, emotion=None), "not one column emotion"),
         (twice, "not one column usage"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
+        (lambda folder: table(folder, usage=["Training", None]), "some rows have no usage: expected text in each"),
+        (lambda folder: npz(folder, faces=arrays(3)[0] / 255), "expected 48x48 grey levels, 0..255, for each"),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
         (
             lambda folder: npz(folder, groups=np.array(["a", "", "b"])),
@@ -219,6 +239,21 @@ def test_damaged_exports_get_one_line_that_names_the_file(make, words, tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: npz(folder, label_names=["ja", "nein", *"abcde"]),
+        lambda folder: table(folder, emotion=["ja", "nein"]),
+    ],
+)
+def test_errors_of_tables_advise_what_tables_take(make, tmp_path):
+    source = make(tmp_path)
+    with pytest.raises(DataError, match=r"unknown classes .*; rename them in the file, or .* --classes keep$"):
+        import_data(source, tmp_path / "out", classes="fer2013")
+    with pytest.raises(UsageError, match=r"a map of names.* rename the classes in the file"):
+        import_data(source, tmp_path / "out", names=class_map(["ja=happy"]))
 
 
 def test_an_export_takes_no_votes_from_a_file_beside_it(tmp_path, store):

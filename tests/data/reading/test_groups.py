@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -83,6 +84,14 @@ def table(path, *lines):
     return path
 
 
+def piped(content):
+    """What `<(...)` of a shell is to a command: a path that can be read once, from its beginning on."""
+    reads, writes = os.pipe()
+    with open(writes, "wb") as file:  # noqa: PTH123 - a descriptor
+        file.write(content)
+    return f"/dev/fd/{reads}"
+
+
 def test_a_csv_names_the_groups_of_pictures_and_damaged_ones_do_not_shift_them(tmp_path):
     folder = pictures(tmp_path / "own", ["happy/1.png", "happy/2.png", "sad/1.png"])
     lines = [
@@ -93,6 +102,7 @@ def test_a_csv_names_the_groups_of_pictures_and_damaged_ones_do_not_shift_them(t
     ]
     listed = table(tmp_path / "groups.csv", *lines)
     assert groups_of(folder, tmp_path / "a", groups=listed) == ["a", "b", "c"]
+    assert groups_of(folder, tmp_path / "piped", groups=piped(listed.read_bytes())) == ["a", "b", "c"]
     (folder / "happy/1.png").write_bytes(b"no picture")
     assert groups_of(folder, tmp_path / "b", groups=listed, skip_damaged=True) == ["b", "c"]
 

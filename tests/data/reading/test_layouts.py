@@ -166,7 +166,7 @@ def test_an_imagefolder_imports_to_the_rows_it_was_made_of(tmp_path_factory, row
         ("face_1.jpg 3", "line 8 names 'face_1.jpg': expected train_<number>.jpg or test_"),
         ("train_9.jpg 3", r"line 8 names 'train_9_aligned\.jpg': no such file in .*aligned"),
         ("train_/../../x.jpg 3", "line 8 names .* no such file"),
-        ("train_00001.jpg 8", "label.txt: unknown classes '8': expected angry, .* --map 8=skip"),
+        ("train_00001.jpg 3", r"line 8 names .*train_00001_aligned\.jpg' again, as line 1"),
     ],
 )
 def test_a_wrong_line_of_raf_db_is_named(tmp_path, raf_db, line, words):
@@ -203,7 +203,12 @@ def test_a_wrong_line_of_expw_is_named(tmp_path, expw, line, words):
         ("file_name,emotion\nb.png,happy\n", r"metadata\.csv: line 2 names 'b\.png': no such file"),
         ("file_name,emotion\na.png,joy\n", r"1 class \(joy\): expected 2..100"),
         ("file_name,emotion\n", "no pictures to read"),
-        ("\udcff", "not text in UTF-8"),
+        ("\udcff", "not a csv in UTF-8"),
+        ("file_name,emotion,group\na.png,happy,Doe, Jo\n", "line 2 has more cells than the header: .* in quotes"),
+        ("file_name,emotion\n\na.png,happy\na.png,sad\n", r"line 4 names 'a\.png' again, as line 3"),
+        ("file_name,emotion,emotion\na.png,happy,sad\n", "the column emotion stands there twice"),
+        ("file_name,emotion,group\na.png,happy," + "g" * 101 + "\n", "line 2 has group 'g.*at most 100 characters"),
+        ("file_name,emotion\na.png," + "x" * 140_000 + "\n", r"metadata\.csv: not a csv after line \d \(field larger"),
     ],
 )
 def test_a_wrong_metadata_file_is_named(tmp_path, text, words):
@@ -211,6 +216,37 @@ def test_a_wrong_metadata_file_is_named(tmp_path, text, words):
     (tmp_path / "set" / "train" / "metadata.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError, match=words):
         import_data(tmp_path / "set", tmp_path / "store")
+
+
+def test_a_metadata_file_may_have_what_spreadsheets_write(tmp_path):
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "set" / "train" / name, random_face(0))
+    text = "\ufefffile_name;emotion;;\r\na.png; happy ;;\r\n\r\nb.png;sad\r\n"
+    (tmp_path / "set" / "train" / "metadata.csv").write_bytes(text.encode())
+    store = import_data(tmp_path / "set", tmp_path / "store")
+    assert [store.class_of(row) for row in range(2)] == ["happy", "sad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a.png,3\n\na.png,4\n", r"line 3 names 'a\.png' again, as line 1"),
+        ("a.png," + "x" * 140_000, r"image_emotion\.csv: not a csv \(field larger"),
+        ("\n\na.png\n", "line 3 has 1 cells"),
+    ],
+)
+def test_a_wrong_list_of_numbered_faces_is_named(tmp_path, text, words):
+    save(tmp_path / "set" / "train_set" / "a.png", random_face(0))
+    write(tmp_path / "set" / "train_set" / "image_emotion.csv", text)
+    with pytest.raises(DataError, match=words):
+        import_data(tmp_path / "set", tmp_path / "store")
+
+
+def test_a_number_that_raf_db_does_not_have_is_no_class(tmp_path, raf_db):
+    text = (raf_db / RAF_LIST).read_text()
+    (raf_db / RAF_LIST).write_text(text.replace("00001.jpg 1", "00001.jpg 8"))
+    with pytest.raises(DataError, match=r"label\.txt: unknown classes '8': expected angry, .* --map 8=skip"):
+        import_data(raf_db, tmp_path / "store")
 
 
 def test_the_labels_in_a_list_belong_to_the_hash(tmp_path, raf_db):

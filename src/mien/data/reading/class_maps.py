@@ -8,7 +8,7 @@ be given a map, or keep its numbers for names.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mien.choices import AUTO_CLASSES, CLASS_SETS
 from mien.errors import ConfigError, DataError, UsageError
@@ -71,6 +71,30 @@ def terms_of(names: Iterable[str]) -> str:
     return next((TERMS[name.lower()] for name in names if name.lower() in TERMS), "")
 
 
+class _Mends(NamedTuple):
+    """How to mend class names, as the commands can that read them: unknown ones, and two that are the same."""
+
+    unknown: str
+    same: str
+
+
+_IMPORTED: Final = _Mends(
+    "say what they are, such as --map {name}=CLASS or --map {name}=" + SKIP + ", or keep them all as they are with "
+    "--classes keep",
+    "rename one of them, or join them with --map {name}={before}",
+)
+_JUDGED: Final = _Mends(
+    "say what they are, such as --map {name}=CLASS or --map {name}="
+    + SKIP
+    + " of `mien evaluate` or `mien data import`",
+    "rename one of them, or join them with --map {name}={before} of `mien evaluate` or `mien data import`",
+)
+_IN_TABLE: Final = _Mends(
+    "rename them in the file, or keep them all as they are with --classes keep",
+    "rename one of them in the file",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """The classes of a data set, and what its own names mean.
@@ -121,6 +145,7 @@ def understood(
     wanted: str | tuple[str, ...] = AUTO_CLASSES,
     *,
     strict: bool = False,
+    in_table: bool = False,
 ) -> Naming:
     """The classes of a data set whose own names for them are known.
 
@@ -133,6 +158,7 @@ def understood(
             model that is to be judged on the data set: what the map makes of them is taken where all names mean some of
             it; else it is "auto".
         strict: whether "auto" takes FER2013's emotions only, for data sets that are known to have no others.
+        in_table: whether the names stand in a table that takes no ``--map``, so that errors do not advise it.
 
     Raises:
         DataError: a name that means none of the classes, or a number that is not said to mean one; or the names make no
@@ -140,6 +166,7 @@ def understood(
         UsageError: an unknown set of classes.
     """
     said = _said(names, mapping)
+    mends = _JUDGED if isinstance(wanted, tuple) else _IN_TABLE if in_table else _IMPORTED
     if isinstance(wanted, tuple):
         theirs = tuple(dict.fromkeys(_meant(wanted, _said(wanted, mapping))))
         meanings = {name: meant(said.get(name, name), theirs) for name in names}
@@ -151,28 +178,28 @@ def understood(
     known = _SETS.get(wanted)
     if wanted == AUTO_CLASSES:
         if numbers := sorted(name for name in names if name not in said and name.strip().isdigit()):
-            raise DataError(unknown_classes(numbers, EMOTIONS))
+            raise DataError(_unknown_classes(numbers, EMOTIONS, mends))
         known = EMOTIONS if strict else known_set(_meant(names, said))
     if known is None:
         own = sorted({composed(name) for name in names if name not in said})
-        _refuse_same(own)
+        _refuse_same(own, mends)
         meanings = {name: meant(said[name], own) if name in said else composed(name) for name in names}
         present = {meaning for meaning in meanings.values() if meaning is not None}
         return Naming(checked_classes(sorted(present)) if present else EMOTIONS, meanings, kept=True)
     meanings = {name: meant(said[name], known) if name in said else known_name(name) for name in names}
     if unknown := sorted(name for name, meaning in meanings.items() if not _fits(meaning, name in said, known)):
-        raise DataError(unknown_classes(unknown, known))
+        raise DataError(_unknown_classes(unknown, known, mends))
     return Naming(known, meanings)
 
 
-def _refuse_same(names: Iterable[str]) -> None:
+def _refuse_same(names: Iterable[str], mends: _Mends) -> None:
     """Refuse names that are the same but for their case or the encoding of their accents, and say how to join them."""
     keys: dict[str, str] = {}
     for name in names:
         if (before := keys.setdefault(class_key(name), name)) != name:
             raise DataError(
-                f"class names {before!r} and {name!r} are the same: expected each once; rename one of them, or join "
-                f"them with --map {name}={before}"
+                f"class names {before!r} and {name!r} are the same: expected each once; "
+                f"{mends.same.format(name=name, before=before)}"
             )
 
 
@@ -193,14 +220,11 @@ def meant(target: str | None, classes: Collection[str]) -> str | None:
     return by_key.get(class_key(target)) or (by_emotion.get(emotion) if emotion else None) or target
 
 
-def unknown_classes(names: list[str], classes: Iterable[str]) -> str:
+def _unknown_classes(names: list[str], classes: Iterable[str], mends: _Mends) -> str:
     """What is wrong with class names that no map knows, and how to mend it."""
     shown = ", ".join(map(repr, names[:_NAMED_IN_ERRORS]))
     more = f" and {len(names) - _NAMED_IN_ERRORS} more" if len(names) > _NAMED_IN_ERRORS else ""
-    return (
-        f"unknown classes {shown}{more}: expected {', '.join(classes)}; say what they are, such as "
-        f"--map {names[0]}=CLASS or --map {names[0]}={SKIP}, or keep them all as they are with --classes keep"
-    )
+    return f"unknown classes {shown}{more}: expected {', '.join(classes)}; {mends.unknown.format(name=names[0])}"
 
 
 def _said(names: Iterable[str], mapping: ClassMap) -> ClassMap:

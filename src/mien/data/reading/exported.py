@@ -17,7 +17,6 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isnan
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.choices import AUTO_CLASSES, KEEP_CLASSES, USAGES
-from mien.data.columns import FILE, GROUP, VOTE_COLUMNS, check_group
+from mien.data.columns import FILE, GROUP, VOTE_COLUMNS, text_of, texts_of
 from mien.data.reading.class_maps import Naming, class_map, understood
 from mien.data.reading.fer2013 import read_fer2013, read_two_files
 from mien.data.rows import FaceRows, ReportProgress
@@ -101,7 +100,7 @@ def _check_fer2013(source: Path, classes: str) -> None:
 def _read_npz(path: Path, progress: ReportProgress, classes: str) -> FaceRows:
     arrays = _arrays(path)
     faces = arrays["faces"]
-    naming = _naming(path, [str(name) for name in np.ravel(arrays["label_names"])], classes, all_named=True)
+    naming = _naming(path, _names(arrays["label_names"]), classes, all_named=True)
     side, channels = _kind(faces.shape)
     labels, usages = (
         _renumbered(path, arrays[f"{name}s"], arrays[f"{name}_names"], name, number_of)
@@ -114,7 +113,7 @@ def _read_npz(path: Path, progress: ReportProgress, classes: str) -> FaceRows:
         rows.votes += _votes(path, arrays["votes"], names, len(labels)).tobytes()
     for name, texts in (("groups", rows.groups), ("files", rows.files)):
         if name in arrays:
-            texts.extend(_texts(path, name, _as_many(path, arrays[name], labels).tolist()))
+            texts.extend(texts_of(path, name, _as_many(path, arrays[name], labels).tolist()))
     rows.terms = str(arrays.get("terms", ""))
     progress(1.0)
     return rows
@@ -157,7 +156,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
 
 def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming]:
     """No rows yet, of the kind that a Parquet file states, and its classes: those that it states, else of its rows."""
-    stated = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+    metadata = file.schema_arrow.metadata or {}
+    stated = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
     try:
         side, channels = int(stated.get("side", FACE_SIZE)), int(stated.get("channels", 1))
         names = [str(name) for name in json.loads(stated.get("classes", "[]"))]
@@ -167,15 +167,15 @@ def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming]:
         raise DataError(
             f"{path}: faces of {side} pixels with {channels} channels: expected {SIDES[0]}..{SIDES[-1]}, and 1 or 3"
         )
-    found = names or sorted(set(_texts(path, "emotion", file.read(columns=["emotion"])["emotion"].to_pylist())))
+    found = names or sorted(set(texts_of(path, "emotion", file.read(columns=["emotion"])["emotion"].to_pylist())))
     naming = _naming(path, found, classes, all_named=bool(names))
     return FaceRows(side, channels, naming.classes, terms=stated.get("terms", "")), naming
 
 
 def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming) -> None:
     number_of = _numbers(naming)
-    labels = [_understood(path, number_of, name) for name in _texts(path, "emotion", table["emotion"].to_pylist())]
-    usages = [_understood(path, _usage_index, str(name)) for name in table["usage"].to_pylist()]
+    labels = [_understood(path, number_of, name) for name in texts_of(path, "emotion", table["emotion"].to_pylist())]
+    usages = [_understood(path, _usage_index, name) for name in texts_of(path, "usage", table["usage"].to_pylist())]
     pixels = np.array(table["pixels"].to_pylist()) if labels else np.empty((0, rows.values_of_face), np.uint8)
     rows.extend(_faces(path, pixels, len(labels), rows), labels, usages)
     held = [name for name in VOTE_COLUMNS if name in table.column_names]
@@ -184,22 +184,12 @@ def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming) -> None:
         rows.votes += _votes(path, votes, [name.removeprefix("votes_") for name in held], len(labels)).tobytes()
     for column, texts in ((GROUP, rows.groups), (FILE, rows.files)):
         if column in table.column_names:
-            texts.extend(_texts(path, column, table[column].to_pylist()))
+            texts.extend(texts_of(path, column, table[column].to_pylist()))
 
 
 def _decoded(array: NDArray[Any]) -> NDArray[Any]:
     """Texts, which other tools write as bytes, as texts; other arrays as they are."""
     return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
-
-
-def _texts(path: Path, what: str, cells: Sequence[Any]) -> list[str]:
-    """Cells as texts, of which none may be empty, nor names of groups overlong."""
-    texts = ["" if cell is None or (isinstance(cell, float) and isnan(cell)) else str(cell) for cell in cells]
-    if "" in texts:
-        raise DataError(f"{path}: some rows have no {what}: expected text in each")
-    if what in {GROUP, f"{GROUP}s"}:
-        check_group(max(texts, key=len, default=""), path)
-    return texts
 
 
 def _naming(path: Path, names: Sequence[str], wanted: str, *, all_named: bool) -> Naming:
@@ -220,7 +210,7 @@ def _naming(path: Path, names: Sequence[str], wanted: str, *, all_named: bool) -
         some = wanted == AUTO_CLASSES and (known is None or len(names) < len(known) or numbered)
         if all_named and (some or wanted == KEEP_CLASSES):
             return Naming(checked_classes(names), {name: name for name in names}, kept=True)
-        return understood(names, numbers, wanted)
+        return understood(names, numbers, wanted, in_table=True)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -236,6 +226,10 @@ def _numbers(naming: Naming) -> Callable[[str], int]:
         return number
 
     return number_of
+
+
+def _names(names: NDArray[Any]) -> list[str]:
+    return [text_of(name) for name in np.ravel(names).tolist()]
 
 
 def _kind(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -264,7 +258,7 @@ def _renumbered(
     path: Path, numbers: NDArray[Any], names: NDArray[Any], what: str, number_of: Callable[[str], int]
 ) -> NDArray[np.uint8]:
     """Numbers into a file's own names as numbers into mien's."""
-    known = np.array([_understood(path, number_of, str(name)) for name in np.ravel(names)], np.uint8)
+    known = np.array([_understood(path, number_of, name) for name in _names(names)], np.uint8)
     if numbers.ndim != 1 or numbers.dtype.kind not in "ui" or not len(numbers):
         raise DataError(
             f"{path}: {what}s are {numbers.dtype} {numbers.shape}: expected whole numbers (N,), N at least 1"
@@ -285,7 +279,7 @@ def _faces(path: Path, pixels: NDArray[Any], count: int, rows: FaceRows) -> NDAr
     kind = "grey levels" if rows.channels == 1 else "levels of colours"
     if pixels.size != count * rows.values_of_face or len(pixels) != count or pixels.dtype.kind not in "ui":
         found = f"faces are {pixels.dtype} {pixels.shape} for {count:,} labels"
-        raise DataError(f"{path}: {found}: expected {rows.side}x{rows.side} {kind} for each")
+        raise DataError(f"{path}: {found}: expected {rows.side}x{rows.side} {kind}, 0..255, for each")
     if count and (pixels.min() < 0 or pixels.max() > np.iinfo(np.uint8).max):
         raise DataError(f"{path}: {kind} lie in {pixels.min()}..{pixels.max()}: expected 0..255")
     return pixels.astype(np.uint8)

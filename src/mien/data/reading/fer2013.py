@@ -140,7 +140,7 @@ def _columns(header: bytes) -> _Columns:
     if names.count("emotion") != 1 or names.count("pixels") != 1 or names.count("usage") > 1:
         raise DataError(
             f"the header is {_shown(header)}: expected the columns emotion and pixels, and perhaps Usage, once "
-            "each; or, in a csv of pictures, path and label"
+            "each with commas between; or, in a csv of pictures, path and label"
         )
     usage = names.index("usage") if "usage" in names else None
     return _Columns(len(names), names.index("emotion"), names.index("pixels"), usage)

@@ -139,9 +139,13 @@ def _refuse_picture_options(
 ) -> None:
     """Refuse what only pictures have for the rows of a csv."""
     if (layout, names, usage) != (None, None, None):
+        named = reader_of(source) is not None and source.is_file()  # a table that names its classes
+        what, mend = (
+            ("is a table", "; rename the classes in the file") if named else ("has no columns path and label", "")
+        )
         raise UsageError(
-            f"{source}: has no columns path and label, and a layout, a map of names and a usage are for folders of "
-            "pictures: leave them out"
+            f"{source}: {what}, and a layout, a map of names and a usage are for folders of pictures: "
+            f"leave them out{mend}"
         )
     if skip_damaged:
         raise UsageError(f"{source}: damaged pictures are skipped in folders of pictures: leave out --skip-damaged")

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mien.choices import AUTO_CLASSES, KEEP_CLASSES, USAGES
-from mien.data.columns import FILE, GROUP, ROW, VOTE_COLUMNS
+from mien.data.columns import FILE, FILE_NAME, GROUP, ROW, VOTE_COLUMNS, check_group, check_once, csv_lines
 from mien.data.reading.class_maps import ClassMap, class_map, understood
-from mien.data.reading.picture_tables import PICTURE_TABLE, has_usages, is_picture_table, table_pictures
+from mien.data.reading.picture_tables import PICTURE_TABLE, each_once, has_usages, is_picture_table, table_pictures
 from mien.data.reading.pictures import SUFFIXES, FaceBox, LabelledPicture, NamedPicture, content, entries, listed
 from mien.data.reading.split_folders import (
     METADATA_FILE,
@@ -45,6 +45,7 @@ _EXPW_LIST: Final = "label.lst"
 _NUMBERED_PARTS: Final = ("train_set", "verify_set")
 _NUMBERED_LIST: Final = "image_emotion.csv"
 _EXPW_FIELDS: Final = 8
+_EMOTION: Final = "emotion"
 JAFFE_NAME: Final = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d\.\d+\.tiff?", re.IGNORECASE)
 """Person, then class."""
 
@@ -245,7 +246,7 @@ _WITH_FOLDERS: Final = {"splits": _find_splits, "classes": _find_classes}
 
 def _find_imagefolder(folder: Path, _usage: str) -> _Named:
     lists = [part / METADATA_FILE for part in usage_folders(folder)]
-    found = [picture for path in lists for picture in _described(path)]
+    found = [picture for path in lists for picture in each_once(path, _described(path))]
     for what, held in (("group", [item.group for item in found]), ("votes", [item.votes for item in found])):
         if any(held) and not all(held):
             raise DataError(f"{folder}: some of its {METADATA_FILE} state {what}, others do not: expected all or none")
@@ -260,22 +261,26 @@ def _in_order_of_rows(found: list[NamedPicture]) -> list[NamedPicture]:
     return sorted(found, key=lambda item: item.row or 0)
 
 
-def _described(path: Path) -> Iterator[NamedPicture]:
-    """What a metadata.csv says of the pictures beside it."""
-    lines = csv.DictReader(StringIO(_text(path)))
-    for line, row in enumerate(lines, start=2):
-        name, emotion = row.get("file_name"), row.get("emotion")
-        if not name or not emotion:
-            raise DataError(f"{path}: line {line} lacks file_name or emotion: expected a column of either name")
-        usage = USAGE_OF_FOLDER[path.parent.name.lower()]
+def _described(path: Path) -> Iterator[tuple[int, NamedPicture]]:
+    """What a metadata.csv says of the pictures beside it, and in which line."""
+    usage = USAGE_OF_FOLDER[path.parent.name.lower()]
+    for line, row in csv_lines(path, partial(_metadata_columns, path)):
         where = f"{path}: line {line}"
-        number = row.get(ROW) or ""
+        name, emotion, number = (row.get(key, "") for key in (FILE_NAME, _EMOTION, ROW))
+        if not name or not emotion:
+            raise DataError(f"{where} lacks file_name or emotion: expected a column of either name")
         place = int(number) if number.isascii() and number.isdigit() else None
-        picture, group, file = _inside(path.parent, name, where), row.get(GROUP) or "", row.get(FILE) or ""
-        yield NamedPicture(picture, emotion, usage, None, group, _votes(row, where), file, place)
+        picture, group, file = _inside(path.parent, name, where), row.get(GROUP, ""), row.get(FILE, "")
+        check_group(group, where)
+        yield line, NamedPicture(picture, emotion, usage, None, group, _votes(row, where), file, place)
 
 
-def _votes(row: Mapping[str, str | None], where: str) -> bytes:
+def _metadata_columns(path: Path, header: Sequence[str]) -> Sequence[str]:
+    check_once(path, header, (FILE_NAME, _EMOTION, ROW, GROUP, FILE, *VOTE_COLUMNS))
+    return header
+
+
+def _votes(row: Mapping[str, str], where: str) -> bytes:
     """FER+'s votes in a line of a table; nothing where it has no such columns."""
     cells = [row.get(name) for name in VOTE_COLUMNS]
     if all(cell is None for cell in cells):
@@ -287,28 +292,37 @@ def _votes(row: Mapping[str, str | None], where: str) -> bytes:
 
 def _find_numbered(folder: Path, _usage: str) -> _Named:
     lists = [path for part in _NUMBERED_PARTS if (path := folder / part / _NUMBERED_LIST).is_file()]
-    found = []
-    for path in lists:
-        for line, cells in enumerate(csv.reader(StringIO(_text(path))), start=1):
+    return _Named([picture for path in lists for picture in each_once(path, _numbered_pictures(path))], lists)
+
+
+def _numbered_pictures(path: Path) -> Iterator[tuple[int, NamedPicture]]:
+    """Pictures by the lines of a csv without a header; blank ones are left out."""
+    lines = csv.reader(StringIO(_text(path), newline=""))
+    try:
+        for cells in filter(None, lines):
+            where = f"{path}: line {lines.line_num}"
             if len(cells) != 2:
-                raise DataError(f"{path}: line {line} has {len(cells)} cells: expected a file name and an emotion")
-            found.append(NamedPicture(_inside(path.parent, cells[0], f"{path}: line {line}"), cells[1], USAGES[0]))
-    return _Named(found, lists)
+                raise DataError(f"{where} has {len(cells)} cells: expected a file name and an emotion")
+            yield lines.line_num, NamedPicture(_inside(path.parent, cells[0], where), cells[1], USAGES[0])
+    except csv.Error as error:
+        raise DataError(f"{path}: not a csv ({error})") from None
 
 
 def _find_raf(folder: Path, _usage: str) -> _Named:
     path = _first_file(folder, _RAF_PLACES)
     root = path.parent.parent if path.parent.name == "EmoLabel" else path.parent
-    found = []
+    return _Named(each_once(path, _raf_pictures(path, root / "Image" / "aligned")), [path])
+
+
+def _raf_pictures(path: Path, folder: Path) -> Iterator[tuple[int, NamedPicture]]:
     for line, (name, label) in _lines(path, 2):
         where = f"{path}: line {line}"
         stem = name.removesuffix(".jpg")
         part = stem.partition("_")[0]
         if part not in _RAF_USAGES:
             raise DataError(f"{where} names {name[:40]!r}: expected train_<number>.jpg or test_<number>.jpg")
-        picture = _inside(root / "Image" / "aligned", f"{stem}_aligned.jpg", where)
-        found.append(NamedPicture(picture, label, _RAF_USAGES[part]))
-    return _Named(found, [path])
+        picture = _inside(folder, f"{stem}_aligned.jpg", where)
+        yield line, NamedPicture(picture, label, _RAF_USAGES[part])
 
 
 def _find_jaffe(folder: Path, usage: str) -> _Named:

@@ -3,13 +3,13 @@
 Commas, semicolons or tabs stand between its cells (`mien.data.columns.delimiter_of`).
 """
 
-import csv
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from mien.choices import USAGES
-from mien.data.columns import BEYOND, GROUP, check_group, check_width, delimiter_of
+from mien.data.columns import GROUP, check_group, check_once, csv_lines, delimiter_of
 from mien.data.reading.pictures import NamedPicture
 from mien.data.reading.split_folders import USAGE_OF_FOLDER
 from mien.errors import DataError
@@ -58,48 +58,57 @@ def table_pictures(source: Path, usage: str | None) -> list[NamedPicture]:
         DataError: unreadable or malformed, a missing picture, no usage or two; file and line are named.
     """
     found = list(_pictures(source, usage))
-    first: dict[Path, int] = {}
-    for line, picture in found:
-        if (earlier := first.setdefault(picture.path, line)) != line:
-            name = picture.path.relative_to(source.parent).as_posix()
-            raise DataError(f"{source}: line {line} names {name[:60]!r} again, as line {earlier}: expected each once")
+    pictures = each_once(source, found)
     if not found:
         raise DataError(f"{source}: no pictures to read: expected a line for each below the header")
     without = [line for line, picture in found if not picture.group]
     if without and len(without) < len(found):
         raise DataError(f"{source}: line {without[0]} has no group: expected one in every line, or in none")
-    return [picture for _, picture in found]
+    return pictures
+
+
+def each_once(source: Path, found: Iterable[tuple[int, NamedPicture]]) -> list[NamedPicture]:
+    """The pictures that a list names.
+
+    Args:
+        source: the list.
+        found: the number of the line that names a picture, and the picture.
+
+    Raises:
+        DataError: a picture is named twice; it and both lines are named.
+    """
+    first: dict[Path, int] = {}
+    pictures = []
+    for line, picture in found:
+        if (earlier := first.setdefault(picture.path, line)) != line:
+            name = os.path.relpath(picture.path, source.parent)
+            raise DataError(f"{source}: line {line} names {name[:60]!r} again, as line {earlier}: expected each once")
+        pictures.append(picture)
+    return pictures
 
 
 def _pictures(source: Path, usage: str | None) -> Iterator[tuple[int, NamedPicture]]:
     """Each picture, and the line that names it, or ends to where a cell has lines of its own."""
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            delimiter = delimiter_of(_header(source))
-            lines = csv.DictReader(file, delimiter=delimiter, restkey=BEYOND)
-            lines.fieldnames = header = [name.strip().lower() for name in lines.fieldnames or ()]
-            if repeated := [name for name in (_PATH, _LABEL, GROUP, _USAGE) if header.count(name) > 1]:
-                raise DataError(f"{source}: the column {repeated[0]} stands there twice: expected each once")
-            if (usage is None) == (_USAGE not in header):
-                mend = "add --usage, or a column usage" if usage is None else "leave out --usage"
-                raise DataError(f"{source}: expected the usage of its pictures from one place: {mend}")
-            for line in lines:
-                where = f"{source}: line {lines.line_num}"
-                check_width(line, where, delimiter)
-                yield lines.line_num, _picture(source, line, where, usage)
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{source}: not a csv in UTF-8") from None
+
+    def columns(header: Sequence[str]) -> Sequence[str]:
+        names = [name.lower() for name in header]
+        check_once(source, names, (_PATH, _LABEL, GROUP, _USAGE))
+        if (usage is None) == (_USAGE not in names):
+            mend = "add --usage, or a column usage" if usage is None else "leave out --usage"
+            raise DataError(f"{source}: expected the usage of its pictures from one place: {mend}")
+        return names
+
+    for number, line in csv_lines(source, columns):
+        yield number, _picture(source, line, f"{source}: line {number}", usage)
 
 
 def _picture(source: Path, line: dict[str, str], where: str, usage: str | None) -> NamedPicture:
-    name, label, group = ((line.get(key) or "").strip() for key in (_PATH, _LABEL, GROUP))
+    name, label, group = line[_PATH], line[_LABEL], line.get(GROUP, "")
     if not name or not label:
         raise DataError(f"{where} has path {name[:40]!r} and label {label[:40]!r}: expected text in both")
     check_group(group, where)
     path = _found(source.parent, name, where)
-    return NamedPicture(path, label, usage or _usage((line.get(_USAGE) or "").strip(), where), None, group)
+    return NamedPicture(path, label, usage or _usage(line[_USAGE], where), None, group)
 
 
 def _found(folder: Path, name: str, where: str) -> Path:

@@ -183,7 +183,7 @@ def _refuse_emptied(folder: Path, pictures: Sequence[LabelledPicture], rows: Fac
     if emptied and rows.classes not in KNOWN_SETS:
         raise DataError(
             f"{folder}: no picture of {listed(emptied)} could be used: expected some of each class; add others, or "
-            f"leave the class out with --map {emptied[0]}=skip"
+            f"leave the class out where pictures are imported: --map {emptied[0]}=skip"
         )
 
 
