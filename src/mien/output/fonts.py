@@ -85,7 +85,7 @@ def lettering(labels: tuple[str, ...]) -> Lettering:
             best, most = file, shown
     log.warning(
         "no font here has all letters of the class names, so drawings show numbers: %s; name one: --font",
-        legend(most, labels),
+        legend(most, labels).encode("utf-8", "backslashreplace").decode(),  # half surrogates break who writes the log
     )
     return Lettering(dict(zip(labels, most, strict=True)), best)
 
