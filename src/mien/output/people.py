@@ -75,7 +75,7 @@ class _Record:
         else:
             self.changes += self.certain not in {None, emotion}
             self.certain = emotion
-            self.seconds[emotion] = self.seconds.get(emotion, 0.0) + end - start  # of frames of several models
+            self.seconds[emotion] = self.seconds.get(emotion, 0.0) + (end - start)  # of frames of several models
 
 
 class Summary:
