@@ -65,7 +65,7 @@ def test_a_grey_face_is_answered_as_the_same_face_in_three_colours():
     grey = pictures(64)[:, :1]
     with torch.inference_mode():
         in_colour = ours(0, weights)(grey.expand(-1, 3, -1, -1))
-        torch.testing.assert_close(ours(0, weights, channels=1)(grey), in_colour, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours(0, weights, channels=1)(grey), in_colour, rtol=1e-4, atol=1e-3)
 
 
 def test_a_face_is_scaled_as_the_makers_scaled_pictures():
