@@ -62,10 +62,10 @@ def test_published_parameters_are_counted(number):
 
 def test_a_grey_face_is_answered_as_the_same_face_in_three_colours():
     weights = drawn(0)
-    grey = pictures(64)[:, :1]
+    grey = pictures(64)[:, :1].double()  # in float32 some processors round their sums by more than the tolerance
     with torch.inference_mode():
-        in_colour = ours(0, weights)(grey.expand(-1, 3, -1, -1))
-        torch.testing.assert_close(ours(0, weights, channels=1)(grey), in_colour, rtol=1e-4, atol=1e-3)
+        in_colour = ours(0, weights).double()(grey.expand(-1, 3, -1, -1))
+        torch.testing.assert_close(ours(0, weights, channels=1).double()(grey), in_colour, rtol=1e-4, atol=1e-4)
 
 
 def test_a_face_is_scaled_as_the_makers_scaled_pictures():
