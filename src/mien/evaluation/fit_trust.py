@@ -10,7 +10,7 @@ from mien.errors import UsageError
 from mien.evaluation.conformal import SEED, halves, true_probabilities
 from mien.evaluation.evaluated import Evaluation
 from mien.evaluation.provenance import TrainedOn
-from mien.model.trust import Trust, directions, mahalanobis, packed, unpacked
+from mien.model.trust import Trust, as_stored, directions, mahalanobis
 
 _SHRINKAGE: Final = 0.02
 """Share of the covariance that is replaced by a multiple of the identity, so that it can be inverted; of 0.02, 0.1 and
@@ -18,7 +18,9 @@ _SHRINKAGE: Final = 0.02
 """
 
 MOST_FEATURES: Final = 1024
-"""A model with more has a trust file without them: the covariance would take more memory than the model."""
+"""Of a model with more, `PRINCIPAL_COMPONENTS` are looked at: the covariance would take more memory than the model."""
+
+PRINCIPAL_COMPONENTS: Final = 128
 
 MOST_REFERENCES: Final = 4000
 """Training rows that are looked at; more of them changed nothing."""
@@ -78,15 +80,16 @@ def reference_rows(store: FaceStore) -> NDArray[np.intp]:
 def typical(
     reference: NDArray[np.float32], features: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Mean (D,) and factor (D, D) of some faces, and the distances of other faces from them, ascending.
+    """Mean (D,) and factor (D, K) of some faces, and the distances of other faces from them, ascending.
 
     Args:
         reference: features (M, D) of the first; with none every second one of the others is taken.
         features: (N, D) of the others.
+
+    Returns:
+        K is D, or `PRINCIPAL_COMPONENTS` where D is more than `MOST_FEATURES`: of the directions along which faces vary
+        most.
     """
-    if features.shape[1] > MOST_FEATURES:
-        none = np.empty(0, np.float32)
-        return none, none.reshape(0, 0), none
     if not len(reference):
         reference, features = features[::2], features[1::2]
     mean, factor = _mean_and_factor(reference)
@@ -98,7 +101,15 @@ def _mean_and_factor(features: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     ways = directions(features).astype(np.float64)
     mean = ways.mean(axis=0)
     covariance = (ways - mean).T @ (ways - mean) / len(ways)
-    size, scale = len(mean), max(float(np.trace(covariance)) / len(mean), np.finfo(np.float32).tiny)
+    if len(mean) <= MOST_FEATURES:
+        return mean.astype(np.float32), as_stored(_whitening(covariance))
+    axes = np.linalg.eigh(covariance)[1][:, -PRINCIPAL_COMPONENTS:]
+    return mean.astype(np.float32), as_stored(axes @ _whitening(axes.T @ covariance @ axes))
+
+
+def _whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The Cholesky factor of a covariance's inverse, for a mean variance of 1, so that float16 holds it."""
+    size = len(covariance)
+    scale = max(float(np.trace(covariance)) / size, float(np.finfo(np.float32).tiny))
     precision = np.linalg.inv((1 - _SHRINKAGE) * covariance / scale + _SHRINKAGE * np.eye(size))
-    factor = np.linalg.cholesky(precision).astype(np.float32)  # of a covariance of mean 1, so that float16 holds it
-    return mean.astype(np.float32), unpacked(packed(factor), size)
+    return np.asarray(np.linalg.cholesky(precision))

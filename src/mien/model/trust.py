@@ -34,7 +34,8 @@ class Trust:
         data: which faces they were, for people.
         true_probabilities: for each class, the probabilities that the model gave to it where it was true, ascending.
         mean: mean (D,) of the features, each divided by its length; empty where the model gives no features.
-        factor: (D, D), lower triangular: the square of ``(features - mean) @ factor`` summed is Mahalanobis' distance.
+        factor: (D, K): the square of ``(features - mean) @ factor`` summed is Mahalanobis' distance. K is D and the
+            matrix lower triangular, or K is less: the distance in the K principal components.
         distances: of the calibration faces, ascending; mean and factor are of other faces.
     """
 
@@ -118,7 +119,7 @@ class Trust:
                 counts=np.array([len(values) for values in self.true_probabilities]),
                 true_probabilities=np.concatenate(self.true_probabilities),
                 mean=self.mean,
-                factor=packed(self.factor),
+                factor=_packed(self.factor),
                 distances=self.distances,
             )
         return path
@@ -164,15 +165,23 @@ def directions(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(features / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
 
-def packed(factor: NDArray[np.float32]) -> NDArray[np.float16]:
-    """The lower triangle of a matrix (D, D) as a vector, in half precision, as it is stored."""
-    return factor[np.tril_indices(len(factor))].astype(np.float16)
+def as_stored(factor: NDArray[np.float64]) -> NDArray[np.float32]:
+    """A factor (D, K) as precise as its file holds it."""
+    return _unpacked_factor(_packed(factor), len(factor))
 
 
-def unpacked(triangle: NDArray[np.float16], size: int) -> NDArray[np.float32]:
-    """The matrix (size, size) of `packed`."""
+def _packed(factor: NDArray[Any]) -> NDArray[np.float16]:
+    """A factor in half precision: of a square one the lower triangle as a vector."""
+    size, components = factor.shape
+    return np.asarray((factor[np.tril_indices(size)] if size == components else factor).astype(np.float16))
+
+
+def _unpacked_factor(held: NDArray[np.float16], size: int) -> NDArray[np.float32]:
+    """The factor (size, K) of `_packed`."""
+    if held.ndim == 2:
+        return held.astype(np.float32)
     factor = np.zeros((size, size), np.float32)
-    factor[np.tril_indices(size)] = triangle
+    factor[np.tril_indices(size)] = held
     return factor
 
 
@@ -184,6 +193,6 @@ def _unpacked(held: Any) -> dict[str, Any]:
         "data": str(held["data"]),
         "true_probabilities": tuple(np.split(held["true_probabilities"], ends)),
         "mean": held["mean"],
-        "factor": unpacked(held["factor"], len(held["mean"])),
+        "factor": _unpacked_factor(held["factor"], len(held["mean"])),
         "distances": held["distances"],
     }
