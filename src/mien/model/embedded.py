@@ -4,6 +4,9 @@ Beside a model that trainings may start from lies ``NAME-VERSION.safetensors``, 
 in half precision or whole; or ``NAME-VERSION.norms.safetensors``, what the ONNX file lacks of them
 (`mien.networks.unfolded`).
 
+A mean of models that are embedded as well lies there as ``NAME-VERSION.pieces``, which names what it shares with them
+(`mien.model.pieces`).
+
 A plain name means the newest version, so that a better model reaches everybody; a versioned name, which results and
 cards state, means the same file for ever, so that a running study does not change.
 """
@@ -14,10 +17,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from mien.model.pieces import joined
+
 NORMS_SUFFIX: Final = ".norms.safetensors"
 """Ends the name of a file with the tensors of batch normalisation, which an ONNX file has lost."""
 
-_FILE: Final = re.compile(r"(?P<name>\w+)-(?P<version>[1-9]\d*)\.onnx")
+PIECES_SUFFIX: Final = ".pieces"
+"""Ends the name of the file of a model that shares weights with others."""
+
+_FILE: Final = re.compile(r"(?P<name>\w+)-(?P<version>[1-9]\d*)(\.onnx|\.pieces)")
 
 
 def embedded_models() -> tuple[str, ...]:
@@ -40,6 +48,9 @@ def versioned_name(model: str | Path) -> str | None:
 
 def read_embedded(version: str) -> bytes:
     """The content of an embedded model file, by its versioned name."""
+    pieces = _weights() / f"{version}{PIECES_SUFFIX}"
+    if pieces.is_file():
+        return joined(pieces.read_bytes(), read_embedded)
     return bytes((_weights() / f"{version}.onnx").read_bytes())
 
 
@@ -47,6 +58,15 @@ def weights_file(version: str) -> Path | None:
     """The weights that a training may start from, by the versioned name of a model; None where there are none."""
     files = (Path(str(_weights() / f"{version}{suffix}")) for suffix in (".safetensors", NORMS_SUFFIX))
     return next((file for file in files if file.is_file()), None)
+
+
+def trainable_version(model: str) -> str | None:
+    """The versioned name of an embedded model to train from: of a plain name the newest version that has weights, and
+    the newest of all where none has; None when the package has none of that name.
+    """
+    newest = versioned_name(model)
+    versions = (version for version in trainable_models() if version.rpartition("-")[0] == model)
+    return next(versions, newest)
 
 
 def trust_file(version: str) -> Any:

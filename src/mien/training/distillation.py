@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mien.errors import ModelFileError, TrainingError
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
-from mien.model.embedded import embedded_versions, read_embedded, trainable_models, versioned_name, weights_file
+from mien.model.embedded import embedded_versions, read_embedded, trainable_models, trainable_version, weights_file
 from mien.model.onnx_model import Bundle
 from mien.networks.pretrained import PUBLISHED
 from mien.networks.saved import load_network, provenance
@@ -47,13 +47,14 @@ def load_parent(path: str) -> Parent:
 
 
 def trainable(name: str) -> Path:
-    """The file or run folder with the weights that a user names.
+    """The file or run folder with the weights that a user names; of an embedded model's plain name those of its newest
+    version that has weights.
 
     Raises:
         ModelFileError: an ONNX file, an embedded model that has no weights to train from, or pretrained weights that
             were not converted yet.
     """
-    version = versioned_name(name)
+    version = trainable_version(name)
     known = ", ".join(trainable_models())
     if version is None:
         if name.endswith(".onnx"):
@@ -82,9 +83,13 @@ def trainable(name: str) -> Path:
 def _why(version: str) -> str:
     """Why an embedded model has no weights of its own, where it is the mean of others."""
     members = [member["sha256"] for member in Bundle.load(version).card.training.get("members", ())]
-    hashes = {name: hashlib.sha256(read_embedded(name)).hexdigest() for name in embedded_versions()} if members else {}
-    named = [name for name, sha256 in hashes.items() if sha256 in members] or ["several networks"]
-    return f", since it is the mean of {' and '.join(named)}" if members else ""
+    if not members:
+        return ""
+    hashes = {name: hashlib.sha256(read_embedded(name)).hexdigest() for name in embedded_versions()}
+    named = [name for name, sha256 in hashes.items() if sha256 in members]
+    if others := len(members) - len(named):
+        named.append("another network" if others == 1 else f"{others} networks more" if named else f"{others} networks")
+    return f", since it is the mean of {' and '.join(named)}"
 
 
 class Teachers:
