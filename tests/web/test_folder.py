@@ -11,6 +11,7 @@ import pytest
 
 from mien.errors import DataError
 from mien.faces.yunet_network import yunet_weights
+from mien.model.embedded import versioned_name
 from mien.model.onnx_model import Bundle
 from mien.web.documents import PAGE_POLICY
 from mien.web.folder import SUMS, write_web_folder
@@ -90,7 +91,7 @@ def test_licences_of_all_parts_are_there(web_folder):
     assert "Apache License" in texts["mien-LICENSE.txt"]
     assert "MIT License" in texts["onnxruntime-NOTICES.txt"]
     assert "yunet" in texts["yunet-LICENSE.txt"].lower()
-    assert "mien_s-2" in texts["NOTICE.txt"]
+    assert versioned_name("mien_s") in texts["NOTICE.txt"]
 
 
 @pytest.mark.usefixtures("small_runtime")

@@ -60,15 +60,6 @@ def weights_file(version: str) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def trainable_version(model: str) -> str | None:
-    """The versioned name of an embedded model to train from: of a plain name the newest version that has weights, and
-    the newest of all where none has; None when the package has none of that name.
-    """
-    newest = versioned_name(model)
-    versions = (version for version in trainable_models() if version.rpartition("-")[0] == model)
-    return next(versions, newest)
-
-
 def trust_file(version: str) -> Any:
     """The trust file of an embedded model (`mien.model.trust`), by its versioned name."""
     return _weights() / f"{version}.trust.npz"

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mien.errors import ModelFileError, TrainingError
 from mien.labels import EMOTIONS
 from mien.model.card import ModelCard
-from mien.model.embedded import embedded_versions, read_embedded, trainable_models, trainable_version, weights_file
+from mien.model.embedded import embedded_versions, read_embedded, trainable_models, versioned_name, weights_file
 from mien.model.onnx_model import Bundle
 from mien.networks.pretrained import PUBLISHED
 from mien.networks.saved import load_network, provenance
@@ -47,14 +47,13 @@ def load_parent(path: str) -> Parent:
 
 
 def trainable(name: str) -> Path:
-    """The file or run folder with the weights that a user names; of an embedded model's plain name those of its newest
-    version that has weights.
+    """The file or run folder with the weights that a user names.
 
     Raises:
         ModelFileError: an ONNX file, an embedded model that has no weights to train from, or pretrained weights that
             were not converted yet.
     """
-    version = trainable_version(name)
+    version = versioned_name(name)
     known = ", ".join(trainable_models())
     if version is None:
         if name.endswith(".onnx"):

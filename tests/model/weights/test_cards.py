@@ -23,11 +23,11 @@ from mien.evaluation.report import evaluate
 from mien.evaluation.robustness import CorruptionScores, Robustness, Score
 from mien.evaluation.robustness_report import markdown_table
 from mien.labels import EMOTIONS
-from mien.model.embedded import versioned_name
+from mien.model.embedded import embedded_versions, read_embedded, versioned_name
 from mien.model.onnx_model import Bundle
 
 WEIGHTS = Path(str(resources.files("mien.model") / "weights"))
-NAMES = sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+NAMES = sorted(embedded_versions())
 CONFUSIONS = Path(__file__).with_name("confusions.json")
 SELECTIVE = Path(__file__).with_name("selective.json")
 ANSWERS = Path(__file__).with_name("answers.json")
@@ -60,9 +60,9 @@ def row_of(text, title):
 
 
 def test_the_card_names_the_file_it_describes(name, text):
-    file = WEIGHTS / f"{name}.onnx"
-    assert hashlib.sha256(file.read_bytes()).hexdigest() in text
-    assert f"{file.stat().st_size / 1e6:.1f} MB" in text
+    content = read_embedded(name)
+    assert hashlib.sha256(content).hexdigest() in text
+    assert f"{len(content) / 1e6:.1f} MB" in text
     assert f"{Bundle.load(name).card.parameters:,} parameters" in text
 
 
