@@ -8,8 +8,7 @@ from mien.labels import EMOTIONS
 from mien.output.colours import COLOURS
 from mien.output.drawing import annotate
 from mien.output.layout import Place, bar_places, place_labels
-from mien.output.recognized import Recognized
-from mien.results import Box, Face, Frame
+from mien.results import Box, Face
 
 HAPPY = (0.02, 0.03, 0.05, 0.7, 0.05, 0.1, 0.05)
 
@@ -29,15 +28,6 @@ def test_a_picture_without_faces_stays_as_it_is_and_the_original_is_never_touche
     np.testing.assert_array_equal(annotate(astronaut, []), before)
     assert changed(annotate(astronaut, [face(178, 63, 90, 113)]), before).any()
     np.testing.assert_array_equal(astronaut, before)
-
-
-def test_what_holds_the_faces_stands_for_them():
-    astronaut = data.astronaut()
-    faces = (face(178, 63, 90, 113),)
-    expected = annotate(astronaut, faces)
-    frame = Frame("astronaut.png", width=512, height=512, faces=faces)
-    for holder in (frame, Recognized(frame, astronaut)):
-        np.testing.assert_array_equal(annotate(astronaut, holder), expected)
 
 
 def test_a_gray_picture_becomes_rgb():

@@ -20,9 +20,8 @@ from mien.output.colours import Colour, colours_of
 from mien.output.drawing_options import DrawingOptions, checked
 from mien.output.fonts import Font, Lettering, font_of, lettering
 from mien.output.layout import Place, Size, around, bar_places, place_labels, text_sizes
-from mien.output.recognized import Recognized
 from mien.preprocess import to_rgb
-from mien.results import Box, Face, Frame
+from mien.results import Box, Face
 
 NO_FACE: Final = "no face found"
 
@@ -43,13 +42,12 @@ _MOST_BARS: Final = 12
 """Of a model with more classes the likeliest have bars."""
 
 
-def annotate(image: Pixels, faces: Sequence[Face] | Recognized | Frame, **options: Unpack[DrawingOptions]) -> Pixels:
+def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOptions]) -> Pixels:
     """A copy of a picture with its faces drawn in.
 
     Args:
         image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W).
-        faces: what was recognised in it, the most important first, or the `Recognized` or `Frame` that holds them; of
-            their boxes what lies in the picture is drawn.
+        faces: what was recognised in it, the most important first; of their boxes what lies in the picture is drawn.
         options: ``labels`` (by default True): the expression and its probability beside each face; ``bars`` (True): a
             bar for every probability where there is room; ``blur`` (False): faces are made unrecognisable
             (`mien.output.blur`); ``say_no_face`` (False): a note in pictures without faces.
@@ -68,7 +66,6 @@ def annotate(image: Pixels, faces: Sequence[Face] | Recognized | Frame, **option
         UsageError: ``image`` is no such array, or ``faces`` are none; an unknown option.
     """
     image = as_pixels("the image to annotate", image)
-    faces = faces.faces if isinstance(faces, Recognized | Frame) else faces
     faces, options = several("faces", faces, Face, "what mien.recognize finds in the picture"), checked(options)
     image = blurred(image, (face.box for face in faces)) if options.get("blur") else image
     drawn = np.array(to_rgb(image))
