@@ -9,6 +9,7 @@ import json
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, asdict, field, fields, is_dataclass
+from math import inf
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -153,7 +154,7 @@ def in_range(
     above: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Refuse a number that lies outside its bounds, NaN included.
+    """Refuse a number that lies outside its bounds; NaN and the infinities lie outside all.
 
     Raises:
         ConfigError: it does; the message names the key and the bounds.
@@ -165,6 +166,8 @@ def in_range(
         (below, below is not None and value < below, "less than"),
     )
     wanted = " and ".join(f"{word} {bound:g}" for bound, _, word in bounds if bound is not None)
+    if abs(value) == inf:
+        raise ConfigError(f"{key} is {value}: expected a finite number, {wanted}")
     if not all(holds for bound, holds, _ in bounds if bound is not None):
         raise ConfigError(f"{key} is {value}: expected {wanted}")
 

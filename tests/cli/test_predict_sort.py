@@ -1,8 +1,11 @@
 """`mien predict --sort`: every picture has one place, and nothing is overwritten."""
 
 import json
+import os
 import shutil
 from collections import Counter
+from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from mien.errors import InputError, UsageError
 from mien.media.search import Search
 from mien.output.sorted_pictures import SortedPictures, place_of
 from mien.results import Box, Face, Frame, Header
+from waiting import HANG
 
 HEADER = Header("mien_s", None, {})
 
@@ -132,6 +136,28 @@ def test_what_is_no_picture_file_is_refused_or_left_out(photos, write_clip, stag
     write_clip(photos / "photos" / "clip.mp4", [stage((0, 100, 60))] * 3)
     assert "--sort leaves out 1 video; it sorts picture files" in sort_of().stderr
     assert not list((photos / "sorted").rglob("clip*"))
+
+
+@pytest.mark.parametrize("files", [(), ("photos/coffee.png",)])
+def test_pictures_from_pipes_have_no_file_to_sort(photos, files):
+    os.mkfifo("pipe")
+    writer = Thread(target=lambda: Path("pipe").write_bytes(Path("photos/x.png").read_bytes()), daemon=True)
+    if files:  # otherwise the pipe is not read
+        writer.start()
+    words = ("--model", "model.onnx", "--format", "jsonl", "--sort", "sorted")
+    result = CliRunner().invoke(app, ["predict", "pipe", *files, *words])
+    if files:
+        writer.join(HANG)
+        assert len(result.stdout.splitlines()) == 2
+        assert "--sort leaves out 1 pipe; it sorts picture files" in result.stderr
+        assert "sorted 1 pictures into sorted: " in result.stderr
+    else:
+        expected = (
+            "--sort sorted sorts picture files, and what comes through a pipe is none: name files, or leave it out"
+        )
+        assert isinstance(result.exception, UsageError)
+        assert str(result.exception) == expected
+        assert not (photos / "sorted").exists()
 
 
 def sort_of(*options):

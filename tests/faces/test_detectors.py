@@ -7,11 +7,13 @@ import pytest
 from skimage import data
 
 from mien.errors import UsageError
+from mien.faces.align import FRAME_LANDMARKS
 from mien.faces.detection import Detection, distinct
 from mien.faces.detectors import create_detector
 from mien.faces.haar import HaarDetector
 from mien.faces.whole_image import WholeImage
 from mien.faces.yunet import YuNetDetector
+from mien.recognition.recognizer import Recognizer
 
 # Where a person sees them in scikit-image's astronaut: eyes, tip of the nose, corners of the mouth.
 ASTRONAUT_LANDMARKS = np.array([(202, 101), (247, 103), (223, 124), (202, 142), (242, 143)])
@@ -220,3 +222,31 @@ def test_haar_steps_out_of_range_are_refused(options):
 def test_numbers_of_a_detection_are_finite(wrong):
     with pytest.raises(UsageError, match="expected finite numbers"):
         Detection(**{"box": (0, 0, 10, 10), "score": 0.9, **wrong})
+
+
+def test_a_detector_of_ones_own_may_give_arrays():
+    box, points = np.array([30, 20, 100, 110], np.int32), np.array(FRAME_LANDMARKS, np.float32) * 2 + (35, 25)
+    given = Detection(box, np.float32(1), points)
+    plain = Detection(tuple(box.tolist()), 1.0, tuple(map(tuple, points.tolist())))
+    assert given == plain
+    assert {type(number) for number in (*given.box, given.score, *given.landmarks[0])} == {float}
+    image = np.random.default_rng(0).integers(0, 256, (160, 180, 3), dtype=np.uint8)
+    faces = [Recognizer(detector=Gives(found)).predict(image) for found in (given, plain)]
+    assert len(faces[0]) == 1
+    assert faces[0] == faces[1]
+
+
+@pytest.mark.parametrize("wrong", [{"box": np.zeros((2, 4))}, {"landmarks": np.zeros((5, 3))}, {"box": np.zeros(5)}])
+def test_arrays_of_another_shape_are_refused(wrong):
+    with pytest.raises(UsageError, match=r"^detection with box .*: expected finite numbers, \(x, y, width, height\)"):
+        Detection(**{"box": (0, 0, 10, 10), "score": 0.9, **wrong})
+
+
+class Gives:
+    """A detector that finds one face wherever it looks."""
+
+    def __init__(self, face):
+        self._face = face
+
+    def detect(self, image):
+        return [self._face]

@@ -202,7 +202,12 @@ def test_lists_name_inputs_below_their_folder(name, tmp_path, monkeypatch):
         (
             "a.csv",
             b'path,note\nin/0.png,"5 inches\nin/1.png,\n',
-            r"a.csv: not a CSV \(unexpected end of data\): expected each quote",
+            r"a.csv: not a csv after line 1 \(unexpected end of data\): expected each quote",
+        ),
+        (
+            "a.csv",
+            b'path\n\nin/0.png\n"in/1.png" \n',
+            "a.csv: line 4 has text or blanks after a closing quote: expected",
         ),
         ("a.csv", b"path\nin/0.png\nin/1, b.png\n", "a.csv: line 3 has more cells than the first: .* in quotes"),
         ("a.txt", b"\n\n", "a.txt: the list is empty"),
@@ -216,6 +221,11 @@ def test_bad_lists_are_said(name, content, message, tmp_path, monkeypatch):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         find_inputs([name])
+
+
+def test_a_blank_before_a_quote_of_a_csv_is_none_of_the_path(tmp_path):
+    (tmp_path / "a.csv").write_text('note, path\n"x", "in/0, b.png"\ny, " c.png"\n')
+    assert listed(str(tmp_path / "a.csv")) == [str(tmp_path / name) for name in ("in/0, b.png", " c.png")]
 
 
 def test_a_column_of_bytes_has_paths_and_one_of_numbers_none(tmp_path):

@@ -200,6 +200,13 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
         ({"network": "mien_s", "augment": {"flip": 1.5}}, "augment.flip is 1.5: expected at least 0 and at most 1"),
         ({"network": "mien_s", "optimizer": {"learning_rate": 0}}, "learning_rate is 0.0: expected more than 0"),
         ({"network": "mien_s", "loss": {"label_smoothing": float("nan")}}, "loss.label_smoothing is nan"),
+        (
+            {"network": "mien_s", "optimizer": {"sam_radius": float("inf")}},
+            "optimizer.sam_radius is inf: expected a finite number, at least 0",
+        ),
+        ({"network": "mien_s", "optimizer": {"learning_rate": float("inf")}}, "optimizer.learning_rate is inf: "),
+        ({"network": "mien_s", "optimizer": {"clip_norm": float("inf")}}, "optimizer.clip_norm is inf: "),
+        ({"network": "mien_s", "loss": {"gamma": float("inf")}}, "loss.gamma is inf: expected a finite number"),
         ({"network": "mien_s", "resolutions": [[3, 32]]}, "expected ascending numbers from 0"),
         ({"network": "mien_s", "resolutions": [32]}, "expected pairs of whole numbers"),
         ({"network": "mien_s", "resolutions": [[0, 4]]}, "resolutions is 4: expected at least 8"),

@@ -75,8 +75,9 @@ def test_what_cannot_change_is_refused_in_one_line(train, tmp_path):
         refused = train("--resume", *words)
         assert refused.returncode == 1
         assert refused.stderr.splitlines()[-1] == (
-            f"mien: run: was started with another configuration ({difference}): expected the same but for epochs, "
-            "early_stopping, stop_on; without --recipe and --from it goes on with its own"
+            f"mien: run: was started with another configuration ({difference}): only epochs, early_stopping, stop_on "
+            "may change when it goes on; leave out the --set, --recipe or --from that changes more, or name a "
+            "new folder"
         )
     (tmp_path / "rows.txt").write_text("3\n5\n")
     other = train("--resume", "--drop-rows", "rows.txt")

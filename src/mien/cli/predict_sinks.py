@@ -111,14 +111,25 @@ def sorted_into(folder: Path, kind: SortedAs, found: "Sources", header: Header) 
     from mien.media.video_source import without_password
     from mien.output.sorted_pictures import SortedPictures
 
-    files = [entry for entry in found.pictures if isinstance(entry, Path)]
+    named = [entry for entry in found.pictures if isinstance(entry, Path)]
+    files = [path for path in named if not path.is_fifo()]
+    pipes = len(named) - len(files)
     if not files:
-        raise UsageError(f"--sort {folder} sorts picture files, and there are none: leave it out")
+        none = (
+            "what comes through a pipe is none: name files, or leave it out"
+            if pipes
+            else "there are none: leave it out"
+        )
+        raise UsageError(f"--sort {folder} sorts picture files, and {none}")
     whole = realpath(folder)  # which, unlike `Path.resolve`, takes loops of links
     if inside := next((path for path in files if Path(realpath(path)).is_relative_to(whole)), None):
         raise UsageError(f"--sort {folder}: what is to be sorted, {inside}, lies in it; name another folder")
     addresses = sum(isinstance(entry, str) for entry in found.pictures)
-    for count, one, many in ((len(found.videos), "video", "videos"), (addresses, "address", "addresses")):
+    for count, one, many in (
+        (len(found.videos), "video", "videos"),
+        (addresses, "address", "addresses"),
+        (pipes, "pipe", "pipes"),
+    ):
         if count:
             log.info("--sort leaves out %d %s; it sorts picture files", count, one if count == 1 else many)
     return SortedPictures(folder, {without_password(str(path)): path for path in files}, header, kind)

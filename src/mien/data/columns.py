@@ -30,6 +30,13 @@ _NAMED_IN_ERRORS: Final = 5
 _DELIMITERS: Final = ",;\t"
 
 
+QUOTING: Final[Mapping[str, Any]] = {"strict": True, "skipinitialspace": True}
+"""How quotes in a csv are read, for `csv.reader`.
+
+Strict, since a quote that is not closed would swallow the lines below it; a blank before a quote does not make it text.
+"""
+
+
 def delimiter_of(header: str) -> str:
     """What stands between the cells of a csv, by its header: whichever of comma, semicolon and tab there is most of.
 
@@ -82,8 +89,7 @@ def lines_of_text(
             message names the line.
     """
     delimiter = delimiter_of(text.partition("\n")[0])
-    # Strict: a quote that is not closed would swallow the lines below it.
-    lines = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, restkey=_BEYOND, restval="", strict=True)
+    lines = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, restkey=_BEYOND, restval="", **QUOTING)
     try:
         lines.fieldnames = columns([name.strip() for name in lines.fieldnames or ()])
         for line in lines:
@@ -94,9 +100,23 @@ def lines_of_text(
                 )
             yield lines.line_num, {name: cell.strip() for name, cell in line.items()}
     except csv.Error as error:
-        raise DataError(
-            f"{path}: not a csv after line {lines.line_num} ({error}): expected each quote closed"
-        ) from None
+        raise DataError(f"{path}: {wrong_quotes(text, lines.line_num, lines.reader.line_num, error)}") from None
+
+
+def wrong_quotes(text: str, whole: int, reached: int, error: csv.Error) -> str:
+    """What to say of a csv whose quotes are wrong.
+
+    Args:
+        text: the csv.
+        whole: number of the last line that was read, from 1; 0 when none was.
+        reached: number of the line that was being read.
+        error: of Python's reader.
+    """
+    if not str(error).endswith("expected after '\"'"):
+        return f"not a csv after line {whole} ({error}): expected each quote closed"
+    begun = next(number for number, line in enumerate(StringIO(text, newline=""), 1) if number > whole and line.strip())
+    where = f"line {reached} has" if begun == reached else f"lines {begun} to {reached} have"
+    return f"{where} text or blanks after a closing quote: expected nothing there, and a quote within quotes doubled"
 
 
 def check_once(path: str | Path, header: Sequence[str], names: Iterable[str]) -> None:

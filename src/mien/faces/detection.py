@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.given import several, shown
+from mien.given import keep, several, shown
 from mien.opencv import cv2
 from mien.results import Point
 
@@ -22,6 +22,8 @@ _BOX: Final = len(("x", "y", "width", "height"))
 @dataclass(frozen=True, slots=True)
 class Detection:
     """A face found in an image.
+
+    Numbers may be any that Python or numpy knows, and arrays may hold them; they are kept as tuples of Python's.
 
     Args:
         box: (x, y, width, height) in pixels, origin top left; may reach beyond the image.
@@ -49,6 +51,13 @@ class Detection:
             raise UsageError(
                 f"detection with {given}: expected finite numbers, (x, y, width, height) and points (x, y)"
             )
+        # Arrays compare element by element, and are neither true nor false.
+        keep(
+            self,
+            box=tuple(map(float, self.box)),
+            score=float(self.score),
+            landmarks=tuple((float(x), float(y)) for x, y in self.landmarks),
+        )
 
 
 def stretched(face: Detection, factor: float) -> Detection:

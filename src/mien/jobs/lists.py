@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from mien.data.columns import QUOTING, wrong_quotes
 from mien.errors import InputError, MissingExtraError
 from mien.jobs.stores import address_of, is_store, read_bytes
 from mien.media.kinds import PICTURE_SUFFIXES, suffix
@@ -71,12 +72,16 @@ def _lines(content: bytes, source: str) -> list[str]:
 
 
 def _column_of_csv(content: bytes, source: str) -> list[str]:
-    # Strict: a quote that is not closed would swallow the lines below it.
-    lines = csv.reader(io.StringIO(_text(content, source), newline=""), strict=True)
+    text = _text(content, source)
+    lines = csv.reader(io.StringIO(text, newline=""), **QUOTING)
+    rows: list[tuple[int, list[str]]] = []
+    whole = 0
     try:
-        rows = [(lines.line_num, row) for row in lines if any(row)]
+        for row in lines:
+            whole = lines.line_num
+            rows += [(whole, row)] if any(row) else []
     except csv.Error as error:
-        raise InputError(f"{source}: not a CSV ({error}): expected each quote closed") from None
+        raise InputError(f"{source}: {wrong_quotes(text, whole, lines.line_num, error)}") from None
     if not rows:
         return []
     (_, header), *rest = rows

@@ -104,8 +104,9 @@ def _gone_on_with(
     before, now = to_toml(extended), to_toml(config)
     if before != now:
         raise TrainingError(
-            f"{run}: was started with another configuration ({_first_difference(before, now)}): expected the same but "
-            f"for {', '.join(_EXTENDABLE)}; without --recipe and --from it goes on with its own"
+            f"{run}: was started with another configuration ({_first_difference(before, now)}): only "
+            f"{', '.join(_EXTENDABLE)} may change when it goes on; leave out the --set, --recipe or --from that "
+            "changes more, or name a new folder"
         )
     if progress.data != (identity := data.identity()):
         keys = {**progress.data, **identity}

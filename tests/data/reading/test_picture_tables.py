@@ -53,6 +53,9 @@ def test_what_spreadsheets_write_is_read(folder, tmp_path, delimiter, encoding, 
             ["a.png,x,g", 'e.png,"y,h', "sub/b.png,y,h"],
             r"not a csv after line 2 \(unexpected end of data\): expected each",
         ),
+        (["", '"a.png" ,"x",g'], "list.csv: line 3 has text or blanks after a closing quote: expected nothing there"),
+        (['a.png,"quoted" word,g'], "line 2 has text or blanks after a closing quote: .* within quotes doubled"),
+        (['"a.png,x,g', '"e.png",y,h'], "lines 2 to 3 have text or blanks after a closing quote"),
         ([r"..\photos\a.png,x,g"], r"expected a path that begins in the csv's folder"),
         (["/etc/hostname,x,g"], "expected a path that begins in the csv's folder"),
         (["gone.png,x,g"], r"line 2 names 'gone\.png': no such file in"),
@@ -67,6 +70,11 @@ def test_a_bad_line_is_named_by_its_number_in_the_file(folder, lines, message):
 def test_blank_cells_beyond_the_header_say_nothing(folder):
     (picture,) = table_pictures(written(folder, "path,label\na.png,x,,\n"), "Training")
     assert (picture.path, picture.name) == (folder / "a.png", "x")
+
+
+def test_blanks_before_a_quote_are_none_of_the_cell(folder):
+    (picture,) = table_pictures(written(folder, 'path, label\n"a.png", "x, y"\n'), "Training")
+    assert (picture.path, picture.name) == (folder / "a.png", "x, y")
 
 
 def test_a_csv_with_other_names_of_columns_is_told_which_ones_are_meant(folder, tmp_path):
