@@ -28,7 +28,7 @@ COMMAND = re.compile(
     re.MULTILINE,
 )
 NOT_KEPT = re.compile(r"(?:command|script|program) was not kept")
-MACHINE = re.compile(r"\b(?:EPYC|H100|(?:one|two|2) (?:\w+ )*(?:cores?|threads?))\b")
+MACHINE = re.compile(r"\b(?:EPYC|H100|H200|(?:one|two|2) (?:\w+ )*(?:cores?|threads?))\b")
 
 
 @dataclass
