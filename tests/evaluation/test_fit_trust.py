@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from mien.data.store import FaceStore
 from mien.errors import UsageError
 from mien.evaluation.evaluated import Evaluation
-from mien.evaluation.fit_trust import MOST_FEATURES, PRINCIPAL_COMPONENTS, fit_trust, reference_rows
+from mien.evaluation.fit_trust import MOST_FEATURES, MOST_WHOLE, PRINCIPAL_COMPONENTS, fit_trust, reference_rows
 from mien.evaluation.provenance import TrainedOn
 from mien.model.trust import Trust, directions, mahalanobis
 
@@ -52,10 +52,10 @@ def test_of_many_features_the_principal_components_are_looked_at(tmp_path):
     """By scikit-learn's: faces are as far from the mean there, with the same shrinkage."""
     random = np.random.default_rng(6)
     spread = np.geomspace(3, 0.03, 300)
-    place = random.normal(size=(300, MOST_FEATURES + 100))
+    place = random.normal(size=(300, MOST_WHOLE + 100))
     many = lambda n, seed: (np.random.default_rng(seed).normal(size=(n, 300)) * spread @ place + 9).astype(np.float32)  # noqa: E731
     trust = fit_trust(evaluation(400), many(400, 7), many(900, 8))
-    assert trust.factor.shape == (MOST_FEATURES + 100, PRINCIPAL_COMPONENTS)
+    assert trust.factor.shape == (MOST_WHOLE + 100, PRINCIPAL_COMPONENTS)
 
     found = PCA(PRINCIPAL_COMPONENTS, svd_solver="full").fit(directions(many(900, 8)).astype(float))
     shares = found.explained_variance_ / found.explained_variance_.mean()
@@ -66,6 +66,13 @@ def test_of_many_features_the_principal_components_are_looked_at(tmp_path):
     kept = replace(trust, sha256=hashlib.sha256(b"model").hexdigest()).save(tmp_path / "x.trust.npz")
     back = Trust.load(kept, b"model", trust.labels)
     np.testing.assert_array_equal(back.factor, trust.factor)
+
+
+def test_more_features_than_a_trust_file_holds_are_left_out():
+    many = np.ones((60, MOST_FEATURES + 1), np.float32)
+    trust = fit_trust(evaluation(60), many, many)
+    assert not trust.has_features
+    assert trust.thresholds(0.5).shape == (7,)
 
 
 def test_rows_that_taught_the_model_calibrate_nothing():

@@ -236,6 +236,12 @@ def test_a_detector_of_ones_own_may_give_arrays():
     assert faces[0] == faces[1]
 
 
+def test_points_of_an_iterator_are_kept():
+    given = Detection(iter((1, 2, 3, 4)), 1, ((number, number) for number in range(5)))
+    assert given.box == (1, 2, 3, 4)
+    assert given.landmarks == tuple((number, number) for number in range(5))
+
+
 @pytest.mark.parametrize("wrong", [{"box": np.zeros((2, 4))}, {"landmarks": np.zeros((5, 3))}, {"box": np.zeros(5)}])
 def test_arrays_of_another_shape_are_refused(wrong):
     with pytest.raises(UsageError, match=r"^detection with box .*: expected finite numbers, \(x, y, width, height\)"):

@@ -17,10 +17,16 @@ _SHRINKAGE: Final = 0.02
 0.3 the least told cartoons from faces best (docs/experiments.md).
 """
 
-MOST_FEATURES: Final = 1024
-"""Of a model with more, `PRINCIPAL_COMPONENTS` are looked at: the covariance would take more memory than the model."""
+MOST_WHOLE: Final = 1024
+"""Of a model with more features, `PRINCIPAL_COMPONENTS` are looked at: the matrix would be larger than the model."""
 
 PRINCIPAL_COMPONENTS: Final = 128
+"""Chosen without measuring; faces vary along few directions."""
+
+MOST_FEATURES: Final = 4096
+"""A model with more has a trust file without them: finding the components takes the cube of their number, some half a
+minute of so many.
+"""
 
 MOST_REFERENCES: Final = 4000
 """Training rows that are looked at; more of them changed nothing."""
@@ -87,9 +93,12 @@ def typical(
         features: (N, D) of the others.
 
     Returns:
-        K is D, or `PRINCIPAL_COMPONENTS` where D is more than `MOST_FEATURES`: of the directions along which faces vary
-        most.
+        K is D, or `PRINCIPAL_COMPONENTS` where D is more than `MOST_WHOLE`: of the directions along which faces vary
+        most. Nothing where D is more than `MOST_FEATURES`.
     """
+    if features.shape[1] > MOST_FEATURES:
+        none = np.empty(0, np.float32)
+        return none, none.reshape(0, 0), none
     if not len(reference):
         reference, features = features[::2], features[1::2]
     mean, factor = _mean_and_factor(reference)
@@ -101,7 +110,7 @@ def _mean_and_factor(features: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     ways = directions(features).astype(np.float64)
     mean = ways.mean(axis=0)
     covariance = (ways - mean).T @ (ways - mean) / len(ways)
-    if len(mean) <= MOST_FEATURES:
+    if len(mean) <= MOST_WHOLE:
         return mean.astype(np.float32), as_stored(_whitening(covariance))
     axes = np.linalg.eigh(covariance)[1][:, -PRINCIPAL_COMPONENTS:]
     return mean.astype(np.float32), as_stored(axes @ _whitening(axes.T @ covariance @ axes))

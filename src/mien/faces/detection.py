@@ -1,6 +1,7 @@
 """The protocol of face detectors, their result, and what they share: non-maximum suppression, shrinking."""
 
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from typing import Any, Final, Protocol
 
@@ -41,9 +42,10 @@ class Detection:
     landmarks: tuple[Point, ...] = ()
 
     def __post_init__(self) -> None:
+        # Arrays compare element by element, and are neither true nor false; of an iterator there is one pass.
         try:
-            numbers = (*self.box, self.score, *(value for x, y in self.landmarks for value in (x, y)))
-            plain = len(self.box) == _BOX and all(map(isfinite, numbers))
+            box, landmarks = tuple(self.box), tuple((x, y) for x, y in self.landmarks)
+            plain = len(box) == _BOX and all(map(isfinite, (*box, self.score, *chain(*landmarks))))
         except (TypeError, ValueError, OverflowError):  # no numbers, or points of more or fewer than two
             plain = False
         if not plain:
@@ -51,13 +53,8 @@ class Detection:
             raise UsageError(
                 f"detection with {given}: expected finite numbers, (x, y, width, height) and points (x, y)"
             )
-        # Arrays compare element by element, and are neither true nor false.
-        keep(
-            self,
-            box=tuple(map(float, self.box)),
-            score=float(self.score),
-            landmarks=tuple((float(x), float(y)) for x, y in self.landmarks),
-        )
+        points = tuple((float(x), float(y)) for x, y in landmarks)
+        keep(self, box=tuple(map(float, box)), score=float(self.score), landmarks=points)
 
 
 def stretched(face: Detection, factor: float) -> Detection:

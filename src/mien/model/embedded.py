@@ -47,10 +47,14 @@ def versioned_name(model: str | Path) -> str | None:
 
 
 def read_embedded(version: str) -> bytes:
-    """The content of an embedded model file, by its versioned name."""
+    """The content of an embedded model file, by its versioned name.
+
+    Raises:
+        ModelFileError: it is stored in pieces, and one of them is damaged.
+    """
     pieces = _weights() / f"{version}{PIECES_SUFFIX}"
     if pieces.is_file():
-        return joined(pieces.read_bytes(), read_embedded)
+        return joined(pieces.read_bytes(), read_embedded, version)
     return bytes((_weights() / f"{version}.onnx").read_bytes())
 
 

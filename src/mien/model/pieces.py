@@ -1,13 +1,16 @@
 """Files that share their bytes with others: the mean of embedded models holds the weights of each of them.
 
-A file of pieces is one line of JSON, a list of ``[source, start, length]`` in the order of the whole, and then the
-bytes that no other file has. A source is the name of another file, or "" for those bytes. So the whole is the same
-file, byte for byte and with the same hash, as if it were stored by itself.
+A file of pieces is one line of JSON and then the bytes that no other file has. The line holds the hash of the whole
+(``sha256``) and ``pieces``, a list of ``[source, start, length]`` in the order of the whole. A source is the name of
+another file, or "" for those bytes. So the whole is the same file, byte for byte, as if it were stored by itself.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Final
+
+from mien.errors import ModelFileError
 
 Piece = tuple[str, int, int]
 """Name of the file that holds it, "" for the file of pieces itself; where it starts there; how many bytes it has."""
@@ -15,17 +18,29 @@ Piece = tuple[str, int, int]
 _END_OF_LIST: Final = b"\n"
 
 
-def joined(content: bytes, read: Callable[[str], bytes]) -> bytes:
+def joined(content: bytes, read: Callable[[str], bytes], name: str) -> bytes:
     """The whole file.
 
     Args:
         content: of a file of pieces.
         read: the content of another file, by its name.
+        name: what to call the file in errors.
+
+    Raises:
+        ModelFileError: it, or a file that it shares bytes with, is damaged or missing.
     """
     head, _, own = content.partition(_END_OF_LIST)
-    pieces = json.loads(head)
-    held = {"": own, **{name: read(name) for name in {name for name, _, _ in pieces if name}}}
-    return b"".join(held[name][start : start + length] for name, start, length in pieces)
+    try:
+        stated = json.loads(head)
+        pieces = stated["pieces"]
+        held = {"": own, **{source: read(source) for source in {source for source, _, _ in pieces if source}}}
+        whole = b"".join(held[source][start : start + length] for source, start, length in pieces)
+        sound = hashlib.sha256(whole).hexdigest() == stated["sha256"]
+    except (ValueError, TypeError, KeyError, OSError, RecursionError):
+        sound = False
+    if not sound:
+        raise ModelFileError(f"{name}: damaged in the package, or a model that it is a mean of is: install mien again")
+    return whole
 
 
 def cut(whole: bytes, shared: Sequence[bytes], others: dict[str, bytes]) -> bytes:
@@ -45,4 +60,5 @@ def cut(whole: bytes, shared: Sequence[bytes], others: dict[str, bytes]) -> byte
             pieces += [("", len(own), at - done), (source, others[source].index(part), len(part))]
             own, done = own + whole[done:at], at + len(part)
     pieces.append(("", len(own), len(whole) - done))
-    return json.dumps(pieces, separators=(",", ":")).encode() + _END_OF_LIST + own + whole[done:]
+    stated = {"sha256": hashlib.sha256(whole).hexdigest(), "pieces": pieces}
+    return json.dumps(stated, separators=(",", ":")).encode() + _END_OF_LIST + own + whole[done:]
