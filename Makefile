@@ -63,6 +63,8 @@ retrain-s: | $(RETRAIN)/fer2013  ## rebuild mien_s: make retrain-s CSV=fer2013.c
 	$(TRAIN) --recipe mien_s_long --set seed=21 $(FACES) --run $(ROBUST)/s-21
 	$(BIN)/mien export $(ROBUST)/s-21 --half $(FACES) --name mien_s-3 --out $(RETRAIN)/mien_s-3.onnx
 
+TEACHERS := "$(ROBUST)/wide-31", "$(ROBUST)/vgg-32", "$(ROBUST)/lite-33", \
+    "$(ROBUST)/m-11", "$(ROBUST)/m-12", "$(ROBUST)/m-13"
 retrain-m: retrain-m-1  ## rebuild mien_m and its six teachers, with the same arguments: half an hour on a GPU, days without
 	$(BIN)/mien pretrained efficientnet_lite0 --out $(RETRAIN)/lite0.safetensors
 	$(TRAIN) --recipe mien_s_long --set network=mien_teacher --set seed=31 --set epochs=80 \
@@ -74,8 +76,7 @@ retrain-m: retrain-m-1  ## rebuild mien_m and its six teachers, with the same ar
 	$(TRAIN) --recipe mien_m_robust --set seed=12 $(FACES) --run $(ROBUST)/m-12
 	$(TRAIN) --recipe mien_m_robust --set seed=13 --set loss.mixup=0.6 --set loss.label_smoothing=0 \
 	    $(FACES) --run $(ROBUST)/m-13
-	$(TRAIN) --recipe mien_m_taught --set seed=42 --set loss.teacher_views=12 --set 'loss.teachers=["$(ROBUST)/wide-31", \
-	    "$(ROBUST)/vgg-32", "$(ROBUST)/lite-33", "$(ROBUST)/m-11", "$(ROBUST)/m-12", "$(ROBUST)/m-13"]' \
+	$(TRAIN) --recipe mien_m_taught --set seed=42 --set loss.teacher_views=12 --set 'loss.teachers=[$(TEACHERS)]' \
 	    $(FACES) --run $(ROBUST)/taught-42
 	$(BIN)/mien export $(ROBUST)/taught-42 --half $(FACES) --name mien_m-2 --out $(RETRAIN)/mien_m-2.onnx
 

@@ -16,7 +16,7 @@ from mien.model.card import ModelCard
 from mien.model.embedded import NORMS_SUFFIX, PIECES_SUFFIX, embedded_versions, read_embedded
 from mien.model.onnx_model import Bundle
 from mien.model.pieces import cut
-from mien.networks.saved import load_network, load_tensors, save_tensors
+from mien.networks.saved import load_network, save_tensors
 
 PACKAGE = Path(__file__).parents[1] / "src" / "mien" / "model" / "weights"
 
@@ -48,10 +48,9 @@ def in_pieces(whole: bytes) -> bytes:
 def save_norms(weights: Path, card: ModelCard, target: Path) -> None:
     """The tensors of a network's batch normalisation, float32, with the card of its ONNX file."""
     network, _ = load_network(weights)
-    norms = [f"{name}." for name, layer in network.named_modules() if isinstance(layer, nn.BatchNorm2d)]
-    tensors, _ = load_tensors(weights)
-    found = {name: tensor for name, tensor in tensors.items() if name.startswith(tuple(norms))}
-    save_tensors(target, {name: t.float() if t.is_floating_point() else t for name, t in found.items()}, card.to_json())
+    norms = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.BatchNorm2d)]
+    found = {f"{name}.{key}": tensor for name, layer in norms for key, tensor in layer.state_dict().items()}
+    save_tensors(target, found, card.to_json())
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ _DELIMITERS: Final = ",;\t"
 
 
 QUOTING: Final[Mapping[str, Any]] = {"strict": True, "skipinitialspace": True}
-"""How quotes in a csv of labels are read, for `csv.reader`.
+"""How quotes in a csv are read, for `csv.reader`.
 
 Strict, since a quote that is not closed would swallow the lines below it; a blank before a quote does not make it text.
 """
