@@ -1,5 +1,5 @@
-// Build the library and its worker: node build.mjs [FOLDER]. Without a folder, where the Python package keeps them,
-// together with build.json, which says from which sources they were made.
+// Build the library, its worker and the core: node build.mjs [FOLDER]. Without a folder the core goes to build/, and the
+// others to where the Python package keeps them. build.json says from which sources they were made.
 
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -27,9 +27,10 @@ const shared = {
   external: ["./worker.js", "node:*", "module", "fs", "path", "url", "worker_threads"],
   logLevel: "warning",
 };
-const out = process.argv[2] ?? KEPT;
+const [, , folder] = process.argv;
+const out = folder ?? KEPT;
 await build({ ...shared, minify: true, entryPoints: { mien: join(HERE, "src/index.ts"), worker: join(HERE, "src/worker.ts") }, outdir: out });
-await build({ ...shared, entryPoints: { core: join(HERE, "src/core/index.ts") }, outdir: join(HERE, "build") });
+await build({ ...shared, entryPoints: { core: join(HERE, "src/core/index.ts") }, outdir: folder ?? join(HERE, "build") });
 
 const hash = createHash("sha256");
 for (const name of sources()) hash.update(`${name}\0${sha256(readFileSync(join(HERE, name)))}\n`);

@@ -42,6 +42,15 @@ def node():
 
 
 @pytest.fixture(scope="session")
+def build(node, tmp_path_factory):
+    """The folder of a build of `web/`: its own, since what stands in `web/build` is another process's to write."""
+    folder = tmp_path_factory.mktemp("build")
+    ran = node("build.mjs", folder)
+    assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
 def parity(tmp_path_factory):
     """The folder that web/test/fixtures.py writes, in this process."""
     sys.path.insert(0, str(WEB / "test"))

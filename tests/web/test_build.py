@@ -69,13 +69,12 @@ def test_what_is_carried_is_whole_and_of_the_pinned_version():
     assert b"MIT License" in runtime_notices()
 
 
-def test_building_again_gives_the_same_bytes(node, tmp_path):
-    assert node("build.mjs", tmp_path).returncode == 0
-    assert {name: (tmp_path / name).read_bytes() for name in built_scripts()} == built_scripts()
+def test_building_again_gives_the_same_bytes(build):
+    assert {name: (build / name).read_bytes() for name in built_scripts()} == built_scripts()
 
 
-def test_the_core_in_node_gives_what_python_gives(node, parity):
-    ran = node("--test", "test/parity.test.mjs", MIEN_FIXTURES=str(parity))
+def test_the_core_in_node_gives_what_python_gives(node, build, parity):
+    ran = node("--test", "test/parity.test.mjs", MIEN_BUILD=str(build), MIEN_FIXTURES=str(parity))
     assert ran.returncode == 0, ran.stdout
 
 
@@ -85,7 +84,7 @@ def test_the_library_in_node_refuses_what_it_cannot_take(node, parity):
 
 
 @pytest.mark.parametrize("kind", ["own", "colour", "foreign", pytest.param("ensemble", marks=pytest.mark.slow)])
-def test_other_models_give_in_node_what_they_give_in_python(node, tmp_path, kind):
+def test_other_models_give_in_node_what_they_give_in_python(node, build, tmp_path, kind):
     """Other classes, colour, channels last with fixed batches and probabilities for outputs, an embedded ensemble."""
     bundle = Bundle.load(MODELS[kind](tmp_path), threads=1)
     channels, side = bundle.card.preprocess.channels, bundle.card.preprocess.face_size
@@ -94,6 +93,6 @@ def test_other_models_give_in_node_what_they_give_in_python(node, tmp_path, kind
     (tmp_path / "faces.bin").write_bytes(faces.tobytes())
     (tmp_path / "model.onnx").write_bytes(bundle.content)
     (tmp_path / "card.json").write_text(json.dumps(web_card(bundle)))
-    ran = node("test/probabilities.mjs", tmp_path, side, channels)
+    ran = node("test/probabilities.mjs", tmp_path, side, channels, MIEN_BUILD=str(build))
     assert ran.returncode == 0, ran.stderr
     np.testing.assert_allclose(json.loads(ran.stdout), bundle.probabilities(faces), atol=1e-5)

@@ -1,13 +1,14 @@
-// The core in Node gives what Python gives: MIEN_FIXTURES names the folder that fixtures.py wrote.
+// The core in Node gives what Python gives: MIEN_FIXTURES names the folder that fixtures.py wrote, MIEN_BUILD what was built.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import * as ort from "onnxruntime-web/wasm";
-import * as core from "../build/core.js";
 
+const core = await import(pathToFileURL(join(process.env.MIEN_BUILD, "core.js")));
 const FOLDER = process.env.MIEN_FIXTURES;
 const file = (name) => new Uint8Array(readFileSync(join(FOLDER, name)));
 const told = JSON.parse(readFileSync(join(FOLDER, "fixtures.json"), "utf8"));

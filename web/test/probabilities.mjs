@@ -1,10 +1,11 @@
-// Probabilities of faces in a folder, as JSON: node probabilities.mjs FOLDER SIDE CHANNELS.
+// Probabilities of faces in a folder, as JSON: node probabilities.mjs FOLDER SIDE CHANNELS. MIEN_BUILD is what was built.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import * as ort from "onnxruntime-web/wasm";
-import { Model } from "../build/core.js";
 
+const { Model } = await import(pathToFileURL(join(process.env.MIEN_BUILD, "core.js")));
 const [, , folder, side, channels] = process.argv;
 const file = (name) => new Uint8Array(readFileSync(join(folder, name)));
 ort.env.wasm.numThreads = 1;
