@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check docs bench retrain-s retrain-s-1 retrain-s-2 retrain-m retrain-m-1 retrain-l retrain-l-1 retrain-l-2 queue queue-stop queue-status queue-retry queue-pack web browser clean
+.PHONY: demo test test-slow check docs bench retrain-s retrain-s-1 retrain-s-2 retrain-m retrain-m-1 retrain-m-12 retrain-l retrain-l-1 retrain-l-2 queue queue-stop queue-status queue-retry queue-pack web browser clean
 
 demo: $(VENV)/.demo  ## read the expressions in a public-domain photo, write the annotated picture to demo/
 	$(BIN)/mien demo --out demo
@@ -65,7 +65,7 @@ retrain-s: | $(RETRAIN)/fer2013  ## rebuild mien_s: make retrain-s CSV=fer2013.c
 
 TEACHERS := "$(ROBUST)/wide-31", "$(ROBUST)/vgg-32", "$(ROBUST)/lite-33", \
     "$(ROBUST)/m-11", "$(ROBUST)/m-12", "$(ROBUST)/m-13"
-retrain-m: retrain-m-1  ## rebuild mien_m and its six teachers, with the same arguments: half an hour on a GPU, days without
+retrain-m: retrain-m-1 retrain-m-12  ## rebuild mien_m and its six teachers, with the same arguments: half an hour on a GPU, days without
 	$(BIN)/mien pretrained efficientnet_lite0 --out $(RETRAIN)/lite0.safetensors
 	$(TRAIN) --recipe mien_s_long --set network=mien_teacher --set seed=31 --set epochs=80 \
 	    --set 'resolutions=[[0,32],[34,38],[54,44]]' --set loss.mixup_last_epochs=8 $(FACES) --run $(ROBUST)/wide-31
@@ -73,7 +73,6 @@ retrain-m: retrain-m-1  ## rebuild mien_m and its six teachers, with the same ar
 	    --set 'resolutions=[[0,32],[46,38],[75,44]]' --set loss.mixup_last_epochs=11 $(FACES) --run $(ROBUST)/vgg-32
 	$(TRAIN) --recipe efficientnet_lite_robust --set seed=33 --set initial_weights=$(RETRAIN)/lite0.safetensors \
 	    $(FACES) --run $(ROBUST)/lite-33
-	$(TRAIN) --recipe mien_m_robust --set seed=12 $(FACES) --run $(ROBUST)/m-12
 	$(TRAIN) --recipe mien_m_robust --set seed=13 --set loss.mixup=0.6 --set loss.label_smoothing=0 \
 	    $(FACES) --run $(ROBUST)/m-13
 	$(TRAIN) --recipe mien_m_taught --set seed=42 --set loss.teacher_views=12 --set 'loss.teachers=[$(TEACHERS)]' \
@@ -88,8 +87,10 @@ retrain-m-1: | $(RETRAIN)/fer2013  ## rebuild mien_m-1, with the same arguments:
 	$(TRAIN) --recipe mien_m_robust --set seed=11 $(FACES) --run $(ROBUST)/m-11
 	$(BIN)/mien export $(ROBUST)/m-11 --half $(FACES) --name mien_m-1 --out $(RETRAIN)/mien_m-1.onnx
 
-retrain-s-2: retrain-s-1 retrain-m-1  ## rebuild mien_s-2, with the same arguments; hours more
+retrain-m-12: | $(RETRAIN)/fer2013  ## train the teacher that mien_m and mien_s-2 share, with the same arguments
 	$(TRAIN) --recipe mien_m_robust --set seed=12 $(FACES) --run $(ROBUST)/m-12
+
+retrain-s-2: retrain-s-1 retrain-m-1 retrain-m-12  ## rebuild mien_s-2, with the same arguments; hours more
 	$(TRAIN) --recipe mien_s_robust --set seed=1 --set initial_weights=$(RETRAIN)/second --set loss.teacher_views=4 \
 	    --set 'loss.teachers=["$(ROBUST)/m-11", "$(ROBUST)/m-12"]' $(FACES) --run $(ROBUST)/s
 	$(BIN)/mien export $(RETRAIN)/second $(ROBUST)/s --interpolate 0.7 --half $(FACES) $(DROP) \
