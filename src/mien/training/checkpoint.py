@@ -1,6 +1,7 @@
 """Checkpoints: the state of a training in one file, safetensors with JSON in its header. Nothing is pickled.
 
-The file is written anew, atomically, after every epoch, so a training killed at any moment finds a whole one.
+The file is written anew, atomically, after an epoch (`CheckpointPace`: after which), so a training killed at any moment
+finds a whole one.
 """
 
 import json
@@ -24,9 +25,12 @@ CHECKPOINT_SHARE: Final = 0.05
 very short epochs fewer.
 """
 
+LONGEST_WAIT: Final = 600.0
+"""Seconds after which one is written all the same: what a kill loses at most, besides the epoch that runs."""
+
 
 class CheckpointPace:
-    """When the next checkpoint is due: at once at first, then once `CHECKPOINT_SHARE` allows it.
+    """When the next checkpoint is due: at once at first, then once `CHECKPOINT_SHARE` allows it or `LONGEST_WAIT` is over.
 
     Args:
         clock: seconds.
@@ -46,7 +50,7 @@ class CheckpointPace:
         started = self._clock()
         yield
         ended = self._clock()
-        self._due = ended + (ended - started) / CHECKPOINT_SHARE
+        self._due = ended + min((ended - started) / CHECKPOINT_SHARE, LONGEST_WAIT)
 
 
 @dataclass(frozen=True, slots=True)
