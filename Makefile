@@ -87,8 +87,11 @@ retrain-m-1: | $(RETRAIN)/fer2013  ## rebuild mien_m-1, with the same arguments:
 	$(TRAIN) --recipe mien_m_robust --set seed=11 $(FACES) --run $(ROBUST)/m-11
 	$(BIN)/mien export $(ROBUST)/m-11 --half $(FACES) --name mien_m-1 --out $(RETRAIN)/mien_m-1.onnx
 
+# as often as in mien_teacher
+ALL_DEGRADED := --set augment.occlude=0.2 --set augment.blur=0.1 --set augment.motion_blur=0.05 --set augment.low_resolution=0.12 \
+    --set augment.noise=0.15 --set augment.shot_noise=0.07 --set augment.jpeg=0.12
 retrain-m-12: | $(RETRAIN)/fer2013  ## train the teacher that mien_m and mien_s-2 share, with the same arguments
-	$(TRAIN) --recipe mien_m_robust --set seed=12 $(FACES) --run $(ROBUST)/m-12
+	$(TRAIN) --recipe mien_m_robust --set seed=12 $(ALL_DEGRADED) $(FACES) --run $(ROBUST)/m-12
 
 retrain-s-2: retrain-s-1 retrain-m-1 retrain-m-12  ## rebuild mien_s-2, with the same arguments; hours more
 	$(TRAIN) --recipe mien_s_robust --set seed=1 --set initial_weights=$(RETRAIN)/second --set loss.teacher_views=4 \
