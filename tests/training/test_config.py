@@ -16,7 +16,7 @@ from mien.training.config import (
     TrainConfig,
     config_from_dict,
 )
-from mien.training.recipe import load_config, recipe_names
+from mien.training.recipe import config_to_train, load_config, recipe_names
 
 share = st.floats(0, 0.99)
 configs = st.builds(
@@ -101,6 +101,22 @@ def test_a_config_survives_its_toml(tmp_path_factory, config):
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_loads_and_names_a_network(name):
     assert load_config(name).network in network_names()
+
+
+TAUGHT = {"mien_m_restart": 0.5, "mien_m_taught": 0.8, "mien_s_robust": 0.7}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_for_teachers_is_not_trained_without_a_word_of_them(name, tmp_path):
+    if name in TAUGHT:
+        with pytest.raises(ConfigError, match=rf"^loss.teacher_weight is {TAUGHT[name]} and loss.teachers names none"):
+            config_to_train(name)
+    else:
+        assert config_to_train(name) == load_config(name)
+    for override in ("loss.teacher_weight=0", 'loss.teachers=["runs/wide"]', "loss.teachers=[]"):
+        assert config_to_train(name, [override]) == load_config(name, [override])
+    (tmp_path / "config.toml").write_text(to_toml(load_config(name)))  # of a run that had no teachers
+    assert config_to_train(str(tmp_path / "config.toml")) == load_config(name)
 
 
 def test_every_network_has_a_recipe():
