@@ -215,7 +215,7 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
         ({"network": "mien_s", "select_on": "held_out"}, "select_on is held_out and split is official"),
         ({"network": "mien_s", "augment": {"flip": 1.5}}, "augment.flip is 1.5: expected at least 0 and at most 1"),
         ({"network": "mien_s", "optimizer": {"learning_rate": 0}}, "learning_rate is 0.0: expected more than 0"),
-        ({"network": "mien_s", "loss": {"label_smoothing": float("nan")}}, "loss.label_smoothing is nan"),
+        ({"network": "mien_s", "loss": {"label_smoothing": float("nan")}}, "smoothing is nan: expected a finite"),
         (
             {"network": "mien_s", "optimizer": {"sam_radius": float("inf")}},
             "optimizer.sam_radius is inf: expected a finite number, at least 0",
@@ -230,7 +230,11 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
             {"network": "mien_s", "epochs": 10, "resolutions": [[0, 32], [10, 44]]},
             "resolutions go to 44 px at epoch 10, and epochs is 10, so none would train at that side",
         ),
-        ({"network": "mien_s", "preprocess": {"input_size": 99}}, "input_size is 99: expected 8..48"),
+        ({"network": "mien_s", "preprocess": {"input_size": 99}}, "preprocess.input_size is 99: expected 8..48"),
+        ({"network": "mien_s", "preprocess": {"std": float("inf")}}, "preprocess.std is inf: expected a finite number"),
+        ({"network": "mien_s", "preprocess": {"std": float("nan")}}, "preprocess.std is nan: expected a finite number"),
+        ({"network": "mien_s", "preprocess": {"std": 0}}, "preprocess.std is 0.0: expected more than 0 and at most 1"),
+        ({"network": "mien_s", "preprocess": {"mean": -1}}, "preprocess.mean is -1.0: expected at least 0 and"),
     ],
 )
 def test_bad_config_names_the_key(values, message):
