@@ -96,6 +96,7 @@ def test_a_run_that_is_called_like_an_embedded_model_is_the_run(tmp_path, monkey
     ("arguments", "message"),
     [
         (["mien_z", "--out", "a.onnx"], r"mien_z: no such file or run, nor the name of an embedded model \(mien_l"),
+        (["mien_l-99", "--out", "a.onnx"], r"mien_l-99: no such file or run, nor .* \(mien_l, mien_l-1, mien_l-2, "),
         (["gone.onnx", "--out", "a.onnx"], r"gone\.onnx: no such file or run, nor the name"),
         (["mien_l", "--out", "a.safetensors"], "mien_l: has no weights to train from in the package"),
         (["b.onnx", "--out", "a.safetensors"], r"b\.onnx: an ONNX file has no weights to train from"),
