@@ -22,6 +22,7 @@ from mien.model.answer_layer import with_features
 from mien.model.card import METADATA_KEY, ModelCard
 from mien.model.embedded import offered_names, read_embedded, trust_file, versioned_name
 from mien.model.foreign import Description, Interface
+from mien.model.pieces import INSTALL_AGAIN
 from mien.model.session import DIRECTML, open_session
 from mien.model.trust import SUFFIX, Trust
 
@@ -137,8 +138,9 @@ class Bundle:
             ModelFileError: there is none, or it is damaged or another model's.
         """
         version = versioned_name(self.source)
-        path = trust_file(version) if version else Path(self.source).with_suffix(SUFFIX)
-        return Trust.load(path, self.content, self.card.labels)
+        if version:
+            return Trust.load(trust_file(version), self.content, self.card.labels, INSTALL_AGAIN)
+        return Trust.load(Path(self.source).with_suffix(SUFFIX), self.content, self.card.labels)
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
