@@ -110,3 +110,24 @@ def test_what_cannot_be_exported_is_named(tmp_path, monkeypatch, arguments, mess
     with pytest.raises(ModelFileError, match=message):
         export(*arguments)
     assert not list(tmp_path.glob("a.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "s.pt"], "--out s.pt: expected a name that ends in .onnx, or in .safetensors for"),
+        (["--out", "s"], "--out s: expected a name that ends in .onnx, or in .safetensors for"),
+        (["mien_m", "--out", "s.safetensors"], "--out s.safetensors: the mean of several models has no weights"),
+        (["--out", "s.onnx", "--name", ""], "--name is '': expected printable characters in one line"),
+        (["--out", "s.onnx", "--name", " "], "--name is ' ': expected printable characters in one line"),
+        (["--out", "s.onnx", "--name", "a\nb"], r"--name is 'a\nb': expected printable characters in one line"),
+        (["--out", "s.safetensors", "--name", "\x1b[31m"], r"--name is '\x1b[31m': expected printable characters in"),
+    ],
+)
+def test_other_suffixes_and_names_that_cannot_be_printed_are_refused(tmp_path, monkeypatch, mien, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    done = mien("export", "mien_s-1", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"mien: {message}")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("s*"))

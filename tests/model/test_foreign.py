@@ -188,6 +188,7 @@ def test_a_file_without_either_names_the_toml_it_needs(tmp_path, weights):
         ("temperature = 0\n" + TOML, "temperature is 0"),
         ("temperature = nan\n" + TOML, "temperature is nan"),
         ("name = 3\n" + TOML, "name is 3"),
+        ('name = "a\\nb"\n' + TOML, r"name is 'a\\nb': expected printable"),
         (described(outputs='"logits"\npreprocess = 3').partition("[preprocess]")[0], "expected a section"),
     ],
 )
