@@ -6,6 +6,7 @@ import pytest
 
 from mien.errors import DataError, ExportError, InputError, MienError, UsageError
 from mien.files import (
+    encodable,
     made_folder,
     partial_path,
     refuse_existing,
@@ -179,3 +180,8 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_by_that(tmp_path):
         made_folder(tmp_path / ("n" * 300))
     with pytest.raises(DataError, match=r"nnn: cannot be written \(File name too long\)"):
         refuse_existing(tmp_path / ("n" * 300))
+
+
+def test_a_name_of_any_bytes_becomes_a_text_that_utf_8_holds():
+    names = [os.fsdecode(name) for name in (b"caf\xe9.jpg", "café 高兴\n.jpg".encode())]
+    assert [encodable(name) for name in names] == [r"caf\udce9.jpg", "café 高兴\n.jpg"]

@@ -118,6 +118,8 @@ def test_a_model_file_that_was_written_anew_is_loaded_anew(tmp_path, write_linea
 def test_a_recognized_picture_is_drawn_and_saved(tmp_path, astronaut):
     recognized = mien.recognize(astronaut)
     np.testing.assert_array_equal(recognized.annotated(), mien.annotate(astronaut, recognized.faces))
+    for result in (recognized, recognized.frame):
+        np.testing.assert_array_equal(mien.annotate(astronaut, result), recognized.annotated())
     saved = recognized.save(tmp_path / "a.png")
     np.testing.assert_array_equal(np.asarray(Image.open(saved)), recognized.annotated())
     assert Image.open(recognized.save(str(tmp_path / "a.JPG"))).format == "JPEG"

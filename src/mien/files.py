@@ -173,3 +173,10 @@ def made_folder(folder: Path, error: ErrorKind = UsageError) -> Path:
     except OSError as caught:
         raise error(f"{folder}: cannot be made a folder ({caught.strerror}); name another") from None
     return folder
+
+
+def encodable(text: str) -> str:
+    """A text that UTF-8 can hold: names of files may be made of any bytes, which Python gives as halves of surrogate
+    pairs; they become escapes.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()

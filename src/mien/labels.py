@@ -106,7 +106,12 @@ def composed(name: str) -> str:
 def is_class_name(name: str) -> bool:
     """Whether a text can name a class: 1 to 60 printable characters, which can name a folder that is not hidden."""
     fits = name == name.strip() and len(class_key(name)) > 0 and len(name) <= LONGEST_CLASS
-    return fits and without_joiners(name).isprintable() and not set(name) & set("/\\") and name[0] != "."
+    return fits and is_printable_name(name) and not set(name) & set("/\\") and name[0] != "."
+
+
+def is_printable_name(name: str) -> bool:
+    """Whether a text can name something in messages and tables: characters of one line, not blanks alone."""
+    return bool(name.strip()) and without_joiners(name).isprintable()
 
 
 def without_joiners(name: str) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mien.choices import FACE_SIDES
 from mien.errors import ConfigError, UsageError
 from mien.opencv import cv2
-from mien.toml_json import from_values
+from mien.toml_json import from_values, in_range
 
 FACE_SIZE: Final = FACE_SIDES[0]
 """Side in pixels of a FER2013 face, the canonical face crop."""
@@ -122,21 +122,20 @@ class PreprocessSpec:
 
     def __post_init__(self) -> None:
         if not 8 <= self.frame_size <= 1024:
-            raise ConfigError(f"frame_size is {self.frame_size}: expected 8..1024 pixels")
+            raise ConfigError(f"preprocess.frame_size is {self.frame_size}: expected 8..1024 pixels")
         if not 8 <= self.input_size <= self.frame_size:
-            raise ConfigError(f"input_size is {self.input_size}: expected 8..{self.frame_size}, the frame_size")
-        if not 0.0 <= self.mean <= 1.0:
-            raise ConfigError(f"mean is {self.mean}: expected 0..1")
-        if not 0.0 < self.std <= 1.0:
-            raise ConfigError(f"std is {self.std}: expected more than 0, at most 1")
+            bounds = f"8..{self.frame_size}, the frame_size"
+            raise ConfigError(f"preprocess.input_size is {self.input_size}: expected {bounds}")
+        in_range("preprocess.mean", self.mean, low=0, high=1)
+        in_range("preprocess.std", self.std, above=0, high=1)
         if self.equalize not in _EQUALIZERS:
-            raise ConfigError(f"equalize is {self.equalize!r}: expected one of {', '.join(_EQUALIZERS)}")
+            raise ConfigError(f"preprocess.equalize is {self.equalize!r}: expected one of {', '.join(_EQUALIZERS)}")
         if self.channels not in (1, 3) or (self.channels == 3 and self.equalize != "none"):
             raise ConfigError(
-                f"channels is {self.channels}: expected 1, or 3 without equalize, which is for grey levels"
+                f"preprocess.channels is {self.channels}: expected 1, or 3 without equalize, which is for grey levels"
             )
         if not 8 <= self.face_size <= 1024:
-            raise ConfigError(f"face_size is {self.face_size}: expected 8..1024 pixels")
+            raise ConfigError(f"preprocess.face_size is {self.face_size}: expected 8..1024 pixels")
 
     @property
     def margin(self) -> int:

@@ -161,12 +161,12 @@ def in_range(
     """
     bounds: tuple[tuple[float | None, bool, str], ...] = (
         (low, low is not None and value >= low, "at least"),
-        (high, high is not None and value <= high, "at most"),
         (above, above is not None and value > above, "more than"),
+        (high, high is not None and value <= high, "at most"),
         (below, below is not None and value < below, "less than"),
     )
     wanted = " and ".join(f"{word} {bound:g}" for bound, _, word in bounds if bound is not None)
-    if abs(value) == inf:
+    if abs(value) == inf or value != value:  # noqa: PLR0124 - NaN; `isfinite` takes no number of 400 digits
         raise ConfigError(f"{key} is {value}: expected a finite number, {wanted}")
     if not all(holds for bound, holds, _ in bounds if bound is not None):
         raise ConfigError(f"{key} is {value}: expected {wanted}")

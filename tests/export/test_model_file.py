@@ -96,6 +96,7 @@ def test_a_run_that_is_called_like_an_embedded_model_is_the_run(tmp_path, monkey
     ("arguments", "message"),
     [
         (["mien_z", "--out", "a.onnx"], r"mien_z: no such file or run, nor the name of an embedded model \(mien_l"),
+        (["mien_l-99", "--out", "a.onnx"], r"mien_l-99: no such file or run, nor .* \(mien_l, mien_l-1, mien_l-2, "),
         (["gone.onnx", "--out", "a.onnx"], r"gone\.onnx: no such file or run, nor the name"),
         (["mien_l", "--out", "a.safetensors"], "mien_l: has no weights to train from in the package"),
         (["b.onnx", "--out", "a.safetensors"], r"b\.onnx: an ONNX file has no weights to train from"),
@@ -109,3 +110,24 @@ def test_what_cannot_be_exported_is_named(tmp_path, monkeypatch, arguments, mess
     with pytest.raises(ModelFileError, match=message):
         export(*arguments)
     assert not list(tmp_path.glob("a.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "s.pt"], "--out s.pt: expected a name that ends in .onnx, or in .safetensors for"),
+        (["--out", "s"], "--out s: expected a name that ends in .onnx, or in .safetensors for"),
+        (["mien_m", "--out", "s.safetensors"], "--out s.safetensors: the mean of several models has no weights"),
+        (["--out", "s.onnx", "--name", ""], "--name is '': expected printable characters in one line"),
+        (["--out", "s.onnx", "--name", " "], "--name is ' ': expected printable characters in one line"),
+        (["--out", "s.onnx", "--name", "a\nb"], r"--name is 'a\nb': expected printable characters in one line"),
+        (["--out", "s.safetensors", "--name", "\x1b[31m"], r"--name is '\x1b[31m': expected printable characters in"),
+    ],
+)
+def test_other_suffixes_and_names_that_cannot_be_printed_are_refused(tmp_path, monkeypatch, mien, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    done = mien("export", "mien_s-1", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"mien: {message}")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("s*"))

@@ -228,6 +228,23 @@ def test_a_blank_before_a_quote_of_a_csv_is_none_of_the_path(tmp_path):
     assert listed(str(tmp_path / "a.csv")) == [str(tmp_path / name) for name in ("in/0, b.png", " c.png")]
 
 
+def test_a_blank_before_a_path_of_a_csv_belongs_to_it_where_such_a_file_is_there(tmp_path, monkeypatch):
+    overlong = 300 * "x" + ".png"
+    for name in (" first.png", "  second.png", "third.png"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "a.csv").write_text(
+        'path,note\n first.png,5" x\n"third.png", "a, ""b"", c"\n third.png, \n second.png,\n   gone.png,\n'
+        f" {overlong},\n"
+    )
+    (tmp_path / "b.csv").write_text('note, path\n"a, ""b""\nc",  second.png\n"",  first.png\n, third.png\n')
+    names = [" first.png", "third.png", "second.png", "gone.png", overlong]
+    assert listed(str(tmp_path / "a.csv")) == [str(tmp_path / name) for name in names]
+    names = ["  second.png", "first.png", "third.png"]
+    assert listed(str(tmp_path / "b.csv")) == [str(tmp_path / name) for name in names]
+    monkeypatch.chdir(tmp_path)
+    assert listed("b.csv") == names
+
+
 def test_a_column_of_bytes_has_paths_and_one_of_numbers_none(tmp_path):
     parquet.write_table(pa.table({"path": ["ä.png".encode(), b"caf\xe9.png"]}), tmp_path / "bytes.parquet")
     assert listed(str(tmp_path / "bytes.parquet")) == [str(tmp_path / "ä.png"), str(tmp_path / "caf\udce9.png")]

@@ -53,3 +53,10 @@ def test_a_picture_that_is_missing_is_no_frame_of_a_video():
 def test_without_fps_they_are_pictures():
     found = sort_sources(["shots", "clip.mp4"])
     assert (len(found.pictures), [str(video) for video in found.videos]) == (12, ["clip.mp4"])
+
+
+def test_a_name_longer_than_a_file_system_takes_is_left_for_reading_to_report():
+    overlong = 300 * "x" + ".png"
+    found = sort_sources([overlong, "shots/f3.png", 300 * "y" + "*.png"])
+    assert found.pictures[:2] == (Path(overlong), Path("shots/f3.png"))
+    assert found.folders == (Path(),)

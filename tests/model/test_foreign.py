@@ -176,7 +176,7 @@ def test_a_file_without_either_names_the_toml_it_needs(tmp_path, weights):
         (described(channels="true"), "channels is True"),
         (described(channels="1"), r"preprocess\.mean is .*: expected a number, or a list of one for each channel"),
         (described(mean="[0.5, 0.5]"), r"preprocess\.mean"),
-        (described(std="[0.2, 0.2, 0.0]"), "std is 0.0: expected more than 0"),
+        (described(std="[0.2, 0.2, 0.0]"), r"preprocess\.std is 0\.0: expected more than 0 and at most 1"),
         (described(std='"wide"'), r"preprocess\.std is 'wide'"),
         (described(frame_size='"16"'), "frame_size is '16'"),
         (described(input_size="20"), "input_size is 20: expected 8..16"),
@@ -188,6 +188,7 @@ def test_a_file_without_either_names_the_toml_it_needs(tmp_path, weights):
         ("temperature = 0\n" + TOML, "temperature is 0"),
         ("temperature = nan\n" + TOML, "temperature is nan"),
         ("name = 3\n" + TOML, "name is 3"),
+        ('name = "a\\nb"\n' + TOML, r"name is 'a\\nb': expected printable"),
         (described(outputs='"logits"\npreprocess = 3').partition("[preprocess]")[0], "expected a section"),
     ],
 )

@@ -174,6 +174,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path, monkeypatch, m
         Bundle.load(model)
 
 
+@pytest.mark.parametrize("name", embedded_models())
+def test_of_a_missing_version_the_others_are_named(name):
+    there = ", ".join([name, *reversed([version for version in embedded_versions() if version.startswith(f"{name}-")])])
+    with pytest.raises(ModelFileError, match=rf"^{name}-99: no such model file, .* embedded model \({there}\)$"):
+        Bundle.load(f"{name}-99")
+
+
 def test_every_embedded_model_loads_and_answers():
     for version in embedded_versions():
         bundle = Bundle.load(version)

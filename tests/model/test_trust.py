@@ -1,10 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial import distance
 
 from mien.errors import ModelFileError, UsageError
+from mien.model import onnx_model
 from mien.model.trust import Trust
 
 MODEL = b"the content of a model file"
@@ -82,3 +84,16 @@ def test_a_file_of_another_model_or_none_is_named(trust, tmp_path):
         Trust.load(path, MODEL, LABELS)
     with pytest.raises(ModelFileError, match="cannot be read"):
         Trust.load(tmp_path / "none.npz", MODEL, LABELS)
+
+
+@pytest.mark.parametrize("change", ["missing", "damaged", "of another"])
+def test_without_the_trust_file_of_an_embedded_model_mien_is_installed_again(trust, tmp_path, monkeypatch, change):
+    installed = Path(onnx_model.__file__).parent / "weights"
+    bundle = onnx_model.Bundle((installed / "mien_s-1.onnx").read_bytes(), "mien_s-1")
+    if change == "damaged":
+        (tmp_path / "mien_s-1.trust.npz").write_bytes((installed / "mien_s-1.trust.npz").read_bytes()[:-9])
+    elif change == "of another":
+        trust.save(tmp_path / "mien_s-1.trust.npz")
+    monkeypatch.setattr(onnx_model, "trust_file", lambda version: tmp_path / f"{version}.trust.npz")
+    with pytest.raises(ModelFileError, match=r"mien_s-1\.trust\.npz: .*; install mien again$"):
+        repr(bundle.trust)

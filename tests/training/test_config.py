@@ -16,7 +16,7 @@ from mien.training.config import (
     TrainConfig,
     config_from_dict,
 )
-from mien.training.recipe import load_config, recipe_names
+from mien.training.recipe import config_to_train, load_config, recipe_names
 
 share = st.floats(0, 0.99)
 configs = st.builds(
@@ -101,6 +101,22 @@ def test_a_config_survives_its_toml(tmp_path_factory, config):
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_loads_and_names_a_network(name):
     assert load_config(name).network in network_names()
+
+
+TAUGHT = {"mien_m_restart": 0.5, "mien_m_taught": 0.8, "mien_s_robust": 0.7}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_for_teachers_is_not_trained_without_a_word_of_them(name, tmp_path):
+    if name in TAUGHT:
+        with pytest.raises(ConfigError, match=rf"^loss.teacher_weight is {TAUGHT[name]} and loss.teachers names none"):
+            config_to_train(name)
+    else:
+        assert config_to_train(name) == load_config(name)
+    for override in ("loss.teacher_weight=0", 'loss.teachers=["runs/wide"]', "loss.teachers=[]"):
+        assert config_to_train(name, [override]) == load_config(name, [override])
+    (tmp_path / "config.toml").write_text(to_toml(load_config(name)))  # of a run that had no teachers
+    assert config_to_train(str(tmp_path / "config.toml")) == load_config(name)
 
 
 def test_every_network_has_a_recipe():
@@ -199,7 +215,7 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
         ({"network": "mien_s", "select_on": "held_out"}, "select_on is held_out and split is official"),
         ({"network": "mien_s", "augment": {"flip": 1.5}}, "augment.flip is 1.5: expected at least 0 and at most 1"),
         ({"network": "mien_s", "optimizer": {"learning_rate": 0}}, "learning_rate is 0.0: expected more than 0"),
-        ({"network": "mien_s", "loss": {"label_smoothing": float("nan")}}, "loss.label_smoothing is nan"),
+        ({"network": "mien_s", "loss": {"label_smoothing": float("nan")}}, "smoothing is nan: expected a finite"),
         (
             {"network": "mien_s", "optimizer": {"sam_radius": float("inf")}},
             "optimizer.sam_radius is inf: expected a finite number, at least 0",
@@ -214,7 +230,11 @@ def test_resolution_of_an_epoch_is_the_last_one_that_began():
             {"network": "mien_s", "epochs": 10, "resolutions": [[0, 32], [10, 44]]},
             "resolutions go to 44 px at epoch 10, and epochs is 10, so none would train at that side",
         ),
-        ({"network": "mien_s", "preprocess": {"input_size": 99}}, "input_size is 99: expected 8..48"),
+        ({"network": "mien_s", "preprocess": {"input_size": 99}}, "preprocess.input_size is 99: expected 8..48"),
+        ({"network": "mien_s", "preprocess": {"std": float("inf")}}, "preprocess.std is inf: expected a finite number"),
+        ({"network": "mien_s", "preprocess": {"std": float("nan")}}, "preprocess.std is nan: expected a finite number"),
+        ({"network": "mien_s", "preprocess": {"std": 0}}, "preprocess.std is 0.0: expected more than 0 and at most 1"),
+        ({"network": "mien_s", "preprocess": {"mean": -1}}, "preprocess.mean is -1.0: expected at least 0 and"),
     ],
 )
 def test_bad_config_names_the_key(values, message):

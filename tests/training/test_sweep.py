@@ -169,6 +169,12 @@ def slow_with(*settings):
     return GOOD.replace('["epochs=6", "optimizer.learning_rate=0.01"]', json.dumps(["epochs=6", *settings]))
 
 
+def test_a_variant_without_its_teachers_is_named(tmp_path):
+    text = GOOD.replace('[variants.slow]\nrecipe = "mien_s"', '[variants.slow]\nrecipe = "mien_s_robust"')
+    with pytest.raises(ConfigError, match=r"sweep.toml: variants.slow: loss.teacher_weight is 0.7 and loss.teachers"):
+        load_sweep(write(tmp_path, text))
+
+
 @pytest.fixture
 def parent(tmp_path):
     """A mien_s of FER2013's classes in a file."""

@@ -2,19 +2,24 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mien.cli.options import DropRows
 from mien.errors import ExportError, MissingExtraError, UsageError
 from mien.files import checked_file
+from mien.given import wrong
+from mien.labels import is_printable_name
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
     from mien.data.store import FaceStore
     from mien.model.card import ModelCard
+
+_ONNX: Final = ".onnx"
+_WEIGHTS: Final = ".safetensors"
 
 
 def export(
@@ -58,6 +63,7 @@ def export(
     except ModuleNotFoundError as error:
         raise MissingExtraError("exporting", "train") from error
     checked_file(out, ExportError)
+    _check_out_and_name(out, name, of_several=len(models) > 1 and interpolate is None)
     if interpolate is not None:
         agrees = _export_between(models, interpolate, data, drop_rows, out, name, half=half)
     elif drop_rows is not None:
@@ -69,16 +75,25 @@ def export(
     typer.echo(f"{out}: {out.stat().st_size:,} bytes, {agrees}")
 
 
+def _check_out_and_name(out: Path, name: str | None, *, of_several: bool) -> None:
+    if of_several and out.suffix == _WEIGHTS:
+        raise UsageError(f"--out {out}: the mean of several models has no weights to train on: expected {_ONNX} there")
+    if out.suffix not in (_ONNX, _WEIGHTS):
+        raise UsageError(f"--out {out}: expected a name that ends in {_ONNX}, or in {_WEIGHTS} for weights to train on")
+    if name is not None and not is_printable_name(name):
+        raise wrong("--name", name, "printable characters in one line")
+
+
 def _export_one(model: Path, data: Path | None, out: Path, name: str | None, *, half: bool) -> str:
     from mien.data.store import FaceStore
     from mien.export.ensemble import is_model_file, load_member
     from mien.export.model_file import export_again
     from mien.networks.saved import load_network
 
-    if data is not None and out.suffix == ".safetensors":
+    if data is not None and out.suffix == _WEIGHTS:
         raise UsageError(f"--data calibrates an ONNX file anew: leave it out for {out.name}, which keeps its card")
     store = None if data is None else FaceStore.open(data)
-    if out.suffix != ".safetensors" and is_model_file(model):
+    if out.suffix != _WEIGHTS and is_model_file(model):
         difference = export_again(load_member(model).bundle, out, name, half=half, store=store)
         return f"logits within {difference:.1e} of {model}"
     return _written(*load_network(_weights(model)), out, name, store, half=half)
@@ -100,7 +115,7 @@ def _written(
     from mien.export.onnx import export_onnx
     from mien.networks.saved import save_network
 
-    if out.suffix == ".safetensors":
+    if out.suffix == _WEIGHTS:
         save_network(out, network, replace(card, name=name or card.name), half=half)
         return "to train on"
     difference = export_onnx(network, replace(card, name=name or card.name), out, half=half, store=store)

@@ -119,7 +119,7 @@ def _card(name: str) -> "ModelCard | None":
 
 def _network_described(name: str, *, needed: bool) -> dict[str, Any]:
     """What is known of a network beside its card; nothing when there is none and it is not needed."""
-    from mien.model.embedded import embedded_models
+    from mien.model.embedded import embedded_models, offered_names
 
     try:
         from mien.networks import network_entry, network_names
@@ -130,7 +130,7 @@ def _network_described(name: str, *, needed: bool) -> dict[str, Any]:
     if name not in network_names():
         if not needed:
             return {}
-        known = list(dict.fromkeys((*embedded_models(), *network_names())))
+        known = list(dict.fromkeys((*offered_names(name), *embedded_models(), *network_names())))
         mend = f"expected a model file, or one of {', '.join(known)}"
         raise UsageError(f"unknown model or network {name!r}{nearest(name, known)}: {mend}")
     from mien.networks.profile import list_layers, memory_of, outline

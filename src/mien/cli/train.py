@@ -57,7 +57,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     Training rows that duplicate a test row (leakage) are left out, and counted.
     """
     try:
-        from mien.training.recipe import load_config
+        from mien.training.recipe import config_to_train
         from mien.training.run_folder import config_of_run
         from mien.training.tuning import tuning_config
     except ModuleNotFoundError as error:
@@ -67,7 +67,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command
     if parent is not None:
         config = tuning_config(parent, FaceStore.open(data), recipe, settings or ())
     elif recipe is not None:
-        config = load_config(recipe, settings or ())
+        config = config_to_train(recipe, settings or ())
     elif resume:
         config = config_of_run(run, settings or ())
     else:

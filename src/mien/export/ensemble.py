@@ -25,7 +25,7 @@ from mien.export.onnx import (
     write_model,
 )
 from mien.model.card import ModelCard
-from mien.model.embedded import embedded_models, versioned_name
+from mien.model.embedded import offered_names, versioned_name
 from mien.model.onnx_model import Bundle, softmax
 from mien.networks.saved import load_network, provenance
 from mien.preprocess import PreprocessSpec
@@ -75,7 +75,7 @@ def require_there(path: Path) -> None:
         ModelFileError: as said.
     """
     if not path.exists() and not versioned_name(path):
-        known = ", ".join(embedded_models())
+        known = ", ".join(offered_names(path))
         raise ModelFileError(f"{path}: no such file or run, nor the name of an embedded model ({known})")
 
 

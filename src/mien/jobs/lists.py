@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ _COLUMNS: Final = ("path", "file", "filename", "source", "image", "picture", "vi
 """Names of the column of paths, in the order in which they are looked for; the only column may have any name."""
 
 _LISTS: Final = (".txt", ".csv", ".parquet")
+
+_CELLS: Final = re.compile(r'(?:\A|,)( *)("(?:[^"]|"")*"|[^,\r\n]*)')
+"""The cells of a line of a CSV as they are written, and the blanks before each."""
 
 
 def is_list(source: str) -> bool:
@@ -57,7 +61,21 @@ def _below(folder: Path, name: str) -> str:
     if is_address(name) or Path(name).is_absolute() or folder == Path():
         return name
     inside = folder / name
-    return str(inside) if inside.exists() or not Path(name).exists() else name
+    return str(inside) if _is_there(inside) or not _is_there(name) else name
+
+
+def _is_there(path: str | Path) -> bool:
+    """Whether there is such a file or folder; no error where a name is overlong, as a path's own `exists` gives."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def _as_written(name: str, column: int, line: str, source: str) -> str:
+    """A path with the blanks before it, which separate it from the cell before unless there is a file of that name."""
+    if f" {name}" not in line:
+        return name
+    blanks, cell = _CELLS.findall(line)[column]
+    with_blanks = blanks + name
+    return with_blanks if cell == name and _is_there(_below(Path(source).parent, with_blanks)) else name
 
 
 def _text(content: bytes, source: str) -> str:
@@ -73,25 +91,26 @@ def _lines(content: bytes, source: str) -> list[str]:
 
 def _column_of_csv(content: bytes, source: str) -> list[str]:
     text = _text(content, source)
-    lines = csv.reader(io.StringIO(text, newline=""), **QUOTING)
-    rows: list[tuple[int, list[str]]] = []
+    lines = io.StringIO(text, newline="").readlines()
+    reader = csv.reader(lines, **QUOTING)
+    rows: list[tuple[str, int, list[str]]] = []
     whole = 0
     try:
-        for row in lines:
-            whole = lines.line_num
-            rows += [(whole, row)] if any(row) else []
+        for row in reader:
+            rows += [("".join(lines[whole : reader.line_num]), reader.line_num, row)] if any(row) else []
+            whole = reader.line_num
     except csv.Error as error:
-        raise InputError(f"{source}: {wrong_quotes(text, whole, lines.line_num, error)}") from None
+        raise InputError(f"{source}: {wrong_quotes(text, whole, reader.line_num, error)}") from None
     if not rows:
         return []
-    (_, header), *rest = rows
+    (_, _, header), *rest = rows
     column = _column([name.strip() for name in header], source)
-    for number, row in rest:
+    for _, number, row in rest:
         if any(row[len(header) :]):
             raise InputError(
                 f"{source}: line {number} has more cells than the first: expected paths with a comma in them in quotes"
             )
-    return [row[column] for _, row in rest if len(row) > column]
+    return [_as_written(row[column], column, line, source) for line, _, row in rest if len(row) > column]
 
 
 def _column_of_parquet(content: bytes, source: str) -> list[str]:

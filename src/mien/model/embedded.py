@@ -46,6 +46,16 @@ def versioned_name(model: str | Path) -> str | None:
     return name if name in embedded_versions() else None
 
 
+def offered_names(model: str | Path) -> tuple[str, ...]:
+    """What to offer for a name that the package has not: of a missing version of a model that there is the others, from
+    the oldest, and their plain name; else all plain names.
+    """
+    plain = str(model).rpartition("-")[0]
+    if plain not in embedded_models():
+        return embedded_models()
+    return (plain, *(f"{plain}-{version}" for version in _versions()[plain]))
+
+
 def read_embedded(version: str) -> bytes:
     """The content of an embedded model file, by its versioned name.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError, DataError, ModelFileError
-from mien.labels import EMOTIONS, KNOWN_SETS, checked_classes, emotion_index, known_name
+from mien.labels import EMOTIONS, KNOWN_SETS, checked_classes, emotion_index, is_printable_name, known_name
 from mien.preprocess import PreprocessSpec
 from mien.toml_json import (
     check_types,
@@ -166,8 +166,8 @@ class _File:
     leave_out: tuple[str, ...] = expected('a list of labels, for example ["contempt"]', default=())
 
     def __post_init__(self) -> None:
-        if self.name == "":
-            raise ConfigError("name is '': expected text")
+        if self.name is not None and not is_printable_name(self.name):
+            raise ConfigError(f"name is {self.name!r}: expected printable characters in one line")
         if not 0 < self.temperature < math.inf:
             raise ConfigError(f"temperature is {self.temperature}: expected a number more than 0, finite")
 

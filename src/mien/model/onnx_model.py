@@ -20,8 +20,9 @@ from mien.defaults import DEFAULT_MODEL
 from mien.errors import ConfigError, ModelFileError, UsageError
 from mien.model.answer_layer import with_features
 from mien.model.card import METADATA_KEY, ModelCard
-from mien.model.embedded import embedded_models, read_embedded, trust_file, versioned_name
+from mien.model.embedded import offered_names, read_embedded, trust_file, versioned_name
 from mien.model.foreign import Description, Interface
+from mien.model.pieces import INSTALL_AGAIN
 from mien.model.session import DIRECTML, open_session
 from mien.model.trust import SUFFIX, Trust
 
@@ -137,8 +138,9 @@ class Bundle:
             ModelFileError: there is none, or it is damaged or another model's.
         """
         version = versioned_name(self.source)
-        path = trust_file(version) if version else Path(self.source).with_suffix(SUFFIX)
-        return Trust.load(path, self.content, self.card.labels)
+        if version:
+            return Trust.load(trust_file(version), self.content, self.card.labels, INSTALL_AGAIN)
+        return Trust.load(Path(self.source).with_suffix(SUFFIX), self.content, self.card.labels)
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, **options: Any) -> "Bundle":
@@ -153,7 +155,7 @@ class Bundle:
         try:
             return cls(path.read_bytes(), str(path), description=path.with_suffix(".toml"), **options)
         except OSError:
-            known = ", ".join(embedded_models()) or "none"
+            known = ", ".join(offered_names(model)) or "none"
             raise ModelFileError(f"{model}: no such model file, nor the name of an embedded model ({known})") from None
 
     def logits_of_input(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

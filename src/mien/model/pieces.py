@@ -15,6 +15,9 @@ from mien.errors import ModelFileError
 Piece = tuple[str, int, int]
 """Name of the file that holds it, "" for the file of pieces itself; where it starts there; how many bytes it has."""
 
+INSTALL_AGAIN: Final = "install mien again"
+"""What a user does about a file of the package that is missing or damaged."""
+
 _END_OF_LIST: Final = b"\n"
 
 
@@ -39,7 +42,7 @@ def joined(content: bytes, read: Callable[[str], bytes], name: str) -> bytes:
     except (ValueError, TypeError, KeyError, OSError, RecursionError):
         sound = False
     if not sound:
-        raise ModelFileError(f"{name}: damaged in the package, or a model that it is a mean of is: install mien again")
+        raise ModelFileError(f"{name}: damaged in the package, or a model that it is a mean of is: {INSTALL_AGAIN}")
     return whole
 
 

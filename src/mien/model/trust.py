@@ -23,6 +23,9 @@ SUFFIX: Final = ".trust.npz"
 
 _EVEN: Final = 1e-9
 
+_MAKE: Final = "make it with `mien evaluate MODEL --data DATA --usage PublicTest --trust FILE`"
+"""What a user does about a trust file that is missing or no use."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trust:
@@ -125,18 +128,18 @@ class Trust:
         return path
 
     @classmethod
-    def load(cls, path: Any, model: bytes, labels: tuple[str, ...]) -> Self:
+    def load(cls, path: Any, model: bytes, labels: tuple[str, ...], mend: str = _MAKE) -> Self:
         """The trust file of a model.
 
         Args:
             path: the file, a `Path` or a resource of the package.
             model: the content of the model file.
             labels: its classes.
+            mend: what errors say to do about it.
 
         Raises:
             ModelFileError: it cannot be read, is none, or belongs to another model.
         """
-        mend = "make it with `mien evaluate MODEL --data DATA --usage PublicTest --trust FILE`"
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 trust = cls(**_unpacked(held))

@@ -8,7 +8,7 @@ every colour stands beside the name of its emotion. What is not certain is paler
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, Unpack
+from typing import Final, Protocol, Unpack
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -42,12 +42,22 @@ _MOST_BARS: Final = 12
 """Of a model with more classes the likeliest have bars."""
 
 
-def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOptions]) -> Pixels:
+class HasFaces(Protocol):
+    """A result that carries its faces, such as `mien.Recognized` and `mien.Frame`."""
+
+    @property
+    def faces(self) -> Sequence[Face]:
+        """What was recognised, the most important first."""
+        ...
+
+
+def annotate(image: Pixels, faces: Sequence[Face] | HasFaces, **options: Unpack[DrawingOptions]) -> Pixels:
     """A copy of a picture with its faces drawn in.
 
     Args:
         image: RGB uint8 (H, W, 3) or grayscale uint8 (H, W).
-        faces: what was recognised in it, the most important first; of their boxes what lies in the picture is drawn.
+        faces: what was recognised in it, the most important first, or what has them as its ``faces``, such as the
+            answer of `mien.recognize`; of their boxes what lies in the picture is drawn.
         options: ``labels`` (by default True): the expression and its probability beside each face; ``bars`` (True): a
             bar for every probability where there is room; ``blur`` (False): faces are made unrecognisable
             (`mien.output.blur`); ``say_no_face`` (False): a note in pictures without faces.
@@ -66,7 +76,8 @@ def annotate(image: Pixels, faces: Sequence[Face], **options: Unpack[DrawingOpti
         UsageError: ``image`` is no such array, or ``faces`` are none; an unknown option.
     """
     image = as_pixels("the image to annotate", image)
-    faces, options = several("faces", faces, Face, "what mien.recognize finds in the picture"), checked(options)
+    faces = several("faces", getattr(faces, "faces", faces), Face, "what mien.recognize finds in the picture")
+    options = checked(options)
     image = blurred(image, (face.box for face in faces)) if options.get("blur") else image
     drawn = np.array(to_rgb(image))
     size = drawn.shape[1], drawn.shape[0]

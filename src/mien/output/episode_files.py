@@ -12,7 +12,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from mien.errors import InputError
-from mien.files import write_text
+from mien.files import encodable, write_text
 from mien.output.episodes import Episode, EpisodeFinder, EpisodeLimits
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink, finished
@@ -61,7 +61,7 @@ class EpisodeFiles(Sink):
             SinkError: one could not be written.
         """
         episodes, now = self._finder.finish(), self._now().astimezone()
-        name = Path(self._source).name.encode(errors="backslashreplace").decode()
+        name = encodable(Path(self._source).name)
         eaf = self._named(".eaf")
         texts = {
             self._named(".episodes.csv"): as_csv(episodes, name),

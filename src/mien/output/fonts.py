@@ -15,6 +15,7 @@ from unicodedata import category
 from PIL import ImageFont
 
 from mien.errors import UsageError
+from mien.files import encodable
 from mien.labels import drawable, legend, without_joiners
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -85,7 +86,7 @@ def lettering(labels: tuple[str, ...]) -> Lettering:
             best, most = file, shown
     log.warning(
         "no font here has all letters of the class names, so drawings show numbers: %s; name one: --font",
-        legend(most, labels).encode("utf-8", "backslashreplace").decode(),  # half surrogates break who writes the log
+        encodable(legend(most, labels)),  # else who writes the log may fail
     )
     return Lettering(dict(zip(labels, most, strict=True)), best)
 

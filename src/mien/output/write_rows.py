@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from mien.errors import MissingExtraError
 from mien.face_quality import QUALITIES
+from mien.files import encodable
 from mien.output.recognized import Recognized
 from mien.output.sink import Sink
 from mien.output.table_rows import has_raw, probability_columns, raw_columns, table_columns, table_rows
@@ -124,7 +125,7 @@ class Parquet(Sink):
 
     def add(self, recognized: Recognized) -> None:
         for row in table_rows([recognized.frame], self._labels, raw=self._raw):
-            self._rows.append(row | {name: _encodable(row[name]) for name in _NAMES})
+            self._rows.append(row | {name: encodable(row[name]) for name in _NAMES if row[name] is not None})
         if len(self._rows) >= _ROWS:
             self._flush()
 
@@ -141,11 +142,6 @@ class Parquet(Sink):
     def _flush(self) -> None:
         self._writer.write_batch(self._batch.from_pylist(self._rows, schema=self._schema))
         self._rows = []
-
-
-def _encodable(text: str | None) -> str | None:
-    """A text that UTF-8 can hold: names of files may be made of any bytes."""
-    return text if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _kind(pa: Any, name: str, shares: Collection[str]) -> Any:

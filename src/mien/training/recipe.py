@@ -50,13 +50,35 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key, a wrong type or a contradiction.
     """
+    return config_from_dict(_overridden(recipe, overrides))
+
+
+def config_to_train(recipe: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """`load_config` for a training, which a recipe that only lacks its teachers is not ready for.
+
+    Raises:
+        ConfigError: as there; the recipe gives teachers a share of the loss and says nothing of ``loss.teachers``.
+    """
+    values = _overridden(recipe, overrides)
+    config = config_from_dict(values)
+    loss = values.get("loss", {})
+    if "teachers" not in loss and loss.get("teacher_weight"):
+        raise ConfigError(
+            f"loss.teacher_weight is {config.loss.teacher_weight} and loss.teachers names none: "
+            "name some, --set 'loss.teachers=[\"RUN\"]', or train without, --set loss.teacher_weight=0"
+        )
+    return config
+
+
+def _overridden(recipe: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """The values of a recipe with overrides, and with what follows from them."""
     values = _values(recipe)
     before = values.get("epochs")
     _override(values, overrides)
     overridden = {override.partition("=")[0].strip() for override in overrides}
     follow_input_size(values, overridden)
     follow_epochs(values, before, overridden)
-    return config_from_dict(values)
+    return values
 
 
 def config_with(values: dict[str, Any], overrides: Sequence[str]) -> TrainConfig:

@@ -25,7 +25,7 @@ from mien.errors import ConfigError
 from mien.toml_json import expected, from_values, in_range
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig
-from mien.training.recipe import load_config
+from mien.training.recipe import config_to_train
 
 SELECTED: Final = (
     "The settings were chosen by the accuracy on the very faces that it is reported on: the figures of the best are "
@@ -107,11 +107,11 @@ def draw_config(search: Search, overrides: Sequence[str], rung: int) -> TrainCon
     Raises:
         ConfigError: a key, a value or a network that cannot serve.
     """
-    whole = load_config(search.recipe, [*search.set, *overrides])
+    whole = config_to_train(search.recipe, [*search.set, *overrides])
     if whole.select_on == "last":
         raise ConfigError("select_on is last, and a search goes by the accuracy on the rows that choose: set held_out")
     epochs = max(1, whole.epochs // 2 ** (search.halvings - rung))
-    config = load_config(search.recipe, [*search.set, *overrides, f"epochs={epochs}"])
+    config = config_to_train(search.recipe, [*search.set, *overrides, f"epochs={epochs}"])
     check_network(config)
     return config
 

@@ -32,7 +32,7 @@ from mien.labels import LONGEST_CLASS, is_class_name
 from mien.toml_json import expected, from_values, in_range, parse_toml, read_toml, to_toml
 from mien.training.checks import check_network
 from mien.training.config import TrainConfig, config_from_dict
-from mien.training.recipe import load_config
+from mien.training.recipe import config_to_train
 from mien.training.search import Search, draw_config, drawn_overrides, rung_folder, seeded
 
 FAILURE_FILE: Final = "failed.txt"
@@ -164,7 +164,7 @@ def _held_out_in_turn(run: SweepRun, folds: int) -> Iterator[SweepRun]:
 
 def _variant_config(name: str, variant: _Variant, shared: tuple[str, ...]) -> TrainConfig:
     try:
-        config = load_config(variant.recipe, [*shared, *variant.set])
+        config = config_to_train(variant.recipe, [*shared, *variant.set])
         check_network(config)
     except ConfigError as error:
         raise ConfigError(f"variants.{name}: {error}") from None

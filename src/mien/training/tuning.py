@@ -18,7 +18,7 @@ from mien.preprocess import PreprocessSpec
 from mien.runs import network_file
 from mien.training.config import TrainConfig
 from mien.training.distillation import trainable
-from mien.training.recipe import load_config
+from mien.training.recipe import config_to_train
 
 TUNING_RECIPE: Final = "tune"
 """What a training from a parent takes unless another recipe is named."""
@@ -45,10 +45,10 @@ def tuning_config(parent: str, store: FaceStore, recipe: str | None, settings: S
 
     Raises:
         ModelFileError: the parent is missing, damaged, or has no weights to train from.
-        ConfigError: see `load_config`.
+        ConfigError: see `config_to_train`.
     """
     overrides = [*_of_parent(parent, store), *(_of_rows(store) if recipe is None else ())]
-    config = load_config(recipe or TUNING_RECIPE, [*overrides, *settings])
+    config = config_to_train(recipe or TUNING_RECIPE, [*overrides, *settings])
     if (store.side, store.channels) != (config.preprocess.frame_size, config.preprocess.channels):
         log.info(
             "faces are %d px%s; the parent's network sees them at %d px%s",

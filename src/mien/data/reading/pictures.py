@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mien.data.rows import FaceRows, ReportProgress
 from mien.errors import DataError, InputError
+from mien.files import encodable
 from mien.labels import EMOTIONS, KNOWN_SETS
 from mien.media.decode_picture import decode_picture
 from mien.preprocess import FACE_SIZE, face_crop, to_gray, to_rgb
@@ -159,9 +160,9 @@ def read_pictures(
                 face = _face(encoded, picture, kind, found)
                 if face is not None:
                     rows.extend(face, [picture.label], [picture.usage])
-                    rows.groups.extend([_encodable(picture.group)] if picture.group else [])
+                    rows.groups.extend([encodable(picture.group)] if picture.group else [])
                     rows.votes += picture.votes
-                    rows.files.append(_encodable(picture.file or picture.path.relative_to(folder).as_posix()))
+                    rows.files.append(encodable(picture.file or picture.path.relative_to(folder).as_posix()))
             except DataError as error:
                 damaged.append(str(error))
         progress(number / len(pictures))
@@ -239,11 +240,6 @@ def listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names[:_NAMED_IN_ERRORS]))
     more = len(names) - _NAMED_IN_ERRORS
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _encodable(name: str) -> str:
-    """A name of a file or folder, which may be made of any bytes, as text that UTF-8 can hold."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _stated(folder: Path, path: Path, encoded: bytes) -> bytes:
