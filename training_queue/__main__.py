@@ -92,7 +92,7 @@ def stop(place: Workplace, _options: argparse.Namespace) -> int:
     print("queue: stopped")
     if running.training:
         last = [stretch for stretch in hours.read(home.hours) if stretch.name == running.training][-1]
-        print(f"{last.name}: goes on from {last.epochs[1]} whole epochs; {last.lost:.0f} s of the next are lost")
+        print(f"{last.name}: {last.epochs[1]} epochs in its log; the {last.lost:.0f} s after its checkpoint come again")
     return 0
 
 
