@@ -82,7 +82,7 @@ def test_stops_at_once_and_goes_on(queue_of):
     assert "running long" in " ".join(queue("status").split())
     stopped = queue("stop")
     stopped_after = queue.epochs("long")
-    assert re.search(rf"long: goes on from {stopped_after} whole epochs; \d+ s of the next are lost", stopped)
+    assert re.search(rf"long: {stopped_after} epochs in its log; the \d+ s after its checkpoint come again", stopped)
     assert not is_alive(training)
     assert queue.states() == {"long": "ready"}
     (stretch,) = queue.stretches("long")
