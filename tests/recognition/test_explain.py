@@ -172,11 +172,16 @@ def test_what_cannot_be_explained_is_refused(mien, tmp_path, monkeypatch, argume
 
 
 def test_a_video_among_the_pictures_of_a_folder_is_named_and_left_out(mien, tmp_path):
-    Image.fromarray(data.astronaut()).save(tmp_path / "a.png")
+    pictures = [tmp_path / "a.png", tmp_path / "a.jpg"]
+    for picture in pictures:
+        Image.fromarray(data.astronaut()).save(picture)
     (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     done = mien("explain", tmp_path, "--out", tmp_path / "out")
     assert done.returncode == 0
     assert f"left out {tmp_path / 'clip.mp4'}: a video" in " ".join(done.stderr.split())
-    assert (tmp_path / "out" / "a.explained.mien.png").exists()
-    (tmp_path / "a.png").unlink()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a-2.explained.mien.json", "a-2.explained.mien.png", "a.explained.mien.json", "a.explained.mien.png",
+    ]  # fmt: skip
+    for picture in pictures:
+        picture.unlink()
     assert mien("explain", tmp_path, "--out", tmp_path / "out").returncode == 2
