@@ -1,5 +1,6 @@
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,3 +186,21 @@ def test_a_video_among_the_pictures_of_a_folder_is_named_and_left_out(mien, tmp_
     for picture in pictures:
         picture.unlink()
     assert mien("explain", tmp_path, "--out", tmp_path / "out").returncode == 2
+
+
+def test_what_is_named_beside_pictures_and_is_none_fails_alone(mien, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(data.astronaut()).save("a.png")
+    Image.new("L", (40, 40)).save("moves.gif", save_all=True, append_images=[Image.new("L", (40, 40), 99)])
+    Path("empty.jpg").touch()
+    done = mien("explain", "a.png", "empty.jpg", "nowhere.jpg", "moves.gif", "--out", "out", "--json")
+    assert done.returncode == 1
+    said = " ".join(done.stderr.split())
+    for name in ("empty.jpg", "nowhere.jpg", "moves.gif is a video: expected pictures"):
+        assert name in said
+    assert "3 of 4 failed" in said
+    assert Path("out/a.explained.mien.png").exists()
+    pictures = json.loads(done.stdout)["pictures"]
+    assert [(entry["source"], bool(entry["error"])) for entry in pictures] == [
+        ("a.png", False), ("empty.jpg", True), ("nowhere.jpg", True), ("moves.gif", True),
+    ]  # fmt: skip
