@@ -10,7 +10,7 @@ import pytest
 import mien
 import mien.jobs
 from mien.errors import UsageError
-from mien.given import choice, finite, flag, real, several, share, whole
+from mien.given import choice, finite, flag, real, several, share, shown, whole
 
 FACE = mien.Face(mien.Box(100, 80, 60, 70), 0.9, {"happy": 0.8, "other": 0.2}, track=1)
 FRAME = mien.Frame("clip.mp4", 0, 0.0, 640, 480, (FACE,))
@@ -104,6 +104,20 @@ def test_so_it_is_as_an_option_of_a_recognizer(value):
     numbers = ("min_confidence", "min_face", "max_yaw", "min_probability", "max_faces", "region", "sets", "threads")
     for option in (*numbers, "model", "detector", "device", "prefer", "out_of_place", "alignment"):
         refused(lambda given, option=option: mien.Recognizer(**{option: given}), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.zeros((4, 5, 3), np.uint8), "an array of shape (4, 5, 3)"),
+        ([np.zeros(2), "a"], "[an array of shape (2,), 'a']"),
+        ((np.zeros((2, 2)),), "(an array of shape (2, 2),)"),
+        ([1, ("a",), []], "[1, ('a',), []]"),
+        (np.float32(3), repr(np.float32(3))),
+    ],
+)
+def test_of_an_array_a_message_shows_the_shape(value, text):
+    assert shown(value) == text
 
 
 def test_an_unknown_option_is_refused(recognizer, recognized):

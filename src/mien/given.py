@@ -36,12 +36,23 @@ def wrong(name: str, value: object, expected: str) -> UsageError:
 
 
 def shown(value: object) -> str:
-    """A value in a message: in one line, cut where it is long."""
+    """A value in a message: in one line, cut where it is long; of arrays the shape."""
     try:
-        text = " ".join(repr(value).split())
+        text = " ".join(_text(value).split())
     except Exception:  # numbers of thousands of digits; objects of somebody else
         return f"an object of {type(value).__name__}"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _text(value: object) -> str:
+    shape = getattr(value, "shape", ())
+    if shape and hasattr(value, "dtype"):  # numpy's arrays, tensors
+        return f"an array of shape {tuple(shape)}"
+    if type(value) is list:
+        return f"[{', '.join(map(_text, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(_text, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
 
 
 def whole(name: str, value: object, expected: str, least: float = -_MOST, most: float = _MOST) -> int:

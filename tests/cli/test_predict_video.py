@@ -385,8 +385,24 @@ def test_a_camera_that_was_lost_has_rows_that_say_so(workplace, stage):
 def test_times_and_steps_are_for_videos(workplace):
     Image.new("RGB", (40, 40)).save(workplace / "photo.png")
     for option in (["--start", "1"], ["--step", "2"], ["--fps-out", "2"]):
-        result = predict("photo.png", "clip.mp4", *option)
+        result = predict("photo.png", *option)
         assert str(result.exception).startswith(f"{option[0]} is for videos, and photo.png is a picture")
+    assert "a live source has no start" in str(predict("rtsp://127.0.0.1:1/x", "--start", "1").exception)
+
+
+def test_beside_videos_what_has_no_part_is_named_and_the_videos_are_recognised(workplace):
+    Image.new("RGB", (40, 40)).save(workplace / "photo.png")
+    result = predict("photo.png", "clip.mp4", "rtsp://127.0.0.1:1/x", "--start", "0.4", "--format", "jsonl")
+    assert result.exit_code == 1
+    picture, live, *rows = frames_of(result)
+    assert (picture["source"], live["source"]) == ("photo.png", "rtsp://127.0.0.1:1/x")
+    assert picture["error"].startswith("--start is for videos, and photo.png is a picture")
+    assert "a live source has no start and no end" in live["error"]
+    assert [row["index"] for row in rows] == list(range(10, COUNT))
+    assert not any(row["error"] for row in rows)
+    said = " ".join(result.stderr.split())
+    assert picture["error"] in said
+    assert "2 of 3 failed" in said
 
 
 def test_an_excerpt_keeps_its_times_in_rows_and_begins_its_copy_with_its_first_frame(workplace):

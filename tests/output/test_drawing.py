@@ -7,7 +7,8 @@ from skimage import data
 from mien.labels import EMOTIONS
 from mien.output.colours import COLOURS
 from mien.output.drawing import annotate
-from mien.output.layout import Place, bar_places, place_labels
+from mien.output.layout import bar_places, place_labels
+from mien.output.places import Occupied, Place
 from mien.results import Box, Face
 
 HAPPY = (0.02, 0.03, 0.05, 0.7, 0.05, 0.1, 0.05)
@@ -119,8 +120,8 @@ def test_no_label_and_no_bars_lie_on_a_face(seed):
     taken = [place for place in labels.places if place is not None]
     assert len(taken) >= len(boxes) - 1
     for box in boxes:
-        others = [other for other in boxes if other is not box]
-        taken += list(bar_places(canvas, box, (8 * labels.text, 7 * labels.text), others, taken))[:1]
+        panel = 8 * labels.text, 7 * labels.text
+        taken += list(bar_places(canvas, box, panel, Occupied(boxes), Occupied(taken)))[:1]
     for number, place in enumerate(taken):
         assert not place.meets([*boxes, *taken[:number]])
         assert min(place.left, place.top) >= 0

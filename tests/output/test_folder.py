@@ -56,6 +56,35 @@ def test_sources_of_one_name_do_not_overwrite_each_other(tmp_path):
     assert names == ["x.mien.jpg", "x-2.mien.jpg", "x-3.mien.jpg"]
 
 
+def test_what_differs_in_its_suffix_has_names_of_its_own(tmp_path):
+    sources = ["x/1.avif", "x/1.jpg", "x/1.png", "y/1.jpg"]
+    explained, copied, filmed = Names(tmp_path), Names(tmp_path), Names(tmp_path)
+    assert [explained.explained(source).name for source in sources] == [
+        "1.explained.mien", "1-2.explained.mien", "1-3.explained.mien", "1-4.explained.mien",
+    ]  # fmt: skip
+    assert [copied.picture(source).name for source in sources] == [
+        "1.mien.png", "1.mien.jpg", "1-2.mien.png", "1-2.mien.jpg",
+    ]  # fmt: skip
+    for name in ("1.mp4", "1.mkv"):
+        (tmp_path / name).touch()
+    assert [filmed.video(str(tmp_path / name)).name for name in ("1.mp4", "1.mkv")] == ["1.mien", "1-2.mien"]
+
+
+@pytest.mark.parametrize("second", ["CAFÉ.PNG", "cafe\u0301.png"])
+def test_names_differ_in_more_than_capitals_and_the_encoding_of_accents(tmp_path, second):
+    """Or file systems that ignore these, as those of Windows and macOS do, would hold one file for two pictures."""
+    names = Names(tmp_path)
+    first, other = names.picture("café.png"), names.picture(second)
+    assert (first.name, other.name) == ("café.mien.png", f"{Path(second).stem}-2.mien.png")
+
+
+@pytest.mark.parametrize("stem", ["results", "sorted"])
+def test_a_video_does_not_take_the_name_of_the_file_that_says_what_results_come_from(tmp_path, stem):
+    video = tmp_path / f"{stem}.mp4"
+    video.touch()
+    assert Names(tmp_path).video(str(video)).name == f"{stem}-2.mien"
+
+
 def test_subfolders_of_searched_folders_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("photos/x.png", "photos/a/x.png", "photos/a/b/x.jpg", "more/a/x.png", "alone/x.png"):

@@ -1,5 +1,6 @@
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,11 +173,34 @@ def test_what_cannot_be_explained_is_refused(mien, tmp_path, monkeypatch, argume
 
 
 def test_a_video_among_the_pictures_of_a_folder_is_named_and_left_out(mien, tmp_path):
-    Image.fromarray(data.astronaut()).save(tmp_path / "a.png")
+    pictures = [tmp_path / "a.png", tmp_path / "a.jpg"]
+    for picture in pictures:
+        Image.fromarray(data.astronaut()).save(picture)
     (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     done = mien("explain", tmp_path, "--out", tmp_path / "out")
     assert done.returncode == 0
     assert f"left out {tmp_path / 'clip.mp4'}: a video" in " ".join(done.stderr.split())
-    assert (tmp_path / "out" / "a.explained.mien.png").exists()
-    (tmp_path / "a.png").unlink()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a-2.explained.mien.json", "a-2.explained.mien.png", "a.explained.mien.json", "a.explained.mien.png",
+    ]  # fmt: skip
+    for picture in pictures:
+        picture.unlink()
     assert mien("explain", tmp_path, "--out", tmp_path / "out").returncode == 2
+
+
+def test_what_is_named_beside_pictures_and_is_none_fails_alone(mien, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(data.astronaut()).save("a.png")
+    Image.new("L", (40, 40)).save("moves.gif", save_all=True, append_images=[Image.new("L", (40, 40), 99)])
+    Path("empty.jpg").touch()
+    done = mien("explain", "a.png", "empty.jpg", "nowhere.jpg", "moves.gif", "--out", "out", "--json")
+    assert done.returncode == 1
+    said = " ".join(done.stderr.split())
+    for name in ("empty.jpg", "nowhere.jpg", "moves.gif is a video: expected pictures"):
+        assert name in said
+    assert "3 of 4 failed" in said
+    assert Path("out/a.explained.mien.png").exists()
+    pictures = json.loads(done.stdout)["pictures"]
+    assert [(entry["source"], bool(entry["error"])) for entry in pictures] == [
+        ("a.png", False), ("empty.jpg", True), ("nowhere.jpg", True), ("moves.gif", True),
+    ]  # fmt: skip

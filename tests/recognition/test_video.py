@@ -8,6 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from mien.errors import InputError, UsageError
@@ -254,6 +255,26 @@ def test_a_list_of_paths_is_a_video(recognizer, stage, tmp_path):
     frames = list(recognizer.stream([str(path) for path in paths], fps=10))
     assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2])
     assert frames == list(recognizer.stream(paths, fps=10))
+
+
+def test_a_list_of_any_pictures_is_a_video(recognizer, stage, tmp_path):
+    arrays = [stage((0, 90 + 4 * number, 60)) for number in range(4)]
+    Image.fromarray(arrays[0]).save(tmp_path / "first.png")
+    images = [tmp_path / "first.png", (tmp_path / "first.png").read_bytes(), *map(Image.fromarray, arrays[2:])]
+    arrays[1] = arrays[0]
+    frames = list(recognizer.stream(images, fps=10))
+    assert [(frame.source, frame.time, len(frame.faces)) for frame in frames] == [
+        ("pictures", number / 10, 1) for number in range(4)
+    ]
+    assert frames == list(recognizer.stream(arrays, fps=10))
+
+
+def test_an_array_that_is_no_picture_is_refused_before_the_first_frame_is_asked_for(recognizer, stage):
+    good = stage((0, 90, 60))
+    with pytest.raises(UsageError, match="the image array is float64: expected uint8"):
+        recognizer.stream([good, good / 255])
+    with pytest.raises(UsageError, match=r"^the source is \[an array of shape \(240, .*\), 1\]: expected a path"):
+        recognizer.stream([good, 1])
 
 
 def test_watching_gives_the_frames_of_the_stream_with_their_images(recognizer, stage):

@@ -14,8 +14,9 @@ from mien.defaults import DEFAULT_ALIGNMENT, DEFAULT_DETECTOR, DEFAULT_FOLDER, D
 from mien.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from mien.media.search import EmptySource
     from mien.media.sources import Sources
     from mien.output.explanation import Explanation
     from mien.output.folder import Names
@@ -53,7 +54,8 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     from mien.recognition.recognizer import Recognizer
 
     found = sort_sources(pictures)
-    for line in (*found.left_out, *_videos_left_out(found, pictures)):
+    left_out, refused = _videos_of(found, pictures)
+    for line in (*found.left_out, *left_out):
         log.info("%s", line)
     recognizer = Recognizer(
         _opened(model, method, device, threads),
@@ -69,14 +71,14 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
         raise UsageError(f"--emotion {unknown[0]}: expected one of {', '.join(recognizer.header.labels)}")
     names = Names(out, [entry for entry in found.pictures if isinstance(entry, Path)])
     documents, failures = [], 0
-    for recognized in recognize_files(recognizer.pipeline, found.pictures, 1):
+    for recognized in recognize_files(recognizer.pipeline, (*found.pictures, *refused), 1):
         document, failed = _explained(recognized, emotions, names, said=not as_json)
         documents.append(document)
         failures += failed
     if as_json:
         typer.echo(json.dumps({**recognizer.header.to_dict(), "pictures": documents}, allow_nan=False))
     if failures:
-        log.error("%d of %d failed", failures, len(found.pictures))
+        log.error("%d of %d failed", failures, len(documents))
         raise typer.Exit(1)
 
 
@@ -85,19 +87,28 @@ def model_file(model: str) -> bool:
     return not (Path(model).is_dir() or Path(model).suffix == ".safetensors")
 
 
-def _videos_left_out(found: "Sources", asked: "Sequence[str]") -> "Iterator[str]":
-    """A line for each video that lies beside pictures in a folder or matches a pattern.
+def _videos_of(found: "Sources", asked: "Sequence[str]") -> "tuple[list[str], list[EmptySource]]":
+    """A line for each video that lies beside pictures in a folder or matches a pattern; and those that are named, with
+    the reason why they fail.
 
     Raises:
-        UsageError: a video is named, or there are only videos.
+        UsageError: there are only videos.
     """
+    from mien.media.search import EmptySource
     from mien.media.sources import video_name
 
     named = {Path(source) for source in asked}
+    left_out, refused = [], []
     for video in found.videos:
-        if video in named or not isinstance(video, Path) or not found.pictures:
-            raise UsageError(f"{video_name(video)} is a video: expected pictures, such as frames of it")
-        yield f"left out {video}: a video; to explain frames of it, save them as pictures"
+        name = video_name(video)
+        error = f"{name} is a video: expected pictures, such as frames of it"
+        if not found.pictures:
+            raise UsageError(error)
+        if isinstance(video, Path) and video not in named:
+            left_out.append(f"left out {name}: a video; to explain frames of it, save them as pictures")
+        else:
+            refused.append(EmptySource(name, error))
+    return left_out, refused
 
 
 def _opened(model: str, method: str | None, device: str, threads: int | None) -> "str | Classifier":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.choices import RowFormat
+from mien.cli import predict_refusals as refusals
 from mien.cli.job_options import Cluster, Resume, Shard, TimeLimit, shard_of
 from mien.cli.messages import log, was_said_last
 from mien.cli.options import (
@@ -43,7 +44,6 @@ from mien.cli.options_of_videos import (
     Step,
     TimeConstant,
 )
-from mien.cli.predict_refusals import refuse_beside_blur, refuse_folder_of_job, refuse_sources, refuse_unused
 from mien.cli.termination import terminated_like_ctrl_c
 from mien.defaults import (
     DEFAULT_ALIGNMENT,
@@ -213,14 +213,14 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the command
         running = job.running(workers, cluster, shard_of(shard), time_limit, resume=resume, device=device)
         with terminated_like_ctrl_c():
             raise typer.Exit(job.run_job(sources, folder, make, options, running, fps))
-    refuse_folder_of_job(out)
+    refusals.refuse_folder_of_job(out)
     if blur:
-        refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
+        refusals.refuse_beside_blur(sort, min_face=min_face, max_yaw=max_yaw, max_faces=max_faces, region=region)
     target = sinks.folder_of(out, save, DEFAULT_FOLDER)
-    refuse_unused(saves=bool(target), shows=show, blur=blur, sort=sort, sort_as=sort_as, limits=limits)
+    refusals.refuse_unused(saves=bool(target), shows=show, blur=blur, sort=sort, sort_as=sort_as, limits=limits)
     _use_font(font)
-    found = _found(sources, fps)
-    refuse_sources(found, options.excerpt, show=show, isolate=isolate)
+    found = refusals.without_what_has_no_part(_found(sources, fps), options.excerpt)
+    refusals.refuse_sources(found, options.excerpt, show=show, isolate=isolate)
     prepare(len(found.pictures), processes := worker_count(workers, threads))
     recognizer = make()
     drawing = DrawingOptions(labels=labels, bars=bars, say_no_face=say_no_face)

@@ -1,5 +1,6 @@
 """Options of `mien predict` that do not go together, or not with what there is to recognise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from mien.errors import UsageError
 
 if TYPE_CHECKING:
     from mien.media.excerpt import Excerpt
-    from mien.media.sources import Sources
+    from mien.media.sources import Sources, VideoEntry
     from mien.output.episodes import EpisodeLimits
 
 
@@ -71,6 +72,44 @@ def refuse_folder_of_job(out: str | None) -> None:
         raise UsageError(f"{out}: holds a job: add --format parquet --resume to go on with it, or name another --out")
 
 
+def without_what_has_no_part(found: "Sources", excerpt: "Excerpt") -> "Sources":
+    """What there is to recognise when only some frames are wanted: beside videos of which a part can be taken, pictures
+    and live sources are named as failed, so that the videos are recognised all the same.
+
+    Args:
+        found: what was asked for.
+        excerpt: which frames of videos are wanted.
+    """
+    from mien.media.search import EmptySource
+    from mien.media.sources import video_name
+    from mien.media.video_source import without_password
+    from mien.recognition.video import checked_source
+
+    videos: list[VideoEntry] = []
+    live: list[EmptySource] = []
+    for video in found.videos:
+        try:
+            checked_source(video, excerpt)
+            videos.append(video)
+        except UsageError as error:
+            live.append(EmptySource(video_name(video), str(error)))
+    if not videos or not excerpt.to_dict():
+        return found
+    pictures = [
+        entry
+        if isinstance(entry, EmptySource)
+        else EmptySource(name := without_password(str(entry)), _for_videos(name, excerpt))
+        for entry in found.pictures
+    ]
+    return replace(found, pictures=(*pictures, *live), videos=tuple(videos))
+
+
+def _for_videos(picture: str, excerpt: "Excerpt") -> str:
+    """What is said of a picture when only some frames of videos are wanted."""
+    option = f"--{next(iter(excerpt.to_dict())).replace('_', '-')}"
+    return f"{option} is for videos, and {picture} is a picture: leave one out, or --fps N for a video"
+
+
 def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate: bool) -> None:
     """Refuse options that do not go with what there is to recognise.
 
@@ -89,11 +128,8 @@ def refuse_sources(found: "Sources", excerpt: "Excerpt", *, show: bool, isolate:
     pictures = [entry for entry in found.pictures if isinstance(entry, Path | str)]
     if show and pictures:
         raise UsageError(f"--show shows videos, and {pictures[0]} is a picture: use --out DIR, or --fps N for a video")
-    if pictures and (given := excerpt.to_dict()):
-        named = f"--{next(iter(given)).replace('_', '-')}"
-        raise UsageError(
-            f"{named} is for videos, and {pictures[0]} is a picture: leave one out, or --fps N for a video"
-        )
+    if pictures and excerpt.to_dict():
+        raise UsageError(_for_videos(str(pictures[0]), excerpt))
     for video in found.videos:
         checked_source(video, excerpt)
     if len(found.live) > 1 and (show or isolate):

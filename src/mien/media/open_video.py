@@ -8,13 +8,14 @@ from mien.errors import MissingExtraError
 from mien.media.animated import is_animation
 from mien.media.animation import Animation
 from mien.media.excerpt import WHOLE, Excerpt, Excerpted, check_live
+from mien.media.read_image import Picture
 from mien.media.reopening import Reopening
 from mien.media.sequence import PictureSequence
 from mien.media.video_source import VideoSource, check_fps, is_camera
 
 
 def open_video(
-    source: str | Path | int | Sequence[str | Path],
+    source: str | Path | int | Sequence[Picture],
     fps: float = DEFAULT_FPS,
     excerpt: Excerpt = WHOLE,
     reopen: float = 0.0,
@@ -23,7 +24,7 @@ def open_video(
 
     Args:
         source: path of a file, number of a webcam, address of a stream, ``-`` for standard input, an animated
-            picture, or picture files in the order in which they are shown.
+            picture, or pictures in the order in which they are shown.
         fps: frames a second of what has no times of its own (pictures, raw streams).
         excerpt: which frames are wanted; files are decoded from the key frame before its start on.
         reopen: seconds for which a webcam or stream that broke off is opened again; 0: not at all.
@@ -35,7 +36,7 @@ def open_video(
     """
     check_fps(fps)
     if not isinstance(source, str | Path | int):
-        return PictureSequence([Path(picture) for picture in source], fps, excerpt)
+        return PictureSequence(source, fps, excerpt)
     if isinstance(source, int) or (is_camera(source) and not Path(source).exists()):
         from mien.media.webcam import Camera  # OpenCV, which files and streams do without
 

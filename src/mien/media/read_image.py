@@ -23,6 +23,9 @@ from mien.media.video_source import is_address, without_password
 Picture = str | Path | bytes | NDArray[Any] | Image.Image
 """What `read_image` accepts: a path or address, the content of a picture file, an array, a Pillow image."""
 
+PICTURES: Final = (str, Path, bytes, np.ndarray, Image.Image)
+"""Their types."""
+
 _Decoded = TypeVar("_Decoded")
 
 _ADDRESS_AS_PATH: Final = re.compile(r"https?:/[^/]")
@@ -127,12 +130,21 @@ def _refuse_unread(path: Path, content: bytes) -> None:
         raise InputError(f"{path}: {what}, which is not read; convert it to JPEG or PNG")
 
 
-def _from_array(array: NDArray[Any]) -> Pixels:
+def check_array(array: NDArray[Any]) -> None:
+    """Refuse an array that is no picture.
+
+    Raises:
+        UsageError: another type or shape than `read_image` takes.
+    """
     if array.dtype != np.uint8:
         mend = "scale it to 0..255 and use .astype(np.uint8)"
         raise UsageError(f"the image array is {array.dtype}: expected uint8; {mend}")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or not array.size:
+        raise UsageError(f"the image array has shape {array.shape}: expected (H, W), (H, W, 3) in RGB or (H, W, 4)")
+
+
+def _from_array(array: NDArray[Any]) -> Pixels:
+    check_array(array)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or not array.size:
-        raise UsageError(f"the image array has shape {array.shape}: expected (H, W), (H, W, 3) in RGB or (H, W, 4)")
     return on_white(array) if array.ndim == 3 and array.shape[2] == 4 else np.ascontiguousarray(array)

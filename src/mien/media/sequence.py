@@ -1,4 +1,4 @@
-"""Image sequences: numbered pictures as a video."""
+"""Image sequences: pictures as a video."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mien.errors import InputError
 from mien.media.excerpt import WHOLE, Excerpt
-from mien.media.read_image import read_image
+from mien.media.read_image import Picture, read_image
 from mien.media.video_source import VideoImage
 
 
@@ -19,34 +19,37 @@ def folder_of(pictures: Sequence[Path]) -> str:
 
 
 class PictureSequence:
-    """Picture files as the frames of a video.
+    """Pictures as the frames of a video, which is called like their folder, or ``pictures`` where some are no files.
 
     Args:
-        paths: in the order in which they are shown; each is read when its turn comes.
+        pictures: in the order in which they are shown; each is read when its turn comes.
         fps: frames a second.
         excerpt: which pictures are read.
     """
 
     live = False
 
-    def __init__(self, paths: Sequence[Path], fps: float, excerpt: Excerpt = WHOLE) -> None:
-        if not paths:
+    def __init__(self, pictures: Sequence[Picture], fps: float, excerpt: Excerpt = WHOLE) -> None:
+        if not pictures:
             raise InputError("no pictures: expected at least one for a video")
-        self.name = folder_of(paths)
-        self._paths, self._fps, self._excerpt = paths, fps, excerpt
+        paths = [Path(picture) for picture in pictures if isinstance(picture, str | Path)]
+        self.name = folder_of(paths) if len(paths) == len(pictures) else "pictures"
+        self._pictures, self._fps, self._excerpt = pictures, fps, excerpt
 
     def images(self) -> Iterator[VideoImage]:
         broken: list[str] = []
         wanted = self._excerpt.choice()
-        for number, path in enumerate(self._paths):
+        for number, picture in enumerate(self._pictures):
             if not wanted(number / self._fps):
                 continue
             try:
-                yield VideoImage(number, number / self._fps, read_image(path))
+                yield VideoImage(number, number / self._fps, read_image(picture))
             except InputError as error:
                 broken.append(str(error))
         if broken:
-            raise InputError(f"{self.name}: {len(broken)} of {len(self._paths)} pictures left out, first: {broken[0]}")
+            raise InputError(
+                f"{self.name}: {len(broken)} of {len(self._pictures)} pictures left out, first: {broken[0]}"
+            )
         wanted.check(self.name)
 
     def close(self) -> None:

@@ -19,7 +19,8 @@ from mien.output.blur import blurred
 from mien.output.colours import Colour, colours_of
 from mien.output.drawing_options import DrawingOptions, checked
 from mien.output.fonts import Font, Lettering, font_of, lettering
-from mien.output.layout import Place, Size, around, bar_places, place_labels, text_sizes
+from mien.output.layout import around, bar_places, place_labels, text_sizes
+from mien.output.places import Occupied, Place, Size
 from mien.preprocess import to_rgb
 from mien.results import Box, Face
 
@@ -141,23 +142,23 @@ def _plan(size: Size, faces: Sequence[Face], *, labels: bool, bars: bool) -> _Pl
     boxes = [Place(*face.box) for face in faces]
     placed = place_labels(size, boxes, lambda text: [_label_size(face, text) for face in faces])
     places = placed.places if labels else (None,) * len(faces)
-    taken = [place for place in places if place is not None]
+    occupied, taken = Occupied(boxes), Occupied(place for place in places if place is not None)
     parts = []
     for face, box, label in zip(faces, boxes, places, strict=True):
-        others = [other for other in boxes if other is not box]
-        found = next(_bars_beside(size, face, box, others, taken, placed.text), None) if bars else None
-        taken += [] if found is None else [found[0]]
+        found = next(_bars_beside(size, face, box, occupied, taken, placed.text), None) if bars else None
+        if found is not None:
+            taken.add(found[0])
         parts.append(_Part(face, box, label, found))
     return _Plan(placed.text, parts)
 
 
 def _bars_beside(
-    size: Size, face: Face, box: Place, others: Sequence[Place], taken: Sequence[Place], text: int
+    size: Size, face: Face, box: Place, boxes: Occupied, taken: Occupied, text: int
 ) -> Iterator[tuple[Place, int]]:
     """Places for the bars of a face at the larger of two sizes of text, then at the smaller one."""
     for share in _TEXT_OF_BARS:
         small = max(_SMALLEST_BARS, round(share * text))
-        for place in bar_places(size, box, _panel(face, small), others, taken):
+        for place in bar_places(size, box, _panel(face, small), boxes, taken):
             yield place, small
 
 

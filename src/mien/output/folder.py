@@ -1,14 +1,17 @@
 """A folder for results: how they are named, and annotated pictures, one for every source."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from mien.errors import InputError, SinkError
 from mien.files import made_folder, shortened_name, write_text
+from mien.media.kinds import SORTED_FILE
 from mien.media.video_source import is_address
 from mien.output.drawing_options import DrawingOptions
 from mien.output.picture_file import JPEG_SUFFIXES, write_picture
@@ -25,9 +28,10 @@ _LONGEST_STEM: Final = 220
 
 
 class Names:
-    """Names in a folder, never those of a source, and none twice: ``party.jpg`` becomes ``party.mien.jpg``, a second
-    one ``party-2.mien.jpg``; ``clip.mp4`` becomes ``clip.mien``, to which suffixes are added. What an earlier run saved
-    is replaced. The subfolders of a searched folder are kept: they are made when something is named in them.
+    """Names in a folder, never those of a source, and none twice, not even in capitals: ``party.jpg`` becomes
+    ``party.mien.jpg``, a second one ``party-2.mien.jpg``; ``clip.mp4`` becomes ``clip.mien``, to which suffixes are
+    added. What an earlier run saved is replaced. The subfolders of a searched folder are kept: they are made when
+    something is named in them.
 
     Args:
         folder: is made when it is not there.
@@ -40,27 +44,28 @@ class Names:
 
     def __init__(self, folder: Path, sources: Iterable[Path] = (), searched: Sequence[Path] = ()) -> None:
         self.folder, self._searched = made_folder(folder, InputError), searched
-        self._taken = {source.absolute() for source in sources}
+        about = (self.folder / HEADER_FILE, self.folder / SORTED_FILE)
+        self._taken = {_same(path) for path in (*sources, *about)}
 
     def picture(self, source: str) -> Path:
         """For the annotated copy of a picture: JPEG for what came as JPEG, else PNG."""
-        if is_address(source):
-            source = re.sub(r"[^\w.]+", "-", urlsplit(source).path.rpartition("/")[2]).strip("-.") or "picture"
-        path = Path(source)
+        path = _picture_path(source)
         suffix = path.suffix.lower()
-        return self._free(self._within(path), path.stem, suffix if suffix in JPEG_SUFFIXES else ".png")
+        suffix = suffix if suffix in JPEG_SUFFIXES else ".png"
+        base = self._free(self._within(path), path.stem, ".mien", suffix)
+        return base.with_name(f"{base.name}{suffix}")
 
     def explained(self, source: str) -> Path:
         """For the explained faces of a picture, and for their JSON: without suffix."""
-        target = self.picture(source)
-        return target.with_name(f"{target.name.removesuffix(target.suffix).removesuffix('.mien')}.explained.mien")
+        path = _picture_path(source)
+        return self._free(self._within(path), path.stem, ".explained.mien", ".png", ".json")
 
     def video(self, source: str) -> Path:
         """For what is saved of a video, without suffix."""
         path = Path(source)
         if path.is_file():
-            return self._free(self._within(path), path.stem, ".mp4").with_suffix("")
-        return self._free(self.folder, re.sub(r"\W+", "-", source).strip("-") or "video", ".mp4").with_suffix("")
+            return self._free(self._within(path), path.stem, ".mien", ".mp4", ".json")
+        return self._free(self.folder, re.sub(r"\W+", "-", source).strip("-") or "video", ".mien", ".mp4", ".json")
 
     def _within(self, source: Path) -> Path:
         """The folder for what is saved of a file: as far below this one as the file is below the folder that was
@@ -72,14 +77,28 @@ class Names:
             return self.folder
         return made_folder(self.folder / below, InputError)
 
-    def _free(self, folder: Path, stem: str, suffix: str) -> Path:
+    def _free(self, folder: Path, stem: str, mark: str, *suffixes: str) -> Path:
+        """A path without suffix at which none of the files with these suffixes is taken; they are from now on."""
         stem = shortened_name(stem, _LONGEST_STEM)
-        number, target = 1, folder / f"{stem}.mien{suffix}"
-        while target.absolute() in self._taken:
-            number += 1
-            target = folder / f"{stem}-{number}.mien{suffix}"
-        self._taken.add(target.absolute())
-        return target
+        for number in count(1):
+            base = folder / f"{stem}{f'-{number}' if number > 1 else ''}{mark}"
+            files = {_same(base.with_name(f"{base.name}{suffix}")) for suffix in suffixes}
+            if self._taken.isdisjoint(files):
+                break
+        self._taken |= files
+        return base
+
+
+def _picture_path(source: str) -> Path:
+    """A path that is called like a picture, which may be an address."""
+    if is_address(source):
+        source = re.sub(r"[^\w.]+", "-", urlsplit(source).path.rpartition("/")[2]).strip("-.") or "picture"
+    return Path(source)
+
+
+def _same(path: Path) -> str:
+    """What two paths share that are one file where file systems ignore case or how an accent is encoded."""
+    return unicodedata.normalize("NFC", str(path.absolute()).casefold())
 
 
 class AnnotatedPictures(Sink):

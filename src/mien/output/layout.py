@@ -7,10 +7,10 @@ no other label.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from mien.output.places import Occupied, Place, Size
 
 _TEXT_OF_FACE: Final = 0.18
 _TEXT_OF_PICTURE: Final = 0.05
@@ -29,50 +29,6 @@ _FILLS: Final = 0.5
 
 _BARS_WITHIN: Final = 0.4
 """Share of such a face that its bars may cover."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A rectangle on the canvas, in whole pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        """The first column beyond it."""
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        """The first row below it."""
-        return self.top + self.height
-
-    @property
-    def corners(self) -> tuple[int, int, int, int]:
-        """First and last column and row, as Pillow takes them."""
-        return self.left, self.top, self.right - 1, self.bottom - 1
-
-    def moved(self, left: int, top: int) -> "Place":
-        """The same size elsewhere."""
-        return Place(left, top, self.width, self.height)
-
-    def grown(self, edge: int) -> "Place":
-        """With so many pixels more at every side."""
-        return Place(self.left - edge, self.top - edge, self.width + 2 * edge, self.height + 2 * edge)
-
-    def meets(self, others: Iterable["Place"]) -> bool:
-        """Whether it shares a pixel with one of others."""
-        return any(
-            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
-            for other in others
-        )
-
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 
 def around(canvas: Size, places: Iterable[Place]) -> Place:
@@ -129,11 +85,12 @@ def place_labels(canvas: Size, boxes: Sequence[Place], plates: Callable[[int], S
     """
     sizes = text_sizes(canvas, boxes)
     best = Labels(sizes[0], (None,) * len(boxes))
-    filling = _fill(canvas, boxes)
+    filling, faces = _fill(canvas, boxes), Occupied(boxes)
     for text in sizes:
         around = [_around(canvas, box, plate) for box, plate in zip(boxes, plates(text), strict=True)]
-        labels = Labels(text, tuple(_placed(boxes, around)))
-        labels = _with_inner(canvas, boxes, plates, labels) if filling else labels
+        free = [[place for place in places if not place.meets(faces.near(place))] for places in around]
+        labels = Labels(text, tuple(_placed(free)))
+        labels = _with_inner(canvas, boxes, plates, labels, faces) if filling else labels
         if labels.places.count(None) < best.places.count(None):
             best = labels
         if None not in best.places:
@@ -142,15 +99,18 @@ def place_labels(canvas: Size, boxes: Sequence[Place], plates: Callable[[int], S
 
 
 def _with_inner(
-    canvas: Size, boxes: Sequence[Place], plates: Callable[[int], Sequence[Size]], labels: Labels
+    canvas: Size, boxes: Sequence[Place], plates: Callable[[int], Sequence[Size]], labels: Labels, faces: Occupied
 ) -> Labels:
     """The same labels, and at the edges of their own faces those that have no other place."""
     places = list(labels.places)
+    taken = Occupied(place for place in places if place is not None)
     for number, (box, plate) in enumerate(zip(boxes, plates(labels.text), strict=True)):
         if places[number] is None:
-            others = [other for other in boxes if other is not box] + [place for place in places if place is not None]
             inner = _within(canvas, box, plate)
-            places[number] = next((place for place in inner if not place.meets(others)), None)
+            clear = (place for place in inner if not place.meets(chain(faces.near(place, box), taken.near(place))))
+            place = places[number] = next(clear, None)
+            if place is not None:
+                taken.add(place)
     return Labels(labels.text, tuple(places))
 
 
@@ -173,39 +133,19 @@ def _around(canvas: Size, box: Place, plate: Size) -> list[Place]:
     return [place for place in dict.fromkeys(pushed) if _fits(place, canvas) and not place.meets((box,))]
 
 
-def _placed(boxes: Sequence[Place], around: Sequence[Sequence[Place]]) -> list[Place | None]:
-    """One of the places around each face that covers no face and no label; who has the fewest chooses first."""
-    free = _free(boxes, around)
-    found: list[Place | None] = [None] * len(boxes)
-    taken: list[Place] = []
-    for number in sorted(range(len(boxes)), key=lambda number: len(free[number])):
-        place = next((place for place in free[number] if not place.meets(taken)), None)
+def _placed(free: Sequence[Sequence[Place]]) -> list[Place | None]:
+    """One of the places around each face that cover no face, and no label then; who has the fewest chooses first."""
+    found: list[Place | None] = [None] * len(free)
+    taken = Occupied()
+    for number in sorted(range(len(free)), key=lambda number: len(free[number])):
+        place = next((place for place in free[number] if not place.meets(taken.near(place))), None)
         if place is not None:
             found[number] = place
-            taken.append(place)
+            taken.add(place)
     return found
 
 
-def _free(boxes: Sequence[Place], around: Sequence[Sequence[Place]]) -> list[list[Place]]:
-    """Those of the places around each face that cover no face."""
-    every = [place for places in around for place in places]
-    if not every:
-        return [[] for _ in around]
-    some, others = _edges(every), _edges(boxes)
-    begins = np.all(some[:, None, :2] < others[None, :, 2:], axis=2)
-    ends = np.all(some[:, None, 2:] > others[None, :, :2], axis=2)
-    covers = np.asarray(np.any(begins & ends, axis=1)).tolist()
-    clear = iter(zip(every, [not covered for covered in covers], strict=True))
-    return [[place for place, is_clear in (next(clear) for _ in places) if is_clear] for places in around]
-
-
-def _edges(places: Sequence[Place]) -> NDArray[np.intp]:
-    return np.array([(place.left, place.top, place.right, place.bottom) for place in places], np.intp)
-
-
-def bar_places(
-    canvas: Size, box: Place, panel: Size, others: Sequence[Place], taken: Sequence[Place]
-) -> Iterator[Place]:
+def bar_places(canvas: Size, box: Place, panel: Size, faces: Occupied, taken: Occupied) -> Iterator[Place]:
     """Places for the bars of a face, the best first: beside it where they cover no face and nothing that is drawn;
     within it where it fills the picture and the bars are small.
 
@@ -213,7 +153,7 @@ def bar_places(
         canvas: size of the picture.
         box: of the face.
         panel: size of the bars.
-        others: boxes of the other faces.
+        faces: boxes of all faces, ``box`` itself among them.
         taken: what is drawn already.
     """
     width, height = panel
@@ -231,7 +171,7 @@ def bar_places(
         [Place(box.left + gap, box.bottom - gap - height, width, height)] if small and _fill(canvas, (box,)) else []
     )
     for place in (*outside, *inside):
-        if _fits(place, canvas) and not place.meets((*others, *taken)):
+        if _fits(place, canvas) and not place.meets(chain(faces.near(place, box), taken.near(place))):
             yield place
 
 

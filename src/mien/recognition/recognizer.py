@@ -239,8 +239,8 @@ class Recognizer:
         """The frames of a video with its faces, followed through time; closing the iterator releases the source.
 
         Args:
-            source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, picture files in
-                order, or a source of your own.
+            source: path of a video, number of a webcam, address of a stream, ``-`` for standard input, pictures in
+                order (see `read_image` for what each may be), or a source of your own.
             every: run full-frame detection every N frames and track faces in between; by default twice a second, for
                 live sources less often where the machine is slow.
             smooth: how the expressions of a track are steadied: ``symmetric`` (a mean of as much before as after a

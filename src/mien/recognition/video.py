@@ -20,6 +20,7 @@ from mien.given import flag, keep, several, whole
 from mien.media.decode_picture import as_pixels
 from mien.media.excerpt import WHOLE, Excerpt, not_live, seconds_of
 from mien.media.open_video import excerpted, open_video
+from mien.media.read_image import PICTURES, Picture, check_array
 from mien.media.readahead import Reader
 from mien.media.reopening import check_patience
 from mien.media.video_source import Interruption, VideoImage, VideoSource, check_fps, is_live, without_password
@@ -38,7 +39,7 @@ log: Final = logging.getLogger("mien")
 
 _SOURCE: Final = "a path, an address, the number of a webcam, a list of pictures or a mien.VideoSource"
 
-VideoInput = str | Path | int | Sequence[str | Path] | VideoSource
+VideoInput = str | Path | int | Sequence[Picture] | VideoSource
 
 
 class StreamKeywords(TypedDict, total=False):
@@ -142,7 +143,10 @@ def checked_source(source: Any, excerpt: Excerpt = WHOLE) -> VideoInput:
     ):
         raise UsageError(f"a {type(source).__name__} is no video: expected {_SOURCE}")
     elif isinstance(source, Sequence) and not isinstance(source, str):
-        several("the source", source, (str, Path), _SOURCE)
+        several("the source", source, PICTURES, _SOURCE)
+        for picture in source:
+            if isinstance(picture, np.ndarray):
+                check_array(picture)
     if excerpt.cuts and (getattr(source, "live", False) or (isinstance(source, str | int) and is_live(source))):
         raise not_live(without_password(str(getattr(source, "name", source))))
     found: VideoInput = source
