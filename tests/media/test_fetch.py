@@ -2,6 +2,7 @@
 
 import base64
 import io
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from PIL import Image
 
 import mien
 from mien.errors import InputError, TooLargeError
+from mien.media import fetch
 from mien.media.fetch import fetch_picture
 from mien.media.read_image import read_image
 from mien.media.sources import sort_sources
@@ -79,6 +81,10 @@ class Handler(BaseHTTPRequestHandler):
     def answer_silent(self):
         self.stop.wait()
 
+    def answer_rendered(self):
+        self.stop.wait(0.8)
+        self.give(png())
+
     def log_message(self, *arguments):
         pass
 
@@ -138,6 +144,19 @@ def test_a_server_that_drips_or_is_silent_is_not_waited_for(address, name):
     with pytest.raises(InputError, match=r"not there within 0\.5 s"):
         fetch_picture(f"{address}/{name}", most_seconds=0.5)
     assert time.monotonic() - begun >= 0.5
+
+
+def test_a_server_that_thinks_longer_than_a_connection_takes_is_waited_for(address, monkeypatch):
+    monkeypatch.setattr(fetch, "_CONNECTING", 0.5)
+    assert fetch_picture(f"{address}/rendered.png") == png()
+
+
+def test_one_that_takes_no_connection_is_not(monkeypatch):
+    monkeypatch.setattr(fetch, "_CONNECTING", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never answers the greeting of TLS
+        there = f"https://127.0.0.1:{silent.getsockname()[1]}/a.png"
+        with pytest.raises(InputError, match=r"a\.png: cannot be fetched \(no connection within 0\.2 s\)"):
+            fetch_picture(there)
 
 
 def test_a_password_goes_to_its_host_only_and_is_never_said(address):
