@@ -2,19 +2,23 @@
 
 import base64
 import io
+import re
 import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import mien
 from mien.errors import InputError, TooLargeError
 from mien.media import fetch
-from mien.media.fetch import fetch_picture
+from mien.media.fetch import ascii_address, fetch_picture
 from mien.media.read_image import read_image
 from mien.media.sources import sort_sources
 
@@ -35,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.seen.append((self.path, self.headers.get("Authorization"), self.headers.get("Host")))
-        name = self.path.partition("?")[0].strip("/")
+        name = unquote(self.path.partition("?")[0]).strip("/")
         getattr(self, f"answer_{name.partition('.')[0]}", self.answer_missing)()
 
     def give(self, content, kind="image/png", status=200, **headers):
@@ -48,6 +52,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_party(self):
         self.give(png())
+
+    answer_fête = answer_party  # noqa: PLC2401 - the name of a picture
 
     def answer_page(self):
         self.give(b"<html></html>", "text/html; charset=utf-8")
@@ -110,6 +116,46 @@ def test_an_address_is_a_picture(address):
     seen = mien.recognize(f"{address}/party.png", detector="none")
     assert seen.frame.source == f"{address}/party.png"
     assert len(seen.faces) == 1
+
+
+def test_letters_of_any_language_and_blanks_are_sent_as_browsers_send_them(address):
+    there = f"{address}/fête.n 1.png?größe=µ&a=%C3%BC"
+    assert mien.recognize(there, detector="none").frame.source == there
+    assert Handler.seen[0][0] == "/f%C3%AAte.n%201.png?gr%C3%B6%C3%9Fe=%C2%B5&a=%C3%BC"
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),  # RFC 3492 and its successors' example
+        ("BÜCHER.example:8080", "xn--bcher-kva.example:8080"),
+        ("例え。テスト", "xn--r8jz45g.xn--zckzah"),  # IANA's test domain
+        ("faß.de", "xn--fa-hia.de"),  # RFC 5894: no longer the host fass.de
+        ("münchen.例え:81", "xn--mnchen-3ya.xn--r8jz45g:81"),
+    ],
+)
+def test_hosts_of_any_language_are_sent_in_punycode(host, sent):
+    assert ascii_address(f"http://me:pw@{host}/a.png#top") == f"http://{sent}/a.png"
+
+
+@given(st.text(st.characters(exclude_characters="%?#\\\t\r\n", exclude_categories=["Cs", "Cc"])), st.text())
+def test_what_is_sent_is_ascii_stands_for_the_same_and_is_encoded_once(path, query):
+    there = f"http://host/{path}"
+    sent = ascii_address(there)
+    assert re.fullmatch("[!-~]+", sent)
+    assert unquote_to_bytes(sent).rstrip(b" ") == there.rstrip(" ").encode()
+    try:
+        whole = ascii_address(f"{there}?{query}")
+    except UnicodeEncodeError:  # half of a surrogate pair, which no text holds
+        return
+    assert ascii_address(whole) == whole
+    assert re.fullmatch("[!-~]+", whole)
+
+
+@given(st.text("abcXYZ019-._~!$&'()*+,;=:@/%"), st.text("abc019-._~!$&'()*+,;=:@/?%"))
+def test_an_address_in_ascii_is_sent_as_it_is(path, query):
+    there = f"http://host/{path}?{query}" if query else f"http://host/{path}"
+    assert ascii_address(there) == there
 
 
 @pytest.mark.parametrize(

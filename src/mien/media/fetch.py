@@ -11,7 +11,8 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from unicodedata import normalize
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from mien.errors import InputError, TooLargeError
 from mien.media.decode_picture import MOST_BYTES
@@ -24,6 +25,8 @@ has to make the picture first.
 """
 MOST_SECONDS: Final = 60.0
 _PIECE: Final = 1 << 16
+_KEPT: Final = "%!$&'()*+,/:;=?@[\\]^`{|}~"
+"""What stands in addresses as it is, besides letters and digits; browsers keep brackets and percent signs too."""
 _Got = TypeVar("_Got")
 
 
@@ -61,10 +64,30 @@ def is_picture_there(address: str, *, most_seconds: float = MOST_SECONDS) -> boo
         return False
 
 
-def _opened(address: str) -> Any:
+def ascii_address(address: str) -> str:
+    """An http(s) address as it is sent: without user, password and fragment, other letters and blanks percent-encoded
+    (RFC 3987, 3.1), those of the host in Punycode (RFC 3492). What is encoded already stays.
+
+    Raises:
+        ValueError: no address.
+    """
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
-    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host, fragment="")))  # noqa: S310 - http(s) only
+    if not host.isascii():
+        labels = normalize("NFKC", host).lower().replace("\u3002", ".").split(".")
+        host = ".".join(_ascii_label(*label.partition(":")) for label in labels)
+    path, query = (quote(part, _KEPT, errors="surrogateescape") for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, host, path, query, ""))
+
+
+def _ascii_label(label: str, *port: str) -> str:
+    written = label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
+    return "".join((written, *port))
+
+
+def _opened(address: str) -> Any:
+    parts = urlsplit(address)
+    request = urllib.request.Request(ascii_address(address))  # noqa: S310 - http(s) only
     request.add_header("User-Agent", f"mien/{__version__}")
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
