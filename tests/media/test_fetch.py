@@ -55,6 +55,11 @@ class Handler(BaseHTTPRequestHandler):
 
     answer_fête = answer_party  # noqa: PLC2401 - the name of a picture
 
+    def answer_animation(self):
+        content, image = io.BytesIO(), Image.fromarray(RGB)
+        image.save(content, "GIF", save_all=True, append_images=[image.rotate(turn) for turn in (90, 180)])
+        self.give(content.getvalue(), "image/gif")
+
     def answer_page(self):
         self.give(b"<html></html>", "text/html; charset=utf-8")
 
@@ -122,6 +127,12 @@ def test_letters_of_any_language_and_blanks_are_sent_as_browsers_send_them(addre
     there = f"{address}/fête.n 1.png?größe=µ&a=%C3%BC"
     assert mien.recognize(there, detector="none").frame.source == there
     assert Handler.seen[0][0] == "/f%C3%AAte.n%201.png?gr%C3%B6%C3%9Fe=%C2%B5&a=%C3%BC"
+
+
+def test_an_animation_at_an_address_says_that_its_first_image_is_read(address, caplog):
+    assert read_image(f"{address}/animation.gif").shape == RGB.shape
+    (said,) = caplog.messages
+    assert said.startswith(f"{address}/animation.gif: the first of 3 images is read; ")
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         """The faces in pictures and what they express.
 
         One picture as the body; or several, as the files `picture` of a form or in base64 in JSON. Pictures that cannot
-        be read have an `error`; when none can be read, the status says so. With `Accept: image/png`, the answer to one
-        picture is that picture with its faces drawn in.
+        be read have an `error`; when none can be read, the status says so. Of an animation the first image is read.
+        With `Accept: image/png`, the answer to one picture is that picture with its faces drawn in.
         """
         draws = _wants_png(request)
         drawing.check(wishes, draws=draws)
