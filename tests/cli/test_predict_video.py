@@ -183,6 +183,13 @@ def test_an_mp4_on_standard_input_is_not_called_empty(workplace, write_clip):
     assert b"cannot be read from standard input, name the file instead" in messages
 
 
+def test_standard_input_that_brings_nothing_is_called_empty(workplace):
+    process = started("-", "--format", "csv", stdin=subprocess.PIPE)
+    _, messages = process.communicate(b"", timeout=HANG)
+    assert process.returncode == 1
+    assert b"-: standard input is empty; give it a video" in messages
+
+
 @pytest.mark.parametrize("form", ["parquet", "json", "csv"])
 def test_a_termination_signal_ends_like_ctrl_c_and_a_second_one_ends_nothing_earlier(workplace, stage, form):
     jpeg = io.BytesIO()

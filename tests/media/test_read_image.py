@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from mien.errors import InputError, UsageError
 from mien.media.read_image import read_image
+from mien.media.tiff_structure import pages_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 GRAY = RGB[:, :, 0]
@@ -231,3 +232,39 @@ def test_a_video_is_called_a_video(tmp_path, write_clip):
     for source in (path, misnamed, path.read_bytes()):
         with pytest.raises(InputError, match="a video, not a picture"):
             read_image(source)
+
+
+@pytest.mark.parametrize(("options", "pages"), [({}, 3), ({"big_tiff": True}, 3), ({"compression": "jpeg"}, 3)])
+def test_a_document_of_several_pages_says_that_the_first_is_read(tmp_path, caplog, options, pages):
+    path = tmp_path / "a.tif"
+    others = [Image.fromarray(RGB[::-1].copy()) for _ in range(pages - 1)]
+    Image.fromarray(RGB).save(path, save_all=True, append_images=others, **options)
+    read_image(path)
+    assert caplog.messages == [f"{path}: the first of 3 pages is read; save the others as pictures"]
+
+
+@pytest.mark.parametrize("kind", [1, 4])
+def test_a_smaller_version_or_a_mask_is_no_page(tmp_path, caplog, kind):
+    path, tags = tmp_path / "a.tif", TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = kind
+    small = Image.fromarray(RGB[::2, ::2].copy())
+    small.encoderinfo = {"tiffinfo": tags}
+    Image.fromarray(RGB).save(path, save_all=True, append_images=[small])
+    with Image.open(path) as written:
+        written.seek(1)
+        assert written.tag_v2[254] == kind
+    read_image(path)
+    assert caplog.messages == []
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]))
+def test_pages_of_damaged_files_are_counted_without_end_or_error(content, start):
+    assert 0 <= pages_of(start + content) <= 200
+
+
+def test_pages_that_name_each_other_are_counted_once():
+    def directory(after):
+        return struct.pack("<HHHIII", 1, 256, 3, 1, 5, after)
+
+    content = b"II*\0" + struct.pack("<I", 8) + directory(8 + 18) + directory(8)
+    assert pages_of(content) == 2

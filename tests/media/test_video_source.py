@@ -195,7 +195,12 @@ def test_damage_raises_nothing_but_input_errors(folder, tmp_path, seed):
     [
         ("missing.mp4", None, "No such file"),
         ("text.mp4", b"just text", "not a video"),
-        ("empty.mp4", b"", "not a video"),
+        ("empty.mp4", b"", "an empty file, not a video"),
+        (
+            "no index.mp4",
+            b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\x01\0mdat" + bytes(90),
+            r"its index \(moov\) is missing",
+        ),
     ],
 )
 def test_what_is_no_video_is_named(tmp_path, name, content, words):

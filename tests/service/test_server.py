@@ -148,7 +148,7 @@ def test_more_connections_than_allowed_get_503_but_health_is_answered(serve):
     with serve(limits=FEW) as address:
         held = []
         answer = wait_for(lambda: refused(address) or held.append(busy(address)))  # until more than three are busy
-        assert answer.json()["error"].startswith("the service is overloaded (more than 3 connections)")
+        assert answer.json()["error"].startswith("the service is overloaded (more than 3 connections, or ")
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert waiting.get(f"http://{address}/healthz").status_code == 200
         assert waiting.get(f"http://{address}/readyz").status_code == 200
@@ -187,6 +187,52 @@ def test_so_are_those_of_one_address_beyond_its_share(serve):
         assert received(silent[0]) == b""
 
 
+def busy_from(source, address):
+    """A connection from another address of this machine, whose request has begun."""
+    host, port = address.split(":")
+    connection = socket.create_connection((host, int(port)), timeout=HANG, source_address=(source, 0))
+    connection.sendall(HEAD + b"x")
+    return connection
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is this machine on Linux")
+def test_who_sends_no_bodies_makes_room_for_its_own_address_and_takes_none_from_others(serve, picture):
+    with serve(limits={**FEW, "connections": 100, "connections_per_client": 8}) as address:
+        neighbour = busy_from("127.0.0.2", address)
+        wait_for(lambda: "mien_requests_in_flight 2.0" in waiting.get(f"http://{address}/metrics").text)
+        held = [busy(address) for _ in range(40)]
+        sent = {"content": picture("PNG"), "headers": {"content-type": "image/png"}}
+        assert waiting.post(f"http://{address}/v1/predict", **sent).status_code == 200
+        for path in ("healthz", "readyz", "metrics"):
+            assert waiting.get(f"http://{address}/{path}").status_code == 200
+        for connection in held[:-9]:
+            assert received(connection) == b""
+        neighbour.sendall(bytes(999))
+        assert b" 415 " in received(neighbour, b"}")
+
+
+def test_an_address_whose_requests_are_all_being_answered_is_told_to_wait(serve, picture, tmp_path):
+    detector = Held(tmp_path)
+    limits = {**FEW, "connections": 100, "connections_per_client": 3}
+    with serve(Recognizer(Even(), detector), limits=limits) as address, contextlib.ExitStack() as connections:
+        content = picture("PNG")
+        asked = HEAD.replace(b"1000", str(len(content)).encode()) + content
+        held = []
+
+        def refused_now():
+            held.append(connections.enter_context(connected(address)))
+            held[-1].sendall(asked)
+            return refused(address)
+
+        answer = wait_for(refused_now)
+        assert answer.json()["error"].endswith("or 3 of one address); try again")
+        assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
+        for path in ("healthz", "readyz"):
+            assert waiting.get(f"http://{address}/{path}").status_code == 200
+        detector.let_go()
+        assert received(held[0], b"}]").startswith(b"HTTP/1.1 200 ")
+
+
 class Connection:
     """Of an address, as `make_room` sees it."""
 
@@ -206,12 +252,23 @@ def test_room_is_made_by_whoever_has_most_connections():
     new = Connection("one", 9)
     assert make_room(new, [*held, new], 4, 100)  # beyond twice as many
     assert [connection.cut for connection in held] == [True] + [False] * 7
-    assert make_way(new, [*held, new], 4)
+    assert make_way(new, [*held, new], 4, 100)
     assert [connection.cut for connection in held] == [True] * 2 + [False] * 6
-    assert not make_way(held[7], [*held, new], 4)
+    assert not make_way(held[7], [*held, new], 4, 100)
     busy = [Connection("many", number) for number in range(9)]
     assert not make_room(new, [*busy, new], 4, 100)
     assert not any(connection.cut for connection in [*busy, new])
+
+
+def test_beyond_the_share_of_an_address_its_own_oldest_unfinished_request_is_cut():
+    neighbours = [Connection("other", number, unfinished=True) for number in range(5)]
+    held = [Connection("one", 10 + number, unfinished=True) for number in range(4)]
+    new = Connection("one", 20, silent=True)
+    everybody = [*neighbours, *held, new]
+    assert make_room(new, everybody, 100, 3)
+    assert not any(connection.cut for connection in everybody)
+    assert make_way(new, everybody, 100, 3)
+    assert [connection.cut for connection in everybody] == [False] * 5 + [True] + [False] * 4
 
 
 def test_a_connection_whose_answers_are_not_read_is_cut(serve):

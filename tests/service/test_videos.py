@@ -79,7 +79,7 @@ def test_a_video_that_breaks_off_keeps_its_frames(client, stage, write_clip, tmp
     [
         (b"", "video/mp4", 415),
         (b"words", "video/mp4", 415),
-        (b"\x1aE\xdf\xa3" + bytes(100), "video/webm", 415),
+        (b"\x1aE\xdf\xa3" + bytes(100), "video/webm", 422),
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "video/mp4", 415),
         (b"ffconcat version 1.0\nfile /etc/passwd\n", "video/x-matroska", 415),
         (b"#EXTM3U\n", "application/vnd.apple.mpegurl", 415),
@@ -90,6 +90,52 @@ def test_what_is_no_video_is_refused(client, content, kind, status):
     answer = client.post("/v1/predict/video", content=content, headers={"content-type": kind})
     assert answer.status_code == status
     assert answer.json().keys() == {"error"}
+
+
+def test_an_empty_video_is_called_so_as_an_empty_picture_is(client):
+    answer = client.post("/v1/predict/video?name=a.mp4", content=b"", headers=MP4)
+    assert (answer.status_code, answer.json()["error"]) == (415, "a.mp4: an empty file, not a video")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "declared", "found"),
+    [
+        ("webm", "video/mp4", "video/webm"),
+        ("mkv", "video/x-msvideo", "video/x-matroska"),
+        ("mp4", "video/webm", "video/mp4"),
+        ("mov", "video/x-matroska", "video/quicktime"),
+        ("avi", "video/quicktime", "video/x-msvideo"),
+    ],
+)
+def test_a_video_of_another_type_than_declared_says_which_it_is(
+    client, write_clip, stage, tmp_path, suffix, declared, found
+):
+    encoding = {"webm": {"codec": "libvpx-vp9"}, "avi": {"codec": "mjpeg", "pixels": "yuvj420p"}}.get(suffix, {})
+    content = write_clip(tmp_path / f"a.{suffix}", [stage((0, 40, 60))] * 3, **encoding).read_bytes()
+    answer = client.post("/v1/predict/video", content=content, headers={"content-type": declared})
+    said = f"video: its content is {found}, not {declared}: send it with that content type"
+    assert (answer.status_code, answer.json()["error"]) == (415, said)
+    assert len(lines_of(client.post("/v1/predict/video", content=content, headers={"content-type": found}))) == 3
+
+
+@pytest.mark.parametrize(("declared", "suffix"), [("video/quicktime", "mp4"), ("video/webm", "mkv")])
+def test_kindred_types_are_read_as_each_other(client, write_clip, stage, tmp_path, declared, suffix):
+    content = write_clip(tmp_path / f"a.{suffix}", [stage((0, 40, 60))] * 3).read_bytes()
+    assert len(lines_of(client.post("/v1/predict/video", content=content, headers={"content-type": declared}))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "size", "says"),
+    [
+        ("a.mp4", "video/mp4", 0.7, "its index (moov) is missing"),
+        ("a.mkv", "video/webm", 0.01, "damaged or truncated"),
+    ],
+)
+def test_a_truncated_video_is_called_so(client, write_clip, tmp_path, name, kind, size, says):
+    noise = np.random.default_rng(0).integers(0, 256, (10, 48, 64, 3), np.uint8)
+    whole = write_clip(tmp_path / name, list(noise)).read_bytes()
+    answer = client.post("/v1/predict/video", content=whole[: int(size * len(whole))], headers={"content-type": kind})
+    assert (answer.status_code, says in answer.json()["error"]) == (422, True), answer.text
 
 
 def test_parameters_are_checked(client):

@@ -119,6 +119,35 @@ def test_an_annotated_picture(client, recognizer, astronaut_jpeg):
 
 
 @pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("image/png, application/json", "application/json"),
+        ("image/png;q=0.5, application/json;q=0.4", "image/png"),
+        ("image/png, */*", "image/png"),
+        ("image/*", "image/png"),
+        ("IMAGE/PNG; q=1.000", "image/png"),
+        ("image/png;q=0, */*", "application/json"),
+        ("text/html, image/jpeg, */*;q=0.8", "application/json"),
+        ("application/*;q=0.1", "application/json"),
+        ("image/jpeg", None),
+        ("text/csv", None),
+        ("image/png;q=0", None),
+        ("*/*;q=0.0", None),
+    ],
+)
+def test_what_is_taken_is_given_or_refused(client, picture, accept, kind):
+    answer = client.post("/v1/predict", content=picture("PNG"), headers={**PNG, "accept": accept})
+    if kind is None:
+        assert (answer.status_code, answer.headers["content-type"]) == (406, "application/json")
+        assert answer.json()["error"].startswith("the answer is application/json or image/png")
+    else:
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+
+
+@pytest.mark.parametrize(
     ("query", "options"),
     [
         ("labels=false", {"labels": False}),

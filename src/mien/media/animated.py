@@ -26,21 +26,23 @@ def is_animation(path: Path) -> bool:
 
 
 def _moves(content: Content) -> bool:
+    return images_of(content, 2) > 1
+
+
+def images_of(content: Content, most: int = _STEPS) -> int:
+    """How many images an animated picture has; counting may stop at ``most``. 1 for other files."""
     if content[:6] in {b"GIF87a", b"GIF89a"}:
-        return _images_of_gif(content) > 1
+        return _images_of_gif(content, most)
     if content[:8] == b"\x89PNG\r\n\x1a\n":
-        return _images_of_png(content) > 1
+        return _images_of_png(content)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return _images_of_webp(content) > 1
-    return (
-        content[4:8] == b"ftyp"
-        and b"avis" in content[8 : min(int.from_bytes(content[:4], "big"), 400)]
-        and (_samples(content) > 1)
-    )
+        return _images_of_webp(content, most)
+    if content[4:8] == b"ftyp" and b"avis" in content[8 : min(int.from_bytes(content[:4], "big"), 400)]:
+        return _samples(content)
+    return 1
 
 
-def _images_of_gif(content: Content) -> int:
-    """Images, as far as the second."""
+def _images_of_gif(content: Content, most: int) -> int:
     at, images = 13 + _table(content[10]) if len(content) > 10 else len(content), 0
     for _ in range(_STEPS):
         kind = content[at : at + 1]
@@ -51,7 +53,7 @@ def _images_of_gif(content: Content) -> int:
             at += 2
         else:
             at += 1  # padding, which decoders pass over
-        if images == 2 or kind in {b"", b";"}:
+        if images == most or kind in {b"", b";"}:
             break
         if kind in {b",", b"!"}:
             at = _after_blocks(content, at)
@@ -83,12 +85,11 @@ def _images_of_png(content: Content) -> int:
     return images + (not first) if images else 1
 
 
-def _images_of_webp(content: Content) -> int:
-    """Images, as far as the second."""
+def _images_of_webp(content: Content, most: int) -> int:
     at, images = 12, 0
     for _ in range(_STEPS):
         images += content[at : at + 4] == b"ANMF"
-        if images == 2 or at >= len(content):
+        if images == most or at >= len(content):
             break
         at += 8 + (size := int.from_bytes(content[at + 4 : at + 8], "little")) + size % 2
     return images

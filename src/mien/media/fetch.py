@@ -8,19 +8,25 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from unicodedata import normalize
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from mien.errors import InputError, TooLargeError
 from mien.media.decode_picture import MOST_BYTES
 from mien.media.video_source import without_password
 from mien.version import __version__
 
-_SILENCE: Final = 10.0
+_CONNECTING: Final = 10.0
+"""Seconds in which a server takes a connection, TLS included: one that is gone is not waited for as long as one that
+has to make the picture first.
+"""
 MOST_SECONDS: Final = 60.0
 _PIECE: Final = 1 << 16
+_KEPT: Final = "%!$&'()*+,/:;=?@[\\]^`{|}~"
+"""What stands in addresses as it is, besides letters and digits; browsers keep brackets and percent signs too."""
 _Got = TypeVar("_Got")
 
 
@@ -45,7 +51,7 @@ def fetch_picture(address: str, *, most_bytes: int = MOST_BYTES, most_seconds: f
     return _in_time(download, name, most_seconds)
 
 
-def is_picture_there(address: str, *, most_seconds: float = _SILENCE) -> bool:
+def is_picture_there(address: str, *, most_seconds: float = MOST_SECONDS) -> bool:
     """Whether what lies at an http or https address says that it is a picture; False where nobody answers."""
 
     def ask(_deadline: float) -> bool:
@@ -58,23 +64,80 @@ def is_picture_there(address: str, *, most_seconds: float = _SILENCE) -> bool:
         return False
 
 
-def _opened(address: str) -> Any:
+def ascii_address(address: str) -> str:
+    """An http(s) address as it is sent: without user, password and fragment, other letters and blanks percent-encoded
+    (RFC 3987, 3.1), those of the host in Punycode (RFC 3492). What is encoded already stays.
+
+    Raises:
+        ValueError: no address.
+    """
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
-    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host, fragment="")))  # noqa: S310 - http(s) only
+    if not host.isascii():
+        labels = normalize("NFKC", host).lower().replace("\u3002", ".").split(".")
+        host = ".".join(_ascii_label(*label.partition(":")) for label in labels)
+    path, query = (quote(part, _KEPT, errors="surrogateescape") for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, host, path, query, ""))
+
+
+def _ascii_label(label: str, *port: str) -> str:
+    written = label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
+    return "".join((written, *port))
+
+
+def _opened(address: str) -> Any:
+    parts = urlsplit(address)
+    request = urllib.request.Request(ascii_address(address))  # noqa: S310 - http(s) only
     request.add_header("User-Agent", f"mien/{__version__}")
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         secret = base64.b64encode(user.encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {secret}")
-    return _opener().open(request, timeout=_SILENCE)
+    return _opener().open(request, timeout=MOST_SECONDS)
+
+
+class _NoConnectionError(TimeoutError):
+    """A server takes no connection."""
+
+
+class _Connecting:
+    """A connection of `http.client` that is made in less time than its timeout."""
+
+    timeout: float | None
+
+    def connect(self: Any) -> None:
+        patience, self.timeout = self.timeout, _CONNECTING
+        try:
+            super().connect()  # type: ignore[misc]
+        except TimeoutError:
+            raise _NoConnectionError from None
+        self.timeout = patience
+        self.sock.settimeout(patience)
+
+
+class _Http(_Connecting, HTTPConnection):
+    """One of http."""
+
+
+class _Https(_Connecting, HTTPSConnection):
+    """One of https."""
+
+
+class _HttpHandler(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_Http, req)
+
+
+class _HttpsHandler(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_Https, req)
 
 
 def _opener() -> urllib.request.OpenerDirector:
     """What opens http and https only: an answer that points to a file or elsewhere is not followed."""
     opener = urllib.request.OpenerDirector()
     for handler in (
-        *(urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler),
+        *(urllib.request.ProxyHandler, _HttpHandler, _HttpsHandler),
         *(urllib.request.HTTPRedirectHandler, urllib.request.HTTPErrorProcessor),
         *(urllib.request.HTTPDefaultErrorHandler, urllib.request.UnknownHandler),
     ):
@@ -121,6 +184,8 @@ def _failure(error: Exception, name: str, seconds: float) -> Exception:
     if isinstance(error, urllib.error.HTTPError):
         return InputError(f"{name}: cannot be fetched (the server answers {error.code} {_line(str(error.reason))})")
     reason = getattr(error, "reason", error)
+    if isinstance(reason, _NoConnectionError):
+        return InputError(f"{name}: cannot be fetched (no connection within {_CONNECTING:g} s)")
     if isinstance(reason, TimeoutError):
         return InputError(f"{name}: cannot be fetched (not there within {seconds:g} s)")
     if isinstance(error, OSError | HTTPException | ValueError):

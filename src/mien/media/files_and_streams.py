@@ -3,6 +3,7 @@
 What is damaged or missing becomes an error after the last frame that can be read.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -19,6 +20,7 @@ from mien.errors import InputError
 from mien.media.decode_picture import MAX_PIXELS, Pixels
 from mien.media.excerpt import WHOLE, Excerpt
 from mien.media.seek import Beginning, by_index, by_reading
+from mien.media.video_faults import fault_of_file
 from mien.media.video_orientation import Orientation
 from mien.media.video_source import (
     LIVE_SCHEMES,
@@ -181,7 +183,7 @@ class _Damage:
         """Raise if the video was damaged or, where it was read to the end, ended before its header says it does."""
         read = f"the {count} frames that could be read are there"
         if not count:
-            stopped = f" ({self.stopped})" if self.stopped else ", it is empty"
+            stopped = f" ({self.stopped})" if self.stopped else ": it is empty, or truncated before the first"
             hint = _UNSEEKABLE if self.stopped and name == STANDARD_INPUT else ""
             raise InputError(f"{name}: no frame of it can be decoded{self.reason or stopped}{hint}")
         if self.stopped:
@@ -218,17 +220,31 @@ def first_stamp(path: Path) -> Fraction:
 
 
 def _open(source: str, name: str, fps: float) -> Any:
-    path = "pipe:" if source == STANDARD_INPUT else source
+    given = _StandardInput() if source == STANDARD_INPUT else None
     try:
-        if source == STANDARD_INPUT or is_address(source):
+        if given is not None or is_address(source):
             options = {"framerate": f"{fps:g}", "rtsp_transport": "tcp"}
-            return av.open(path, options=options, timeout=(_PATIENCE, _PATIENCE) if is_address(source) else None)
+            return av.open(given or source, options=options, timeout=None if given else (_PATIENCE, _PATIENCE))
         if Path(source).is_dir():
             raise InputError(f"{name}: a folder, not a video")
         raw = {"framerate": f"{fps:g}"} if Path(source).suffix.lower() in RAW_SUFFIXES else {}
-        return av.open(f"file:{path}", options=raw)
+        return av.open(f"file:{source}", options=raw)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{name}: not a video that can be read ({_said(error)})") from None
+        if given is not None and given.empty:
+            raise InputError(f"{name}: standard input is empty; give it a video: mien predict - < FILE") from None
+        fault = None if given or is_address(source) else fault_of_file(Path(source))
+        raise InputError(f"{name}: {fault or f'not a video that can be read ({_said(error)})'}") from None
+
+
+class _StandardInput:
+    """Standard input as PyAV reads it, unlike FFmpeg interruptible and with a memory of whether anything came."""
+
+    empty = True
+
+    def read(self, size: int) -> bytes:
+        part = os.read(0, size)
+        self.empty = self.empty and not part
+        return part
 
 
 def _said(error: Exception) -> str:

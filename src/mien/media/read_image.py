@@ -4,6 +4,8 @@ How files are decoded, `mien.media.decode_picture` says.
 """
 
 import io
+import logging
+import mmap
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import InputError, UsageError
+from mien.media.animated import images_of
+from mien.media.boxes import Content
 from mien.media.decode_picture import MOST_BYTES, Pixels, Reduced, decode_picture, decode_reduced, on_white, pixels_of
 from mien.media.kinds import UNREAD, suffix
 from mien.media.pipe import hint_for_missing, read_pipe
 from mien.media.signatures import kind_of
+from mien.media.tiff_structure import pages_of
 from mien.media.video_source import is_address, without_password
 
 Picture = str | Path | bytes | NDArray[Any] | Image.Image
@@ -25,6 +30,8 @@ Picture = str | Path | bytes | NDArray[Any] | Image.Image
 
 PICTURES: Final = (str, Path, bytes, np.ndarray, Image.Image)
 """Their types."""
+
+log: Final = logging.getLogger("mien")
 
 _Decoded = TypeVar("_Decoded")
 
@@ -94,7 +101,10 @@ def _read_address(address: str) -> Pixels:
         raise InputError(f"{without_password(address)}: pictures are read from files and from http(s) addresses")
     from mien.media.fetch import fetch_picture  # which imports much that files do without
 
-    return decode_picture(io.BytesIO(fetch_picture(address)), without_password(address))
+    content, name = fetch_picture(address), without_password(address)
+    pixels = decode_picture(io.BytesIO(content), name)
+    _say_what_is_left(content, name)
+    return pixels
 
 
 def _read_file(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Decoded:
@@ -110,7 +120,12 @@ def _read_file(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _Deco
         with path.open("rb") as file:
             _refuse_unread(path, file.read(400))
             file.seek(0)
-            return decode(file, str(path))
+            decoded = decode(file, str(path))
+            file.seek(0)
+            if file.read(2) in {b"II", b"MM"}:  # TIFF; an animation is a short video to whoever reads files
+                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                    _say_what_is_left(content, str(path))
+            return decoded
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"{path!s}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
@@ -120,7 +135,17 @@ def _decoded_pipe(path: Path, decode: Callable[[BinaryIO, str], _Decoded]) -> _D
     if kind_of(content) == "video":
         raise InputError(f"{path}: a video in a pipe: give it as standard input: mien predict - < {path}")
     _refuse_unread(path, content[:400])
-    return decode(io.BytesIO(content), str(path))
+    decoded = decode(io.BytesIO(content), str(path))
+    _say_what_is_left(content, str(path))
+    return decoded
+
+
+def _say_what_is_left(content: Content, name: str) -> None:
+    """Say how many pages or images of a picture are not read, where nobody else reads them."""
+    if (pages := pages_of(content)) > 1:
+        log.warning("%s: the first of %d pages is read; save the others as pictures", name, pages)
+    if (images := images_of(content)) > 1:
+        log.warning("%s: the first of %d images is read; a file on this machine is read whole", name, images)
 
 
 def _refuse_unread(path: Path, content: bytes) -> None:

@@ -18,6 +18,10 @@ _TAGS: Final = 1000
 _DIRECTORIES: Final = frozenset({0x8769, 0x8825, 0xA005})
 """Tags that name further directories: EXIF 2.32, 4.6.3."""
 _MOST_DIRECTORIES: Final = 8
+_SUBFILE: Final = 254
+_REDUCED, _MASK = 1, 4
+"""Bits of the tag NewSubfileType: a smaller version of another page, and where one is transparent."""
+_PAGES: Final = 10_000
 _REPEATS: Final = 2
 """How often all of the file may be named."""
 
@@ -40,15 +44,49 @@ def check_tiff(content: Content, name: str, _max_pixels: int = 0) -> None:
             raise too_costly(name, what)
 
 
+def pages_of(content: Content) -> int:
+    """How many pages a TIFF file has, smaller versions of them left out, as far as 10,000; 0 for other files."""
+    pages, seen, at = 0, set[int](), _first(content)
+    order = _STARTS.get(content[:2], "little")
+    wide, entry, head = _widths(content)
+    while 0 < at < len(content) and at not in seen and pages < _PAGES:
+        seen.add(at)
+        count = int.from_bytes(content[at : at + head], order)
+        end = min(at + head + entry * count, len(content))
+        kinds = [
+            int.from_bytes(content[place + 4 + wide : place + 8 + wide], order)
+            for place in range(at + head, min(end, at + head + entry * _TAGS), entry)
+            if int.from_bytes(content[place : place + 2], order) == _SUBFILE
+        ]
+        pages += not any(kind & (_REDUCED | _MASK) for kind in kinds)
+        at = int.from_bytes(content[end : end + wide], order)
+    return pages
+
+
+def _first(content: Content) -> int:
+    """Where the first directory is; 0 where there is none."""
+    order = _STARTS.get(content[:2])
+    if order is None or int.from_bytes(content[2:4], order) not in {42, _BIG}:
+        return 0
+    return int.from_bytes(content[8:16] if _is_big(content) else content[4:8], order)
+
+
+def _is_big(content: Content) -> bool:
+    return int.from_bytes(content[2:4], _STARTS.get(content[:2], "little")) == _BIG
+
+
+def _widths(content: Content) -> tuple[int, int, int]:
+    """Bytes of an offset, of an entry and of the number of entries."""
+    return (8, 20, 8) if _is_big(content) else (4, 12, 2)
+
+
 def _values(content: Content) -> Iterator[int]:
     """Bytes that the file holds of the value of each tag of its first directory, and of EXIF's in it."""
     order = _STARTS.get(content[:2])
     if order is None:
         return
-    big = int.from_bytes(content[2:4], order) == _BIG
-    wide, entry = (8, 20) if big else (4, 12)
-    head = 8 if big else 2
-    directories = [int.from_bytes(content[8:16] if big else content[4:8], order)]
+    wide, entry, head = _widths(content)
+    directories = [int.from_bytes(content[8:16] if _is_big(content) else content[4:8], order)]
     for at in directories:
         count = int.from_bytes(content[at : at + head], order)
         for place in range(at + head, min(at + head + entry * count, len(content)), entry):

@@ -93,8 +93,8 @@ class Impatient(H11Protocol):
         if self._upgraded:
             self.transport.get_protocol().data_received(piece)  # type: ignore[attr-defined]  # a WebSocket
         elif not self.transport.is_closing():
-            full = self.silent and len(self.connections) > self.most and not make_way(self, self.connections, self.most)
-            self.app = _as_crowded(self._service) if full else self._service
+            crowded = self.silent and not make_way(self, self.connections, self.most, self.most_per_client)
+            self.app = _as_crowded(self._service) if crowded else self._service
             super().data_received(piece)
             self._watch()
         return self._counted.taken()
@@ -204,7 +204,9 @@ class Impatient(H11Protocol):
 
 
 def make_room(new: Any, connections: Iterable[Any], most: int, most_per_client: int) -> bool:
-    """Whether a new connection may stay; silent connections of whoever has most of them are closed for it.
+    """Whether a new connection may stay; silent connections of whoever has most of them are closed for it, its own
+    address's where that has more than its share. One that stays beyond a limit is answered, if only with a refusal
+    (see `make_way`).
 
     Args:
         new: the connection, one of ``connections``.
@@ -228,23 +230,36 @@ def make_room(new: Any, connections: Iterable[Any], most: int, most_per_client: 
         if candidates:
             _oldest_of_the_largest(candidates, held).transport.abort()
             return True
-    return not full and (not mine or bool(silent))
+    return not full
 
 
 def _open(connections: Iterable[Any]) -> list[Any]:
     return [connection for connection in connections if not connection.transport.is_closing()]
 
 
-def make_way(asking: Any, connections: Iterable[Any], most: int) -> bool:
-    """Whether another request may begin; if there are too many, an unfinished one of whoever has more connections than
-    the one who asks is cut for it.
+def make_way(asking: Any, connections: Iterable[Any], most: int, most_per_client: int) -> bool:
+    """Whether another request may begin. If there are too many, an unfinished one of whoever has more connections than
+    the one who asks is cut for it; if that one's address has too many, the oldest unfinished one of its own.
+
+    Args:
+        asking: a silent connection, one of ``connections``.
+        connections: all of them, HTTP and WebSocket.
+        most: requests without cutting any.
+        most_per_client: of one address.
     """
     everybody = _open(connections)
-    if sum(not getattr(connection, "silent", False) for connection in everybody) <= most:
+    if len(everybody) <= min(most, most_per_client):
+        return True
+    client = _client(asking)
+    busy = Counter(_client(connection) for connection in everybody if not getattr(connection, "silent", False))
+    mine = busy[client] > most_per_client
+    if busy.total() <= most and not mine:
         return True
     held = Counter(map(_client, everybody))
     unfinished = [other for other in everybody if getattr(other, "unfinished", False)]
-    unfinished = [other for other in unfinished if held[_client(other)] > held[_client(asking)]]
+    unfinished = [
+        other for other in unfinished if (_client(other) == client if mine else held[_client(other)] > held[client])
+    ]
     if unfinished:
         _oldest_of_the_largest(unfinished, held).transport.abort()
     return bool(unfinished)

@@ -31,7 +31,7 @@ HEALTH: Final = frozenset({"/healthz", "/readyz"})
 KEEP: Final = "mien.keep"
 """Key of a scope: called with the size of a large response, which counts like a body until it is sent."""
 CROWDED: Final = "mien.crowded"
-"""Key of a scope: there are too many connections."""
+"""Key of a scope: there are too many connections; this one is closed when it was answered."""
 
 ACCESS: Final = logging.getLogger("mien.access")
 ACCESS.setLevel(logging.WARNING)  # clients are private: it is silent until somebody asks for it
@@ -70,7 +70,7 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = self._bounded(scope, receive)
-        answer = _Answer(send, body, self._headers(scope))
+        answer = _Answer(send, body, self._headers(scope), last=CROWDED in scope)
         started = time.monotonic()
         try:
             self._check(scope)
@@ -121,8 +121,9 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers, access = Headers(scope=scope), self._settings.access
         if scope.get(CROWDED) and scope["path"] not in HEALTH:
-            most = self._settings.limits.connections
-            raise RequestError(503, f"the service is overloaded (more than {most} connections); try again")
+            limits = self._settings.limits
+            many = f"more than {limits.connections} connections, or {limits.connections_per_client} of one address"
+            raise RequestError(503, f"the service is overloaded ({many}); try again")
         if scope["path"] not in HEALTH:  # load balancers ask by the address
             check_host(headers, access)
         if scope.get("method") not in _SAFE:
@@ -149,16 +150,17 @@ class _Answer:
         send: ASGI's send channel.
         body: of the request; a response before its end closes the connection, so that the rest is not parsed.
         headers: further ones.
+        last: whether the connection is closed after it.
     """
 
-    def __init__(self, send: Send, body: BoundedBody, headers: Mapping[str, str]) -> None:
-        self._send, self._body, self._headers = send, body, headers
+    def __init__(self, send: Send, body: BoundedBody, headers: Mapping[str, str], *, last: bool) -> None:
+        self._send, self._body, self._headers, self._last = send, body, headers, last
         self.status = 499
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            ends = self._body.unread or self._body.ambiguous
+            ends = self._last or self._body.unread or self._body.ambiguous
             added = {**self._headers, "connection": "close"} if ends else self._headers
             message = {**message, "headers": with_headers(message.get("headers", ()), {**SECURITY_HEADERS, **added})}
         await self._send(message)

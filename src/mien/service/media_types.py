@@ -3,6 +3,7 @@
 from typing import Final
 
 from mien.errors import RequestError
+from mien.media.boxes import Content
 from mien.media.signatures import kind_of
 
 ANY: Final = "application/octet-stream"
@@ -26,6 +27,9 @@ VIDEOS: Final = {
     "video/x-msvideo": "avi",
 }
 """Media types of videos, and FFmpeg's name of the one demuxer that is tried: none that follows references (SSRF)."""
+
+_KINDRED: Final = {"video/quicktime": "video/mp4", "video/webm": "video/x-matroska"}
+"""Types of which one demuxer reads what it reads of the other."""
 
 _ALIASES: Final = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp", "video/avi": "video/x-msvideo"}
 
@@ -52,6 +56,24 @@ def picture_type(content: bytes, name: str) -> str:
     if found is None:
         raise RequestError(415, f"{name}: not a picture that is read; send one of {', '.join(PICTURES)}")
     return found
+
+
+def video_type(content: Content) -> str | None:
+    """The media type of a video by its first bytes; None: none of `VIDEOS`."""
+    if kind_of(start := content[:400]) != "video":
+        return None
+    if start[4:8] in {b"ftyp", b"moov", b"mdat", b"wide"}:
+        return "video/mp4" if start[4:8] == b"ftyp" and start[8:12] != b"qt  " else "video/quicktime"
+    if start.startswith(b"RIFF"):
+        return "video/x-msvideo"
+    if start.startswith(b"\x1aE\xdf\xa3"):
+        return "video/webm" if b"webm" in start[:64] else "video/x-matroska"
+    return None
+
+
+def are_kindred(kind: str, other: str) -> bool:
+    """Whether videos of one type can be sent as the other."""
+    return _KINDRED.get(kind, kind) == _KINDRED.get(other, other)
 
 
 def _sniffed(content: bytes) -> str | None:

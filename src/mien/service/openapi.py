@@ -20,6 +20,7 @@ _REASONS: Final = {
     400: "The form or the JSON is malformed.",
     401: "A bearer token is needed.",
     403: "Cross-origin request from a page that is not allowed; or a video, where the service takes none.",
+    406: "The Accept header takes neither JSON nor PNG.",
     408: "Timeout: the request was sent too slowly.",
     413: "Too many bytes, pixels, pictures, seconds or frames.",
     415: "Unsupported media type.",

@@ -20,6 +20,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import StreamOptions
 from mien.results import Frame, Header
 from mien.service import guard
+from mien.service.accept import JSON, PNG, wanted
 from mien.service.engine import Engine, Viewer
 from mien.service.limits import Limits
 from mien.service.live import LiveStream
@@ -35,7 +36,6 @@ from mien.service.video_lines import recognized_lines
 
 Result = TypeVar("Result")
 
-PNG: Final = "image/png"
 LINES_TYPE: Final = "application/x-ndjson"
 
 _BATCH: Final = 8
@@ -89,7 +89,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
     @router.post(
         guard.PREDICT,
         response_model=list[FrameResult],
-        responses={**FRAMES, **refusals(*ALWAYS, 400, 408, 413, 415, 422, 429, 503)},
+        responses={**FRAMES, **refusals(*ALWAYS, 400, 406, 408, 413, 415, 422, 429, 503)},
         openapi_extra=PICTURES_BODY,
     )
     async def predict(
@@ -98,10 +98,10 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
         """The faces in pictures and what they express.
 
         One picture as the body; or several, as the files `picture` of a form or in base64 in JSON. Pictures that cannot
-        be read have an `error`; when none can be read, the status says so. With `Accept: image/png`, the answer to one
-        picture is that picture with its faces drawn in.
+        be read have an `error`; when none can be read, the status says so. Of an animation the first image is read.
+        With `Accept: image/png`, the answer to one picture is that picture with its faces drawn in.
         """
-        draws = _wants_png(request)
+        draws = wanted(",".join(request.headers.getlist("accept"))) == PNG
         drawing.check(wishes, draws=draws)
         client = guard.client_of(request.scope)
         uploads = await read_pictures(request.headers, request.stream(), limits.pictures)
@@ -113,7 +113,7 @@ def picture_routes(engine: Engine, limits: Limits, metrics: Metrics, places: Pla
             frames = _noted(uploads, results, metrics)
             header = results_header(engine.recognizer.header.with_options(**wishes.options(), **drawing.asked()))
             if not draws:
-                return Response(await _as_json(frames), media_type="application/json", headers=header)
+                return Response(await _as_json(frames), media_type=JSON, headers=header)
             drawn = await _while_there(request, engine.annotated(uploads[0], frames[0], drawing.options()))
         request.scope[guard.KEEP](len(drawn))
         return Response(drawn, media_type=PNG, headers=header)
@@ -182,12 +182,6 @@ def status_of(error: MienError) -> int:
     if isinstance(error, TooLargeError):
         return 413
     return 422 if isinstance(error, InputError | UsageError) else 500
-
-
-def _wants_png(request: Request) -> bool:
-    """Whether the client takes PNG rather than JSON (RFC 9110, 12.5.1, without weights)."""
-    accepted = [kind.partition(";")[0].strip().lower() for kind in request.headers.get("accept", "").split(",")]
-    return PNG in accepted and "application/json" not in accepted
 
 
 def _noted(uploads: Sequence[Upload], results: Sequence[Frame | BaseException], metrics: Metrics) -> list[Frame]:

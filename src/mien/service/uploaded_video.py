@@ -11,11 +11,12 @@ from mien.errors import InputError, MienError, RequestError, TooLargeError
 from mien.media.boxes import Content
 from mien.media.files_and_streams import Container, video_stream
 from mien.media.seek import Beginning
+from mien.media.video_faults import EMPTY, fault_of
 from mien.media.video_source import VideoImage
 from mien.media.video_structure import NAMED, check_video
 from mien.media.video_times import VideoTimes
 from mien.service.limits import Limits
-from mien.service.media_types import VIDEOS
+from mien.service.media_types import VIDEOS, are_kindred, video_type
 
 _CODED: Final = 2
 """FFmpeg counts the coded size of a frame, which for small ones may be nearly twice the displayed size (padding)."""
@@ -49,7 +50,7 @@ class UploadedVideo(Container):
 
     Raises:
         RequestError: 415, no video of that type, or of a codec that is not decoded.
-        InputError: it holds no video.
+        InputError: it holds no video, or is damaged.
         TooLargeError: too long, its frames are too large, or its index is (see `mien.media.video_structure`).
     """
 
@@ -168,4 +169,16 @@ def _opened(content: Content, name: str, kind: str, pixels: int) -> Any:
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError):
-        raise RequestError(415, f"{name}: not a video of the type {kind} that can be read") from None
+        raise _unreadable(content, name, kind) from None
+
+
+def _unreadable(content: Content, name: str, kind: str) -> MienError:
+    """Why a video of a type cannot be opened: it is none, of another type, or damaged."""
+    if not content:
+        return RequestError(415, f"{name}: {EMPTY}")
+    found = video_type(content)
+    if found is None:
+        return RequestError(415, f"{name}: not a video of the type {kind} that can be read")
+    if not are_kindred(found, kind):
+        return RequestError(415, f"{name}: its content is {found}, not {kind}: send it with that content type")
+    return InputError(f"{name}: {fault_of(content) or 'a damaged or truncated video'}")
