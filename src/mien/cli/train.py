@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,8 +118,10 @@ def train_config(  # noqa: PLR0913 - what `mien train` and `mien sweep` know of 
 
 
 def _say(text: str) -> None:
-    """Print once, however many processes train: torchrun numbers them in RANK, Fabric on one machine in LOCAL_RANK."""
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+    """Print once, however many processes train."""
+    from mien.training.machine import is_first_process
+
+    if is_first_process():
         typer.echo(text)
 
 
