@@ -11,7 +11,6 @@
     worktrees/ environments/   the pinned code, and Python with its dependencies
 """
 
-import fcntl
 import json
 import os
 import time
@@ -23,6 +22,7 @@ from typing import IO, Any, Literal
 
 from mien.errors import MienError
 from mien.files import made_folder, write_text
+from mien.locks import try_lock
 from mien.runs import LOG_FILE
 
 
@@ -132,16 +132,10 @@ class Home:
     def try_lock(self) -> IO[str] | None:
         """The open lock file, or None while a queue, or the training of a killed one, holds it.
 
-        It is an advisory lock of the operating system (flock): it ends with the last process that holds it, so that a
-        kill leaves no stale lock. A training inherits it, so that no second queue trains in the same run folder.
+        It ends with the last process that holds it. A training inherits it, so that no second queue trains in the same
+        run folder.
         """
-        file = (self.path / "lock").open("w", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
-        return file
+        return try_lock(self.path / "lock")
 
     def acquire(self) -> IO[str]:
         """The lock file, held; whoever only asks whether it is held is waited for.

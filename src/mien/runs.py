@@ -11,6 +11,7 @@
     public_test.json   labels of PublicTest, and what the chosen network answers to each of its faces
     held_out.json      the same for the Training rows that the split held out, with their row numbers
     tensorboard/       the same curves for TensorBoard
+    .lock              held while a training is in the folder: the number of its process
 
 `mien.training.run_folder` writes it.
 """
@@ -34,6 +35,7 @@ BEST_FILE: Final = "best.safetensors"
 ANSWERS_FILES: Final = {"PublicTest": "public_test.json", HELD_OUT: "held_out.json"}
 """What the chosen network answers, by the rows; the first that all runs have is what they are compared on."""
 
+LOCK_FILE: Final = ".lock"
 BOARD_FOLDER: Final = "tensorboard"
 TEACHER_ANSWERS_FILE: Final = "teacher_answers.safetensors"
 """What teachers answer to a fixed set of views, unless the recipe names another file; see `mien.training.views`."""

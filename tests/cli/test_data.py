@@ -2,7 +2,9 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from waiting import HANG
 
@@ -108,3 +110,22 @@ def test_what_classes_were_taken_for_is_said(tmp_path, mien):
     done = mien("data", "import", tmp_path / "AffectNet", tmp_path / "guessed")
     assert "0 = angry (1), 1 = disgust (1), 2 = fear (2)" in done.stderr
     assert "numbers were taken for FER2013's" in done.stderr
+
+
+def test_the_classes_of_a_table_are_said(mien, small_store, tmp_path):
+    """One misspelt cell makes eight classes of their own, which nobody should find out later."""
+    path = tmp_path / "faces.parquet"
+    assert mien("data", "export", small_store, path, "--format", "parquet").returncode == 0
+    well = mien("data", "import", path, tmp_path / "well")
+    assert "faces.parquet" not in well.stderr.splitlines()[0]
+    assert well.stderr.splitlines()[0].startswith("table, 150 rows: angry (")
+    assert "of its own" not in well.stderr
+    table = parquet.read_table(path).drop_columns("label").replace_schema_metadata()
+    emotions = ["unheard", *table["emotion"].to_pylist()[1:]]
+    column = table.schema.get_field_index("emotion")
+    parquet.write_table(table.set_column(column, "emotion", pa.array(emotions)), path)
+    told = mien("data", "import", path, tmp_path / "told")
+    assert told.returncode == 0
+    assert ", unheard (1)" in told.stderr
+    assert "8 classes of its own: " in told.stderr
+    assert "rename them in the file" in told.stderr

@@ -207,7 +207,7 @@ def test_a_folder_per_class_gives_the_figures_of_the_same_faces_in_a_data_set(mo
     ("options", "status", "words"),
     [
         ([], 1, ["'1', '2', '3', '4', '5' and 2 more", "--map 1=CLASS"]),
-        (["--map", "raf-db"], 2, ["the model never answers contempt", "--map contempt=skip"]),
+        (["--map", "raf-db"], 1, ["unknown classes 'contempt'", "--map contempt=skip"]),
         (["--map", "rafdb"], 2, ["map rafdb", "raf-db"]),
         (["--map", "raf-db", "--map", "contempt=skip", "--drop-seen"], 2, ["all rows may be Training rows themselves"]),
         (["--map", "raf-db", "--map", "contempt=skip", "--usage", "PublicTest"], 2, ["is a folder of pictures"]),

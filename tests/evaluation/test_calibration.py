@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from scipy.stats import halfnorm
+from scipy.stats import gamma, halfnorm
 
 from mien.errors import UsageError
 from mien.evaluation.calibration import calibrated_ece_band, expected_calibration_error
-from mien.evaluation.temperature import TEMPERATURE_RANGE, fit_temperature
+from mien.evaluation.temperature import TEMPERATURE_RANGE, fit_temperature, warn_at_end
 
 
 def honest_sample(seed, n, scale=2.0):
@@ -30,20 +30,50 @@ def test_a_planted_temperature_is_found(planted):
     assert expected_calibration_error(softmax(logits, axis=1), labels) < 0.01
 
 
+def posterior(log_temperature, logits, labels):
+    """Minus the log density of T's posterior, but for a constant: by scipy, with gamma-distributed 1 / T."""
+    inverse = np.exp(-log_temperature)
+    return len(labels) * loss(1 / inverse, logits, labels) - gamma.logpdf(inverse, 2)
+
+
 @settings(max_examples=30)
-@given(st.integers(0, 2**32 - 1), st.floats(0.2, 6))
-def test_no_other_temperature_is_likelier(seed, planted):
-    logits, labels = honest_sample(seed, 300)
+@given(st.integers(0, 2**32 - 1), st.floats(0.2, 6), st.integers(1, 300))
+def test_no_other_temperature_is_likelier(seed, planted, rows):
+    logits, labels = honest_sample(seed, rows)
     logits = logits * planted
     found = fit_temperature(logits, labels)
     best = minimize_scalar(
-        lambda t: loss(np.exp(t), logits, labels),
+        posterior,
         bounds=np.log(TEMPERATURE_RANGE),
+        args=(logits, labels),
         method="bounded",
         options={"xatol": 1e-9},
     )
     assert found == pytest.approx(np.exp(best.x), rel=1e-4)
-    assert loss(found, logits, labels) <= best.fun + 1e-12
+
+
+def test_the_rows_of_public_test_outweigh_the_prior():
+    logits, labels = honest_sample(7, 3589)
+    likeliest = minimize_scalar(loss, bounds=(0.5, 2), args=(logits * 0.8, labels), method="bounded")
+    assert fit_temperature(logits * 0.8, labels) == pytest.approx(likeliest.x, rel=1e-3)
+
+
+def test_two_errors_among_few_rows_do_not_make_every_answer_certain():
+    """32 sure answers to two classes, of which two are narrowly wrong: the likeliest temperature is near 0."""
+    margins = np.repeat([3.0, -0.01], [30, 2])
+    logits = np.column_stack([margins, np.zeros(32)])
+    found = [fit_temperature(np.abs(logits) * [[1, 0]] if right else logits, [0] * 32) for right in (True, False)]
+    assert min(found) > 0.3
+    assert found[0] == pytest.approx(found[1], rel=0.05)  # one mistake more or less is no other world
+
+
+@pytest.mark.parametrize("planted", [0.5, 1.0, 2.0])
+def test_few_rows_cost_little_likelihood(planted):
+    """The mean loss on fresh faces, over 40 fits on 32 rows of a network that is right nine times in ten."""
+    fresh = honest_sample(99, 2000, scale=12)
+    fits = [fit_temperature(x * planted, y) for x, y in (honest_sample(seed, 32, scale=12) for seed in range(40))]
+    found = [loss(fit, fresh[0] * planted, fresh[1]) for fit in fits]
+    assert np.mean(found) < 1.25 * loss(planted, fresh[0] * planted, fresh[1])
 
 
 def test_the_order_of_the_logits_is_shifted_away():
@@ -51,11 +81,20 @@ def test_the_order_of_the_logits_is_shifted_away():
     assert fit_temperature(logits + 1e4, labels) == pytest.approx(fit_temperature(logits, labels), rel=1e-6)
 
 
-def test_what_cannot_be_fitted_stays_in_range():
-    logits = np.eye(7)
-    right, wrong = np.arange(7), (np.arange(7) + 1) % 7
-    assert fit_temperature(logits, right) == 1  # not the low end, which would make every answer certain
-    assert fit_temperature(logits, wrong) == pytest.approx(TEMPERATURE_RANGE[1])
+def test_rows_that_say_nothing_leave_it_at_1():
+    assert fit_temperature(np.zeros((5, 7)), np.arange(5)) == pytest.approx(1)
+
+
+def test_the_end_of_the_range_is_said(caplog):
+    logits = 1e3 * np.eye(7)
+    found = fit_temperature(logits, (np.arange(7) + 1) % 7)
+    assert found == pytest.approx(TEMPERATURE_RANGE[1])
+    warn_at_end(1.5, "runs/fine")
+    warn_at_end(found, "runs/wrong")
+    assert caplog.messages == [
+        "runs/wrong: the temperature is 20, an end of its range: do not trust the probabilities; fit it on more "
+        "faces, and check their labels"
+    ]
 
 
 def test_float32_logits_give_a_plain_float():

@@ -1,5 +1,7 @@
 """`mien data`: import a data set, and say what is in it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,6 +103,7 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
     from rich.progress import Progress
 
     from mien.data.reading.class_maps import class_map, terms_of
+    from mien.data.reading.exported import reader_of
     from mien.data.reading.importing import ferplus_beside, import_data
 
     if ferplus is None and (ferplus := ferplus_beside(source)):
@@ -123,6 +126,8 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
             terms=terms or terms_of(map_ or []),
             tell=lambda found: _say_classes(console, found, map_ or []),
         )
+    if layout is None and reader_of(source) is not None:
+        _say_classes_of_table(console, store)
     seconds = time.perf_counter() - start
     typer.echo(f"{out}: {len(store)} rows of {store.meta.source}{_in_groups(store)} in {seconds:.1f} s", err=True)
 
@@ -158,14 +163,32 @@ def _say_classes(console: "Console", found: "FoundPictures", maps: list[str]) ->
     meanings = (f"{name} = {meaning or 'skipped'} ({count:,})" for name, (meaning, count) in counts.items())
     said = [f"layout {found.layout}, {len(found.pictures):,} pictures: {', '.join(meanings)}"]
     if found.kept:
-        said.append(
-            f"{len(found.classes)} classes of its own: {', '.join(found.classes)}; where some of them are FER2013's "
-            "under other names, say so with --map NAME=CLASS"
-        )
+        said.append(_own_classes(found.classes, "say so with --map NAME=CLASS"))
     said += [f"--map {option}: no class of the data is called so" for option in unused(maps, counts)]
     if not maps and not found.kept and found.layout == "splits" and any(name.isdigit() for name in counts):
         said.append("numbers were taken for FER2013's; those of another data set need its map, such as --map affectnet")
-    for line in said:  # above the bar, if there is one
+    _say(console, said)
+
+
+def _say_classes_of_table(console: "Console", store: "FaceStore") -> None:
+    """Print the classes of an exported table, on standard error."""
+    from mien.labels import known_set
+
+    counts = Counter(store.labels.tolist())
+    classes = (f"{name} ({counts[number]:,})" for number, name in enumerate(store.classes))
+    own = [] if known_set(store.classes) else [_own_classes(store.classes, "rename them in the file")]
+    _say(console, [f"table, {len(store):,} rows: {', '.join(classes)}", *own])
+
+
+def _own_classes(classes: Sequence[str], mend: str) -> str:
+    return (
+        f"{len(classes)} classes of its own: {', '.join(classes)}; where some of them are FER2013's under other names, "
+        f"{mend}"
+    )
+
+
+def _say(console: "Console", lines: Sequence[str]) -> None:
+    for line in lines:  # above the bar, if there is one
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,14 +98,16 @@ def train_config(  # noqa: PLR0913 - what `mien train` and `mien sweep` know of 
         from mien.training.chart_reporter import ChartReporter
         from mien.training.data import TrainingData
         from mien.training.engine import train as run_training
+        from mien.training.machine import is_first_process
         from mien.training.reporter import Reporters
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
     from mien.data.store import FaceStore
+    from mien.evaluation.temperature import warn_at_end
 
     training_data = TrainingData.prepared(FaceStore.open(data), config, drop_rows)
     with progress_bar() as progress, ChartReporter(run) as chart:
-        return run_training(
+        card = run_training(
             config,
             training_data,
             run,
@@ -116,11 +117,16 @@ def train_config(  # noqa: PLR0913 - what `mien train` and `mien sweep` know of 
             threads=threads,
             reporter=Reporters(ProgressReporter(progress, further=further), chart),
         )
+    if is_first_process():
+        warn_at_end(card.temperature, str(run))
+    return card
 
 
 def _say(text: str) -> None:
-    """Print once, however many processes train: torchrun numbers them in RANK, Fabric on one machine in LOCAL_RANK."""
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+    """Print once, however many processes train."""
+    from mien.training.machine import is_first_process
+
+    if is_first_process():
         typer.echo(text)
 
 

@@ -9,7 +9,7 @@ from mien.data.store import FaceStore
 from mien.errors import ExportError
 from mien.evaluation.mapped import require_classes
 from mien.evaluation.measured import figures
-from mien.evaluation.temperature import fit_temperature
+from mien.evaluation.temperature import fit_temperature, warn_at_end
 from mien.model.card import ModelCard
 from mien.model.onnx_model import Bundle
 
@@ -46,6 +46,7 @@ def calibrated(card: ModelCard, logits: NDArray[np.float32], labels: NDArray[np.
         labels: class numbers (N,).
     """
     temperature = fit_temperature(logits, labels)
+    warn_at_end(temperature, card.name)
     return replace(card, temperature=temperature, public_test=figures(logits, labels, temperature))
 
 

@@ -36,6 +36,7 @@ from mien.training.optimizers import RATE, make_optimizer
 from mien.training.order import order_of_rows
 from mien.training.reporter import Reporter, SilentReporter
 from mien.training.run_folder import open_run
+from mien.training.run_lock import only_training_in
 from mien.training.run_log import RunLog
 from mien.training.schedules import learning_rate_factor
 from mien.training.sharpness import uphill
@@ -79,8 +80,8 @@ def train(
 
     Raises:
         ConfigError: the network does not exist, or does not take the configured input sizes.
-        TrainingError: the run exists and ``resume`` was not asked, or it was started with another configuration or
-            other data, or the data or the machine cannot serve the configuration.
+        TrainingError: the run exists and ``resume`` was not asked, it is in use, or it was started with another
+            configuration or other data, or the data or the machine cannot serve the configuration.
         DivergedError: the loss became NaN or infinite.
     """
     data = data.with_targets(config.loss)
@@ -90,18 +91,18 @@ def train(
     device, threads = torch_device(device), threads_each(threads, devices)
     check_machine(config, device, devices)
     data.check_classes(config.select_on)
-    start = start_of(
-        config, data.store.classes
-    )  # wrong initial weights and wrong teachers are found before a run is made
-    config, progress = open_run(config, data, run, resume=resume, device=device)
-    told: dict[str, Any] = {"extended_from": list(progress.extended_from)} if progress.extended_from else {}
-    machine = launch(config, device, devices)
-    told["machine"] = environment(machine.device, threads, machine.world_size)
-    start = replace(start, parents={**start.parents, **told})
-    torch.set_num_threads(threads)
-    take_short_slices()
-    trainer = _Trainer(config, data, start, run, machine, reporter or SilentReporter())
-    trainer.fit(progress)
+    # Wrong initial weights and wrong teachers are found before a run is made.
+    start = start_of(config, data.store.classes)
+    with only_training_in(run):
+        config, progress = open_run(config, data, run, resume=resume, device=device)
+        told: dict[str, Any] = {"extended_from": list(progress.extended_from)} if progress.extended_from else {}
+        machine = launch(config, device, devices)
+        told["machine"] = environment(machine.device, threads, machine.world_size)
+        start = replace(start, parents={**start.parents, **told})
+        torch.set_num_threads(threads)
+        take_short_slices()
+        trainer = _Trainer(config, data, start, run, machine, reporter or SilentReporter())
+        trainer.fit(progress)
     return load_network(run / BEST_FILE)[1]
 
 

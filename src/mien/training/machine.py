@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from mien.errors import TrainingError
 from mien.processor import processor_name
 from mien.training.config import TrainConfig
-from mien.training.precision import FABRIC_PRECISION, Precision
+from mien.training.precision import FABRIC_PRECISION, Precision, require_precision
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -75,7 +75,7 @@ class _InPrecision(nn.Module):
 
 
 def check_machine(config: TrainConfig, device: str, devices: int) -> None:
-    """Refuse more processes than this machine has GPUs, or than share the batch evenly.
+    """Refuse a precision that the device lacks, more processes than it has GPUs, or than share the batch evenly.
 
     Args:
         config: its batch size is that of all processes together.
@@ -85,6 +85,7 @@ def check_machine(config: TrainConfig, device: str, devices: int) -> None:
     Raises:
         TrainingError: the machine cannot serve the configuration.
     """
+    require_precision(config.precision, device)
     gpus = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
     if gpus is not None and devices > gpus:
         raise TrainingError(f"devices is {devices}, and this machine offers {gpus}")
@@ -98,6 +99,14 @@ def check_machine(config: TrainConfig, device: str, devices: int) -> None:
 def _nodes() -> int:
     """Machines that train together: as many as torchrun says, else this one."""
     return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Whether this is the one process of a training that speaks for all, which can be asked before they are launched.
+
+    torchrun numbers them in RANK, Fabric on one machine in LOCAL_RANK.
+    """
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def environment(device: torch.device, threads: int, processes: int) -> dict[str, Any]:

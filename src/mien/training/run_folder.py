@@ -55,10 +55,10 @@ def open_run(
 
     Raises:
         TrainingError: the run exists and ``resume`` was not asked, or its checkpoint is gone; it was begun with another
-            configuration or other data, the device lacks its precision, or the folder cannot be made.
+            configuration or other data, the device lacks the precision that it was begun with, or the folder cannot be
+            made.
         ModelFileError: its checkpoint is damaged.
     """
-    require_precision(config.precision, device)
     checkpoint = run / CHECKPOINT_FILE
     if checkpoint.exists():
         if not resume:

@@ -104,12 +104,19 @@ def test_the_classes_of_a_model_are_taken_where_all_names_mean_some_of_them():
     found = understood(["Happiness", "neutral"], {}, model)
     assert (found.classes, found.number("Happiness"), found.kept) == (model, 1, False)
     assert understood(["0", "2"], {}, ("2", "1", "0")).number("0") == 2
-    assert understood(["happy", "sad"], {}, model).classes == EMOTIONS
+    assert understood(["angry", "sad"], {}, model).classes == EMOTIONS  # none is: the model's are to be mapped
     assert understood(["happy", "calm"], class_map(["other=calm"]), ("happy", "other")).classes == ("happy", "calm")
     skipped = understood(["happy", "neutral"], class_map(["neutral=skip"]), model)
     assert (skipped.classes, skipped.number("happy"), skipped.number("neutral")) == (("other", "happy"), 1, None)
     joined = understood(["happy"], class_map(["neutral=calm", "other=calm"]), model)
     assert joined.classes == ("calm", "happy")
+
+
+def test_names_that_a_model_lacks_are_told_by_name():
+    with pytest.raises(DataError, match=r"unknown classes 'joie': expected happy, neutral; .*--map joie=CLASS"):
+        understood(["joie", "meh"], class_map(["meh=neutral"]), ("happy", "neutral"))
+    with pytest.raises(DataError, match=r"^--map joie=happyy: the model has no class happyy: expected happy, neutral$"):
+        understood(["joie", "meh"], class_map(["joie=happyy"]), ("happy", "neutral"))
 
 
 def test_maps_of_names_that_are_not_there_are_told_apart(tmp_path):

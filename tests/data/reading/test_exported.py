@@ -1,5 +1,6 @@
 """Every export comes back: faces, labels, usages, votes, groups and order; files that are none are refused."""
 
+import json
 import re
 
 import numpy as np
@@ -173,6 +174,14 @@ def table(folder, **changes):
     return folder / "bad.parquet"
 
 
+def contradicting(folder):
+    """A table that states its classes, and of whose labels one is that of another class than its emotion."""
+    path = table(folder, label=[3, 3])
+    read = parquet.read_table(path)
+    parquet.write_table(read.replace_schema_metadata({"classes": json.dumps(EMOTIONS)}), path)
+    return path
+
+
 def text(name, words, other=None):
     def write(folder):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -198,21 +207,28 @@ def twice(folder):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (text("bad.npz", "no archive"), "not an archive of arrays"),
+        (text("bad.npz", "no archive"), "not a whole archive of arrays"),
         (lambda folder: npz(folder, usages=None), "no array usages"),
         (lambda folder: npz(folder, faces=arrays(3)[0][:2]), "for 3 labels: expected 48x48 grey levels"),
-        (lambda folder: npz(folder, labels=np.array([0, 1, 9])), "labels lie in 0..9: expected 0..6"),
+        (lambda folder: npz(folder, labels=np.array([0, 1, 9])), "row 2 has label 9: expected 0..6"),
         (lambda folder: npz(folder, label_names=["a", "A"]), "class names 'a' and 'A' are the same"),
         (lambda folder: npz(folder, usage_names=["train"]), "unknown usage 'train'"),
         (lambda folder: npz(folder, votes=np.full((3, 10), 12), vote_names=VOTE_CLASSES), "no whole numbers 0..10"),
         (lambda folder: npz(folder, votes=np.zeros((3, 9), int)), "expected one for each row and each of angry"),
-        (lambda folder: npz(folder, faces=np.array([{}] * 3, object)), "not an archive of arrays without pickled"),
+        (
+            lambda folder: npz(folder, faces=np.array([{}] * 3, object)),
+            "array faces is damaged or holds Python objects",
+        ),
         (text("bad.parquet", "PAR1 and no more"), "cannot be read, truncated or damaged"),
         (lambda folder: table(folder, emotion=None), "not one column emotion"),
+        (contradicting, "row 1 has label 3 (happy) and emotion 'sad': expected one class; mend one of them"),
         (twice, "not one column usage"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
         (lambda folder: table(folder, usage=["Training", None]), "some rows have no usage: expected text in each"),
-        (lambda folder: npz(folder, faces=arrays(3)[0] / 255), "expected 48x48 grey levels, 0..255, for each"),
+        (
+            lambda folder: npz(folder, faces=arrays(3)[0] / 255),
+            "float64: expected uint8, 0..255; convert them",
+        ),
         (lambda folder: table(folder, pixels=[[300] * 2304] * 2), "grey levels lie in 300..300"),
         (
             lambda folder: npz(folder, groups=np.array(["a", "", "b"])),

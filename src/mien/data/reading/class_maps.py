@@ -156,12 +156,12 @@ def understood(
             or by `mien.labels.known_name`, that set; else names that the map lacks stay as they are. "keep": these
             always stay as they are. "fer2013", "ferplus": every name must mean one of that set. Or the classes of a
             model that is to be judged on the data set: what the map makes of them is taken where all names mean some of
-            it; else it is "auto".
+            it; where none does it is "auto".
         strict: whether "auto" takes FER2013's emotions only, for data sets that are known to have no others.
         in_table: whether the names stand in a table that takes no ``--map``, so that errors do not advise it.
 
     Raises:
-        DataError: a name that means none of the classes, or a number that is not said to mean one; or the names make no
+        DataError: a name that means none of the classes, or of the model's where others do; or a number that is not said to mean one; or the names make no
             classes (`mien.labels.checked_classes`).
         UsageError: an unknown set of classes.
     """
@@ -172,6 +172,7 @@ def understood(
         meanings = {name: meant(said.get(name, name), theirs) for name in names}
         if len(theirs) >= FEWEST_CLASSES and set(meanings.values()) - {None} <= set(theirs):
             return Naming(theirs, meanings)
+        _refuse_what_the_model_lacks(meanings, said, theirs)
         wanted = AUTO_CLASSES
     if wanted not in CLASS_SETS:
         raise UsageError(f"unknown classes {wanted!r}: expected one of {', '.join(CLASS_SETS)}")
@@ -190,6 +191,19 @@ def understood(
     if unknown := sorted(name for name, meaning in meanings.items() if not _fits(meaning, name in said, known)):
         raise DataError(_unknown_classes(unknown, known, mends))
     return Naming(known, meanings)
+
+
+def _refuse_what_the_model_lacks(meanings: ClassMap, said: ClassMap, theirs: tuple[str, ...]) -> None:
+    """Refuse names that a map gives a class that the model lacks, and those without one beside others that have one.
+
+    Where no name means a class of the model, it is the model's classes that a map has yet to name.
+    """
+    unknown = {name: meaning for name, meaning in meanings.items() if meaning is not None and meaning not in theirs}
+    if mistaken := [name for name in unknown if name in said]:
+        name = mistaken[0]
+        raise DataError(f"--map {name}={said[name]}: the model has no class {said[name]}: expected {', '.join(theirs)}")
+    if len(theirs) >= FEWEST_CLASSES and unknown and set(meanings.values()) & set(theirs):
+        raise DataError(_unknown_classes(sorted(unknown), theirs, _JUDGED))
 
 
 def _refuse_same(names: Iterable[str], mends: _Mends) -> None:

@@ -18,27 +18,34 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.choices import AUTO_CLASSES, KEEP_CLASSES, USAGES
-from mien.data.columns import FILE, GROUP, VOTE_COLUMNS, text_of, texts_of
+from mien.data.columns import FILE, GROUP, VOTE_COLUMNS, texts_of
 from mien.data.reading.class_maps import Naming, class_map, understood
 from mien.data.reading.fer2013 import read_fer2013, read_two_files
+from mien.data.reading.table_values import (
+    check_labels,
+    faces_of,
+    names_in,
+    number_of_name,
+    one_for_each,
+    renumbered,
+    votes_of,
+)
 from mien.data.rows import FaceRows, ReportProgress
 from mien.data.store import SIDES
 from mien.errors import DataError, MissingExtraError, UsageError
-from mien.labels import VOTE_CLASSES, checked_classes, class_key, known_set
+from mien.labels import checked_classes, class_key, known_set
 from mien.preprocess import FACE_SIZE
 
 _MAGIC: Final = b"PAR1"
-_VOTERS: Final = 10
 _NEEDED: Final = ("faces", "labels", "usages", "label_names", "usage_names")
 _EMOTIONS, _PIXELS = "emotion.csv", "pixels.csv"
 _TRAIN, _VALIDATION = "train.csv", "val.csv"
-_T = TypeVar("_T")
 
 ReadTable = Callable[[Path, ReportProgress, str], FaceRows]
 """Reads a source, reports its progress, and gives its rows the classes that are wanted (`mien.choices.CLASS_SETS`)."""
@@ -100,31 +107,41 @@ def _check_fer2013(source: Path, classes: str) -> None:
 def _read_npz(path: Path, progress: ReportProgress, classes: str) -> FaceRows:
     arrays = _arrays(path)
     faces = arrays["faces"]
-    naming = _naming(path, _names(arrays["label_names"]), classes, all_named=True)
+    naming = _naming(path, names_in(arrays["label_names"]), classes, all_named=True)
     side, channels = _kind(faces.shape)
     labels, usages = (
-        _renumbered(path, arrays[f"{name}s"], arrays[f"{name}_names"], name, number_of)
+        renumbered(path, arrays[f"{name}s"], arrays[f"{name}_names"], name, number_of)
         for name, number_of in (("label", _numbers(naming)), ("usage", _usage_index))
     )
     rows = FaceRows(side, channels, naming.classes)
-    rows.extend(_faces(path, faces, len(labels), rows), labels.tolist(), _as_many(path, usages, labels).tolist())
+    rows.extend(faces_of(path, faces, len(labels), rows), labels.tolist(), one_for_each(path, usages, labels).tolist())
     if "votes" in arrays:
         names = [str(name) for name in arrays.get("vote_names", ())]
-        rows.votes += _votes(path, arrays["votes"], names, len(labels)).tobytes()
+        rows.votes += votes_of(path, arrays["votes"], names, len(labels)).tobytes()
     for name, texts in (("groups", rows.groups), ("files", rows.files)):
         if name in arrays:
-            texts.extend(texts_of(path, name, _as_many(path, arrays[name], labels).tolist()))
+            texts.extend(texts_of(path, name, one_for_each(path, arrays[name], labels).tolist()))
     rows.terms = str(arrays.get("terms", ""))
     progress(1.0)
     return rows
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    name = ""
     try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise DataError(f"{path}: not a whole archive of arrays: expected an npz, as numpy.savez writes")
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: _decoded(archive[name]) for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not an archive of arrays without pickled objects ({error})") from None
+            for name in archive.files:
+                arrays[name] = _decoded(archive[name])
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: an archive of arrays that cannot be read ({error}); get the file again") from None
+    except ValueError:
+        raise DataError(
+            f"{path}: its array {name} is damaged or holds Python objects, which are not loaded: save numbers or texts"
+        ) from None
     if missing := [name for name in _NEEDED if name not in arrays]:
         raise DataError(f"{path}: no array {missing[0]}: expected {', '.join(_NEEDED)}, as `mien data export` writes")
     return arrays
@@ -140,9 +157,9 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
             columns = file.schema_arrow.names
             if wrong := [name for name in ("usage", "emotion", "pixels") if columns.count(name) != 1]:
                 raise DataError(f"{path}: not one column {wrong[0]}: expected usage, emotion and pixels once")
-            rows, naming = _described(path, file, classes)
+            rows, naming, stated = _described(path, file, classes)
             for number in range(file.num_row_groups):
-                _add_table(rows, path, file.read_row_group(number), naming)
+                _add_table(rows, path, file.read_row_group(number), naming, stated)
                 progress((number + 1) / file.num_row_groups)
     except (ArrowException, OSError) as error:
         reason = str(error).splitlines()[0][:100]
@@ -154,8 +171,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
     return rows
 
 
-def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming]:
-    """No rows yet, of the kind that a Parquet file states, and its classes: those that it states, else of its rows."""
+def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming, list[str]]:
+    """No rows yet, of the kind that a Parquet file states; its classes; and the names that it states, if any."""
     metadata = file.schema_arrow.metadata or {}
     stated = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
     try:
@@ -169,19 +186,22 @@ def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming]:
         )
     found = names or sorted(set(texts_of(path, "emotion", file.read(columns=["emotion"])["emotion"].to_pylist())))
     naming = _naming(path, found, classes, all_named=bool(names))
-    return FaceRows(side, channels, naming.classes, terms=stated.get("terms", "")), naming
+    return FaceRows(side, channels, naming.classes, terms=stated.get("terms", "")), naming, names
 
 
-def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming) -> None:
+def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming, stated: Sequence[str]) -> None:
     number_of = _numbers(naming)
-    labels = [_understood(path, number_of, name) for name in texts_of(path, "emotion", table["emotion"].to_pylist())]
-    usages = [_understood(path, _usage_index, name) for name in texts_of(path, "usage", table["usage"].to_pylist())]
+    emotions = texts_of(path, "emotion", table["emotion"].to_pylist())
+    if stated and "label" in table.column_names:
+        check_labels(path, table["label"].to_pylist(), emotions, stated, len(rows))
+    labels = [number_of_name(path, number_of, name) for name in emotions]
+    usages = [number_of_name(path, _usage_index, name) for name in texts_of(path, "usage", table["usage"].to_pylist())]
     pixels = np.array(table["pixels"].to_pylist()) if labels else np.empty((0, rows.values_of_face), np.uint8)
-    rows.extend(_faces(path, pixels, len(labels), rows), labels, usages)
+    rows.extend(faces_of(path, pixels, len(labels), rows), labels, usages)
     held = [name for name in VOTE_COLUMNS if name in table.column_names]
     if held:
         votes = np.array([table[name].to_pylist() for name in held], np.int64).reshape(len(held), -1).T
-        rows.votes += _votes(path, votes, [name.removeprefix("votes_") for name in held], len(labels)).tobytes()
+        rows.votes += votes_of(path, votes, [name.removeprefix("votes_") for name in held], len(labels)).tobytes()
     for column, texts in ((GROUP, rows.groups), (FILE, rows.files)):
         if column in table.column_names:
             texts.extend(texts_of(path, column, table[column].to_pylist()))
@@ -228,10 +248,6 @@ def _numbers(naming: Naming) -> Callable[[str], int]:
     return number_of
 
 
-def _names(names: NDArray[Any]) -> list[str]:
-    return [text_of(name) for name in np.ravel(names).tolist()]
-
-
 def _kind(shape: tuple[int, ...]) -> tuple[int, int]:
     """Side and channels of an array of faces; FER2013's where it is nothing like one."""
     squares = len(shape) in (3, 4) and shape[1] == shape[2] and shape[1] in SIDES
@@ -245,50 +261,3 @@ def _usage_index(name: str) -> int:
     if name.lower() not in known:
         raise DataError(f"unknown usage {name[:40]!r}: expected {', '.join(USAGES)}")
     return known[name.lower()]
-
-
-def _understood(path: Path, meaning: Callable[[str], _T], name: str) -> _T:
-    try:
-        return meaning(name)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-
-
-def _renumbered(
-    path: Path, numbers: NDArray[Any], names: NDArray[Any], what: str, number_of: Callable[[str], int]
-) -> NDArray[np.uint8]:
-    """Numbers into a file's own names as numbers into mien's."""
-    known = np.array([_understood(path, number_of, name) for name in _names(names)], np.uint8)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "ui" or not len(numbers):
-        raise DataError(
-            f"{path}: {what}s are {numbers.dtype} {numbers.shape}: expected whole numbers (N,), N at least 1"
-        )
-    if numbers.min() < 0 or numbers.max() >= len(known):
-        raise DataError(f"{path}: {what}s lie in {numbers.min()}..{numbers.max()}: expected 0..{len(known) - 1}")
-    return np.asarray(known[numbers])
-
-
-def _as_many(path: Path, values: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
-    if values.shape != labels.shape:
-        raise DataError(f"{path}: {values.shape} values for {len(labels):,} labels: expected one for each")
-    return values
-
-
-def _faces(path: Path, pixels: NDArray[Any], count: int, rows: FaceRows) -> NDArray[np.uint8]:
-    """Levels (N, S, S), (N, S, S, 3) or in one line a face, as faces of the kind of the rows."""
-    kind = "grey levels" if rows.channels == 1 else "levels of colours"
-    if pixels.size != count * rows.values_of_face or len(pixels) != count or pixels.dtype.kind not in "ui":
-        found = f"faces are {pixels.dtype} {pixels.shape} for {count:,} labels"
-        raise DataError(f"{path}: {found}: expected {rows.side}x{rows.side} {kind}, 0..255, for each")
-    if count and (pixels.min() < 0 or pixels.max() > np.iinfo(np.uint8).max):
-        raise DataError(f"{path}: {kind} lie in {pixels.min()}..{pixels.max()}: expected 0..255")
-    return pixels.astype(np.uint8)
-
-
-def _votes(path: Path, votes: NDArray[Any], names: list[str], count: int) -> NDArray[np.uint8]:
-    if names != list(VOTE_CLASSES) or votes.shape != (count, len(names)):
-        found = f"votes {votes.shape} for {', '.join(names) or 'nothing'}"
-        raise DataError(f"{path}: {found}: expected one for each row and each of {', '.join(VOTE_CLASSES)}")
-    if votes.dtype.kind not in "ui" or (count and not 0 <= votes.min() <= votes.max() <= _VOTERS):
-        raise DataError(f"{path}: votes are no whole numbers 0..{_VOTERS}")
-    return votes.astype(np.uint8)
