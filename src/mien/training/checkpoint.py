@@ -30,7 +30,8 @@ LONGEST_WAIT: Final = 600.0
 
 
 class CheckpointPace:
-    """When the next checkpoint is due: at once at first, then once `CHECKPOINT_SHARE` allows it or `LONGEST_WAIT` is over.
+    """When the next checkpoint is due: at once at first, then once `CHECKPOINT_SHARE` allows it, or `LONGEST_WAIT` is
+    over.
 
     Args:
         clock: seconds.
