@@ -128,5 +128,5 @@ def test_a_model_file_is_no_file_of_weights(tmp_path, write_linear_model):
 
 
 def test_a_model_of_other_classes_is_not_told_that_their_order_counts(run):
-    with pytest.raises(UsageError, match="; expected the same classes$"):
+    with pytest.raises(UsageError, match=r"; expected the same classes$"):
         mapped(open_classifier(run[0]), ("yes", "no"), {}, advise=False)
