@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -242,6 +243,16 @@ def test_corruptions_give_one_table_and_four_files(model, small_store, tmp_path,
     plain = json.loads(mien(*arguments[:-1], "--json").stdout)
     assert document["clean"]["accuracy"] == pytest.approx(plain["accuracy"])
     assert document["clean"]["ece"] == plain["ece"]
+
+
+def test_no_row_of_the_table_of_corruptions_breaks(tmp_path, write_linear_model, linear_card, small_store, mien):
+    card = replace(linear_card, training={"augment_families": ["noise"]})
+    model = write_linear_model(tmp_path / "partly.onnx", metadata=card.to_json())
+    done = mien("evaluate", model, "--data", small_store, "--usage", "PublicTest", "--corruptions")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "*" not in [line.strip() for line in lines]
+    assert any(line.strip().startswith("not trained *  ") for line in lines)
 
 
 def test_corruptions_and_drop_seen_exclude_each_other(model, small_store, mien):

@@ -6,6 +6,7 @@ import torch
 
 from mien.errors import MissingExtraError, ModelFileError, UsageError
 from mien.evaluation.classifier import TorchClassifier, open_classifier
+from mien.evaluation.mapped import mapped
 from mien.evaluation.tta import predict_logits
 from mien.model.card import ModelCard
 from mien.model.onnx_model import Bundle
@@ -55,6 +56,7 @@ def test_a_run_is_opened_by_its_folder_or_its_file(run, faces, part):
     with torch.inference_mode():
         expected = network.eval()(torch.from_numpy(inputs)).numpy()
     np.testing.assert_allclose(model.logits_of_input(inputs), expected, atol=1e-5)
+    assert model.card.name == str(folder / part)  # not the network's name, which all runs of it share
     assert model.sha256 == hashlib.sha256((folder / BEST_FILE).read_bytes()).hexdigest()
 
 
@@ -123,3 +125,8 @@ def test_features_of_a_convolution_are_averaged_over_places(faces, linear_card):
 def test_a_model_file_is_no_file_of_weights(tmp_path, write_linear_model):
     with pytest.raises(ModelFileError, match=r"m\.onnx: an ONNX file, and weights are asked for: expected the run"):
         load_network(write_linear_model(tmp_path / "m.onnx"))
+
+
+def test_a_model_of_other_classes_is_not_told_that_their_order_counts(run):
+    with pytest.raises(UsageError, match=r"; expected the same classes$"):
+        mapped(open_classifier(run[0]), ("yes", "no"), {}, advise=False)

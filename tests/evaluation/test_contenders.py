@@ -1,5 +1,6 @@
 """Runs, reports and models in one comparison: each says the same whether it is read or asked."""
 
+import csv
 import json
 from dataclasses import replace
 
@@ -166,3 +167,20 @@ def test_the_data_set_is_named_by_whoever_knows_it(models, ask):
     assert compared_rows(variants_of([older, report])) == "small.csv, PublicTest"
     assert compared_rows(variants_of([older])) == "PublicTest"
     assert [row["data"] for row in summary(variants_of([older, report]))] == ["small.csv, PublicTest"] * 2
+
+
+def test_other_test_time_augmentation_is_stated(models, ask, small_store, mien):
+    store = FaceStore.open(small_store)
+    for tta in ("none", "flip"):
+        asked = evaluate(Bundle.load(str(models / "one.onnx")), store, "PublicTest", tta)
+        ReportFolder(models / tta).write(asked)
+    told = mien("compare", models / "none", models / "flip")
+    assert "test-time augmentation differs, and with it what is compared: none none, flip flip\n" in told.stdout
+    table = mien("compare", models / "none", models / "flip", "--table", "csv").stdout.splitlines()
+    assert [line["tta"] for line in csv.DictReader(table)] == ["none", "flip"]
+    assert (
+        "augmentation"
+        not in mien(
+            "compare", models / "none", models / "one.onnx", "--data", small_store, "--usage", "PublicTest"
+        ).stdout
+    )

@@ -88,3 +88,15 @@ def test_what_cannot_change_is_refused_in_one_line(train, tmp_path):
     assert unknown.returncode == 2
     assert "unknown key epoch" in unknown.stderr
     assert len(losses(tmp_path / "run")) == 1
+
+
+def test_a_checkpoint_that_was_cut_short_says_how_to_go_on(train, tmp_path):
+    assert train("--recipe", "recipe.toml", "--set", "epochs=1").returncode == 0
+    checkpoint = tmp_path / "run" / "last.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    cut = train("--resume", "--set", "epochs=2")
+    assert cut.returncode == 1
+    assert cut.stderr.splitlines()[-1].endswith(
+        "this run cannot go on; fine-tune its best network in a new folder with --from run/best.safetensors, or begin "
+        "anew in a new folder"
+    )

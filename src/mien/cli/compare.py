@@ -187,8 +187,15 @@ def _print(rows: list[dict[str, Any]]) -> None:
         cells = row["name"], str(len(row["seeds"])), "..".join(map(str, epochs[:: max(1, len(epochs) - 1)]))
         table.add_row(*map(Text, (*cells, f"{row['accuracy']:.2%}{spread}", _difference(row, several=len(rows) > 2))))
     print_table(table)
+    if _differs_in_tta(rows):
+        told = ", ".join(f"{row['name']} {row['tta']}" for row in rows)
+        print_text(f"test-time augmentation differs, and with it what is compared: {told}")
     if errors := [row["monte_carlo_error"] for row in rows[1:]]:
         print_text(f"bounds of the bootstrap: Monte Carlo error at most {100 * max(errors):.2g} points")
+
+
+def _differs_in_tta(rows: list[dict[str, Any]]) -> bool:
+    return len({row["tta"] for row in rows}) > 1
 
 
 def _difference(row: dict[str, Any], *, several: bool) -> str:
@@ -211,12 +218,18 @@ def _points(share: float, row: dict[str, Any]) -> str:
 
 
 def _cells_of_all(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of `--table`; folds have columns where a row has some."""
-    if not any(row["folds"] for row in rows):
-        return list(_HEADER), [_cells(row) for row in rows]
-    at = _HEADER.index("difference")
-    with_folds = [[*cells[:at], *_folds(row), *cells[at:]] for row, cells in zip(rows, map(_cells, rows), strict=True)]
-    return [*_HEADER[:at], *_FOLDS_HEADER, *_HEADER[at:]], with_folds
+    """Header and rows of `--table`; folds have columns where a row has some, tta one where it differs."""
+    header, cells = list(_HEADER), [_cells(row) for row in rows]
+    for shown, heads, cells_of, before in (
+        (any(row["folds"] for row in rows), _FOLDS_HEADER, _folds, "difference"),
+        (_differs_in_tta(rows), ("tta",), lambda row: [row["tta"]], "seeds"),
+    ):
+        if shown:
+            at = header.index(before)
+            header[at:at] = heads
+            for row, line in zip(rows, cells, strict=True):
+                line[at:at] = cells_of(row)
+    return header, cells
 
 
 def _folds(row: dict[str, Any]) -> list[str]:

@@ -70,7 +70,7 @@ def _print_one(result: "Robustness") -> None:
         table.add_row(entry.name + " *" * marked, *accuracies, *_figures(entry.mean))
     table.add_section()
     table.add_row("mean", *map(_percent, by_severity(result)), *_figures(result.mean))
-    for name, trained in (("trained with", True), ("not trained with *", False)):
+    for name, trained in (("trained with", True), ("not trained *", False)):
         if mean := result.mean_over(trained=trained):
             table.add_row(name, *empty, *_figures(mean))
     _show(result, result.model, table)
@@ -130,7 +130,8 @@ def _table(first: str, *others: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(first, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
     for name in others:
         table.add_column(name, justify="right")
     return table

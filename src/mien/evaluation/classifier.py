@@ -1,6 +1,7 @@
 """The interface of a model under evaluation: preprocessed faces to logits, and a model card."""
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -99,7 +100,7 @@ class TorchClassifier:
 
 
 def open_classifier(model: str | Path, device: str = "cpu", threads: int | None = None) -> Classifier:
-    """The model that a user names.
+    """The model that a user names; a run's card gets the run for a name.
 
     Args:
         model: an ONNX file, the name of an embedded model, the folder of a run, which stands for its best epoch, or one
@@ -130,4 +131,5 @@ def _open_saved(path: Path, device: str, threads: int | None) -> TorchClassifier
     device = torch_device(device)
     torch.set_num_threads(thread_count(threads))
     network, card = load_network(path, device)
-    return TorchClassifier(network, card, device=device, weights=network_file(path))
+    named = replace(card, name=str(path))  # its card knows the network alone, which others have too
+    return TorchClassifier(network, named, device=device, weights=network_file(path))

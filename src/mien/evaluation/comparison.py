@@ -51,6 +51,7 @@ class Run:
         folds: accuracy on each fold, where the faces are those of several trainings (`mien.evaluation.pooled`).
         source: what the data set is called; "" for runs made before mien kept it.
         classes: names of the classes by number; empty for runs, whose numbers are those of their data set.
+        tta: test-time augmentation that the answers were given with, one of `mien.choices.TTA_MODES`.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Run:
     folds: tuple[float, ...] = ()
     source: str = ""
     classes: tuple[str, ...] = ()
+    tta: str = "none"
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:

@@ -45,6 +45,7 @@ def _row(variant: Variant, data: str) -> dict[str, Any]:
         "name": variant.name,
         "data": data,
         "usage": variant.runs[0].usage,
+        "tta": variant.runs[0].tta,
         "n": len(variant.correct),
         "seeds": [run.seed for run in variant.runs],
         "epochs": [len(run.history) for run in variant.runs],

@@ -102,6 +102,7 @@ def read_report(path: Path) -> Run:
             groups,
             source=str(report["data"]["source"]),
             classes=tuple(map(str, report["labels"])),
+            tta=str(report["tta"]),
         )
     except FileNotFoundError as error:
         raise DataError(

@@ -88,7 +88,8 @@ def require_classes(card: ModelCard, store: FaceStore) -> None:
         UsageError: as said; both lists are named.
     """
     if card.labels != store.classes:
-        raise UsageError(_differ(card, store.classes, set(card.labels), advise=False))
+        differ = _differ(card, store.classes, set(card.labels), advise=False)
+        raise UsageError(f"{differ} in the same order")
 
 
 def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str], *, advise: bool) -> str:
@@ -99,7 +100,7 @@ def _differ(card: ModelCard, classes: tuple[str, ...], given: set[str], *, advis
         f"model {card.name} has the classes {', '.join(card.labels)}, the data set {', '.join(classes)}: "
         f"{'; '.join(wrong) or 'in another order'}"
     )
-    return f"{said}; {_advice(unknown, missing, classes) if advise else 'expected the same classes in the same order'}"
+    return f"{said}; {_advice(unknown, missing, classes) if advise else 'expected the same classes'}"
 
 
 def _advice(unknown: list[str], missing: list[str], classes: tuple[str, ...]) -> str:

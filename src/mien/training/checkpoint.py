@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from mien.errors import ConfigError, ModelFileError
 from mien.networks.saved import load_tensors, save_tensors
+from mien.runs import BEST_FILE
 from mien.toml_json import from_values, parse_json
 
 CHECKPOINT_SHARE: Final = 0.05
@@ -93,7 +94,12 @@ def read_progress(path: Path) -> Progress:
     Raises:
         ModelFileError: missing or damaged.
     """
-    return _progress(path, load_tensors(path)[1])
+    try:
+        return _progress(path, load_tensors(path)[1])
+    except ModelFileError as error:
+        best = path.with_name(BEST_FILE)
+        tune = f"fine-tune its best network in a new folder with --from {best}, or " if best.exists() else ""
+        raise ModelFileError(f"{error}: this run cannot go on; {tune}begin anew in a new folder") from None
 
 
 def restore_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> Progress:

@@ -161,8 +161,8 @@ def understood(
         in_table: whether the names stand in a table that takes no ``--map``, so that errors do not advise it.
 
     Raises:
-        DataError: a name that means none of the classes, or of the model's where others do; or a number that is not said to mean one; or the names make no
-            classes (`mien.labels.checked_classes`).
+        DataError: a name that means none of the classes, or none of the model's where others do; a number that is not
+            said to mean one; or the names make no classes (`mien.labels.checked_classes`).
         UsageError: an unknown set of classes.
     """
     said = _said(names, mapping)
