@@ -9,6 +9,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -30,6 +31,31 @@ def test_a_program_without_mien_reads_the_same(write_linear_model, tmp_path):
     probabilities = Bundle.load(model).probabilities(face[None])[0]
     likely = int(probabilities.argmax())
     assert done.stdout == f"{tmp_path / 'face.png'}: {EMOTIONS[likely]} {probabilities[likely]:.3f}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "usage: python .*MODEL.onnx FACE.png"),
+        (["linear.onnx"], "usage: python .*MODEL.onnx FACE.png"),
+        (["nowhere.onnx", "face.png"], "nowhere.onnx: not a model that onnxruntime loads"),
+        (["face.png", "face.png"], "face.png: not a model that onnxruntime loads"),
+        (["bare.onnx", "face.png"], "bare.onnx: a model without mien's metadata; name a file that `mien export` wrote"),
+        (["linear.onnx", "linear.onnx"], "linear.onnx: not a picture that can be read"),
+    ],
+)
+def test_a_program_without_mien_says_in_one_line_what_it_cannot_read(write_linear_model, tmp_path, arguments, line):
+    write_linear_model(tmp_path / "linear.onnx")
+    bare = onnx.load(tmp_path / "linear.onnx")
+    del bare.metadata_props[:]
+    onnx.save(bare, tmp_path / "bare.onnx")
+    Image.new("L", (16, 16)).save(tmp_path / "face.png")
+    script = EXAMPLES / "onnx_without_mien.py"
+    command = [sys.executable, script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.match(line, done.stderr)
+    assert len(done.stderr.splitlines()) == 1
 
 
 STUBS = {

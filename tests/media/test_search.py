@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from mien.errors import InputError
+from mien.media.read_image import read_image
 from mien.media.search import EmptySource, Search
 from mien.output.picture_file import write_picture
 
@@ -87,6 +88,18 @@ def test_every_file_that_looks_like_one_is_found_by_its_name_or_its_content(tmp_
         (tmp_path / name).write_text("export const a = 1;\n" * 30)
     expected = ["a.jpg", "b.heic", "c.cr2", "clip.backup", "d.svg", "e.mp4", "f.mkv", "g.3g2", "h.rmvb", "i.JXL"]
     assert found_in(tmp_path) == ([*expected, "j.h264", "no suffix", "photo.jpg_large"], [])
+
+
+def test_pictures_in_rare_formats_are_told_from_other_files_of_their_suffix(tmp_path):
+    for name, content in {
+        "light.hdr": b"#?RADIANCE\n\n-Y 1 +X 1\n\x80\x80\x80\x81", "scan.hdr": b"ENVI\nsamples = 4\n",
+        "light.pfm": b"PF\n1 1\n-1.0\n" + bytes(12), "font.pfm": b"\0\1" + bytes(200),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+    assert found_in(tmp_path) == (["light.hdr", "light.pfm"], [])
+    for name in ("light.hdr", "light.pfm"):
+        with pytest.raises(InputError, match="in a rare format, which is not read; convert it to JPEG or PNG"):
+            read_image(tmp_path / name)
 
 
 def test_linked_folders_are_searched_once_and_loops_end(tmp_path):

@@ -263,7 +263,7 @@ def test_isolated_one_picture_that_kills_its_worker_is_named(recognizer, tmp_pat
 def test_predict_batch_takes_workers(recognizer, photos, children):
     pictures = [photos / "00.jpg", (photos / "01.png").read_bytes(), data.astronaut(), photos / "02.jpg"]
     assert recognizer.predict_batch(pictures, workers=2) == recognizer.predict_batch(pictures)
-    with pytest.raises(InputError, match=r"11-empty\.jpg: an empty file"):
+    with pytest.raises(InputError, match=r"^images\[1\]: .*11-empty\.jpg: an empty file"):
         recognizer.predict_batch([pictures[0], photos / "11-empty.jpg"], workers=2)
     with pytest.raises(UsageError, match="workers is 0"):
         recognizer.predict_batch(pictures, workers=0)

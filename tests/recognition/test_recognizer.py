@@ -246,6 +246,17 @@ def test_a_broken_picture_raises_when_asked_for_alone(classifier, pictures):
         Recognizer(classifier, "none").predict(pictures[5])
 
 
+def test_of_several_pictures_the_broken_one_is_named_by_its_place(classifier, pictures):
+    recognizer = Recognizer(classifier, "none")
+    with pytest.raises(InputError, match=r"^images\[1\]: .*not a picture") as caught:
+        recognizer.predict_batch([pictures[0], pictures[5]])
+    with pytest.raises(InputError) as alone:
+        recognizer.predict(pictures[5])
+    assert str(caught.value) == f"images[1]: {alone.value}"
+    with pytest.raises(UsageError, match=r"^images\[2\]: the image array is float64"):
+        recognizer.predict_batch([gray(1), gray(2), gray(3) / 255])
+
+
 def test_detectors_may_be_handed_in(classifier):
     astronaut = data.astronaut()
     by_name = Recognizer(classifier).predict(astronaut)

@@ -20,7 +20,8 @@ UNREAD: Final = {
     **dict.fromkeys((".svg", ".svgz", ".eps", ".emf", ".wmf"), "a drawing, not a photograph"),
     **dict.fromkeys((".psd", ".psb", ".xcf", ".kra", ".afphoto"), "the file of a picture editor"),
     **dict.fromkeys((".jxl", ".jxr", ".wdp", ".hdp"), "in JPEG XL or JPEG XR"),
-    **dict.fromkeys((".exr", ".hdr", ".dds", ".pcx", ".sgi", ".icns", ".qoi", ".bpg", ".flif"), "in a rare format"),
+    **dict.fromkeys((".exr", ".hdr", ".pfm", ".dds", ".pcx", ".sgi", ".icns"), "in a rare format"),
+    **dict.fromkeys((".qoi", ".bpg", ".flif"), "in a rare format"),
     **dict.fromkeys((".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm"), "in a rare form of JPEG 2000"),
 }
 """What pictures of other lower-case suffixes are: they are named, and not read."""
@@ -46,8 +47,11 @@ _MORE_VIDEOS: Final = frozenset(
 )
 """Lower-case suffixes by which videos are found in folders, beside those that `is_video` goes by."""
 
-_AMBIGUOUS: Final = frozenset({".ts", ".mts", ".rm", ".mod", ".hdr", ".obu", ".fff", ".264", ".265"})
+_AMBIGUOUS: Final = frozenset({".ts", ".mts", ".rm", ".mod", ".hdr", ".pfm", ".obu", ".fff", ".264", ".265"})
 """Suffixes of other files too, TypeScript for example: what lies in such a file must look like a video or picture."""
+
+_RARE_STARTS: Final = {".hdr": (b"#?",), ".pfm": (b"PF", b"Pf")}
+"""First bytes that tell Radiance's pictures from headers of scans, and portable float maps from metrics of fonts."""
 
 _SOUNDS: Final = frozenset({".m4a", ".m4b", ".m4r", ".mka", ".wma", ".oga", ".ogg", ".opus", ".weba", ".aac", ".mp3"})
 
@@ -84,7 +88,8 @@ def looks_like_one(path: Path) -> bool:
         return False
     if name not in _AMBIGUOUS and (name in PICTURE_SUFFIXES | VIDEO_SUFFIXES | _MORE_VIDEOS or name in UNREAD):
         return True
-    return kind_of_file(path) is not None
+    content = first_bytes(path)
+    return kind_of(content) is not None or content.startswith(_RARE_STARTS.get(name, ()))
 
 
 def is_video_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, Final
 
 from mien.defaults import CHEAP_CPU_SECONDS, STARVED_SECONDS
-from mien.errors import WorkerError
+from mien.errors import MienError, WorkerError
 from mien.media.read_image import Picture
 from mien.media.sources import PictureEntry, VideoEntry, video_name
 from mien.media.video_source import without_password
@@ -134,18 +134,40 @@ def _pay_for_any(pictures: int, workers: int) -> bool:
     return workers > 1 and pictures >= _MANY
 
 
-def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:
-    """The faces of each of several pictures, found by worker processes.
+def found_here(finder: Finder, images: Iterable[Picture]) -> Iterator[Sequence[Candidate]]:
+    """The faces in each of several pictures, found by this process.
 
     Raises:
-        MienError: a picture cannot be read.
+        MienError: a picture cannot be read; the message begins with its place.
+    """
+    for number, image in enumerate(images):
+        with _placed(number):
+            yield found_in(finder, image)
+
+
+def found_by_workers(make: MakeFinder, images: Iterable[Picture], workers: int) -> Iterator[Sequence[Candidate]]:
+    """The faces in each of several pictures, found by worker processes.
+
+    Raises:
+        MienError: a picture cannot be read; the message begins with its place.
         WorkerError: a worker died, or none starts.
     """
     with Workers(partial(_finding, make), workers) as pool:
-        for _, result in pool.results(images, forget=True):
+        for number, (_, result) in enumerate(pool.results(images, forget=True)):
             if isinstance(result, Failed):
-                raise result.error
+                with _placed(number):
+                    raise result.error
             yield result
+
+
+@contextmanager
+def _placed(number: int) -> Iterator[None]:
+    """Says of an error at which place of the list its picture stands: an array has no name."""
+    try:
+        yield
+    except MienError as error:
+        error.args = (f"images[{number}]: {error}",)
+        raise
 
 
 def _finding(make: MakeFinder) -> Callable[[Picture], Iterable[Sequence[Candidate]]]:

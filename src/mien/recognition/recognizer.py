@@ -37,7 +37,7 @@ from mien.output.recognized import Recognized
 from mien.recognition.classifier import Classifier
 from mien.recognition.features import features_of
 from mien.recognition.finder import MakeFinder
-from mien.recognition.parallel import found_by_workers, found_in
+from mien.recognition.parallel import found_by_workers, found_here, found_in
 from mien.recognition.pictures import search
 from mien.recognition.pipeline import Pipeline, crop_of
 from mien.recognition.reading import Reader
@@ -187,7 +187,7 @@ class Recognizer:
             InputError: the picture cannot be read.
             UsageError: an array of another type or shape.
         """
-        return self.predict_batch([image])[0]
+        return self.pipeline.classify([found_in(self.pipeline, image)])[0]
 
     def recognize(self, image: Picture) -> Recognized:
         """The faces in one picture together with its pixels, to be drawn, saved or shown.
@@ -200,7 +200,7 @@ class Recognizer:
         return recognized
 
     def predict_batch(self, images: Iterable[Picture], *, workers: int = 1) -> list[list[Face]]:
-        """The faces in each of several pictures; all of them are classified together.
+        """The faces in each of several pictures; all of them are classified together, or none where one cannot be read.
 
         Args:
             images: the pictures, see `read_image` for what each may be.
@@ -209,7 +209,8 @@ class Recognizer:
 
         Raises:
             WorkerError: a worker died, or none starts.
-            InputError: a picture cannot be read.
+            InputError: a picture cannot be read; its message begins with the place of it, such as ``images[2]``. Where
+                the others are wanted all the same, call `predict` for each.
             UsageError: one picture instead of several, or an array of another type or shape.
         """
         if isinstance(images, str | Path | bytes | np.ndarray | Image.Image):
@@ -218,7 +219,7 @@ class Recognizer:
             raise wrong("what was given", images, "a list of pictures")
         workers = whole("workers", workers, f"a whole number, 1..{MOST_WORKERS}", 1, MOST_WORKERS)
         if workers == 1:
-            return self.pipeline.classify([found_in(self.pipeline, image) for image in images])
+            return self.pipeline.classify(list(found_here(self.pipeline, images)))
         return self.pipeline.classify(list(found_by_workers(self.finder(workers), images, workers)))
 
     def embed(self, image: Picture) -> NDArray[np.float32]:
