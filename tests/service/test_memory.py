@@ -1,15 +1,21 @@
 """What the parts of the service may use adds up to the whole, and fits the container of the examples."""
 
+import gc
 import re
+import weakref
 from pathlib import Path
 
 import pytest
 
+import waiting
 from mien.control_groups import memory_at_hand
 from mien.errors import UsageError
-from mien.service.heap import Heap
+from mien.service import request_pictures
+from mien.service.heap import Heap, Leavings
 from mien.service.limits import MEGABYTE, Limits
 from mien.service.memory import Shares, usual_memory
+from mien.service.searching import Upload
+from waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GIGABYTE = 1024 * MEGABYTE
@@ -66,10 +72,55 @@ def test_the_containers_of_the_examples_have_room_for_the_defaults():
     assert Shares.of(2 * GIGABYTE, 2, Limits().videos).most <= 2 * GIGABYTE
 
 
-def test_what_large_bodies_leave_goes_back_but_not_all_the_time():
+def test_what_pictures_leave_goes_back_but_not_all_the_time():
     now, trims = [10.0], []
     heap = Heap(lambda: now[0], lambda: trims.append(now[0]))
-    for second, size in ((10.0, 2**20 - 1), (10.1, 2**20), (10.9, 2**24), (11.2, 2**20), (11.3, 2**20)):
+    for second in (10.1, 10.9, 11.2, 11.3):
         now[0] = second
-        heap.freed(size)
+        heap.give_back()
     assert trims == [10.1, 11.2]
+
+
+def test_what_requests_leave_is_collected_once_it_is_a_megabyte_and_at_once_when_it_is_much():
+    collected, planned = [], []
+    leavings = Leavings(lambda: collected.append(1))
+
+    def later(seconds, action):
+        planned.append(action)
+
+    for size in (2**19, 2**19 - 1):
+        leavings.add(size, later)
+    assert not planned
+    for _ in range(3):
+        leavings.add(2**19, later)
+    assert (len(planned), collected) == (1, [])
+    planned.pop()()
+    assert collected == [1]
+    leavings.add(2**25, later)
+    assert (planned, collected) == ([], [1, 1])
+
+
+def test_bodies_are_given_up_without_waiting_for_python_to_collect_garbage(serve, picture):
+    content = picture("PNG") + bytes(2**20)
+    seen = weakref.WeakSet()
+
+    class Watched(Upload):
+        __slots__ = ("__weakref__",)
+
+        def __post_init__(self):
+            seen.add(self)
+
+        def __reduce__(self):  # as it goes to a worker
+            return Upload, (self.name, self.content, self.client, self.since)
+
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch, serve() as address:
+            patch.setattr(request_pictures, "Upload", Watched)
+            for _ in range(5):
+                headers = {"content-type": "image/png"}
+                assert waiting.post(f"http://{address}/v1/predict", content=content, headers=headers).status_code == 200
+            patch.undo()
+            wait_for(lambda: not seen)
+    finally:
+        gc.enable()

@@ -209,6 +209,8 @@ def test_who_sends_no_bodies_makes_room_for_its_own_address_and_takes_none_from_
             assert received(connection) == b""
         neighbour.sendall(bytes(999))
         assert b" 415 " in received(neighbour, b"}")
+        for connection in held:
+            connection.close()
 
 
 def test_an_address_whose_requests_are_all_being_answered_is_told_to_wait(serve, picture, tmp_path):

@@ -1,5 +1,6 @@
 """Middleware: access control, rate limits, size limits, deadlines, access log and security headers."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from mien.errors import RequestError
 from mien.service.access import check_host, check_origin, check_token
 from mien.service.bounded_body import BoundedBody
 from mien.service.clients import UNKNOWN, network_of
-from mien.service.heap import Heap
+from mien.service.heap import Leavings
 from mien.service.metrics import Metrics
 from mien.service.places import Places
 from mien.service.preflight import is_preflight, permission
@@ -58,7 +59,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, places: Places) -> None:
         self._app, self._settings, self._metrics, self._places = app, settings, metrics, places
-        self._heap = Heap()
+        self._leavings = Leavings()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -90,7 +91,7 @@ class Guard:
             raise
         finally:
             self._places.drop(client_of(scope), body.count)
-            self._heap.freed(body.count)
+            self._leavings.add(body.count, asyncio.get_running_loop().call_later)
             self._note(scope, answer.status, time.monotonic() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:

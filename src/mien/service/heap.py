@@ -1,6 +1,7 @@
-"""How the C library keeps freed memory: bodies of requests are large, and what they leave behind must go back."""
+"""What keeps freed memory, Python and the C library: bodies of requests are large, and what they leave must go back."""
 
 import ctypes
+import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ _M_ARENA_MAX: Final = -8
 """Both of glibc's malloc.h."""
 _LARGE: Final = 2**20
 _ARENAS: Final = 2
+_MUCH: Final = 32 * _LARGE
 _PAUSE: Final = 1.0
 """Seconds between two looks for memory to give back, which take some milliseconds."""
 
@@ -26,6 +28,12 @@ def return_large_blocks() -> None:
         library.mallopt(_M_ARENA_MAX, _ARENAS)
 
 
+def settle() -> None:
+    """Leave what there is now, which stays, out of later collections of garbage: they then take milliseconds."""
+    gc.collect()
+    gc.freeze()
+
+
 class Heap:
     """Gives what large bodies and pictures leave behind in small blocks back to the system; only on glibc.
 
@@ -38,17 +46,48 @@ class Heap:
         self._clock, self._trim = clock, trim or _trim
         self._next = 0.0
 
-    def freed(self, size: int) -> None:
-        """So many bytes of a request are not needed any more."""
-        if size >= _LARGE:
-            self.give_back()
-
     def give_back(self) -> None:
         """Give back what is free, if that was not done just now."""
         now = self._clock()
         if now >= self._next:
             self._next = now + _PAUSE
             self._trim()
+
+
+class Leavings:
+    """What the requests of a server leave behind: a request and its answer name each other, so Python frees their
+    bodies only when it collects garbage, and that goes by objects, not by bytes.
+
+    Args:
+        collect: frees them, and gives them back to the system.
+    """
+
+    def __init__(self, collect: Callable[[], None] | None = None) -> None:
+        self._collect_now = collect or _collect
+        self._bytes, self._waits = 0, False
+
+    def add(self, size: int, later: Callable[[float, Callable[[], None]], object]) -> None:
+        """So many bytes of a request are not needed any more: collected soon, or at once where they are many.
+
+        Args:
+            size: of body and answer.
+            later: runs a function after so many seconds, such as `asyncio.AbstractEventLoop.call_later`.
+        """
+        self._bytes += size
+        if self._bytes >= _MUCH:
+            self._collect()
+        elif self._bytes >= _LARGE and not self._waits:
+            self._waits = True
+            later(_PAUSE, self._collect)
+
+    def _collect(self) -> None:
+        self._bytes, self._waits = 0, False
+        self._collect_now()
+
+
+def _collect() -> None:
+    gc.collect()
+    _trim()
 
 
 def _trim() -> None:

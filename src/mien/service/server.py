@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from mien.errors import UsageError
 from mien.service.connection import Impatient
-from mien.service.heap import return_large_blocks
+from mien.service.heap import return_large_blocks, settle
 from mien.service.limits import Limits
 from mien.service.websocket import PacedWebSocket
 
@@ -133,6 +133,7 @@ class _Announcing(uvicorn.Server):
         for listener in sockets or ():
             listener.listen(_WAITING)
         if self.started:
+            settle()
             self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
