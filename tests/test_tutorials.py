@@ -44,7 +44,7 @@ def test_kaggles_train_csv_from_import_to_a_latex_table(work, monkeypatch, capsy
         app(words, standalone_mode=False)
     said = capsys.readouterr().out
     assert "accuracy on train.csv, held-out, 14 faces" in said
-    assert "mien_s on train.csv, held-out, 14 faces" in said
+    assert "out/large/seed-0 on train.csv, held-out, 14 faces" in said
     table = re.search(r"\\begin\{tabular\}.*\\end\{tabular\}", said, re.DOTALL)[0]
     assert re.search(r"^large & train\.csv, held-out & 2 & 14 & [\d.]+ & ", table, re.MULTILINE)
     for name in ("out/small/seed-0/curves.png", "out/curves.png", "paper/curves.pdf", "paper/accuracy.pdf",
@@ -121,7 +121,7 @@ def test_own_photos_from_import_to_predict(own_photos, monkeypatch, capsys):
         )
     said = capsys.readouterr()
     assert "3 classes of its own: happy, neutral, other" in said.err
-    assert "mien_s on photos, held-out, 4 faces" in said.out
+    assert "tuned on photos, held-out, 4 faces" in said.out
     assert f"{versioned_name('mien_s')} on photos, 18 faces" in said.out
     assert Bundle.load("tuned.onnx").card.labels == ("happy", "neutral", "other")
     assert len(list((own_photos / "annotated").glob("*.jpg"))) == 6

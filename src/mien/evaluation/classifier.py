@@ -131,5 +131,6 @@ def _open_saved(path: Path, device: str, threads: int | None) -> TorchClassifier
     device = torch_device(device)
     torch.set_num_threads(thread_count(threads))
     network, card = load_network(path, device)
-    named = replace(card, name=str(path))  # its card knows the network alone, which others have too
-    return TorchClassifier(network, named, device=device, weights=network_file(path))
+    if path.is_dir():  # the card of a run knows its network alone, which other runs have too
+        card = replace(card, name=str(path))
+    return TorchClassifier(network, card, device=device, weights=network_file(path))
