@@ -174,12 +174,16 @@ def table(folder, **changes):
     return folder / "bad.parquet"
 
 
-def contradicting(folder):
-    """A table that states its classes, and of whose labels one is that of another class than its emotion."""
-    path = table(folder, label=[3, 3])
+def labelled(folder, *labels):
+    """A table that states its classes: two rows of emotions happy (3) and sad, with these labels."""
+    path = table(folder, label=list(labels))
     read = parquet.read_table(path)
     parquet.write_table(read.replace_schema_metadata({"classes": json.dumps(EMOTIONS)}), path)
     return path
+
+
+def test_a_row_may_have_no_label(tmp_path):
+    assert import_data(labelled(tmp_path, None, 4), tmp_path / "store").labels.tolist() == [3, 4]
 
 
 def text(name, words, other=None):
@@ -196,11 +200,12 @@ def text(name, words, other=None):
 GREY = " ".join(["1"] * 2304)
 
 
-def twice(folder):
+def twice(folder, column):
     """A table that has a column twice."""
     path = folder / "twice.parquet"
-    columns = [pa.array(["Training"]), pa.array(["Training"]), pa.array(["happy"]), pa.array([[3] * 2304])]
-    parquet.write_table(pa.Table.from_arrays(columns, ["usage", "usage", "emotion", "pixels"]), path)
+    columns = {"usage": ["Training"], "emotion": ["happy"], "pixels": [[3] * 2304], column: ["Training"]}
+    names = [*columns, column]
+    parquet.write_table(pa.Table.from_arrays([pa.array(columns[name]) for name in names], names), path)
     return path
 
 
@@ -221,8 +226,13 @@ def twice(folder):
         ),
         (text("bad.parquet", "PAR1 and no more"), "cannot be read, truncated or damaged"),
         (lambda folder: table(folder, emotion=None), "not one column emotion"),
-        (contradicting, "row 1 has label 3 (happy) and emotion 'sad': expected one class; mend one of them"),
-        (twice, "not one column usage"),
+        (
+            lambda folder: labelled(folder, 3, 3),
+            "row 1 has label 3 (happy) and emotion 'sad': expected one class; mend",
+        ),
+        (lambda folder: labelled(folder, "3", "4"), "row 0 has label '3': expected a whole number"),
+        (lambda folder: twice(folder, "label"), "2 columns label: expected one at most"),
+        (lambda folder: twice(folder, "usage"), "not one column usage"),
         (lambda folder: table(folder, usage=["Training", "test"]), "unknown usage 'test'"),
         (lambda folder: table(folder, usage=["Training", None]), "some rows have no usage: expected text in each"),
         (

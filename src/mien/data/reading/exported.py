@@ -157,6 +157,8 @@ def _read_parquet(path: Path, progress: ReportProgress, classes: str) -> FaceRow
             columns = file.schema_arrow.names
             if wrong := [name for name in ("usage", "emotion", "pixels") if columns.count(name) != 1]:
                 raise DataError(f"{path}: not one column {wrong[0]}: expected usage, emotion and pixels once")
+            if columns.count("label") > 1:
+                raise DataError(f"{path}: {columns.count('label')} columns label: expected one at most")
             rows, naming, stated = _described(path, file, classes)
             for number in range(file.num_row_groups):
                 _add_table(rows, path, file.read_row_group(number), naming, stated)
@@ -192,9 +194,9 @@ def _described(path: Path, file: Any, classes: str) -> tuple[FaceRows, Naming, l
 def _add_table(rows: FaceRows, path: Path, table: Any, naming: Naming, stated: Sequence[str]) -> None:
     number_of = _numbers(naming)
     emotions = texts_of(path, "emotion", table["emotion"].to_pylist())
+    labels = [number_of_name(path, number_of, name) for name in emotions]
     if stated and "label" in table.column_names:
         check_labels(path, table["label"].to_pylist(), emotions, stated, len(rows))
-    labels = [number_of_name(path, number_of, name) for name in emotions]
     usages = [number_of_name(path, _usage_index, name) for name in texts_of(path, "usage", table["usage"].to_pylist())]
     pixels = np.array(table["pixels"].to_pylist()) if labels else np.empty((0, rows.values_of_face), np.uint8)
     rows.extend(faces_of(path, pixels, len(labels), rows), labels, usages)

@@ -82,7 +82,7 @@ def check_labels(path: Path, labels: Sequence[Any], emotions: Sequence[str], cla
 
     Args:
         path: the table.
-        labels: numbers into ``classes``.
+        labels: numbers into ``classes``, or None where a row has none.
         emotions: as many names.
         classes: the names that the table states, by number.
         row: number of the first.
@@ -92,6 +92,13 @@ def check_labels(path: Path, labels: Sequence[Any], emotions: Sequence[str], cla
     """
     named = dict(enumerate(classes))
     for number, (label, emotion) in enumerate(zip(labels, emotions, strict=True), row):
+        if label is None:
+            continue
+        if not isinstance(label, int):
+            raise DataError(
+                f"{path}: row {number} has label {str(label)[:40]!r}: expected a whole number; the column emotion has "
+                "the names"
+            )
         if named.get(label) != emotion:
             raise DataError(
                 f"{path}: row {number} has label {label} ({named.get(label, 'no class')}) and emotion "
