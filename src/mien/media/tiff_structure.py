@@ -68,7 +68,12 @@ def _first(content: Content) -> int:
     order = _STARTS.get(content[:2])
     if order is None or int.from_bytes(content[2:4], order) not in {42, _BIG}:
         return 0
-    return int.from_bytes(content[8:16] if _is_big(content) else content[4:8], order)
+    return _stated_first(content)
+
+
+def _stated_first(content: Content) -> int:
+    """Where the head says that the first directory is, whatever version of TIFF it states."""
+    return int.from_bytes(content[8:16] if _is_big(content) else content[4:8], _STARTS.get(content[:2], "little"))
 
 
 def _is_big(content: Content) -> bool:
@@ -86,7 +91,7 @@ def _values(content: Content) -> Iterator[int]:
     if order is None:
         return
     wide, entry, head = _widths(content)
-    directories = [int.from_bytes(content[8:16] if _is_big(content) else content[4:8], order)]
+    directories = [_stated_first(content)]
     for at in directories:
         count = int.from_bytes(content[at : at + head], order)
         for place in range(at + head, min(at + head + entry * count, len(content)), entry):
