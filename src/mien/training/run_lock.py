@@ -28,8 +28,9 @@ def only_training_in(run: Path) -> Iterator[None]:
     with writing(path, TrainingError):
         lock = try_lock(path)
     if lock is None:
-        holder = path.read_text(encoding="utf-8").strip() or "another"
-        raise TrainingError(f"{run} is in use by process {holder}: wait or stop it")
+        number = path.read_text(encoding="utf-8").strip()
+        holder = f"process {number}" if number else "another process"
+        raise TrainingError(f"{run} is in use by {holder}: wait or stop it")
     with lock:
         with writing(path, TrainingError):
             lock.truncate(0)
